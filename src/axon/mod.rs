@@ -1,0 +1,1 @@
+//! Serving signed requests.

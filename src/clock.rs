@@ -1,0 +1,122 @@
+//! Wall, accelerated and stepped time; the only place that asks the operating system.
+//!
+//! Market time is a parameter: everything that schedules, records or judges takes a [`Clock`]. The demo runs days of
+//! market time in a minute with [`Clock::accelerated`], tests step through it with [`Clock::stepped`]. What crosses the
+//! wire (nonces, deadlines of a request) is always wall time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+use crate::units::UnixMs;
+
+/// A source of time. Cheap to clone; clones show the same time.
+#[derive(Debug, Clone)]
+pub struct Clock(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    Wall,
+    Accelerated { origin: Instant, start: UnixMs, speed: f64 },
+    Stepped(Arc<watch::Sender<UnixMs>>),
+}
+
+impl Clock {
+    /// The machine's time.
+    #[must_use]
+    pub const fn wall() -> Self {
+        Self(Source::Wall)
+    }
+
+    /// Time that starts at `start` now and runs `speed` times as fast as the wall's (`speed` > 0; else 1).
+    #[must_use]
+    pub fn accelerated(start: UnixMs, speed: f64) -> Self {
+        let speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
+        Self(Source::Accelerated { origin: monotonic(), start, speed })
+    }
+
+    /// Time that stands still until [`Clock::advance`].
+    #[must_use]
+    pub fn stepped(start: UnixMs) -> Self {
+        Self(Source::Stepped(Arc::new(watch::Sender::new(start))))
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> UnixMs {
+        match &self.0 {
+            Source::Wall => wall_ms(),
+            Source::Accelerated { origin, start, speed } => {
+                start.plus_ms((origin.elapsed().as_secs_f64() * 1000.0 * speed) as i64)
+            }
+            Source::Stepped(time) => *time.borrow(),
+        }
+    }
+
+    /// Waits until `duration` of this clock's time has passed.
+    pub async fn sleep(&self, duration: Duration) {
+        match &self.0 {
+            Source::Wall => tokio::time::sleep(duration).await,
+            Source::Accelerated { speed, .. } => tokio::time::sleep(duration.div_f64(*speed)).await,
+            Source::Stepped(time) => {
+                let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+                let until = self.now().plus_ms(ms);
+                // The sender lives in `self`, so the wait can only end by time.
+                let _ = time.subscribe().wait_for(|now| *now >= until).await;
+            }
+        }
+    }
+
+    /// Moves a stepped clock forward; no effect on the others.
+    pub fn advance(&self, duration: Duration) {
+        if let Source::Stepped(time) = &self.0 {
+            let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+            time.send_modify(|now| *now = now.plus_ms(ms));
+        }
+    }
+}
+
+/// A moment for measuring durations of real work; never compared with market time.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn monotonic() -> Instant {
+    Instant::now()
+}
+
+/// Wall time in nanoseconds since the Unix epoch, as the nonces of the wire protocol are; 0 before 1970.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn wall_ns() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn wall_ms() -> UnixMs {
+    UnixMs(i64::try_from(wall_ns() / 1_000_000).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stepped_clock_wakes_sleepers_when_it_moves() {
+        let clock = Clock::stepped(UnixMs(0));
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep(Duration::from_secs(3600)).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!sleeper.is_finished());
+        clock.advance(Duration::from_secs(3600));
+        sleeper.await.unwrap();
+        assert_eq!(clock.now(), UnixMs(3_600_000));
+    }
+
+    #[test]
+    fn an_accelerated_clock_starts_where_told() {
+        let clock = Clock::accelerated(UnixMs(1_000_000), 1000.0);
+        assert!(clock.now() >= UnixMs(1_000_000));
+    }
+}

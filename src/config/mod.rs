@@ -1,0 +1,1 @@
+//! Settings and their layers: flag > environment > file > defaults.

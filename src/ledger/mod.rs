@@ -1,0 +1,1 @@
+//! Durable state in SQLite: events, prices, submissions as sufficient statistics, scores.

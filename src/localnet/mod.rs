@@ -1,0 +1,1 @@
+//! A development chain: a FRAME runtime executed natively in this process, served over JSON-RPC.

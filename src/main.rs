@@ -1,0 +1,3 @@
+//! The `neuron` binary: everything is in the library.
+
+fn main() {}

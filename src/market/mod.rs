@@ -1,0 +1,143 @@
+//! The outside worlds that list questions, price them and tell how they ended.
+//!
+//! A market is one file here that implements [`Provider`]. Rules about prices and outcomes: two-token markets whose
+//! prices do not sum to 1 within 0.05, and prices that are not finite numbers in `0..=1`, are no observation at all.
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Probability, UnixMs};
+
+/// Names one event for ever: `{provider}-{id}`, as on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventKey(pub String);
+
+impl EventKey {
+    /// The key of event `id` of `provider`.
+    #[must_use]
+    pub fn new(provider: &str, id: &str) -> Self {
+        Self(format!("{provider}-{id}"))
+    }
+}
+
+impl fmt::Display for EventKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A binary question as a market lists it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// `{provider}-{id}`.
+    pub key: EventKey,
+    /// The provider's name: `polymarket`, `azuro`.
+    pub provider: String,
+    /// The provider's own id: for Polymarket the condition id.
+    pub id: String,
+    /// The question, and the label of the outcome whose probability is asked (the first listed token).
+    pub description: String,
+    /// Answers count before this time.
+    pub cutoff: UnixMs,
+    /// When the provider expects the outcome, when it says so.
+    pub ends_at: Option<UnixMs>,
+}
+
+/// The state of an event at its provider.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum Resolution {
+    /// Trading, or closed and waiting for an outcome.
+    Open,
+    /// It ended.
+    Resolved {
+        /// The payout of the first listed outcome token: 1 when it won, 0 when it lost, 0.5 for a split.
+        outcome: Probability,
+        /// When, as the provider tells it.
+        at: Option<UnixMs>,
+    },
+    /// Cancelled, annulled or refunded.
+    Void,
+}
+
+/// A price of the first listed outcome token, as read at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Quote {
+    /// The price, read as a probability.
+    pub price: Probability,
+    /// When this process received it.
+    pub at: UnixMs,
+}
+
+/// An event with what a poll saw of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Listing {
+    /// The question.
+    pub event: Event,
+    /// A usable price, if there was one.
+    pub quote: Option<Quote>,
+    /// How it stands.
+    pub resolution: Resolution,
+}
+
+/// What went wrong between this process and a market.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MarketError {
+    /// No answer at all, after the retries.
+    #[error("{provider}: no answer from {url} ({reason}); check the network and `--market.{provider}.url`")]
+    Unreachable {
+        /// The provider's name.
+        provider: &'static str,
+        /// What was asked, without query secrets.
+        url: String,
+        /// The last failure.
+        reason: String,
+    },
+    /// An answer that is an error.
+    #[error("{provider}: {url} answered HTTP {status}: {text}")]
+    Refused {
+        /// The provider's name.
+        provider: &'static str,
+        /// What was asked.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of its explanation.
+        text: String,
+    },
+    /// An answer that does not have the documented shape.
+    #[error("{provider}: {url} answered something that is not {expected}: {reason}")]
+    Malformed {
+        /// The provider's name.
+        provider: &'static str,
+        /// What was asked.
+        url: String,
+        /// What was expected.
+        expected: &'static str,
+        /// Where the parser stopped.
+        reason: String,
+    },
+    /// The provider does not know the event (any more).
+    #[error("{provider}: there is no event {id}")]
+    Unknown {
+        /// The provider's name.
+        provider: &'static str,
+        /// The provider's id of the event.
+        id: String,
+    },
+}
+
+/// A market: lists events with prices, and reports on single ones until they end.
+pub trait Provider: Send + Sync + 'static {
+    /// The provider's name, the prefix of its [`EventKey`]s.
+    fn name(&self) -> &'static str;
+
+    /// All events offered now, each with its price of this moment. One malformed entry never costs the others.
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Listing>, MarketError>>;
+
+    /// One event, by the provider's id, whether still listed or long over.
+    fn fetch<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Listing, MarketError>>;
+}

@@ -1,0 +1,1 @@
+//! Miner and validator: the rooms below, composed.

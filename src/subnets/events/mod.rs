@@ -1,0 +1,1 @@
+//! Probabilities of binary events, scored against the market.

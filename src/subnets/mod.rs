@@ -1,0 +1,2 @@
+//! One kind of work each.
+pub mod events;

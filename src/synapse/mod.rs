@@ -1,0 +1,1 @@
+//! The wire format: header names, Python text, body hashes, signatures, tensors, statuses.

@@ -1,0 +1,5 @@
+//! Keys: files, addresses, signing.
+
+mod pair;
+
+pub use pair::{KeyError, Keypair, Scheme, verify};

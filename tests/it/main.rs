@@ -1,0 +1,15 @@
+//! One integration binary: linking hundreds of crates once is enough.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    unreachable_pub,
+    reason = "tests may panic, look at the clock, and talk to a person"
+)]
+
+mod layers;
+mod support;
