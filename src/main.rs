@@ -1,3 +1,7 @@
 //! The `neuron` binary: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    neuron::cli::main(std::env::args_os())
+}

@@ -1,1 +1,166 @@
-//! The command line: definitions and thin handlers.
+//! The command line: definitions and thin handlers, one file per command.
+//!
+//! A command is a [`Verb`] in [`VERBS`]: how clap knows it, and the function that runs it.
+
+pub mod args;
+mod config;
+mod exit;
+pub mod output;
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+pub use exit::{EXIT_STATUSES, Exit, Failure, OrExit};
+use output::{Format, Output};
+
+/// A command: its definition, and what runs it.
+#[derive(Debug, Clone, Copy)]
+pub struct Verb {
+    /// The clap definition; its name is the word typed.
+    pub command: fn() -> Command,
+    /// Runs it with its own matches.
+    pub run: fn(&ArgMatches, Output) -> Result<(), Failure>,
+}
+
+/// Every command, in the order of the help page.
+const VERBS: &[Verb] = &[config::VERB];
+
+const ABOUT: &str = "\
+A node for Bittensor's prediction subnets: miner and validator in one binary.
+
+A validator asks miners for the probability of events that are listed on a market, waits until the world \
+answers, scores every miner against the market's price, and writes weights to the chain. A miner answers.";
+
+const AFTER: &str = "\
+Start here:
+  neuron demo                                       the whole job in a minute, offline, nothing to set up
+  neuron wallet create --wallet.name miner          keys that the Python tools can read
+  neuron miner --netuid 155 --subtensor.network test --wallet.name miner
+  neuron config show                                every setting, and where its value comes from
+
+Settings: flag > environment (NEURON_…, BT_…) > file (--config FILE) > default. In the name of a flag `.`, `_` and `-` \
+are the same.";
+
+/// The whole tree.
+#[must_use]
+pub fn command() -> Command {
+    let output = Arg::new("output")
+        .long("output")
+        .global(true)
+        .value_name("FORMAT")
+        .value_parser(["text", "json"])
+        .default_value("text")
+        .help("text for a person, json for one JSON document on stdout; logs go to stderr either way");
+    let json = Arg::new("json")
+        .long("json")
+        .alias("json-output")
+        .alias("json-out")
+        .global(true)
+        .hide(true)
+        .action(ArgAction::SetTrue);
+    let yes = Arg::new("yes")
+        .long("yes")
+        .short('y')
+        .alias("no-prompt")
+        .global(true)
+        .action(ArgAction::SetTrue)
+        .help("Ask nothing: yes to every question");
+    VERBS.iter().fold(
+        Command::new("neuron")
+            .version(env!("CARGO_PKG_VERSION"))
+            .about(ABOUT)
+            .after_help(format!("{AFTER}\n\n{EXIT_STATUSES}"))
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .arg(output)
+            .arg(json)
+            .arg(yes),
+        |tree, verb| tree.subcommand((verb.command)()),
+    )
+}
+
+/// Runs one command line; what it returns is the process's exit status.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<String> = arguments.into_iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    let wants_json = arguments
+        .windows(2)
+        .any(|pair| matches!(pair, [flag, value] if flag == "--output" && value == "json"))
+        || arguments.iter().any(|a| ["--output=json", "--json", "--json-output", "--json-out"].contains(&a.as_str()));
+    let tree = command();
+    let matches = match tree.clone().try_get_matches_from(args::canonical_flags(&tree, arguments)) {
+        Ok(matches) => matches,
+        Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            // A closed pipe under `--help` is no error.
+            let _ = e.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(e) if wants_json => {
+            let failure = Failure::new(Exit::Usage, anyhow::anyhow!("{}", e.to_string().trim()));
+            Output { format: Format::Json, yes: false }.failure(&failure);
+            return ExitCode::from(Exit::Usage as u8);
+        }
+        Err(e) => {
+            let _ = e.print();
+            return ExitCode::from(Exit::Usage as u8);
+        }
+    };
+    let format = if wants_json { Format::Json } else { Format::Text };
+    let output = Output { format, yes: matches.get_flag("yes") };
+    let exit = match run(&matches, output) {
+        Ok(()) => Exit::Done,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let (name, matches) =
+        matches.subcommand().ok_or_else(|| anyhow::anyhow!("no command given; see `neuron --help`"))?;
+    let verb = VERBS
+        .iter()
+        .find(|verb| (verb.command)().get_name() == name)
+        .ok_or_else(|| anyhow::anyhow!("no command `{name}`; see `neuron --help`"))?;
+    (verb.run)(matches, output)
+}
+
+/// Runs a future on a runtime of its own, for the commands that need one.
+///
+/// # Errors
+/// What the future returns, or that no runtime could be made.
+pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+}
+
+/// Resolves on Ctrl-C or SIGTERM.
+pub async fn interrupted() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_is_sound() {
+        command().debug_assert();
+    }
+}

@@ -1,1 +1,5 @@
-//! Logs, metrics, health.
+//! Logs.
+
+mod logs;
+
+pub use logs::{LogError, LogLevel, start_logs};

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Makes the virtual environments of the Python peers (once; they are kept in the user's cache) and prints
+# the variables by which the tests find them:
+#
+#   eval "$(scripts/python-peers.sh)"
+#
+# Without them the interoperability tests say SKIPPED and prove nothing.
+set -euo pipefail
+
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/neuron/peers"
+python="${PYTHON:-python3}"
+
+# make_peer VARIABLE FOLDER PACKAGE...: an environment is complete when its stamp lists the same packages.
+make_peer() {
+    local variable=$1 folder=$cache/$2
+    shift 2
+    mkdir -p "$cache"
+    (
+        flock 9
+        if [ "$(cat "$folder/.packages" 2>/dev/null)" != "$*" ]; then
+            rm -rf "$folder"
+            "$python" -m venv "$folder"
+            "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
+            echo "$*" >"$folder/.packages"
+        fi
+    ) 9>"$cache/.$(basename "$folder").lock" >&2
+    echo "export $variable='$folder/bin/python'"
+}
+
+make_peer NEURON_PYTHON sdk10 bittensor==10.5.0
+make_peer NEURON_PYTHON11 sdk11 bittensor==11.3.0
+make_peer NEURON_PYTHON_WALLET401 wallet401 bittensor_wallet==4.0.1
+make_peer NEURON_PYTHON_WALLET411 wallet411 bittensor_wallet==4.1.1

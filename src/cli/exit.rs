@@ -1,0 +1,76 @@
+//! Exit statuses: one per class of failure, the same for every command.
+
+use std::fmt;
+
+/// Why the process ends. The numbers are part of the interface; `neuron --help` lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Something failed that has no number of its own.
+    Failed = 1,
+    /// The command line or the settings are wrong.
+    Usage = 2,
+    /// A key is locked, or the password is wrong.
+    Locked = 3,
+    /// There is no such wallet, key or file.
+    Missing = 4,
+    /// The chain, a market or a peer cannot be reached.
+    Network = 5,
+    /// The chain refused.
+    Refused = 6,
+    /// A person said no.
+    Declined = 7,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+/// What `neuron --help` says about the numbers.
+pub const EXIT_STATUSES: &str = "Exit status: 0 done; 1 failed; 2 usage or settings; 3 locked or wrong password; \
+4 no such wallet, key or file; 5 network; 6 refused by the chain; 7 declined; 130 interrupted.";
+
+/// An error on its way to a person, with the status that the process ends with.
+#[derive(Debug)]
+pub struct Failure {
+    /// The class.
+    pub exit: Exit,
+    /// What happened, to what, and what to do.
+    pub error: anyhow::Error,
+}
+
+impl Failure {
+    /// A failure of class `exit`.
+    pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
+        Self { exit, error: error.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.error)
+    }
+}
+
+/// Without a class of its own, a failure is [`Exit::Failed`].
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(Exit::Failed, error)
+    }
+}
+
+/// Gives a result's error its class: `open(path).or_exit(Exit::Missing)?`.
+pub trait OrExit<T> {
+    /// The error becomes a [`Failure`] of class `exit`.
+    ///
+    /// # Errors
+    /// The same error, classified.
+    fn or_exit(self, exit: Exit) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
+    fn or_exit(self, exit: Exit) -> Result<T, Failure> {
+        self.map_err(|error| Failure::new(exit, error))
+    }
+}
