@@ -1,1 +1,5 @@
 //! Miner and validator: the rooms below, composed.
+
+mod tasks;
+
+pub use tasks::Tasks;
