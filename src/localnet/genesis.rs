@@ -1,0 +1,225 @@
+//! The first state of a development chain: funded accounts, root, and subnets that are open for business.
+//!
+//! The same settings give the same state, and any difference in settings or runtime another genesis hash.
+
+use super::{
+    pallet::{self, SubnetIdentityV3},
+    runtime::{AccountId, NetUid, Runtime, RuntimeGenesisConfig, metadata_blob},
+};
+use crate::units::{Account, Rao, UnixMs};
+use codec::Encode;
+use frame_support::traits::BuildGenesisConfig;
+use sp_core::{Pair, crypto::DEV_PHRASE, sr25519};
+
+/// Accounts every development chain has, with their TAO: keys are `//Alice` and so on.
+pub const DEV_ACCOUNTS: [(&str, u64); 6] =
+    [("Alice", 1_000_000), ("Bob", 1_000_000), ("Charlie", 1_000_000), ("Dave", 2000), ("Eve", 2000), ("Ferdie", 2000)];
+
+/// What a development chain starts with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenesisConfig {
+    /// Chains with different seeds have different genesis hashes; nothing else in genesis is random.
+    pub seed: u64,
+    /// Chain time of block 0.
+    pub time: UnixMs,
+    /// Accounts with balances, beside [`DEV_ACCOUNTS`].
+    pub funded: Vec<(Account, Rao)>,
+    /// The subnets; root is always there. Each belongs to `//Alice` and has an owner's neuron at uid 0.
+    pub subnets: Vec<SubnetGenesis>,
+    /// Stake weight that setting weights and a permit need.
+    pub stake_threshold: Rao,
+}
+
+impl Default for GenesisConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            time: UnixMs::from_secs(1_767_225_600), // 2026-01-01
+            funded: Vec::new(),
+            subnets: vec![SubnetGenesis::timeseries(), SubnetGenesis::events()],
+            stake_threshold: Rao(0),
+        }
+    }
+}
+
+/// A subnet at genesis. Settings not named here have the values of a freshly registered subnet, with commit-reveal off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubnetGenesis {
+    /// Its number, above 0 and below 4096.
+    pub netuid: u16,
+    /// Its name.
+    pub name: String,
+    /// The symbol of its alpha.
+    pub symbol: String,
+    /// Period of epochs in blocks.
+    pub tempo: u16,
+    /// Most neurons.
+    pub max_uids: u16,
+    /// Most validator permits.
+    pub max_validators: u16,
+    /// Blocks in which a fresh neuron is not pruned.
+    pub immunity_period: u16,
+    /// Fewest weights in a row.
+    pub min_allowed_weights: u16,
+    /// Blocks between two settings of weights; 0 is no limit.
+    pub weights_rate_limit: u64,
+    /// Blocks between two announcements of an axon; 0 is no limit.
+    pub serving_rate_limit: u64,
+    /// Least version key of weights; 0 allows all.
+    pub weights_version: u64,
+    /// Price of a registration at the start.
+    pub burn: Rao,
+    /// Least price of a registration.
+    pub min_burn: Rao,
+    /// Yuma 3 instead of Yuma 2.
+    pub yuma3: bool,
+    /// TAO in the pool; with as much alpha the price starts at 1.
+    pub pool: Rao,
+}
+
+impl SubnetGenesis {
+    /// Subnet 155, prediction of events.
+    #[must_use]
+    pub fn events() -> Self {
+        Self::named(155, "events", "ε")
+    }
+
+    /// Subnet 8, prediction of time series.
+    #[must_use]
+    pub fn timeseries() -> Self {
+        Self::named(8, "timeseries", "θ")
+    }
+
+    fn named(netuid: u16, name: &str, symbol: &str) -> Self {
+        Self {
+            netuid,
+            name: name.to_owned(),
+            symbol: symbol.to_owned(),
+            tempo: 100,
+            max_uids: 256,
+            max_validators: 64,
+            immunity_period: 5000,
+            min_allowed_weights: 1,
+            weights_rate_limit: 100,
+            serving_rate_limit: 50,
+            weights_version: 0,
+            burn: Rao::from_tao(1),
+            min_burn: Rao(500_000),
+            yuma3: true,
+            pool: Rao::from_tao(10_000),
+        }
+    }
+
+    /// The owner's hotkey, at uid 0: the key of `//Owner//<netuid>`.
+    #[must_use]
+    pub fn owner_hotkey(&self) -> Account {
+        dev_account(&format!("Owner//{}", self.netuid))
+    }
+}
+
+/// The account of a development key: `Alice` for `//Alice`, `Owner//8` for `//Owner//8`.
+#[must_use]
+pub fn dev_account(path: &str) -> Account {
+    // The phrase is a constant and hard junctions always derive.
+    let key = sr25519::Pair::from_string(&format!("{DEV_PHRASE}//{path}"), None).map(|pair| pair.public().0);
+    Account(key.unwrap_or_default())
+}
+
+pub(super) fn account_id(account: Account) -> AccountId {
+    AccountId::new(account.0)
+}
+
+/// Writes the first state. Must run inside of externalities over an empty state.
+pub fn build(config: &GenesisConfig) {
+    let alice = account_id(dev_account("Alice"));
+    let mut balances: Vec<(AccountId, u64)> = DEV_ACCOUNTS
+        .iter()
+        .map(|(name, tao)| (account_id(dev_account(name)), Rao::from_tao(*tao).0))
+        .chain(config.funded.iter().map(|(account, rao)| (account_id(*account), rao.0)))
+        .collect();
+    merge_duplicates(&mut balances);
+    let mut genesis = RuntimeGenesisConfig::default();
+    genesis.balances.balances = balances;
+    genesis.sudo.key = Some(alice.clone());
+    genesis.build();
+
+    pallet_timestamp::Now::<Runtime>::put(u64::try_from(config.time.0).unwrap_or(0));
+    let fingerprint = (metadata_blob(16), format!("{config:?}")).encode();
+    pallet::GenesisFingerprint::<Runtime>::put(sp_io::hashing::blake2_256(&fingerprint));
+    pallet::StakeThreshold::<Runtime>::put(config.stake_threshold.0);
+    pallet::Pallet::<Runtime>::create_root();
+    for subnet in &config.subnets {
+        build_subnet(subnet, &alice);
+    }
+    pallet::TotalIssuance::<Runtime>::put(pallet_balances::TotalIssuance::<Runtime>::get());
+}
+
+/// Balances refuses the same account twice: the sums of each.
+fn merge_duplicates(balances: &mut Vec<(AccountId, u64)>) {
+    balances.sort();
+    balances.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 = kept.1.saturating_add(next.1);
+        }
+        same
+    });
+}
+
+fn build_subnet(subnet: &SubnetGenesis, owner: &AccountId) {
+    let netuid = NetUid(subnet.netuid);
+    let hotkey = account_id(subnet.owner_hotkey());
+    pallet::Pallet::<Runtime>::create_subnet(netuid, owner, &hotkey, subnet.pool.0, subnet.pool.0, 0);
+    pallet::Pallet::<Runtime>::start_subnet(netuid, 1);
+    pallet::SubnetEmissionEnabled::<Runtime>::insert(netuid, true);
+    pallet::TokenSymbol::<Runtime>::insert(netuid, subnet.symbol.as_bytes());
+    let identity = SubnetIdentityV3 { subnet_name: subnet.name.as_bytes().to_vec(), ..Default::default() };
+    pallet::SubnetIdentitiesV3::<Runtime>::insert(netuid, identity);
+    pallet::CommitRevealWeightsEnabled::<Runtime>::insert(netuid, false);
+    pallet::Tempo::<Runtime>::insert(netuid, subnet.tempo);
+    pallet::MaxAllowedUids::<Runtime>::insert(netuid, subnet.max_uids);
+    pallet::MinAllowedUids::<Runtime>::insert(netuid, subnet.max_uids.min(64));
+    pallet::MaxAllowedValidators::<Runtime>::insert(netuid, subnet.max_validators);
+    pallet::ImmunityPeriod::<Runtime>::insert(netuid, subnet.immunity_period);
+    pallet::MinAllowedWeights::<Runtime>::insert(netuid, subnet.min_allowed_weights);
+    pallet::WeightsSetRateLimit::<Runtime>::insert(netuid, subnet.weights_rate_limit);
+    pallet::ServingRateLimit::<Runtime>::insert(netuid, subnet.serving_rate_limit);
+    pallet::WeightsVersionKey::<Runtime>::insert(netuid, subnet.weights_version);
+    pallet::Burn::<Runtime>::insert(netuid, subnet.burn.0);
+    pallet::MinBurn::<Runtime>::insert(netuid, subnet.min_burn.0);
+    pallet::Yuma3On::<Runtime>::insert(netuid, subnet.yuma3);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sp_io::TestExternalities;
+
+    fn state_of(config: &GenesisConfig) -> Vec<u8> {
+        let mut externalities = TestExternalities::default();
+        externalities.execute_with(|| build(config));
+        externalities.execute_with(|| sp_io::storage::root(sp_core::storage::StateVersion::V1))
+    }
+
+    #[test]
+    fn the_same_settings_give_the_same_state_and_others_do_not() {
+        let config = GenesisConfig::default();
+        assert_eq!(state_of(&config), state_of(&config));
+        assert_ne!(state_of(&config), state_of(&GenesisConfig { seed: 1, ..config.clone() }));
+        let richer = GenesisConfig { funded: vec![(Account([7; 32]), Rao::from_tao(5))], ..config.clone() };
+        assert_ne!(state_of(&config), state_of(&richer));
+    }
+
+    #[test]
+    fn accounts_are_funded_and_named_twice_they_get_both() {
+        let alice = dev_account("Alice");
+        assert_eq!(alice.ss58(), "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY");
+        let config = GenesisConfig { funded: vec![(alice, Rao(5))], ..GenesisConfig::default() };
+        TestExternalities::default().execute_with(|| {
+            build(&config);
+            let free = |account| frame_system::Account::<Runtime>::get(account_id(account)).data.free;
+            assert_eq!(free(alice), 1_000_000_000_000_005);
+            assert_eq!(free(dev_account("Ferdie")), 2_000_000_000_000);
+        });
+    }
+}

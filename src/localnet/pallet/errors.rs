@@ -1,0 +1,121 @@
+//! What can go wrong. Clients show the doc comments; the indices are the real chain's, those of absent calls are left out.
+
+use frame_support::pallet_macros::pallet_section;
+
+#[pallet_section]
+mod errors {
+    #[pallet::error]
+    pub enum Error<T> {
+        /// The axon's IP type is neither 4 nor 6: announce an IPv4 or IPv6 address.
+        #[codec(index = 1)]
+        InvalidIpType,
+        /// The IP address is a loopback or broadcast address: announce the address under which others reach you.
+        #[codec(index = 2)]
+        InvalidIpAddress,
+        /// The port is 0: announce the port under which others reach you.
+        #[codec(index = 3)]
+        InvalidPort,
+        /// The hotkey has no uid in this subnet: register it; it may have been pruned.
+        #[codec(index = 4)]
+        HotKeyNotRegisteredInSubNet,
+        /// No coldkey owns this hotkey: register it first, and check the address.
+        #[codec(index = 5)]
+        HotKeyAccountNotExists,
+        /// The hotkey that serves is not registered in this subnet: register it, and check the netuid.
+        #[codec(index = 6)]
+        HotKeyNotRegisteredInNetwork,
+        /// The signing coldkey does not own the hotkey: use the wallet whose coldkey owns it.
+        #[codec(index = 7)]
+        NonAssociatedColdKey,
+        /// The hotkey's stake weight is below the threshold for setting weights: stake more on it.
+        #[codec(index = 10)]
+        NotEnoughStakeToSetWeights,
+        /// The coldkey's balance does not cover the stake or the price of registration: top it up.
+        #[codec(index = 12)]
+        NotEnoughBalanceToStake,
+        /// The neuron has no validator permit: it must be among the top validators by stake at an epoch.
+        #[codec(index = 15)]
+        NeuronNoValidatorPermit,
+        /// There are not as many uids as weights.
+        #[codec(index = 16)]
+        WeightVecNotEqualSize,
+        /// A uid occurs twice among the weights.
+        #[codec(index = 17)]
+        DuplicateUids,
+        /// A uid is not in this subnet: read the metagraph again.
+        #[codec(index = 18)]
+        UidVecContainInvalidOne,
+        /// There are fewer weights than the subnet's minimum: add entries, zeros count.
+        #[codec(index = 19)]
+        WeightVecLengthIsLow,
+        /// The hotkey already has a uid in this subnet.
+        #[codec(index = 21)]
+        HotKeyAlreadyRegisteredInSubNet,
+        /// One weight has a larger share than the subnet allows.
+        #[codec(index = 27)]
+        MaxWeightExceeded,
+        /// The subnet's rate limit since the last weights is not over: wait and try again.
+        #[codec(index = 29)]
+        SettingWeightsTooFast,
+        /// The version key is below the subnet's: upgrade the validator.
+        #[codec(index = 30)]
+        IncorrectWeightVersionKey,
+        /// The subnet's rate limit since the last announcement is not over: wait and try again.
+        #[codec(index = 31)]
+        ServingRateLimitExceeded,
+        /// There are more weights than neurons: read the metagraph again.
+        #[codec(index = 32)]
+        UidsLengthExceedUidsInSubNet,
+        /// Another subnet was created too short a time ago.
+        #[codec(index = 33)]
+        NetworkTxRateLimitExceeded,
+        /// Registration in this subnet is closed.
+        #[codec(index = 37)]
+        SubNetRegistrationDisabled,
+        /// The signer does not own the subnet.
+        #[codec(index = 41)]
+        NotSubnetOwner,
+        /// Neurons cannot register in the root network by burn.
+        #[codec(index = 42)]
+        RegistrationNotPermittedOnRootSubnet,
+        /// The root network has no weights.
+        #[codec(index = 47)]
+        CanNotSetRootNetworkWeights,
+        /// The subnet is full and no neuron can be pruned: wait until an immunity ends.
+        #[codec(index = 48)]
+        NoNeuronIdAvailable,
+        /// The subnet asks for committed weights: plain weights are refused.
+        #[codec(index = 53)]
+        CommitRevealEnabled,
+        /// The subnet or its mechanism does not exist: check the netuid.
+        #[codec(index = 74)]
+        MechanismDoesNotExist,
+        /// The subnet does not exist: check the netuid and the network.
+        #[codec(index = 76)]
+        SubnetNotExists,
+        /// The amount is below the least stake of 0.002 TAO, or zero.
+        #[codec(index = 82)]
+        AmountTooLow,
+        /// The subnet's pool is too shallow for this amount.
+        #[codec(index = 83)]
+        InsufficientLiquidity,
+        /// The subnet is already started.
+        #[codec(index = 88)]
+        FirstEmissionBlockNumberAlreadySet,
+        /// The delay before a subnet can be started is not over.
+        #[codec(index = 89)]
+        NeedWaitingMoreBlocksToStarCall,
+        /// The subnet is not started: its owner must call start_call.
+        #[codec(index = 94)]
+        SubtokenDisabled,
+        /// There are as many subnets as there may be.
+        #[codec(index = 115)]
+        SubnetLimitReached,
+        /// The coldkey's balance does not cover the lock cost of a subnet.
+        #[codec(index = 116)]
+        CannotAffordLockCost,
+        /// The price of a registration is above the given limit: raise it or wait.
+        #[codec(index = 134)]
+        RegistrationPriceLimitExceeded,
+    }
+}

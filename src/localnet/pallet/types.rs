@@ -1,0 +1,138 @@
+//! Values that the chain stores, in SCALE order as the real chain has them.
+
+use crate::localnet::runtime::{AccountId, MechId, scalars::I96F32, scalars::U64F64};
+use codec::{Decode, Encode};
+use frame_support::traits::Get;
+use scale_info::TypeInfo;
+
+/// A neuron's announced endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct AxonInfo {
+    /// Block of the announcement.
+    pub block: u64,
+    /// The neuron's software version, `1.2.3` as 1 002 003.
+    pub version: u32,
+    /// The address as a number.
+    pub ip: u128,
+    /// The port.
+    pub port: u16,
+    /// 4 or 6.
+    pub ip_type: u8,
+    /// The neuron's protocol; clients send 4.
+    pub protocol: u8,
+    /// Unused.
+    pub placeholder1: u8,
+    /// Unused.
+    pub placeholder2: u8,
+}
+
+/// A neuron's announced metrics endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct PrometheusInfo {
+    /// Block of the announcement.
+    pub block: u64,
+    /// The neuron's software version.
+    pub version: u32,
+    /// The address as a number.
+    pub ip: u128,
+    /// The port.
+    pub port: u16,
+    /// 4 or 6.
+    pub ip_type: u8,
+}
+
+/// What a coldkey says about itself; all UTF-8.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct ChainIdentityV2 {
+    /// Display name.
+    pub name: Vec<u8>,
+    /// Web page.
+    pub url: Vec<u8>,
+    /// Repository.
+    pub github_repo: Vec<u8>,
+    /// Picture.
+    pub image: Vec<u8>,
+    /// Discord handle.
+    pub discord: Vec<u8>,
+    /// A sentence.
+    pub description: Vec<u8>,
+    /// Anything else.
+    pub additional: Vec<u8>,
+}
+
+/// What a subnet says about itself; all UTF-8.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct SubnetIdentityV3 {
+    /// Display name.
+    pub subnet_name: Vec<u8>,
+    /// Repository.
+    pub github_repo: Vec<u8>,
+    /// Contact of the owner.
+    pub subnet_contact: Vec<u8>,
+    /// Web page.
+    pub subnet_url: Vec<u8>,
+    /// Discord handle.
+    pub discord: Vec<u8>,
+    /// A sentence.
+    pub description: Vec<u8>,
+    /// Picture.
+    pub logo_url: Vec<u8>,
+    /// Anything else.
+    pub additional: Vec<u8>,
+}
+
+/// A share of a stake: `mantissa × 10^exponent`, with 10²⁰ < mantissa ≤ 10²¹, or zero twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct SafeFloat {
+    /// The digits.
+    pub mantissa: u128,
+    /// The power of ten.
+    pub exponent: i64,
+}
+
+/// What is limited in rate. Of the real chain's kinds only the one whose call exists here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub enum RateLimitKey {
+    /// Creation of subnets, by anyone.
+    #[codec(index = 2)]
+    NetworkLastRegistered,
+}
+
+macro_rules! default_value {
+    ($(#[$doc:meta])* $name:ident -> $value:ty { $expression:expr }) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name;
+
+        impl Get<$value> for $name {
+            fn get() -> $value {
+                $expression
+            }
+        }
+    };
+}
+
+default_value!(
+    /// The zero account, which stands for nobody.
+    NoAccount -> AccountId { AccountId::new([0; 32]) }
+);
+default_value!(
+    /// A script t.
+    DefaultSymbol -> Vec<u8> { "𝜏".as_bytes().to_vec() }
+);
+default_value!(
+    /// The main mechanism alone.
+    OneMechanism -> MechId { MechId(1) }
+);
+default_value!(
+    /// 0.7 to 0.9.
+    LiquidAlphaRange -> (u16, u16) { (45_875, 58_982) }
+);
+default_value!(
+    /// 1.26.
+    BurnIncrease -> U64F64 { U64F64::from_f64(1.26) }
+);
+default_value!(
+    /// 0.000003.
+    MovingAlpha -> I96F32 { I96F32::from_f64(0.000_003) }
+);
