@@ -73,6 +73,11 @@ pub struct Probability(f64);
 pub struct NotAProbability(pub f64);
 
 impl Probability {
+    /// Impossible.
+    pub const ZERO: Self = Self(0.0);
+    /// Certain.
+    pub const ONE: Self = Self(1.0);
+
     /// Refuses anything but a finite number in `0.0..=1.0`.
     ///
     /// # Errors

@@ -3,11 +3,18 @@
 //! A market is one file here that implements [`Provider`]. Rules about prices and outcomes: two-token markets whose
 //! prices do not sum to 1 within 0.05, and prices that are not finite numbers in `0..=1`, are no observation at all.
 
+mod exchange;
+mod http;
+pub mod polymarket;
+pub mod simulator;
+
 use std::fmt;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+pub use self::exchange::Truth;
+pub use self::http::{HttpSettings, install_tls};
 use crate::units::{Probability, UnixMs};
 
 /// Names one event for ever: `{provider}-{id}`, as on the wire.
@@ -118,6 +125,16 @@ pub enum MarketError {
         /// What was expected.
         expected: &'static str,
         /// Where the parser stopped.
+        reason: String,
+    },
+    /// A setting that cannot work.
+    #[error("{provider}: `{url}` cannot be used as `--market.{provider}.url`: {reason}")]
+    Misconfigured {
+        /// The provider's name.
+        provider: &'static str,
+        /// The address as configured.
+        url: String,
+        /// What is wrong with it.
         reason: String,
     },
     /// The provider does not know the event (any more).

@@ -12,4 +12,6 @@
 )]
 
 mod layers;
+mod market_polymarket;
+mod market_simulator;
 mod support;

@@ -1,0 +1,269 @@
+//! A polite HTTP client: paced, patient with failures, deaf to redirects, and never drowned by a body.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, Response, StatusCode, Url, redirect};
+
+use super::MarketError;
+use crate::clock;
+
+/// How much of an error body is repeated in a message, in bytes.
+const ERROR_TEXT: usize = 200;
+
+/// How a market is called.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Where the API lives, `https://…` or `http://…`; a path prefix is kept.
+    pub base_url: String,
+    /// Longest time for one request, from the first byte sent to the last byte read.
+    pub timeout: Duration,
+    /// Longest body read, in bytes after decompression.
+    pub max_body: usize,
+    /// Further attempts after a failure that may pass (no answer, 408, 429, 5xx).
+    pub retries: usize,
+    /// Pause before the first further attempt; doubles with each.
+    pub first_pause: Duration,
+    /// Longest pause; a server that asks for more (`Retry-After`) gets an error back at once, and no request
+    /// before its time has come.
+    pub max_pause: Duration,
+    /// Least time between the starts of two requests.
+    pub spacing: Duration,
+}
+
+impl HttpSettings {
+    /// Defaults for an API at `base_url`.
+    #[must_use]
+    pub fn at(base_url: impl Into<String>) -> Self {
+        Self {
+            base_url: base_url.into(),
+            timeout: Duration::from_secs(30),
+            // A page of 1000 markets is about 2.5 MB.
+            max_body: 32 << 20,
+            retries: 3,
+            first_pause: Duration::from_millis(500),
+            max_pause: Duration::from_secs(60),
+            spacing: Duration::from_millis(50),
+        }
+    }
+}
+
+/// Makes `ring` the process's TLS implementation, once; later calls change nothing.
+pub fn install_tls() {
+    // An error says that one is installed already, which is what is wanted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct HttpClient {
+    provider: &'static str,
+    client: Client,
+    base: Url,
+    settings: HttpSettings,
+    /// No request starts before this moment.
+    free_from: Mutex<Instant>,
+}
+
+/// One failed attempt.
+struct Failure {
+    error: MarketError,
+    may_pass: bool,
+    retry_after: Option<Duration>,
+}
+
+impl HttpClient {
+    /// Refuses a base URL that is none, or not HTTP.
+    pub(crate) fn new(provider: &'static str, settings: HttpSettings) -> Result<Self, MarketError> {
+        let refuse = |reason: String| MarketError::Misconfigured { provider, url: settings.base_url.clone(), reason };
+        let base = Url::parse(&settings.base_url).map_err(|e| refuse(e.to_string()))?;
+        if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+            return Err(refuse("expected http:// or https:// and a host".to_owned()));
+        }
+        install_tls();
+        let mut builder = Client::builder()
+            .user_agent(concat!("neuron/", env!("CARGO_PKG_VERSION")))
+            .timeout(settings.timeout)
+            .redirect(redirect::Policy::none());
+        if base.scheme() == "http" {
+            // No TLS will happen: a machine without certificates must still reach its simulator.
+            builder = builder.tls_certs_only([]);
+        }
+        if is_loopback(&base) {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|e| refuse(with_causes(&e)))?;
+        Ok(Self { provider, client, base, settings, free_from: Mutex::new(clock::monotonic()) })
+    }
+
+    /// `GET` of the path made of `segments` below the base URL, with the retries of the settings.
+    pub(crate) async fn get(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<Vec<u8>, MarketError> {
+        let url = self.url(segments, query);
+        let mut pauses = ExponentialBuilder::new()
+            .with_min_delay(self.settings.first_pause)
+            .with_max_delay(self.settings.max_pause)
+            .with_max_times(self.settings.retries)
+            .with_jitter()
+            .build();
+        loop {
+            self.take_turn(&url).await?;
+            let failure = match self.attempt(&url).await {
+                Ok(body) => return Ok(body),
+                Err(failure) => failure,
+            };
+            if let Some(wait) = failure.retry_after {
+                self.hold_back(wait);
+            }
+            let pause = if failure.may_pass { pauses.next() } else { None };
+            let Some(pause) = pause else { return Err(failure.error) };
+            tracing::debug!(provider = self.provider, %url, error = %failure.error, "market request failed, trying again");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// What `error` of a parser means for the answer of `segments`.
+    pub(crate) fn malformed(&self, segments: &[&str], expected: &'static str, reason: String) -> MarketError {
+        MarketError::Malformed { provider: self.provider, url: self.url(segments, &[]).to_string(), expected, reason }
+    }
+
+    fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// Waits until the next request may start.
+    async fn take_turn(&self, url: &Url) -> Result<(), MarketError> {
+        let wait = {
+            let mut free_from = self.free_from.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = clock::monotonic();
+            let wait = free_from.saturating_duration_since(now);
+            if wait > self.settings.max_pause {
+                let text = format!("it asked to be left alone for another {} s", wait.as_secs());
+                let status = StatusCode::TOO_MANY_REQUESTS.as_u16();
+                return Err(MarketError::Refused { provider: self.provider, url: url.to_string(), status, text });
+            }
+            *free_from = now + wait + self.settings.spacing;
+            wait
+        };
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
+    }
+
+    /// No request at all for the next `wait`.
+    fn hold_back(&self, wait: Duration) {
+        let mut free_from = self.free_from.lock().unwrap_or_else(PoisonError::into_inner);
+        // A day is for ever here; it also keeps the sum inside what an `Instant` can hold.
+        let until = clock::monotonic() + wait.min(Duration::from_secs(86_400));
+        *free_from = (*free_from).max(until);
+    }
+
+    async fn attempt(&self, url: &Url) -> Result<Vec<u8>, Failure> {
+        let response = self.client.get(url.clone()).send().await.map_err(|e| self.no_answer(url, e))?;
+        let status = response.status();
+        if status.is_success() {
+            return self.body(url, response).await;
+        }
+        let retry_after = (status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE)
+            .then(|| retry_after(&response))
+            .flatten();
+        let may_pass =
+            status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
+        let text = if status.is_redirection() {
+            let target = response.headers().get(reqwest::header::LOCATION).and_then(|v| v.to_str().ok());
+            format!("a redirect to {}, which is not followed", target.unwrap_or("nowhere"))
+        } else {
+            beginning(response).await
+        };
+        let error =
+            MarketError::Refused { provider: self.provider, url: url.to_string(), status: status.as_u16(), text };
+        Err(Failure { error, may_pass, retry_after })
+    }
+
+    async fn body(&self, url: &Url, mut response: Response) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.no_answer(url, e))? {
+            if body.len() + chunk.len() > self.settings.max_body {
+                let reason = format!("it is longer than {} bytes", self.settings.max_body);
+                let error = MarketError::Malformed {
+                    provider: self.provider,
+                    url: url.to_string(),
+                    expected: "an answer of reasonable size",
+                    reason,
+                };
+                return Err(Failure { error, may_pass: false, retry_after: None });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn no_answer(&self, url: &Url, error: reqwest::Error) -> Failure {
+        let reason = with_causes(&error.without_url());
+        let error = MarketError::Unreachable { provider: self.provider, url: url.to_string(), reason };
+        Failure { error, may_pass: true, retry_after: None }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// `Retry-After` in seconds; the form with a date is rare enough to be treated as absent.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// The first words of an error body, on one line.
+async fn beginning(mut response: Response) -> String {
+    let mut text = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        text.extend_from_slice(&chunk);
+        if text.len() >= ERROR_TEXT {
+            break;
+        }
+    }
+    text.truncate(ERROR_TEXT);
+    String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_must_be_http() {
+        for bad in ["", "clob", "ftp://host/", "http://"] {
+            let error = HttpClient::new("polymarket", HttpSettings::at(bad)).unwrap_err();
+            assert!(matches!(error, MarketError::Misconfigured { .. }), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_built_below_the_base_and_an_id_cannot_leave_it() {
+        let client = HttpClient::new("polymarket", HttpSettings::at("http://127.0.0.1:1/prefix/")).unwrap();
+        let url = client.url(&["markets", "../a b?x"], &[("next_cursor", "MA==")]);
+        assert_eq!(url.as_str(), "http://127.0.0.1:1/prefix/markets/..%2Fa%20b%3Fx?next_cursor=MA%3D%3D");
+    }
+}

@@ -1,0 +1,241 @@
+//! Polymarket's order-book API (CLOB), the public part: what is offered, at what price, and how it ended.
+//!
+//! Two requests are used: `GET /sampling-markets?next_cursor=…`, the markets that pay for liquidity and so have usable
+//! prices, page by page until the cursor is `LTE=`; and `GET /markets/{condition_id}`.
+
+mod wire;
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use self::wire::{Market, Page};
+use super::http::{HttpClient, HttpSettings};
+use super::{Event, EventKey, Listing, MarketError, Provider};
+use crate::clock::Clock;
+use crate::units::UnixMs;
+
+/// The provider's name.
+pub const NAME: &str = "polymarket";
+
+/// The public API.
+pub const URL: &str = "https://clob.polymarket.com";
+
+/// The cursor that means there is no further page (base64 of `-1`).
+const LAST_PAGE: &str = "LTE=";
+
+/// What is asked, and which markets are taken.
+#[derive(Debug, Clone)]
+pub struct PolymarketSettings {
+    /// Address, pace and patience.
+    pub http: HttpSettings,
+    /// Answers count until this long before the end date.
+    pub cutoff_before_end: Duration,
+    /// Markets that end later than this from now are not offered yet.
+    pub max_ahead: Duration,
+    /// Pages of (usually) 1000 markets read in one poll at most.
+    pub max_pages: usize,
+}
+
+impl Default for PolymarketSettings {
+    fn default() -> Self {
+        Self {
+            http: HttpSettings::at(URL),
+            cutoff_before_end: Duration::from_secs(86_400),
+            max_ahead: Duration::from_secs(14 * 86_400),
+            max_pages: 20,
+        }
+    }
+}
+
+/// Why entries of the last poll are not among its listings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Not the documented shape, or a date that cannot be read.
+    pub malformed: usize,
+    /// No condition id.
+    pub unnamed: usize,
+    /// Not two outcomes.
+    pub not_binary: usize,
+    /// No end date, so no cutoff.
+    pub no_end_date: usize,
+    /// The cutoff has passed.
+    pub past_cutoff: usize,
+    /// Ends too far ahead.
+    pub too_far_ahead: usize,
+    /// Closed, archived or resolved.
+    pub not_trading: usize,
+    /// Met on an earlier page of the same poll.
+    pub repeated: usize,
+}
+
+/// The client.
+#[derive(Debug)]
+pub struct Polymarket {
+    http: HttpClient,
+    settings: PolymarketSettings,
+    clock: Clock,
+    skipped: Mutex<Skipped>,
+}
+
+impl Polymarket {
+    /// A client whose quotes carry the times of `clock`.
+    ///
+    /// # Errors
+    /// [`MarketError::Misconfigured`] when the base URL cannot be used.
+    pub fn new(settings: PolymarketSettings, clock: Clock) -> Result<Self, MarketError> {
+        let http = HttpClient::new(NAME, settings.http.clone())?;
+        Ok(Self { http, settings, clock, skipped: Mutex::default() })
+    }
+
+    /// What the last [`Provider::list`] left out, and why.
+    #[must_use]
+    pub fn skipped(&self) -> Skipped {
+        *self.skipped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn list_all(&self) -> Result<Vec<Listing>, MarketError> {
+        let mut poll = Poll::default();
+        let mut cursor: Option<String> = None;
+        for page_number in 0..self.settings.max_pages {
+            let page = match self.page(cursor.as_deref()).await {
+                Ok(page) => page,
+                // What was read is good: half a list is no reason to stop asking about it.
+                Err(error) if page_number > 0 => {
+                    tracing::warn!(provider = NAME, page = page_number, %error, "the list of markets ends early");
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            poll = self.take_page(poll, page.data).await;
+            match page.next_cursor.filter(|next| !next.is_empty() && next != LAST_PAGE) {
+                Some(next) if poll.cursors.insert(next.clone()) => cursor = Some(next),
+                Some(next) => {
+                    tracing::warn!(provider = NAME, cursor = next, "the list of markets goes in a circle");
+                    break;
+                }
+                None => break,
+            }
+        }
+        tracing::debug!(provider = NAME, listed = poll.listings.len(), skipped = ?poll.skipped, "markets listed");
+        *self.skipped.lock().unwrap_or_else(PoisonError::into_inner) = poll.skipped;
+        Ok(poll.listings)
+    }
+
+    async fn page(&self, cursor: Option<&str>) -> Result<Page, MarketError> {
+        const PATH: [&str; 1] = ["sampling-markets"];
+        let query = cursor.map(|cursor| ("next_cursor", cursor));
+        let body = self.http.get(&PATH, query.as_slice()).await?;
+        let page = tokio::task::spawn_blocking(move || serde_json::from_slice(&body)).await;
+        let page = page.map_err(|e| self.http.malformed(&PATH, "a page of markets", e.to_string()))?;
+        page.map_err(|e| self.http.malformed(&PATH, "a page of markets", e.to_string()))
+    }
+
+    /// Reads the entries of a page; a page has megabytes, so not on this thread.
+    async fn take_page(&self, mut poll: Poll, data: Vec<Box<serde_json::value::RawValue>>) -> Poll {
+        let now = self.clock.now();
+        let settings = self.settings.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            for entry in data {
+                poll.take(entry.get(), now, &settings);
+            }
+            poll
+        });
+        // Only a panic can lose the poll, and none of this panics.
+        task.await.unwrap_or_default()
+    }
+
+    async fn fetch_one(&self, id: &str) -> Result<Listing, MarketError> {
+        let path = ["markets", id];
+        let unknown = || MarketError::Unknown { provider: NAME, id: id.to_owned() };
+        let body = match self.http.get(&path, &[]).await {
+            Err(MarketError::Refused { status: 404 | 410, .. }) => return Err(unknown()),
+            other => other?,
+        };
+        let shape = |reason: String| self.http.malformed(&path, "a market", reason);
+        let market: Market = serde_json::from_slice(&body).map_err(|e| shape(e.to_string()))?;
+        if market.condition_id().is_none_or(|found| !found.eq_ignore_ascii_case(id)) {
+            return Err(unknown());
+        }
+        let ends_at = market.ends_at().map_err(|e| shape(format!("`end_date_iso`: {e}")))?;
+        // An end date may be taken back after the event was offered; whoever asked keeps the cutoff asked under, and
+        // anybody else may answer until the outcome is known.
+        let cutoff = ends_at.map_or(UnixMs(i64::MAX), |end| cutoff(end, &self.settings));
+        let quote = market.quote(self.clock.now());
+        let resolution = market.resolution();
+        Ok(Listing { event: event(&market, id, cutoff, ends_at), quote, resolution })
+    }
+}
+
+impl Provider for Polymarket {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Listing>, MarketError>> {
+        self.list_all().boxed()
+    }
+
+    fn fetch<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Listing, MarketError>> {
+        self.fetch_one(id).boxed()
+    }
+}
+
+/// What one walk through the pages has found.
+#[derive(Default)]
+struct Poll {
+    listings: Vec<Listing>,
+    ids: HashSet<String>,
+    cursors: HashSet<String>,
+    skipped: Skipped,
+}
+
+impl Poll {
+    fn take(&mut self, entry: &str, now: UnixMs, settings: &PolymarketSettings) {
+        let Ok(market) = serde_json::from_str::<Market>(entry) else {
+            self.skipped.malformed += 1;
+            return;
+        };
+        let Some(id) = market.condition_id() else {
+            self.skipped.unnamed += 1;
+            return;
+        };
+        let counter = match market.ends_at() {
+            Err(_) => &mut self.skipped.malformed,
+            Ok(_) if !market.is_binary() => &mut self.skipped.not_binary,
+            Ok(_) if !market.is_trading() => &mut self.skipped.not_trading,
+            Ok(None) => &mut self.skipped.no_end_date,
+            Ok(Some(end)) if cutoff(end, settings) <= now => &mut self.skipped.past_cutoff,
+            Ok(Some(end)) if end > now.plus_ms(millis(settings.max_ahead)) => &mut self.skipped.too_far_ahead,
+            Ok(Some(_)) if !self.ids.insert(id.to_owned()) => &mut self.skipped.repeated,
+            Ok(Some(end)) => {
+                let event = event(&market, id, cutoff(end, settings), Some(end));
+                self.listings.push(Listing { event, quote: market.quote(now), resolution: market.resolution() });
+                return;
+            }
+        };
+        *counter += 1;
+    }
+}
+
+fn event(market: &Market, id: &str, cutoff: UnixMs, ends_at: Option<UnixMs>) -> Event {
+    Event {
+        key: EventKey::new(NAME, id),
+        provider: NAME.to_owned(),
+        id: id.to_owned(),
+        description: market.text(),
+        cutoff,
+        ends_at,
+    }
+}
+
+fn cutoff(end: UnixMs, settings: &PolymarketSettings) -> UnixMs {
+    end.plus_ms(-millis(settings.cutoff_before_end))
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

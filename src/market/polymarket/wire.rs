@@ -1,0 +1,161 @@
+//! The market object of the CLOB API, and what it says.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::market::{Quote, Resolution};
+use crate::units::{Probability, UnixMs};
+
+/// How far the prices of the two tokens may be from summing to 1.
+const PAIR_TOLERANCE: f64 = 0.05;
+
+/// One page of a list; entries are read one by one, so that a bad one costs only itself.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page {
+    pub(super) data: Vec<Box<RawValue>>,
+    #[serde(default)]
+    pub(super) next_cursor: Option<String>,
+}
+
+/// The fields used of a market; any may be missing or null.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Market {
+    condition_id: Option<String>,
+    question: Option<String>,
+    description: Option<String>,
+    end_date_iso: Option<String>,
+    active: Option<bool>,
+    closed: Option<bool>,
+    archived: Option<bool>,
+    is_50_50_outcome: Option<bool>,
+    tokens: Vec<Token>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Token {
+    outcome: Option<String>,
+    /// Integer or float; anything else is no price.
+    price: Value,
+    winner: Option<bool>,
+}
+
+impl Market {
+    /// The id, unless missing or blank.
+    pub(super) fn condition_id(&self) -> Option<&str> {
+        self.condition_id.as_deref().filter(|id| !id.trim().is_empty())
+    }
+
+    pub(super) fn is_binary(&self) -> bool {
+        self.tokens.len() == 2
+    }
+
+    /// Neither over, nor withdrawn, nor not yet begun.
+    pub(super) fn is_trading(&self) -> bool {
+        self.active != Some(false) && self.closed != Some(true) && self.archived != Some(true)
+    }
+
+    /// The expected end; `None` when the market gives none.
+    pub(super) fn ends_at(&self) -> Result<Option<UnixMs>, jiff::Error> {
+        let Some(text) = self.end_date_iso.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
+        let end: jiff::Timestamp = text.parse()?;
+        Ok(Some(UnixMs(end.as_millisecond())))
+    }
+
+    /// Question, rules, and which outcome's probability is asked: the first token is not always "Yes".
+    pub(super) fn text(&self) -> String {
+        let question = self.question.as_deref().unwrap_or_default().trim();
+        let rules = self.description.as_deref().unwrap_or_default().trim();
+        let label = self.tokens.first().and_then(|token| token.outcome.as_deref()).unwrap_or_default().trim();
+        let outcome = format!("The probability asked is that of the outcome \"{label}\".");
+        [question, rules, &outcome].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The first token's price, if the pair of prices makes sense.
+    pub(super) fn quote(&self, now: UnixMs) -> Option<Quote> {
+        let [first, second] = self.tokens.as_slice() else { return None };
+        let first = Probability::new(first.price.as_f64()?).ok()?;
+        let second = Probability::new(second.price.as_f64()?).ok()?;
+        let sums_to_one = (first.get() + second.get() - 1.0).abs() <= PAIR_TOLERANCE;
+        sums_to_one.then_some(Quote { price: first, at: now })
+    }
+
+    /// How the market stands. Closed without a winner is no outcome: it may be disputed, annulled, or late.
+    pub(super) fn resolution(&self) -> Resolution {
+        let resolved = |outcome: f64| match Probability::new(outcome) {
+            Ok(outcome) => Resolution::Resolved { outcome, at: None },
+            Err(_) => Resolution::Open,
+        };
+        let won = |token: &Token| token.winner == Some(true);
+        let closed = self.closed == Some(true);
+        match self.tokens.as_slice() {
+            [first, second] if closed => match (won(first), won(second)) {
+                (true, false) => resolved(1.0),
+                (false, true) => resolved(0.0),
+                (true, true) => resolved(0.5),
+                (false, false) if self.is_50_50_outcome == Some(true) => resolved(0.5),
+                (false, false) => self.without_winner(),
+            },
+            _ => self.without_winner(),
+        }
+    }
+
+    /// Archived is the API's word for withdrawn.
+    fn without_winner(&self) -> Resolution {
+        if self.archived == Some(true) { Resolution::Void } else { Resolution::Open }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn market(json: &str) -> Market {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn tokens(first: &str, second: &str) -> Market {
+        market(&format!(r#"{{"tokens":[{{"price":{first}}},{{"price":{second}}}]}}"#))
+    }
+
+    #[test]
+    fn only_a_pair_of_probabilities_that_sums_to_one_is_a_price() {
+        let price = |m: Market| m.quote(UnixMs(7)).map(|q| (q.price.get(), q.at));
+        assert_eq!(price(tokens("0.3", "0.7")), Some((0.3, UnixMs(7))));
+        assert_eq!(price(tokens("1", "0")), Some((1.0, UnixMs(7))));
+        assert_eq!(price(tokens("0.30", "0.74")), Some((0.3, UnixMs(7))));
+        for (first, second) in [("0.3", "0.76"), ("0", "0"), ("1.2", "-0.2"), ("null", "1"), ("\"0.3\"", "0.7")] {
+            assert_eq!(price(tokens(first, second)), None, "{first} {second}");
+        }
+        assert_eq!(market(r#"{"tokens":[{"price":1}]}"#).quote(UnixMs(0)), None);
+    }
+
+    #[test]
+    fn every_resolution_state_is_told_apart() {
+        let state = |flags: &str, first: bool, second: bool| {
+            let text = format!(r#"{{{flags},"tokens":[{{"winner":{first}}},{{"winner":{second}}}]}}"#);
+            match market(&text).resolution() {
+                Resolution::Resolved { outcome, .. } => outcome.to_string(),
+                other => format!("{other:?}"),
+            }
+        };
+        let closed = r#""closed":true"#;
+        assert_eq!(state(closed, true, false), "1");
+        assert_eq!(state(closed, false, true), "0");
+        assert_eq!(state(closed, true, true), "0.5");
+        assert_eq!(state(r#""closed":true,"is_50_50_outcome":true"#, false, false), "0.5");
+        assert_eq!(state(closed, false, false), "Open");
+        assert_eq!(state(r#""closed":true,"archived":true"#, false, false), "Void");
+        assert_eq!(state(r#""closed":true,"archived":true"#, false, true), "0");
+        assert_eq!(state(r#""closed":false,"archived":true,"active":false"#, false, false), "Void");
+        assert_eq!(state(r#""closed":false"#, true, false), "Open");
+    }
+
+    #[test]
+    fn the_text_names_the_outcome_asked_for() {
+        let text = market(r#"{"question":"A vs. B?","description":null,"tokens":[{"outcome":"B"},{"outcome":"A"}]}"#);
+        assert_eq!(text.text(), "A vs. B?\nThe probability asked is that of the outcome \"B\".");
+    }
+}
