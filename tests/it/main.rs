@@ -11,6 +11,7 @@
     reason = "tests may panic, look at the clock, and talk to a person"
 )]
 
+mod cli;
 mod layers;
 mod market_polymarket;
 mod market_simulator;

@@ -1,6 +1,7 @@
 //! What several tests need.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The folder of golden vectors and peers beside the project, or `None` with a loud word that the test skips.
 pub fn shared(part: &str) -> Option<PathBuf> {
@@ -16,4 +17,15 @@ pub fn shared(part: &str) -> Option<PathBuf> {
 pub fn fixture(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The binary, in an environment without the settings of whoever runs the tests.
+pub fn neuron() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_neuron"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("NEURON_") || name.starts_with("BT_")) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
