@@ -1,1 +1,73 @@
 //! The chain, read and written through subxt's dynamic interface with the metadata that the node serves.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), neuron::subtensor::SubtensorError> {
+//! use neuron::subtensor::{Subtensor, SubtensorConfig};
+//! use neuron::units::NetUid;
+//!
+//! let chain = Subtensor::connect(SubtensorConfig::new(["wss://node.example:443", "ws://127.0.0.1:9944"])).await?;
+//! let metagraph = chain.metagraph(NetUid(155)).await?;
+//! println!("{} neurons at block {}", metagraph.neurons.len(), metagraph.block);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything is looked up by name at run time, so an upgrade of the chain needs no new build; what a runtime does not
+//! have is a [`SubtensorError::Missing`] or a `None`. Reads come from the best block, all values of one answer from the
+//! same. Writes wait until their block is final. Behind [`Subtensor`] stands one connection that moves along the
+//! endpoints (`connection.rs`); this room knows nothing of scores, axons or settings.
+
+mod calls;
+mod chain;
+mod connection;
+mod error;
+mod hyperparameters;
+mod link;
+mod metagraph;
+mod read;
+mod refusals;
+mod snapshot;
+mod submit;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+pub use calls::{Announcement, Registration};
+pub use connection::SubtensorConfig;
+pub use error::{Attempt, Fault, Retry, SubtensorError};
+pub use hyperparameters::Hyperparameters;
+pub use metagraph::{AxonInfo, Metagraph, Neuron};
+pub use refusals::Refusal;
+pub use submit::Inclusion;
+
+use crate::units::BlockNumber;
+use connection::Connection;
+
+/// A chain. Cheap to clone; the connection ends with the last clone.
+#[derive(Debug, Clone)]
+pub struct Subtensor {
+    connection: Arc<Connection>,
+}
+
+impl Subtensor {
+    /// Connects to the first endpoint that works, and from then on keeps a connection to one of them.
+    ///
+    /// # Errors
+    /// [`SubtensorError::Unreachable`] with the reason of each endpoint when none works.
+    pub async fn connect(config: SubtensorConfig) -> Result<Self, SubtensorError> {
+        Ok(Self { connection: Arc::new(Connection::open(config).await?) })
+    }
+
+    /// The height of the best block, as it changes: to wait on. After a move to another node it may fall a little.
+    #[must_use]
+    pub fn blocks(&self) -> watch::Receiver<BlockNumber> {
+        self.connection.blocks()
+    }
+
+    /// The endpoint in use now, without what may be secret in it; `None` between two connections.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<String> {
+        self.connection.endpoint()
+    }
+}

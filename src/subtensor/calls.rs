@@ -1,0 +1,182 @@
+//! The writes of a neuron and its owner. Each waits until its block is final, and names the chain's refusal.
+
+use std::net::IpAddr;
+
+use subxt::dynamic::Value;
+use subxt::ext::scale_value::Composite;
+
+use super::snapshot::PALLET;
+use super::submit::Call;
+use super::{Inclusion, Subtensor, SubtensorError};
+use crate::units::{Account, NetUid, Rao, Uid};
+use crate::wallet::Keypair;
+
+/// The number of the axon protocol that the field announces.
+const PROTOCOL: u8 = 4;
+
+/// A hotkey's slot, and the transaction that got it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Registration {
+    /// The slot.
+    pub uid: Uid,
+    /// `None` when the hotkey was registered before.
+    pub inclusion: Option<Inclusion>,
+}
+
+/// Where an axon is reached, for [`Subtensor::serve_axon`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announcement {
+    /// The address that others call.
+    pub ip: IpAddr,
+    /// The port that others call.
+    pub port: u16,
+    /// The software's version as one number: 10.5.0 is 10005000.
+    pub version: u32,
+}
+
+impl Subtensor {
+    /// Registers a hotkey in a subnet for the price of the moment, paid and signed by the coldkey.
+    ///
+    /// A hotkey that is registered already costs nothing.
+    ///
+    /// # Errors
+    /// The chain's refusal, or it cannot be read or written.
+    pub async fn burned_register(
+        &self,
+        coldkey: &Keypair,
+        netuid: NetUid,
+        hotkey: &Account,
+    ) -> Result<Registration, SubtensorError> {
+        if let Some(uid) = self.uid(netuid, hotkey).await? {
+            return Ok(Registration { uid, inclusion: None });
+        }
+        let arguments = named([("netuid", number(netuid.0)), ("hotkey", bytes(hotkey))]);
+        let subject = format!("subnet {netuid}, hotkey {hotkey}");
+        let call = Call { pallet: PALLET, name: "burned_register", arguments, subject };
+        let inclusion = match self.connection.submit(&call, coldkey).await {
+            Ok(inclusion) => Some(inclusion),
+            // Somebody else with this coldkey was faster.
+            Err(error) if error.refusal().is_some_and(|r| r.name == "HotKeyAlreadyRegisteredInSubNet") => None,
+            Err(error) => return Err(error),
+        };
+        let uid = self.uid(netuid, hotkey).await?;
+        let uid = uid.ok_or(SubtensorError::NotRegistered { hotkey: *hotkey, netuid })?;
+        Ok(Registration { uid, inclusion })
+    }
+
+    /// Announces where the hotkey's axon is reached. `None` when the chain shows just that already: announcements are
+    /// limited in rate.
+    ///
+    /// # Errors
+    /// The chain's refusal, or it cannot be read or written.
+    pub async fn serve_axon(
+        &self,
+        hotkey: &Keypair,
+        netuid: NetUid,
+        announcement: Announcement,
+    ) -> Result<Option<Inclusion>, SubtensorError> {
+        let Announcement { ip, port, version } = announcement;
+        let shown = self.axon(netuid, &hotkey.account()).await?;
+        if shown.is_some_and(|axon| (axon.ip, axon.port, axon.version) == (ip, port, version)) {
+            return Ok(None);
+        }
+        let (family, bits) = match ip {
+            IpAddr::V4(ip) => (4_u8, u128::from(ip.to_bits())),
+            IpAddr::V6(ip) => (6, ip.to_bits()),
+        };
+        let arguments = named([
+            ("netuid", number(netuid.0)),
+            ("version", number(version)),
+            ("ip", number(bits)),
+            ("port", number(port)),
+            ("ip_type", number(family)),
+            ("protocol", number(PROTOCOL)),
+            ("placeholder1", number(0_u8)),
+            ("placeholder2", number(0_u8)),
+        ]);
+        let subject = format!("subnet {netuid}, {ip} port {port}");
+        let call = Call { pallet: PALLET, name: "serve_axon", arguments, subject };
+        self.connection.submit(&call, hotkey).await.map(Some)
+    }
+
+    /// Sets a validator's weights: uid and value, of which only the proportions count.
+    ///
+    /// # Errors
+    /// The chain's refusal (rate limit, permit, stake, version key, …), or it cannot be read or written.
+    pub async fn set_weights(
+        &self,
+        hotkey: &Keypair,
+        netuid: NetUid,
+        weights: &[(Uid, u16)],
+        version_key: u64,
+    ) -> Result<Inclusion, SubtensorError> {
+        let arguments = named([
+            ("netuid", number(netuid.0)),
+            ("dests", list(weights.iter().map(|(uid, _)| uid.0))),
+            ("weights", list(weights.iter().map(|(_, value)| *value))),
+            ("version_key", number(version_key)),
+        ]);
+        let subject = format!("subnet {netuid}, {} weights", weights.len());
+        let call = Call { pallet: PALLET, name: "set_weights", arguments, subject };
+        self.connection.submit(&call, hotkey).await
+    }
+
+    /// Stakes `amount` of the coldkey's TAO, in rao, on a hotkey in a subnet.
+    ///
+    /// # Errors
+    /// The chain's refusal, or it cannot be read or written.
+    pub async fn add_stake(
+        &self,
+        coldkey: &Keypair,
+        hotkey: &Account,
+        netuid: NetUid,
+        amount: Rao,
+    ) -> Result<Inclusion, SubtensorError> {
+        self.move_stake(coldkey, ("add_stake", "amount_staked"), hotkey, netuid, amount).await
+    }
+
+    /// Takes `amount` of stake, in alpha-rao (rao on root), off a hotkey in a subnet. The chain takes no more than the
+    /// position holds.
+    ///
+    /// # Errors
+    /// The chain's refusal, or it cannot be read or written.
+    pub async fn remove_stake(
+        &self,
+        coldkey: &Keypair,
+        hotkey: &Account,
+        netuid: NetUid,
+        amount: Rao,
+    ) -> Result<Inclusion, SubtensorError> {
+        self.move_stake(coldkey, ("remove_stake", "amount_unstaked"), hotkey, netuid, amount).await
+    }
+
+    async fn move_stake(
+        &self,
+        coldkey: &Keypair,
+        (name, amount_is): (&'static str, &'static str),
+        hotkey: &Account,
+        netuid: NetUid,
+        amount: Rao,
+    ) -> Result<Inclusion, SubtensorError> {
+        let arguments = named([("hotkey", bytes(hotkey)), ("netuid", number(netuid.0)), (amount_is, number(amount.0))]);
+        let subject = format!("subnet {netuid}, hotkey {hotkey}, {} rao", amount.0);
+        let call = Call { pallet: PALLET, name, arguments, subject };
+        self.connection.submit(&call, coldkey).await
+    }
+}
+
+fn named<const N: usize>(arguments: [(&str, Value); N]) -> Composite<()> {
+    Composite::named(arguments)
+}
+
+fn number(value: impl Into<u128>) -> Value {
+    Value::u128(value.into())
+}
+
+fn list(values: impl Iterator<Item = u16>) -> Value {
+    Value::unnamed_composite(values.map(number))
+}
+
+fn bytes(account: &Account) -> Value {
+    Value::from_bytes(account.0)
+}

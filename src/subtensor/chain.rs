@@ -1,0 +1,173 @@
+//! What kind of chain this is, in subxt's terms: addresses, signatures, the list of transaction extensions; and our
+//! keys as its signers.
+
+use subxt::config::transaction_extensions as known;
+use subxt::config::{ClientState, Config, HashFor, RpcConfigFor, SubstrateConfig, TransactionExtension, substrate};
+use subxt::error::TransactionExtensionError;
+use subxt::ext::{codec, scale_type_resolver::TypeResolver};
+use subxt::rpcs::methods::legacy::LegacyRpcMethods;
+use subxt::transactions::Signer;
+use subxt::utils::{AccountId32, H256, MultiAddress, MultiSignature};
+use subxt::{ArcMetadata, OfflineClient};
+
+use crate::units::Account;
+use crate::wallet::Keypair;
+
+/// The node's JSON-RPC methods with this chain's types.
+pub(super) type Rpc = LegacyRpcMethods<RpcConfigFor<Bittensor>>;
+
+/// Substrate with this chain's addresses and extensions, at one spec version.
+///
+/// One value per spec version: what was signed or decoded with it never sees the names of another runtime.
+#[derive(Clone, Debug)]
+pub(super) struct Bittensor(SubstrateConfig);
+
+impl Bittensor {
+    /// An offline client for one runtime. It makes no request: the caller decides what is asked, where, and how long.
+    pub(super) fn client(
+        genesis: H256,
+        spec_version: u32,
+        transaction_version: u32,
+        metadata: ArcMetadata,
+    ) -> OfflineClient<Self> {
+        let versions = substrate::SpecVersionForRange { block_range: 0..u64::MAX, spec_version, transaction_version };
+        OfflineClient::new_with_config(Self(
+            SubstrateConfig::builder()
+                .set_genesis_hash(genesis)
+                .set_spec_version_for_block_ranges([versions])
+                .set_metadata_for_spec_versions([(spec_version, metadata)])
+                .build(),
+        ))
+    }
+}
+
+impl Config for Bittensor {
+    type AccountId = AccountId32;
+    type Address = MultiAddress<AccountId32, ()>;
+    type AssetId = u32;
+    type Hasher = <SubstrateConfig as Config>::Hasher;
+    type Header = <SubstrateConfig as Config>::Header;
+    type Signature = MultiSignature;
+    // The order is free; a name that the metadata does not list is left out, an unlisted one must be empty.
+    type TransactionExtensions = (
+        known::CheckSpecVersion,
+        known::CheckTxVersion,
+        known::CheckGenesis<Self>,
+        known::CheckMortality<Self>,
+        known::CheckNonce,
+        known::ChargeTransactionPayment,
+        TipOfWrapper,
+        known::CheckMetadataHash,
+    );
+
+    fn genesis_hash(&self) -> Option<HashFor<Self>> {
+        self.0.genesis_hash()
+    }
+
+    fn spec_and_transaction_version_for_block_number(&self, block: u64) -> Option<(u32, u32)> {
+        self.0.spec_and_transaction_version_for_block_number(block)
+    }
+
+    fn metadata_for_spec_version(&self, spec_version: u32) -> Option<ArcMetadata> {
+        self.0.metadata_for_spec_version(spec_version)
+    }
+
+    fn set_metadata_for_spec_version(&self, spec_version: u32, metadata: ArcMetadata) {
+        self.0.set_metadata_for_spec_version(spec_version, metadata);
+    }
+}
+
+/// The parameters of one signature: everything that is signed besides the call.
+pub(super) fn params(
+    nonce: u64,
+    period: u64,
+    birth: (u64, H256),
+) -> <<Bittensor as Config>::TransactionExtensions as subxt::config::TransactionExtensions<Bittensor>>::Params {
+    let mortality = known::CheckMortalityParams::mortal_from_unchecked(period, birth.0, birth.1);
+    ((), (), (), mortality, known::CheckNonceParams::with_nonce(nonce), Default::default(), (), ())
+}
+
+/// The tip under the name that the chain's source uses; the metadata of most runtimes shows the inner name instead.
+#[derive(Debug)]
+pub(super) struct TipOfWrapper;
+
+impl<T: Config> TransactionExtension<T> for TipOfWrapper {
+    type Decoded = known::ChargeTransactionPayment;
+    type Params = ();
+
+    fn new(_: &ClientState<T>, (): ()) -> Result<Self, TransactionExtensionError> {
+        Ok(Self)
+    }
+}
+
+impl<R: TypeResolver> frame_decode::extrinsics::TransactionExtension<R> for TipOfWrapper {
+    const NAME: &str = "ChargeTransactionPaymentWrapper";
+
+    fn encode_value_to(
+        &self,
+        _: R::TypeId,
+        _: &R,
+        out: &mut Vec<u8>,
+    ) -> Result<(), frame_decode::extrinsics::TransactionExtensionError> {
+        codec::Encode::encode_to(&codec::Compact(0_u64), out);
+        Ok(())
+    }
+
+    fn encode_implicit_to(
+        &self,
+        _: R::TypeId,
+        _: &R,
+        _: &mut Vec<u8>,
+    ) -> Result<(), frame_decode::extrinsics::TransactionExtensionError> {
+        Ok(())
+    }
+}
+
+/// A key of ours as a signer of subxt: no second implementation of the signature schemes.
+#[derive(Debug)]
+pub(super) struct ChainSigner<'a>(pub(super) &'a Keypair);
+
+impl Signer<Bittensor> for ChainSigner<'_> {
+    fn account_id(&self) -> AccountId32 {
+        account_id(&self.0.account())
+    }
+
+    fn sign(&self, payload: &[u8]) -> MultiSignature {
+        let signature = self.0.sign(payload);
+        match self.0 {
+            Keypair::Sr25519(_) => MultiSignature::Sr25519(signature),
+            Keypair::Ed25519(_) => MultiSignature::Ed25519(signature),
+        }
+    }
+}
+
+/// An account in subxt's words.
+pub(super) fn account_id(account: &Account) -> AccountId32 {
+    AccountId32(account.0)
+}
+
+/// An account in ours.
+pub(super) fn account(id: &AccountId32) -> Account {
+    Account(id.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wallet::{Scheme, verify};
+
+    #[test]
+    fn each_scheme_signs_as_its_own_variant() {
+        for scheme in [Scheme::Sr25519, Scheme::Ed25519] {
+            let key = Keypair::from_uri("//Alice", scheme).unwrap();
+            let signer = ChainSigner(&key);
+            let (bytes, expected) = match signer.sign(b"payload") {
+                MultiSignature::Sr25519(bytes) => (bytes, Scheme::Sr25519),
+                MultiSignature::Ed25519(bytes) => (bytes, Scheme::Ed25519),
+                MultiSignature::Ecdsa(_) => panic!("no key of ours is ecdsa"),
+            };
+            assert_eq!(scheme, expected);
+            assert!(verify(scheme, &account(&signer.account_id()), b"payload", &bytes));
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! What can go wrong between us and the chain: what happened, to what, and what to do.
+
+use std::time::Duration;
+
+use super::refusals::Refusal;
+use crate::units::{Account, BlockNumber, NetUid};
+
+/// Where to change what cannot be reached; ends every message about endpoints.
+const ENDPOINT_HINT: &str = "check --subtensor.network and --subtensor.chain_endpoint";
+
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The node we talk to, or the network between.
+    Peer,
+    /// The chain itself: its rules or its state.
+    Chain,
+    /// Our settings or arguments.
+    Config,
+}
+
+/// Whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// The same again will fail again.
+    No,
+    /// At once.
+    Now,
+    /// Not before this has passed.
+    After(Duration),
+}
+
+/// One endpoint that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The address, without user, password and query.
+    pub endpoint: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Why the chain could not be read or written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SubtensorError {
+    /// No endpoint was given.
+    #[error("no chain endpoint is set: {ENDPOINT_HINT}")]
+    NoEndpoint,
+    /// No endpoint answers as it should.
+    #[error("the chain cannot be reached: {}; {ENDPOINT_HINT}", list(.0))]
+    Unreachable(Vec<Attempt>),
+    /// The time for a request is over.
+    #[error("{what}: no answer within {} s from {}; {ENDPOINT_HINT}", .after.as_secs(), list(.attempts))]
+    Deadline {
+        /// What was asked.
+        what: String,
+        /// The time it was given.
+        after: Duration,
+        /// What was tried.
+        attempts: Vec<Attempt>,
+    },
+    /// The node answered a request with an error of its own.
+    #[error("{what}: {endpoint} answers {code}: {message}")]
+    Node {
+        /// What was asked.
+        what: String,
+        /// Who answered.
+        endpoint: String,
+        /// JSON-RPC code.
+        code: i32,
+        /// Message and data.
+        message: String,
+    },
+    /// The runtime does not have what we look for: a call, a storage item, a runtime API.
+    #[error("the chain's runtime (spec version {spec_version}) has no {what}: a newer `neuron` may know its successor")]
+    Missing {
+        /// Kind and name.
+        what: String,
+        /// The runtime's version.
+        spec_version: u32,
+    },
+    /// Something is there, but not in a shape we understand.
+    #[error("{what} does not have the expected shape: {reason}; a newer `neuron` may understand it")]
+    Shape {
+        /// Kind and name.
+        what: String,
+        /// What the decoder or encoder says.
+        reason: String,
+    },
+    /// The subnet does not exist.
+    #[error("subnet {0} does not exist on this chain: check --netuid and --subtensor.network")]
+    NoSubnet(NetUid),
+    /// The hotkey has no uid in the subnet.
+    #[error("hotkey {hotkey} is not registered in subnet {netuid}: register it (`neuron register --netuid {netuid}`)")]
+    NotRegistered {
+        /// Whose.
+        hotkey: Account,
+        /// Where.
+        netuid: NetUid,
+    },
+    /// The chain refused a transaction, before or in a block.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+    /// The transaction's lifetime ended and no block has it: it never will be in one.
+    #[error("{call} ({extrinsic}) was in no block up to {last_block}, and is invalid now: it is safe to send it again")]
+    Expired {
+        /// Pallet and call.
+        call: String,
+        /// The transaction's hash.
+        extrinsic: String,
+        /// The last block in which it could have been.
+        last_block: BlockNumber,
+    },
+    /// Another transaction took the nonce: this one never will be in a block.
+    #[error("{call} ({extrinsic}) was overtaken by another transaction of {account} with the same nonce {nonce}")]
+    Overtaken {
+        /// Pallet and call.
+        call: String,
+        /// The transaction's hash.
+        extrinsic: String,
+        /// Who signed both.
+        account: Account,
+        /// The nonce.
+        nonce: u64,
+    },
+    /// The deadline passed before the transaction's fate was known: it may still be included.
+    #[error(
+        "{call} ({extrinsic}) is sent, but its fate is unknown after {} s: it may be included until block {last_block}; \
+         read the chain before sending it again",
+        .after.as_secs()
+    )]
+    FateUnknown {
+        /// Pallet and call.
+        call: String,
+        /// The transaction's hash.
+        extrinsic: String,
+        /// The time it was given.
+        after: Duration,
+        /// The last block in which it can be.
+        last_block: BlockNumber,
+    },
+}
+
+impl SubtensorError {
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::NoEndpoint | Self::NoSubnet(_) | Self::NotRegistered { .. } => Fault::Config,
+            Self::Unreachable(_) | Self::Deadline { .. } | Self::Node { .. } | Self::FateUnknown { .. } => Fault::Peer,
+            Self::Missing { .. } | Self::Shape { .. } | Self::Refused(_) => Fault::Chain,
+            Self::Expired { .. } | Self::Overtaken { .. } => Fault::Chain,
+        }
+    }
+
+    /// Whether trying again can help.
+    #[must_use]
+    pub const fn retry(&self) -> Retry {
+        match self {
+            Self::NoEndpoint | Self::NoSubnet(_) | Self::NotRegistered { .. } => Retry::No,
+            Self::Missing { .. } | Self::Shape { .. } | Self::FateUnknown { .. } => Retry::No,
+            Self::Unreachable(_) | Self::Deadline { .. } | Self::Node { .. } => Retry::After(Duration::from_secs(12)),
+            Self::Expired { .. } | Self::Overtaken { .. } => Retry::Now,
+            Self::Refused(refusal) => refusal.retry,
+        }
+    }
+
+    /// The chain's refusal, when this is one.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
+fn list(attempts: &[Attempt]) -> String {
+    if attempts.is_empty() {
+        return "any endpoint".to_owned();
+    }
+    attempts.iter().map(|a| format!("{}: {}", a.endpoint, a.reason)).collect::<Vec<_>>().join("; ")
+}
+
+/// Why one request to one node failed; decides whether another node may help.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The line or the node is at fault: another endpoint, or the same after reconnecting, may answer.
+    Link(String),
+    /// The node's own error, with its JSON-RPC code, message and data.
+    Node(i32, String),
+    /// Nobody else will answer otherwise.
+    Final(SubtensorError),
+}
+
+impl From<SubtensorError> for Failure {
+    fn from(error: SubtensorError) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl From<subxt::rpcs::Error> for Failure {
+    fn from(error: subxt::rpcs::Error) -> Self {
+        match error {
+            subxt::rpcs::Error::User(answer) => {
+                // `data` is JSON text: a string in quotes on a real node.
+                let data = answer.data.as_ref().map(|d| d.get().trim_matches('"').to_owned()).unwrap_or_default();
+                let joint = if data.is_empty() { "" } else { ": " };
+                Self::Node(answer.code, format!("{}{joint}{data}", answer.message))
+            }
+            other => Self::Link(reason(&other)),
+        }
+    }
+}
+
+/// An error with its sources on one line, shortened, without the same words twice.
+pub(super) fn reason(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let words = inner.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        source = inner.source();
+    }
+    text.chars().take(300).collect()
+}
+
+/// An endpoint without what may be secret in it: user, password, query, fragment.
+pub(super) fn shown(endpoint: &str) -> String {
+    let plain = endpoint.split(['?', '#']).next().unwrap_or_default();
+    match plain.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            format!("{scheme}://{}{path}", host.rsplit('@').next().unwrap_or_default())
+        }
+        None => plain.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_shown_without_its_secrets() {
+        assert_eq!(shown("wss://me:secret@node.example:443/path?key=secret"), "wss://node.example:443/path");
+        assert_eq!(shown("ws://127.0.0.1:9944"), "ws://127.0.0.1:9944");
+    }
+
+    #[test]
+    fn an_unreachable_chain_names_every_endpoint_and_the_flags() {
+        let error = SubtensorError::Unreachable(vec![
+            Attempt { endpoint: "ws://a".into(), reason: "refused".into() },
+            Attempt { endpoint: "ws://b".into(), reason: "another chain".into() },
+        ]);
+        let text = error.to_string();
+        for part in ["ws://a: refused", "ws://b: another chain", "--subtensor.network", "--subtensor.chain_endpoint"] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert_eq!(error.fault(), Fault::Peer);
+    }
+
+    #[test]
+    fn the_nodes_own_error_keeps_its_data() {
+        let answer = subxt::rpcs::UserError {
+            code: 1010,
+            message: "Invalid Transaction".into(),
+            data: serde_json::value::RawValue::from_string("\"Custom error: 6\"".into()).ok(),
+        };
+        match Failure::from(subxt::rpcs::Error::User(answer)) {
+            Failure::Node(1010, text) => assert_eq!(text, "Invalid Transaction: Custom error: 6"),
+            other => panic!("{other:?}"),
+        }
+    }
+}

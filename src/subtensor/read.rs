@@ -1,0 +1,155 @@
+//! Reading: each question is answered from one block, within the read deadline.
+
+use std::future::Future;
+
+use subxt::ext::scale_decode::DecodeAsType;
+use subxt::utils::AccountId32;
+
+use super::chain::{account, account_id};
+use super::error::{Failure, SubtensorError};
+use super::metagraph::RawAxon;
+use super::snapshot::{PALLET, Snapshot};
+use super::{AxonInfo, Hyperparameters, Metagraph, Subtensor};
+use crate::units::{Account, BlockNumber, NetUid, Rao, Uid};
+
+/// `System.Account`, as far as it is about money.
+#[derive(DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct RawAccount {
+    data: RawBalance,
+}
+
+#[derive(DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct RawBalance {
+    free: u64,
+}
+
+/// `StakeInfo` of the runtime API.
+#[derive(DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct RawStake {
+    stake: u64,
+}
+
+impl Subtensor {
+    /// Everybody in a subnet, at one block.
+    ///
+    /// # Errors
+    /// [`SubtensorError::NoSubnet`], or the chain cannot be read.
+    pub async fn metagraph(&self, netuid: NetUid) -> Result<Metagraph, SubtensorError> {
+        let what = format!("the metagraph of subnet {netuid}");
+        self.ask(&what, |at| async move { Metagraph::read(&at, netuid).await }).await
+    }
+
+    /// A subnet's hyperparameters, at one block.
+    ///
+    /// # Errors
+    /// [`SubtensorError::NoSubnet`], or the chain cannot be read.
+    pub async fn hyperparameters(&self, netuid: NetUid) -> Result<Hyperparameters, SubtensorError> {
+        let what = format!("the hyperparameters of subnet {netuid}");
+        self.ask(&what, |at| async move { Hyperparameters::read(&at, netuid).await }).await
+    }
+
+    /// The height of the best block.
+    ///
+    /// # Errors
+    /// When the chain cannot be read.
+    pub async fn block_number(&self) -> Result<BlockNumber, SubtensorError> {
+        let deadline = self.connection.config.read_deadline;
+        self.connection.run("the best block", deadline, |link| async move { Ok(link.best().await?.1) }).await
+    }
+
+    /// An account's free balance; an account that does not exist has none.
+    ///
+    /// # Errors
+    /// When the chain cannot be read.
+    pub async fn balance(&self, owner: &Account) -> Result<Rao, SubtensorError> {
+        let key = account_id(owner);
+        let account = self
+            .ask(&format!("the balance of {owner}"), |at| async move {
+                at.value::<RawAccount>("System", "Account", (key,)).await
+            })
+            .await?;
+        Ok(account.map_or(Rao(0), |account| Rao(account.data.free)))
+    }
+
+    /// The slot of a hotkey in a subnet; `None` when it is not registered there.
+    ///
+    /// # Errors
+    /// When the chain cannot be read.
+    pub async fn uid(&self, netuid: NetUid, hotkey: &Account) -> Result<Option<Uid>, SubtensorError> {
+        let key = account_id(hotkey);
+        let uid = self
+            .ask(&format!("the uid of {hotkey} in subnet {netuid}"), |at| async move {
+                at.value(PALLET, "Uids", (netuid.0, key)).await
+            })
+            .await?;
+        Ok(uid.map(Uid))
+    }
+
+    /// The coldkey that owns a hotkey; `None` when no one ever did.
+    ///
+    /// # Errors
+    /// When the chain cannot be read.
+    pub async fn owner(&self, hotkey: &Account) -> Result<Option<Account>, SubtensorError> {
+        let key = account_id(hotkey);
+        let owner: Option<AccountId32> = self
+            .ask(&format!("the owner of {hotkey}"), |at| async move { at.value(PALLET, "Owner", (key,)).await })
+            .await?;
+        // The item's default is the zero account.
+        Ok(owner.map(|owner| account(&owner)).filter(|owner| owner.0 != [0; 32]))
+    }
+
+    /// The weights that a validator has on the chain: uid and value, as stored (the largest is 65535).
+    ///
+    /// # Errors
+    /// When the chain cannot be read.
+    pub async fn weights_of(&self, netuid: NetUid, uid: Uid) -> Result<Vec<(Uid, u16)>, SubtensorError> {
+        let what = format!("the weights of uid {uid} in subnet {netuid}");
+        let row: Option<Vec<(u16, u16)>> =
+            self.ask(&what, |at| async move { at.value(PALLET, "Weights", (netuid.0, uid.0)).await }).await?;
+        Ok(row.unwrap_or_default().into_iter().map(|(uid, value)| (Uid(uid), value)).collect())
+    }
+
+    /// What a coldkey has staked on a hotkey in a subnet, in alpha-rao (rao on root, netuid 0).
+    ///
+    /// # Errors
+    /// When the chain cannot be read.
+    pub async fn stake(&self, hotkey: &Account, coldkey: &Account, netuid: NetUid) -> Result<Rao, SubtensorError> {
+        let keys = (account_id(hotkey), account_id(coldkey), netuid.0);
+        let info = self
+            .ask(&format!("the stake on {hotkey} in subnet {netuid}"), |at| async move {
+                let method = "get_stake_info_for_hotkey_coldkey_netuid";
+                at.api::<_, Option<RawStake>>("StakeInfoRuntimeApi", method, keys).await
+            })
+            .await?;
+        Ok(Rao(info.map_or(0, |info| info.stake)))
+    }
+
+    /// Where a hotkey serves in a subnet, as the chain has it.
+    ///
+    /// # Errors
+    /// When the chain cannot be read.
+    pub async fn axon(&self, netuid: NetUid, hotkey: &Account) -> Result<Option<AxonInfo>, SubtensorError> {
+        let key = account_id(hotkey);
+        let raw: Option<RawAxon> = self
+            .ask(&format!("the axon of {hotkey} in subnet {netuid}"), |at| async move {
+                at.value(PALLET, "Axons", (netuid.0, key)).await
+            })
+            .await?;
+        Ok(raw.and_then(|raw| raw.announced()))
+    }
+
+    /// One question to the best block.
+    pub(super) async fn ask<T, W, F>(&self, what: &str, question: W) -> Result<T, SubtensorError>
+    where
+        W: Fn(Snapshot) -> F,
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let question = &question;
+        let deadline = self.connection.config.read_deadline;
+        let at_best = |link| async move { question(Snapshot::best(link).await?).await };
+        self.connection.run(what, deadline, at_best).await
+    }
+}

@@ -1,0 +1,366 @@
+//! Writing: sign, send, and find out what became of it.
+//!
+//! A transaction's fate is read from the blocks, never from the subscription of the connection that sent it: that one
+//! dies with the connection. The same signed bytes may be sent again as often as one likes, to any node (one nonce, one
+//! hash); a *new* signature is made only when the old one can never be included any more. Lifetimes are mortal, so
+//! every fate is known at last.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use subxt::dynamic;
+use subxt::error::DispatchError;
+use subxt::events::Phase;
+use subxt::ext::scale_value::Composite;
+use subxt::utils::H256;
+use tokio::time::timeout;
+
+use super::chain::{ChainSigner, account_id, params};
+use super::connection::Connection;
+use super::error::{Failure, SubtensorError};
+use super::link::Link;
+use super::refusals::{self, Refusal};
+use super::snapshot::Snapshot;
+use crate::units::{Account, BlockNumber};
+use crate::wallet::Keypair;
+
+/// New signatures after the first, when an earlier one can never be included.
+const RENEWALS: u32 = 3;
+/// Sent again after so many blocks without it: it may have been dropped from a pool, or that pool may be gone.
+const SEND_AGAIN_AFTER: BlockNumber = 3;
+/// How long to wait for the next block before looking anyway.
+const NEXT_BLOCK: Duration = Duration::from_secs(15);
+
+/// A transaction that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Inclusion {
+    /// The block that has it.
+    pub block: BlockNumber,
+    /// That block's hash, `0x…`.
+    pub block_hash: String,
+    /// The transaction's hash, `0x…`.
+    pub extrinsic: String,
+    /// Whether the block was final when the deadline passed at the latest.
+    pub finalised: bool,
+}
+
+/// What is to be done on the chain.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) pallet: &'static str,
+    pub(super) name: &'static str,
+    /// Named arguments: the chain may reorder them, and a renamed one is an error rather than a wrong value.
+    pub(super) arguments: Composite<()>,
+    /// What it is about, for messages.
+    pub(super) subject: String,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{} ({})", self.pallet, self.name, self.subject)
+    }
+}
+
+/// A signed transaction.
+#[derive(Debug, Clone)]
+struct Signed {
+    bytes: Arc<[u8]>,
+    hash: H256,
+    account: Account,
+    nonce: u64,
+    birth: BlockNumber,
+    /// The last block in which it can be.
+    last_block: BlockNumber,
+}
+
+impl Signed {
+    fn hash_text(&self) -> String {
+        format!("{:?}", self.hash)
+    }
+}
+
+/// What the blocks say.
+enum Sight {
+    /// In this block, successful.
+    Success(BlockNumber, H256),
+    /// In none up to this height.
+    NotUpTo(BlockNumber),
+}
+
+impl Connection {
+    /// Submits a call and waits until its block is final, or the deadline has passed.
+    pub(super) async fn submit(&self, call: &Call, key: &Keypair) -> Result<Inclusion, SubtensorError> {
+        let deadline = self.config.write_deadline;
+        let mut sent: Option<Signed> = None;
+        let mut included: Option<Inclusion> = None;
+        match timeout(deadline, self.until_final(call, key, &mut sent, &mut included)).await {
+            Ok(outcome) => outcome,
+            Err(_) => match (included, sent) {
+                (Some(inclusion), _) => Ok(inclusion),
+                (None, Some(signed)) => Err(SubtensorError::FateUnknown {
+                    call: call.to_string(),
+                    extrinsic: signed.hash_text(),
+                    after: deadline,
+                    last_block: signed.last_block,
+                }),
+                (None, None) => {
+                    Err(SubtensorError::Deadline { what: call.to_string(), after: deadline, attempts: Vec::new() })
+                }
+            },
+        }
+    }
+
+    async fn until_final(
+        &self,
+        call: &Call,
+        key: &Keypair,
+        sent: &mut Option<Signed>,
+        included: &mut Option<Inclusion>,
+    ) -> Result<Inclusion, SubtensorError> {
+        let mut renewals = 0;
+        loop {
+            let signed = self.sign(call, key).await?;
+            *sent = Some(signed.clone());
+            match self.follow(call, &signed, included).await {
+                Err(error) if renewals < RENEWALS && may_sign_again(&error) => {
+                    renewals += 1;
+                    *sent = None;
+                    tracing::info!(call = %call, reason = %error, "signing again");
+                    if matches!(error.refusal(), Some(refusal) if refusal.name == "PriorityTooLow") {
+                        self.next_block().await;
+                    }
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Signs with the nonce that counts the pool, and a lifetime that begins at the last final block.
+    async fn sign(&self, call: &Call, key: &Keypair) -> Result<Signed, SubtensorError> {
+        let account = key.account();
+        let period = self.config.lifetime;
+        self.run(&format!("preparing {call}"), self.config.read_deadline, |link| async move {
+            let owner = account_id(&account);
+            let (snapshot, (birth_hash, birth), nonce) =
+                tokio::try_join!(Snapshot::best(link.clone()), link.finalised(), async {
+                    Ok(link.rpc.system_account_next_index(&owner).await?)
+                })?;
+            let metadata = &snapshot.runtime.metadata;
+            if metadata.pallet_by_name(call.pallet).and_then(|p| p.call_variant_by_name(call.name)).is_none() {
+                return Err(snapshot.missing(format!("call {}.{}", call.pallet, call.name)).into());
+            }
+            let shape = |reason: String| SubtensorError::Shape { what: call.to_string(), reason };
+            let payload = dynamic::transaction(call.pallet, call.name, call.arguments.clone());
+            let transactions = snapshot.offline().tx();
+            let parameters = params(nonce, period, (birth, birth_hash));
+            let mut signable =
+                transactions.create_signable_offline(&payload, parameters).map_err(|e| shape(e.to_string()))?;
+            let signed = signable.sign(&ChainSigner(key)).map_err(|e| shape(e.to_string()))?;
+            let hash = signed.hash();
+            let last_block = birth.saturating_add(period);
+            Ok(Signed { bytes: signed.into_encoded().into(), hash, account, nonce, birth, last_block })
+        })
+        .await
+    }
+
+    /// Sends it and watches the blocks until it is final, refused, or impossible.
+    async fn follow(
+        &self,
+        call: &Call,
+        signed: &Signed,
+        included: &mut Option<Inclusion>,
+    ) -> Result<Inclusion, SubtensorError> {
+        let mut refused = self.send(call, signed).await?;
+        let mut sent_at = signed.birth;
+        let mut seen = signed.birth;
+        loop {
+            match self.look(call, signed, seen).await? {
+                Sight::Success(block, hash) => {
+                    let inclusion = Inclusion {
+                        block,
+                        block_hash: format!("{hash:?}"),
+                        extrinsic: signed.hash_text(),
+                        finalised: false,
+                    };
+                    *included = Some(inclusion.clone());
+                    if self.finality(block, hash).await? {
+                        return Ok(Inclusion { finalised: true, ..inclusion });
+                    }
+                    // Another block became final at that height: look again from there.
+                    *included = None;
+                    seen = block.saturating_sub(1);
+                    continue;
+                }
+                // It is in no block, so a refusal stands.
+                Sight::NotUpTo(height) => {
+                    if let Some(refusal) = refused.take() {
+                        return Err(verdict(call, signed, refusal));
+                    }
+                    if height >= signed.last_block {
+                        return Err(SubtensorError::Expired {
+                            call: call.to_string(),
+                            extrinsic: signed.hash_text(),
+                            last_block: signed.last_block,
+                        });
+                    }
+                    // A fork may replace the newest blocks: they are looked at again until they are final.
+                    seen = self.final_height().await?.clamp(signed.birth, height);
+                    if height >= sent_at.saturating_add(SEND_AGAIN_AFTER) {
+                        if sent_at > signed.birth {
+                            refused = self.send(call, signed).await?;
+                        }
+                        sent_at = height;
+                    }
+                }
+            }
+            self.next_block().await;
+        }
+    }
+
+    /// Sends the bytes, for the first time or again; a refusal is only a refusal when no block has it.
+    async fn send(&self, call: &Call, signed: &Signed) -> Result<Option<Refusal>, SubtensorError> {
+        let label = call.to_string();
+        self.run(&format!("sending {call}"), self.config.read_deadline, |link| {
+            let (bytes, label) = (signed.bytes.clone(), label.clone());
+            async move {
+                match link.rpc.author_submit_extrinsic(&bytes).await.map_err(Failure::from) {
+                    // 1013: this node has it already, from us.
+                    Ok(_) | Err(Failure::Node(1013, _)) => Ok(None),
+                    Err(Failure::Node(code, text)) => {
+                        refusals::in_pool(&label, code, &text).map(Some).ok_or(Failure::Node(code, text))
+                    }
+                    Err(other) => Err(other),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Looks into the blocks after `seen`, up to the best.
+    async fn look(&self, call: &Call, signed: &Signed, seen: BlockNumber) -> Result<Sight, SubtensorError> {
+        let label = call.to_string();
+        self.run(&format!("looking for {call}"), self.config.read_deadline, |link| {
+            let label = label.clone();
+            async move {
+                let (_, best) = link.best().await?;
+                for height in seen.saturating_add(1)..=best.min(signed.last_block) {
+                    let Some(hash) = link.rpc.chain_get_block_hash(Some(height.into())).await? else { break };
+                    let Some(body) = link.rpc.chain_get_block(Some(hash)).await? else { break };
+                    let extrinsics = &body.block.extrinsics;
+                    if let Some(index) = extrinsics.iter().position(|e| e.0[..] == signed.bytes[..]) {
+                        outcome(&label, link.clone(), (height, hash), body.block.header.parent_hash, index).await?;
+                        return Ok(Sight::Success(height, hash));
+                    }
+                }
+                Ok(Sight::NotUpTo(best))
+            }
+        })
+        .await
+    }
+
+    /// Waits until the height is final. Whether it is this block that is.
+    async fn finality(&self, block: BlockNumber, hash: H256) -> Result<bool, SubtensorError> {
+        loop {
+            if self.final_height().await? >= block {
+                let now = self
+                    .run("the hash of a final block", self.config.read_deadline, |link| async move {
+                        Ok(link.rpc.chain_get_block_hash(Some(block.into())).await?)
+                    })
+                    .await?;
+                return Ok(now == Some(hash));
+            }
+            self.next_block().await;
+        }
+    }
+
+    async fn final_height(&self) -> Result<BlockNumber, SubtensorError> {
+        let deadline = self.config.read_deadline;
+        self.run("the last final block", deadline, |link| async move { Ok(link.finalised().await?.1) }).await
+    }
+
+    /// Until the best block changes; not for ever, in case that no one tells us.
+    async fn next_block(&self) {
+        // Either way it is time to look again.
+        let _ = timeout(NEXT_BLOCK, self.blocks().changed()).await;
+    }
+}
+
+/// Whether the transaction of this error can never be included, so that another may be signed in its place.
+fn may_sign_again(error: &SubtensorError) -> bool {
+    match error {
+        SubtensorError::Expired { .. } | SubtensorError::Overtaken { .. } => true,
+        // In the pool these mean that it did not get in. `BadProof`: the runtime changed between reading and sending.
+        SubtensorError::Refused(refusal) => {
+            refusal.block.is_none()
+                && ["Stale", "BadProof", "AncientBirthBlock", "PriorityTooLow"].contains(&refusal.name.as_str())
+        }
+        _ => false,
+    }
+}
+
+/// What a refusal of bytes that are in no block means.
+fn verdict(call: &Call, signed: &Signed, refusal: Refusal) -> SubtensorError {
+    if refusal.name != "Stale" {
+        return SubtensorError::Refused(Box::new(refusal));
+    }
+    SubtensorError::Overtaken {
+        call: call.to_string(),
+        extrinsic: signed.hash_text(),
+        account: signed.account,
+        nonce: signed.nonce,
+    }
+}
+
+/// Reads the events of one extrinsic: `Ok` when it succeeded, the named refusal when it failed.
+async fn outcome(
+    call: &str,
+    link: Arc<Link>,
+    (block, hash): (BlockNumber, H256),
+    parent: H256,
+    index: usize,
+) -> Result<(), Failure> {
+    // Events are encoded by the runtime that executed the block, which an upgrade in the block itself does not change.
+    let executed_by = Snapshot::at(link.clone(), parent, block.saturating_sub(1)).await?;
+    let key = executed_by.key("System", "Events", ())?;
+    let bytes = link.rpc.state_get_storage(&key, Some(hash)).await?.unwrap_or_default();
+    let shape = |reason: String| SubtensorError::Shape { what: format!("the events of block {block}"), reason };
+    for event in executed_by.offline().events().from_bytes(bytes).iter() {
+        let event = event.map_err(|e| shape(e.to_string()))?;
+        let ours = matches!(event.phase(), Phase::ApplyExtrinsic(i) if usize::try_from(i) == Ok(index));
+        if !ours || event.pallet_name() != "System" {
+            continue;
+        }
+        match event.event_name() {
+            "ExtrinsicSuccess" => return Ok(()),
+            "ExtrinsicFailed" => {
+                let metadata = executed_by.runtime.metadata.clone();
+                let error = DispatchError::decode_from(event.field_bytes(), metadata);
+                let error = error.map_err(|e| shape(e.to_string()))?;
+                return Err(SubtensorError::Refused(Box::new(named(call, &error, block))).into());
+            }
+            _ => {}
+        }
+    }
+    Err(shape("they do not say how the transaction ended".to_owned()).into())
+}
+
+/// A dispatch error by name.
+fn named(call: &str, error: &DispatchError, block: BlockNumber) -> Refusal {
+    match error {
+        DispatchError::Module(module) => match module.details() {
+            Ok(details) => {
+                let docs = details.variant.docs.join(" ");
+                refusals::in_block(call, details.pallet.name(), &details.variant.name, docs.trim(), block)
+            }
+            Err(error) => refusals::in_block(call, "unknown pallet", "unknown error", &error.to_string(), block),
+        },
+        DispatchError::Token(token) => {
+            refusals::in_block(call, "Token", &format!("{token:?}"), &token.to_string(), block)
+        }
+        DispatchError::Arithmetic(arithmetic) => {
+            refusals::in_block(call, "Arithmetic", &format!("{arithmetic:?}"), &arithmetic.to_string(), block)
+        }
+        other => refusals::in_block(call, "System", &format!("{other:?}"), &other.to_string(), block),
+    }
+}
