@@ -45,6 +45,16 @@ pub enum SubtensorError {
     /// No endpoint was given.
     #[error("no chain endpoint is set: {ENDPOINT_HINT}")]
     NoEndpoint,
+    /// Neither the name of a network nor an address.
+    #[error(
+        "`{0}` is no network: --subtensor.network takes finney, test, archive, local, or an address such as ws://127.0.0.1:9944"
+    )]
+    UnknownNetwork(String),
+    /// Not a WebSocket address.
+    #[error(
+        "`{0}` is no chain endpoint: --subtensor.chain_endpoint takes addresses such as ws://127.0.0.1:9944 or wss://…"
+    )]
+    BadEndpoint(String),
     /// No endpoint answers as it should.
     #[error("the chain cannot be reached: {}; {ENDPOINT_HINT}", list(.0))]
     Unreachable(Vec<Attempt>),
@@ -145,7 +155,8 @@ impl SubtensorError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::NoEndpoint | Self::NoSubnet(_) | Self::NotRegistered { .. } => Fault::Config,
+            Self::NoEndpoint | Self::UnknownNetwork(_) | Self::BadEndpoint(_) => Fault::Config,
+            Self::NoSubnet(_) | Self::NotRegistered { .. } => Fault::Config,
             Self::Unreachable(_) | Self::Deadline { .. } | Self::Node { .. } | Self::FateUnknown { .. } => Fault::Peer,
             Self::Missing { .. } | Self::Shape { .. } | Self::Refused(_) => Fault::Chain,
             Self::Expired { .. } | Self::Overtaken { .. } => Fault::Chain,
@@ -156,7 +167,8 @@ impl SubtensorError {
     #[must_use]
     pub const fn retry(&self) -> Retry {
         match self {
-            Self::NoEndpoint | Self::NoSubnet(_) | Self::NotRegistered { .. } => Retry::No,
+            Self::NoEndpoint | Self::UnknownNetwork(_) | Self::BadEndpoint(_) => Retry::No,
+            Self::NoSubnet(_) | Self::NotRegistered { .. } => Retry::No,
             Self::Missing { .. } | Self::Shape { .. } | Self::FateUnknown { .. } => Retry::No,
             Self::Unreachable(_) | Self::Deadline { .. } | Self::Node { .. } => Retry::After(Duration::from_secs(12)),
             Self::Expired { .. } | Self::Overtaken { .. } => Retry::Now,

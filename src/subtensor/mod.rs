@@ -24,6 +24,7 @@ mod error;
 mod hyperparameters;
 mod link;
 mod metagraph;
+mod networks;
 mod read;
 mod refusals;
 mod snapshot;

@@ -15,4 +15,6 @@ mod cli;
 mod layers;
 mod market_polymarket;
 mod market_simulator;
+#[cfg(feature = "localnet")]
+mod subtensor_failover;
 mod support;
