@@ -1,1 +1,64 @@
 //! Strategies that answer.
+//!
+//! A strategy is one file here that implements [`Forecaster`]. It may take its time: what a miner answers on the wire
+//! comes from a [`Cache`], which asks the strategy in the background.
+
+pub mod cache;
+pub mod command;
+mod constant;
+mod follow_market;
+mod skilled;
+
+use futures_util::future::BoxFuture;
+
+pub use self::cache::{Cache, CacheSettings, Refreshed};
+pub use self::command::{Command, CommandSettings};
+pub use self::constant::Constant;
+pub use self::follow_market::FollowMarket;
+pub use self::skilled::{Skill, Skilled, Source};
+use crate::market::EventKey;
+use crate::units::{Probability, UnixMs};
+
+/// A question as a validator puts it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Question {
+    /// `{provider}-{id}`.
+    pub key: EventKey,
+    /// The provider's name.
+    pub provider: String,
+    /// The provider's own id.
+    pub id: String,
+    /// The text, with the outcome whose probability is asked.
+    pub description: String,
+    /// Answers count before this time, if the validator says so.
+    pub cutoff: Option<UnixMs>,
+}
+
+/// A strategy.
+pub trait Forecaster: Send + Sync + 'static {
+    /// Its name in logs and on the command line.
+    fn name(&self) -> &'static str;
+
+    /// The probability of each of `questions`, in their order, at market time `now`; `None` abstains.
+    ///
+    /// Nothing that goes wrong inside is an error here: it is logged where it happened, and the question abstained
+    /// from. Missing answers at the end are abstentions too.
+    fn forecast<'a>(&'a self, questions: &'a [Question], now: UnixMs) -> BoxFuture<'a, Vec<Option<Probability>>>;
+}
+
+/// A strategy that cannot be set up.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ForecastError {
+    /// A setting that cannot work.
+    #[error("the forecaster `{forecaster}` cannot work with {setting} = {value}: it must be {rule}")]
+    Setting {
+        /// The strategy.
+        forecaster: &'static str,
+        /// The setting's name.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        rule: &'static str,
+    },
+}

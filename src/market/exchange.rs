@@ -22,15 +22,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::truth::{Told, Truth};
 use crate::clock::Clock;
 use crate::units::{Probability, UnixMs};
-
-/// What a world of ours knows and a real market does not tell.
-pub trait Truth: Send + Sync + 'static {
-    /// The probability that the first outcome of event `id` (the provider's id) happens, given all there is to know
-    /// at market time `at`; `None` for events it does not have or that have not opened.
-    fn truth(&self, id: &str, at: UnixMs) -> Option<Probability>;
-}
 
 /// A market as an exchange shows it at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,7 +153,7 @@ async fn market(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response
 async fn truth(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
     let at = app.clock.now();
     match app.exchange.truth(&id, at) {
-        Some(probability) => Json(json!({"condition_id": id, "at_ms": at, "probability": probability})).into_response(),
+        Some(probability) => Json(Told { condition_id: id, at_ms: at, probability }).into_response(),
         None => refusal(StatusCode::NOT_FOUND, "market not found"),
     }
 }

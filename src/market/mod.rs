@@ -7,14 +7,15 @@ mod exchange;
 mod http;
 pub mod polymarket;
 pub mod simulator;
+mod truth;
 
 use std::fmt;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-pub use self::exchange::Truth;
 pub use self::http::{HttpSettings, install_tls};
+pub use self::truth::{Truth, TruthClient};
 use crate::units::{Probability, UnixMs};
 
 /// Names one event for ever: `{provider}-{id}`, as on the wire.

@@ -12,6 +12,8 @@
 )]
 
 mod cli;
+mod forecast_command;
+mod forecast_market;
 mod layers;
 mod market_polymarket;
 mod market_simulator;

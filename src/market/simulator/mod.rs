@@ -11,9 +11,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::random::{sign, uniform};
-pub use self::world::World;
+pub use self::random::{label, sign, uniform};
+pub use self::world::{World, off_by};
 use super::exchange::{self, Server};
+use super::truth::Truth;
 use crate::clock::Clock;
 use crate::units::{Probability, UnixMs};
 
@@ -131,7 +132,7 @@ impl Handle {
     /// The hidden probability of an event by its condition id; `None` for a stranger, or before it opened.
     #[must_use]
     pub fn truth(&self, id: &str, at: UnixMs) -> Option<Probability> {
-        exchange::Truth::truth(self.world.as_ref(), id, at)
+        self.world.truth(id, at)
     }
 }
 

@@ -14,6 +14,15 @@ pub(crate) fn bits(labels: &[u64]) -> u64 {
     })
 }
 
+/// A name for draws out of a text.
+#[must_use]
+pub fn label(text: &str) -> u64 {
+    // FNV-1a; `bits` mixes it.
+    let hash =
+        text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, byte| (h ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    bits(&[hash])
+}
+
 /// A number in the open interval (0, 1), named by `labels`.
 #[must_use]
 pub fn uniform(labels: &[u64]) -> f64 {

@@ -12,7 +12,8 @@ use std::ops::Range;
 use super::draw;
 use super::random::{bits, normal, sign, uniform};
 use super::{SimulatorConfig, SimulatorError};
-use crate::market::exchange::{Exchange, Shown, Stage, Truth};
+use crate::market::exchange::{Exchange, Shown, Stage};
+use crate::market::truth::Truth;
 use crate::units::{Probability, UnixMs};
 
 /// The Brownian path has 2^DEPTH steps per life.
@@ -194,7 +195,7 @@ impl World {
 ///
 /// So the result is always exactly `|error|` away (for errors below 0.5 − margin): an error of a set size.
 #[must_use]
-pub(crate) fn off_by(value: f64, error: f64, margin: f64) -> f64 {
+pub fn off_by(value: f64, error: f64, margin: f64) -> f64 {
     let moved = value + error;
     if (margin..=1.0 - margin).contains(&moved) { moved } else { (value - error).clamp(margin, 1.0 - margin) }
 }

@@ -1,0 +1,302 @@
+//! Answers from memory: a request never waits for a forecaster.
+//!
+//! A question seen for the first time is abstained from and queued; from the next refresh on it has an answer, which
+//! is renewed in the background for as long as somebody asks. Two questions with the same key and different texts are
+//! two questions: nobody can plant an answer for others.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Forecaster, Question};
+use crate::clock::Clock;
+use crate::units::{Probability, UnixMs};
+
+/// How long what is remembered. All times are market time.
+#[derive(Debug, Clone)]
+pub struct CacheSettings {
+    /// An answer is renewed when it is this old.
+    pub refresh: Duration,
+    /// An answer older than this is not given: better silent than stale.
+    pub max_age: Duration,
+    /// A question nobody has asked for this long is forgotten.
+    pub forget_after: Duration,
+    /// Questions held at most; a further one takes the place of the one asked longest ago.
+    pub max_questions: usize,
+    /// Questions handed to the forecaster at once.
+    pub batch: usize,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self {
+            refresh: Duration::from_secs(60),
+            max_age: Duration::from_secs(600),
+            forget_after: Duration::from_secs(6 * 3600),
+            max_questions: 10_000,
+            batch: 256,
+        }
+    }
+}
+
+/// What a refresh did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refreshed {
+    /// Questions that were due.
+    pub asked: usize,
+    /// Those that have an answer now.
+    pub answered: usize,
+    /// Questions forgotten: past their cutoff, or asked by nobody any more.
+    pub forgotten: usize,
+}
+
+/// See the module. Clones share the memory.
+#[derive(Clone)]
+pub struct Cache(Arc<Inner>);
+
+struct Inner {
+    forecaster: Arc<dyn Forecaster>,
+    settings: CacheSettings,
+    clock: Clock,
+    entries: Mutex<HashMap<Question, Entry>>,
+    /// Told when there is a question without an answer.
+    news: Notify,
+    /// One refresh at a time.
+    refreshing: tokio::sync::Mutex<()>,
+}
+
+struct Entry {
+    last_asked: UnixMs,
+    /// When the forecaster was last asked.
+    tried: Option<UnixMs>,
+    answer: Option<Probability>,
+}
+
+impl Cache {
+    /// An empty memory in front of `forecaster`. Nothing runs yet: [`Cache::spawn`] keeps it fresh, or, where time is
+    /// stepped, [`Cache::refresh`] by hand.
+    #[must_use]
+    pub fn new(forecaster: Arc<dyn Forecaster>, settings: CacheSettings, clock: Clock) -> Self {
+        let (entries, news, refreshing) = (Mutex::default(), Notify::new(), tokio::sync::Mutex::default());
+        Self(Arc::new(Inner { forecaster, settings, clock, entries, news, refreshing }))
+    }
+
+    /// The answer there is now; `None` abstains. Never waits, and remembers the question for the next refresh.
+    #[must_use]
+    pub fn answer(&self, question: &Question) -> Option<Probability> {
+        let inner = &self.0;
+        let now = inner.clock.now();
+        if is_over(question, now) {
+            return None;
+        }
+        let mut entries = inner.lock();
+        if let Some(entry) = entries.get_mut(question) {
+            entry.last_asked = now;
+            let made = entry.tried?;
+            return entry.answer.filter(|_| now.since(made) <= millis(inner.settings.max_age));
+        }
+        if entries.len() >= inner.settings.max_questions.max(1) {
+            let oldest = entries.iter().min_by_key(|(_, entry)| entry.last_asked).map(|(oldest, _)| oldest.clone());
+            oldest.and_then(|oldest| entries.remove(&oldest));
+        }
+        entries.insert(question.clone(), Entry { last_asked: now, tried: None, answer: None });
+        drop(entries);
+        inner.news.notify_one();
+        None
+    }
+
+    /// Asks the forecaster about everything that is due at the clock's time, and returns when it has answered.
+    pub async fn refresh(&self) -> Refreshed {
+        let inner = &self.0;
+        let _one_at_a_time = inner.refreshing.lock().await;
+        let now = inner.clock.now();
+        let (due, forgotten) = inner.due(now);
+        let mut done = Refreshed { asked: due.len(), answered: 0, forgotten };
+        for batch in due.chunks(inner.settings.batch.max(1)) {
+            let answers = inner.forecaster.forecast(batch, now).await;
+            let mut entries = inner.lock();
+            for (question, answer) in batch.iter().zip(answers.into_iter().chain(std::iter::repeat(None))) {
+                // It may have lost its place in the meantime.
+                let Some(entry) = entries.get_mut(question) else { continue };
+                entry.tried = Some(now);
+                entry.answer = answer;
+                done.answered += usize::from(answer.is_some());
+            }
+        }
+        if done.asked > 0 {
+            tracing::debug!(forecaster = inner.forecaster.name(), ?done, "answers refreshed");
+        }
+        done
+    }
+
+    /// Keeps the answers fresh until the handle is dropped.
+    #[must_use = "dropping the handle ends the refreshing"]
+    pub fn spawn(&self) -> AbortOnDropHandle<()> {
+        let cache = self.clone();
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            loop {
+                cache.refresh().await;
+                tokio::select! {
+                    () = cache.0.clock.sleep(cache.0.settings.refresh) => {}
+                    () = cache.0.news.notified() => {}
+                }
+            }
+        }))
+    }
+
+    /// The number of questions remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+
+    /// Whether nothing has been asked yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Question, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets what is over, and returns what to ask now, nearest cutoff first, with the number forgotten.
+    fn due(&self, now: UnixMs) -> (Vec<Question>, usize) {
+        let mut entries = self.lock();
+        let before = entries.len();
+        let forget_after = millis(self.settings.forget_after);
+        entries.retain(|question, entry| !is_over(question, now) && now.since(entry.last_asked) <= forget_after);
+        let refresh = millis(self.settings.refresh);
+        let is_due = |entry: &Entry| entry.tried.is_none_or(|tried| now.since(tried) >= refresh);
+        let mut due: Vec<Question> = entries.iter().filter(|(_, e)| is_due(e)).map(|(q, _)| q.clone()).collect();
+        let forgotten = before - entries.len();
+        drop(entries);
+        due.sort_by(|a, b| {
+            (a.cutoff.unwrap_or(UnixMs(i64::MAX)), &a.key).cmp(&(b.cutoff.unwrap_or(UnixMs(i64::MAX)), &b.key))
+        });
+        (due, forgotten)
+    }
+}
+
+fn is_over(question: &Question, now: UnixMs) -> bool {
+    question.cutoff.is_some_and(|cutoff| cutoff <= now)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cache").field("forecaster", &self.0.forecaster.name()).field("questions", &self.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::market::EventKey;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// Answers with the minute of the clock over 100; abstains from the question `?`.
+    struct Minutes;
+
+    impl Forecaster for Minutes {
+        fn name(&self) -> &'static str {
+            "minutes"
+        }
+
+        fn forecast<'a>(&'a self, questions: &'a [Question], now: UnixMs) -> BoxFuture<'a, Vec<Option<Probability>>> {
+            let answer = Probability::clamped(now.0 as f64 / 6_000_000.0);
+            let answers = questions.iter().map(|q| answer.filter(|_| q.description != "?")).collect();
+            std::future::ready(answers).boxed()
+        }
+    }
+
+    fn question(id: &str, cutoff_minute: i64) -> Question {
+        Question {
+            key: EventKey::new("polymarket", id),
+            provider: "polymarket".to_owned(),
+            id: id.to_owned(),
+            description: id.to_owned(),
+            cutoff: Some(UnixMs(cutoff_minute * 60_000)),
+        }
+    }
+
+    fn cache(max_questions: usize) -> (Cache, Clock) {
+        let clock = Clock::stepped(UnixMs(0));
+        let settings = CacheSettings { max_questions, batch: 3, ..CacheSettings::default() };
+        (Cache::new(Arc::new(Minutes), settings, clock.clone()), clock)
+    }
+
+    fn percent(answer: Option<Probability>) -> Option<f64> {
+        answer.map(|p| (p.get() * 100.0).round())
+    }
+
+    #[tokio::test]
+    async fn the_first_ask_abstains_and_later_ones_are_fresh() {
+        let (cache, clock) = cache(10);
+        let asked = question("a", 100);
+        assert_eq!(cache.answer(&asked), None);
+        clock.advance(MINUTE);
+        assert_eq!(cache.refresh().await, Refreshed { asked: 1, answered: 1, forgotten: 0 });
+        assert_eq!(percent(cache.answer(&asked)), Some(1.0));
+        assert_eq!(cache.refresh().await.asked, 0, "fresh enough");
+        clock.advance(9 * MINUTE);
+        assert_eq!(percent(cache.answer(&asked)), Some(1.0));
+        clock.advance(2 * MINUTE);
+        assert_eq!(percent(cache.answer(&asked)), None, "too old to be said");
+        cache.refresh().await;
+        assert_eq!(percent(cache.answer(&asked)), Some(12.0));
+    }
+
+    #[tokio::test]
+    async fn questions_end_are_forgotten_and_never_pile_up() {
+        let (cache, clock) = cache(4);
+        for id in ["a", "b", "c", "d"] {
+            assert_eq!(cache.answer(&question(id, 5)), None);
+            clock.advance(Duration::from_millis(1));
+        }
+        cache.refresh().await;
+        assert!(cache.answer(&question("a", 5)).is_some());
+        assert_eq!(cache.answer(&question("e", 2000)), None);
+        assert_eq!(cache.len(), 4);
+        assert_eq!(cache.answer(&question("b", 5)), None, "its place was taken");
+        clock.advance(5 * MINUTE);
+        assert_eq!(cache.answer(&question("a", 5)), None, "past its cutoff");
+        assert_eq!(cache.refresh().await, Refreshed { asked: 1, answered: 1, forgotten: 3 });
+        clock.advance(361 * MINUTE);
+        assert_eq!(cache.refresh().await.forgotten, 1);
+        assert!(cache.is_empty());
+    }
+
+    #[tokio::test]
+    async fn another_text_is_another_question_and_an_abstention_stays_one() {
+        let (cache, _clock) = cache(10);
+        let mut other = question("a", 100);
+        other.description = "?".to_owned();
+        let _ = (cache.answer(&question("a", 100)), cache.answer(&other));
+        assert_eq!(cache.refresh().await, Refreshed { asked: 2, answered: 1, forgotten: 0 });
+        assert!(cache.answer(&question("a", 100)).is_some());
+        assert_eq!(cache.answer(&other), None);
+    }
+
+    #[tokio::test]
+    async fn the_background_answers_news_at_once() {
+        let (cache, _clock) = cache(10);
+        let running = cache.spawn();
+        while cache.answer(&question("a", 100)).is_none() {
+            tokio::task::yield_now().await;
+        }
+        drop(running);
+    }
+}
