@@ -1,5 +1,29 @@
 //! A development chain: a FRAME runtime executed natively in this process, served over JSON-RPC.
+//!
+//! ```no_run
+//! # async fn demo() -> Result<(), neuron::localnet::LocalnetError> {
+//! use neuron::localnet::{LocalnetConfig, spawn};
+//! let chain = spawn(LocalnetConfig { port: 0, ..LocalnetConfig::default() }).await?;
+//! println!("{}", chain.ws_url());
+//! # Ok(()) }
+//! ```
+//!
+//! It has one author and no forks: a block is final when it is made. Its own time runs 12 s per block at whatever
+//! real speed. For development and demonstration only: the keys of its accounts are known to everybody.
 
+mod banner;
+mod blocks;
+mod chain;
+mod dump;
 pub mod genesis;
+mod node;
 pub mod pallet;
+mod pool;
+mod rpc;
 pub mod runtime;
+mod spawn;
+mod state;
+
+pub use banner::{Banner, FundedAccount, OpenSubnet};
+pub use dump::DumpError;
+pub use spawn::{Handle, LocalnetConfig, LocalnetError, spawn};

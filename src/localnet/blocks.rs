@@ -1,0 +1,174 @@
+//! Building a block: the runtime is initialised, fed with the pool's candidates, and finalised.
+//!
+//! An extrinsic that is refused or panics leaves no trace and costs nothing but itself. A panic in the block's own
+//! hooks costs the block: nothing of it is kept, the parent stays the head.
+
+use std::sync::Arc;
+
+use codec::{DecodeLimit, Encode};
+use sp_core::H256;
+use sp_runtime::traits::Header as _;
+use sp_runtime::transaction_validity::{InvalidTransaction, TransactionValidityError};
+use sp_runtime::{Digest, DigestItem, StateVersion};
+
+use super::chain::Block;
+use super::pool::Transaction;
+use super::runtime::{BlockNumber, Executive, Header, RuntimeCall, SLOT_DURATION_MS, UncheckedExtrinsic};
+use super::state::{self, Delta, Nodes, Overlay, Panicked, State};
+
+/// How deep calls may be nested in calls. Deeper ones could exhaust a thread's stack, which no `catch_unwind` stops.
+pub(crate) const MAX_NESTING: u32 = 32;
+
+/// After so many extrinsics that no longer fit, the block counts as full.
+const FULL_AFTER: usize = 8;
+
+/// Why no block could be built.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BlockError {
+    /// A hook of the runtime panicked.
+    #[error("block {number} was not built, its parent stays the head: {source}")]
+    Hook {
+        /// The block's number.
+        number: BlockNumber,
+        /// The panic.
+        source: Panicked,
+    },
+    /// The timestamp inherent was refused.
+    #[error("block {number} was not built: the runtime refused its timestamp ({reason})")]
+    Timestamp {
+        /// The block's number.
+        number: BlockNumber,
+        /// The runtime's answer.
+        reason: String,
+    },
+    /// The state's root could not be computed.
+    #[error("block {number} was not built: {reason}")]
+    Root {
+        /// The block's number.
+        number: BlockNumber,
+        /// The trie's answer.
+        reason: String,
+    },
+}
+
+/// What became of a candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is in the block; whether its call succeeded is in the block's events.
+    Included,
+    /// It stays in the pool: no room, or an earlier nonce is missing.
+    Postponed,
+    /// It can never be included; the text says why.
+    Refused(String),
+}
+
+/// A new block, not yet part of a chain.
+pub(crate) struct Built {
+    /// The block.
+    pub(crate) block: Block,
+    /// What it does to the table of nodes.
+    pub(crate) delta: Delta,
+    /// Hash and fate of each candidate that was looked at.
+    pub(crate) fates: Vec<(H256, Fate)>,
+}
+
+/// Decodes an extrinsic with its length prefix; nothing may be left over.
+pub(crate) fn decode(bytes: &[u8]) -> Result<UncheckedExtrinsic, codec::Error> {
+    UncheckedExtrinsic::decode_all_with_depth_limit(MAX_NESTING, &mut &*bytes)
+}
+
+/// Block 0: `write` fills an empty state.
+///
+/// # Errors
+/// When `write` panics or the root cannot be computed.
+pub(crate) fn genesis(write: impl FnOnce()) -> Result<(Block, Delta), BlockError> {
+    let empty = Nodes::default().empty();
+    let mut overlay = Overlay::default();
+    state::enter(&empty, &mut overlay, write).map_err(|source| BlockError::Hook { number: 0, source })?;
+    let changes = overlay
+        .drain_storage_changes(&empty, StateVersion::V1)
+        .map_err(|reason| BlockError::Root { number: 0, reason })?;
+    let root = changes.transaction_storage_root;
+    let header = Header::new(0, H256::zero(), root, H256::zero(), Digest::default());
+    Ok((Block { header, extrinsics: Vec::new() }, Delta::of(changes.transaction)))
+}
+
+/// Builds the block after `parent`, whose state is `state`. `now` is the block's time in Unix milliseconds.
+pub(crate) fn build(
+    parent: &Block,
+    state: &State,
+    now: u64,
+    candidates: &[Arc<Transaction>],
+) -> Result<Built, BlockError> {
+    let number = parent.number() + 1;
+    let hook = |source| BlockError::Hook { number, source };
+    let digest = Digest { logs: vec![DigestItem::PreRuntime(*b"aura", (now / SLOT_DURATION_MS).encode())] };
+    let header = Header::new(number, H256::zero(), H256::zero(), parent.hash(), digest);
+    let mut overlay = Overlay::default();
+
+    state::enter(state, &mut overlay, || {
+        Executive::initialize_block(&header);
+    })
+    .map_err(hook)?;
+    let inherent = UncheckedExtrinsic::new_bare(RuntimeCall::Timestamp(pallet_timestamp::Call::set { now }));
+    let mut extrinsics = vec![inherent.encode()];
+    match state::attempt(state, &mut overlay, || Executive::apply_extrinsic(inherent)).map_err(hook)? {
+        Ok(Ok(())) => {}
+        refusal => return Err(BlockError::Timestamp { number, reason: format!("{refusal:?}") }),
+    }
+    let mut fates = Vec::with_capacity(candidates.len());
+    let mut did_not_fit = 0;
+    for candidate in candidates {
+        let (fate, fits) = apply(candidate, state, &mut overlay);
+        if fate == Fate::Included {
+            extrinsics.push(candidate.bytes.clone());
+        }
+        fates.push((candidate.hash, fate));
+        did_not_fit += usize::from(!fits);
+        if did_not_fit >= FULL_AFTER {
+            break;
+        }
+    }
+    let header = state::enter(state, &mut overlay, Executive::finalize_block).map_err(hook)?;
+    let changes =
+        overlay.drain_storage_changes(state, StateVersion::V1).map_err(|reason| BlockError::Root { number, reason })?;
+    Ok(Built { block: Block { header, extrinsics }, delta: Delta::of(changes.transaction), fates })
+}
+
+/// The candidate's fate, and whether there was room for it.
+fn apply(candidate: &Transaction, state: &State, overlay: &mut Overlay) -> (Fate, bool) {
+    let extrinsic = match decode(&candidate.bytes) {
+        Ok(extrinsic) => extrinsic,
+        Err(error) => return (Fate::Refused(error.to_string()), true),
+    };
+    match state::attempt(state, overlay, || Executive::apply_extrinsic(extrinsic)) {
+        Ok(Ok(_outcome)) => (Fate::Included, true),
+        Ok(Err(TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources))) => (Fate::Postponed, false),
+        Ok(Err(TransactionValidityError::Invalid(InvalidTransaction::Future))) => (Fate::Postponed, true),
+        Ok(Err(refusal)) => (Fate::Refused(<&'static str>::from(refusal).to_owned()), true),
+        Err(panic) => (Fate::Refused(panic.to_string()), true),
+    }
+}
+
+/// Whether the arguments of a runtime API that takes calls are nested no deeper than [`MAX_NESTING`].
+///
+/// The runtime's own dispatch decodes them without a limit.
+pub(crate) fn arguments_are_shallow(api: &str, arguments: &[u8]) -> bool {
+    fn decodes<T: codec::Decode>(mut arguments: &[u8]) -> bool {
+        T::decode_with_depth_limit(MAX_NESTING, &mut arguments).is_ok()
+    }
+    match api {
+        "Core_execute_block" => decodes::<(Header, Vec<UncheckedExtrinsic>)>(arguments),
+        "BlockBuilder_apply_extrinsic"
+        | "TransactionPaymentApi_query_info"
+        | "TransactionPaymentApi_query_fee_details" => decodes::<UncheckedExtrinsic>(arguments),
+        "BlockBuilder_check_inherents" => decodes::<(Header, Vec<UncheckedExtrinsic>)>(arguments),
+        "TaggedTransactionQueue_validate_transaction" => {
+            decodes::<(sp_runtime::transaction_validity::TransactionSource, UncheckedExtrinsic)>(arguments)
+        }
+        "TransactionPaymentCallApi_query_call_info" | "TransactionPaymentCallApi_query_call_fee_details" => {
+            decodes::<RuntimeCall>(arguments)
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,218 @@
+//! What the RPC methods and the author of blocks share: the chain, the pool, the journal, and the signal of new heads.
+
+use codec::{Decode, Encode};
+use parking_lot::{Mutex, RwLock};
+use sp_core::H256;
+use sp_runtime::transaction_validity::{TransactionSource, TransactionValidityError};
+use tokio::sync::{mpsc, watch};
+
+use super::blocks::{self, BlockError};
+use super::chain::{Chain, StateError};
+use super::dump::{DumpError, Journal};
+use super::pool::{Limits, Pool, PoolError, Status, Transaction};
+use super::runtime::{AccountId, BlockNumber, Executive, SLOT_DURATION_MS, dispatch_api};
+use super::state::{self, State};
+
+/// How often a submission is validated again because a block came in between.
+const VALIDATIONS: usize = 4;
+
+/// A chain that grows, shared by all connections.
+///
+/// Locks are taken in the order of the fields, and none is held while the runtime runs, except for reading a nonce.
+pub(crate) struct Node {
+    /// Held while a block is made: one at a time.
+    journal: Mutex<Option<Journal>>,
+    pool: Mutex<Pool>,
+    chain: RwLock<Chain>,
+    heads: watch::Sender<BlockNumber>,
+    genesis_time: u64,
+}
+
+/// Why a state could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// There is no such state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The runtime has no such API.
+    #[error("Execution failed: Other: Exported method {0} is not found")]
+    NoSuchApi(String),
+    /// The runtime panicked, as it does when arguments do not decode.
+    #[error("Execution failed: Runtime panicked: {0}")]
+    Panicked(String),
+    /// A call nested deeper than this chain executes.
+    #[error("Execution failed: Other: the arguments of {0} do not decode")]
+    Arguments(String),
+    /// The trie could not be read.
+    #[error("{0}")]
+    Trie(String),
+}
+
+/// Why an extrinsic was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SubmitError {
+    /// The bytes are no extrinsic of this runtime.
+    #[error("{0}")]
+    Format(String),
+    /// The runtime refuses it.
+    #[error("{}", <&'static str>::from(*.0))]
+    Refused(TransactionValidityError),
+    /// Validation itself failed.
+    #[error("{0}")]
+    Validation(ReadError),
+    /// The pool does not want it.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+}
+
+/// Why there is no new block.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AuthorError {
+    /// It could not be built.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+    /// The parent's state is not there.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// It could not be written down, so it was not made.
+    #[error(transparent)]
+    Dump(#[from] DumpError),
+}
+
+impl Node {
+    /// A node on `chain`. `genesis_time` is block 0's time in Unix milliseconds.
+    pub(crate) fn new(chain: Chain, journal: Option<Journal>, genesis_time: u64) -> Self {
+        Self {
+            journal: Mutex::new(journal),
+            pool: Mutex::new(Pool::new(Limits::default(), chain.height())),
+            heads: watch::Sender::new(chain.height()),
+            chain: RwLock::new(chain),
+            genesis_time,
+        }
+    }
+
+    /// Reads the chain; hold it briefly.
+    pub(crate) fn chain(&self) -> parking_lot::RwLockReadGuard<'_, Chain> {
+        self.chain.read()
+    }
+
+    /// The number of the newest block, as a signal.
+    pub(crate) fn heads(&self) -> watch::Receiver<BlockNumber> {
+        self.heads.subscribe()
+    }
+
+    /// Makes the next block and returns its hash. Blocks; run it off the async threads.
+    ///
+    /// The block is written to the journal before anyone can see it.
+    pub(crate) fn author(&self) -> Result<H256, AuthorError> {
+        let mut journal = self.journal.lock();
+        let (parent, state) = {
+            let chain = self.chain.read();
+            let (hash, parent) = chain.head().clone();
+            (parent, chain.state(hash)?)
+        };
+        let candidates = self.pool.lock().candidates();
+        let number = parent.number() + 1;
+        let now = self.genesis_time + u64::from(number) * SLOT_DURATION_MS;
+        let built = blocks::build(&parent, &state, now, &candidates)?;
+        let hash = built.block.hash();
+        if let Some(journal) = journal.as_mut() {
+            journal.append(&built.block, &built.delta)?;
+        }
+        {
+            let mut pool = self.pool.lock();
+            self.chain.write().push(built.block, built.delta);
+            pool.settle(number, hash, &built.fates);
+        }
+        self.heads.send_replace(number);
+        if let Some(journal) = journal.as_mut().filter(|journal| journal.has_grown()) {
+            let snapshot = self.chain.read().snapshot();
+            // The journal as it was still is complete, so the chain goes on.
+            if let Err(error) = journal.compact(&snapshot) {
+                tracing::warn!(%error, "the state was not rewritten; its file keeps growing");
+            }
+        }
+        Ok(hash)
+    }
+
+    /// Makes what was written durable.
+    pub(crate) fn sync(&self) -> Result<(), DumpError> {
+        self.journal.lock().as_mut().map_or(Ok(()), Journal::sync)
+    }
+
+    /// Runs `code` on the state after block `hash`.
+    pub(crate) fn read<R>(
+        &self,
+        hash: H256,
+        code: impl FnOnce(&State) -> Result<R, ReadError>,
+    ) -> Result<R, ReadError> {
+        let state = self.chain.read().state(hash)?;
+        code(&state).map_err(|error| match self.chain.read().state(hash) {
+            // It was pruned under our hands; that is the reason then.
+            Err(gone) => gone.into(),
+            Ok(_) => error,
+        })
+    }
+
+    /// Calls a runtime API by name on the state after block `hash`.
+    pub(crate) fn call(&self, hash: H256, name: &str, arguments: &[u8]) -> Result<Vec<u8>, ReadError> {
+        if !blocks::arguments_are_shallow(name, arguments) {
+            return Err(ReadError::Arguments(name.to_owned()));
+        }
+        self.read(hash, |state| {
+            state::peek(state, || dispatch_api(name, arguments))
+                .map_err(|panic| ReadError::Panicked(panic.0))?
+                .ok_or_else(|| ReadError::NoSuchApi(name.to_owned()))
+        })
+    }
+
+    /// Validates an extrinsic and puts it into the pool; the receiver gets its statuses.
+    pub(crate) fn submit(&self, bytes: &[u8]) -> Result<(H256, mpsc::Receiver<Status>), SubmitError> {
+        let hash = sp_io::hashing::blake2_256(bytes).into();
+        for attempt in 1.. {
+            if self.pool.lock().contains(&hash) {
+                return Err(PoolError::AlreadyImported(hash).into());
+            }
+            let transaction = self.validate(hash, bytes)?;
+            let mut pool = self.pool.lock();
+            if pool.head() == transaction.validated_at || attempt == VALIDATIONS {
+                return Ok((hash, pool.insert(transaction)?));
+            }
+        }
+        Err(PoolError::Full.into())
+    }
+
+    fn validate(&self, hash: H256, bytes: &[u8]) -> Result<Transaction, SubmitError> {
+        let extrinsic = blocks::decode(bytes).map_err(|error| SubmitError::Format(error.to_string()))?;
+        let (head, number) = {
+            let chain = self.chain.read();
+            (chain.head().0, chain.height())
+        };
+        let validity = self
+            .read(head, |state| {
+                state::peek(state, || Executive::validate_transaction(TransactionSource::External, extrinsic, head))
+                    .map_err(|panic| ReadError::Panicked(panic.0))
+            })
+            .map_err(SubmitError::Validation)?
+            .map_err(SubmitError::Refused)?;
+        Ok(Transaction { hash, bytes: bytes.to_vec(), validity, validated_at: number })
+    }
+
+    /// The nonce for the account's next extrinsic: those that are ready in the pool count.
+    pub(crate) fn next_nonce(&self, account: &AccountId) -> Result<u32, ReadError> {
+        // The pool's lock keeps the head where it is.
+        let pool = self.pool.lock();
+        let head = self.chain.read().head().0;
+        let answer = self.call(head, "AccountNonceApi_account_nonce", &account.encode())?;
+        let mut nonce = u32::decode(&mut &answer[..]).map_err(|error| ReadError::Trie(error.to_string()))?;
+        while pool.provides(&(account, nonce).encode()) {
+            nonce = nonce.saturating_add(1);
+        }
+        Ok(nonce)
+    }
+
+    /// The bytes of the extrinsics that are ready, in the order in which a block would take them.
+    pub(crate) fn pending(&self) -> Vec<Vec<u8>> {
+        self.pool.lock().candidates().iter().map(|transaction| transaction.bytes.clone()).collect()
+    }
+}

@@ -1,0 +1,120 @@
+//! `author_*`, nonces and fees: what a client needs to get an extrinsic into a block.
+
+use std::sync::Arc;
+
+use codec::{Decode, Encode};
+use jsonrpsee::core::RegisterMethodError;
+use jsonrpsee::types::Params;
+use jsonrpsee::{PendingSubscriptionSink, RpcModule};
+use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
+use serde_json::{Value, json};
+use sp_core::crypto::Ss58Codec;
+
+use super::subscribe::message;
+use super::{Answer, Args, Table, errors, hex};
+use crate::localnet::node::Node;
+use crate::localnet::pool::Status;
+use crate::localnet::runtime::{AccountId, Balance};
+
+pub(super) const METHODS: &Table = &[
+    (&["author_submitExtrinsic"], submit),
+    (&["author_pendingExtrinsics"], pending),
+    (&["system_accountNextIndex", "account_nextIndex"], next_index),
+    (&["payment_queryInfo"], query_info),
+    (&["payment_queryFeeDetails"], query_fee_details),
+];
+
+pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    module.register_subscription(
+        "author_submitAndWatchExtrinsic",
+        "author_extrinsicUpdate",
+        "author_unwatchExtrinsic",
+        |params, pending, node, _| async move { watch(params, pending, node).await },
+    )?;
+    Ok(())
+}
+
+fn submit(node: &Node, args: &Args) -> Answer {
+    let (hash, _statuses) = node.submit(&args.bytes(0)?).map_err(|e| errors::submit(&e))?;
+    Ok(json!(hex(hash)))
+}
+
+fn pending(node: &Node, _args: &Args) -> Answer {
+    Ok(json!(node.pending().iter().map(hex).collect::<Vec<_>>()))
+}
+
+fn next_index(node: &Node, args: &Args) -> Answer {
+    let account = AccountId::from_ss58check(args.text(0)?)
+        .map_err(|error| errors::invalid_params(format!("parameter 0 is no ss58 address: {error:?}")))?;
+    node.next_nonce(&account).map(|nonce| json!(nonce)).map_err(|e| errors::read(&e))
+}
+
+/// The answer of a `TransactionPaymentApi` method about an extrinsic.
+fn payment<T: Decode>(node: &Node, args: &Args, method: &str) -> Result<T, jsonrpsee::types::ErrorObjectOwned> {
+    let mut arguments = args.bytes(0)?;
+    let length = u32::try_from(arguments.len()).unwrap_or(u32::MAX);
+    length.encode_to(&mut arguments);
+    let block = args.hash(1)?.unwrap_or_else(|| node.chain().head().0);
+    let output = node.call(block, method, &arguments).map_err(|e| errors::read(&e))?;
+    T::decode(&mut &output[..]).map_err(|error| errors::internal(&error))
+}
+
+fn query_info(node: &Node, args: &Args) -> Answer {
+    let info: RuntimeDispatchInfo<Balance> = payment(node, args, "TransactionPaymentApi_query_info")?;
+    Ok(json!({
+        "weight": { "ref_time": info.weight.ref_time(), "proof_size": info.weight.proof_size() },
+        "class": format!("{:?}", info.class).to_lowercase(),
+        "partialFee": info.partial_fee.to_string(),
+    }))
+}
+
+fn query_fee_details(node: &Node, args: &Args) -> Answer {
+    let details: FeeDetails<Balance> = payment(node, args, "TransactionPaymentApi_query_fee_details")?;
+    let fee = details.inclusion_fee.map(|fee| {
+        json!({
+            "baseFee": fee.base_fee.to_string(),
+            "lenFee": fee.len_fee.to_string(),
+            "adjustedWeightFee": fee.adjusted_weight_fee.to_string(),
+        })
+    });
+    Ok(json!({ "inclusionFee": fee }))
+}
+
+/// Submits, and tells the statuses until the last one. `inBlock` always comes before `finalized`.
+async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, node: Arc<Node>) {
+    // Validation runs the runtime: off the async threads.
+    let submitted = tokio::task::spawn_blocking(move || {
+        let bytes = Args::parse(&params)?.bytes(0)?;
+        node.submit(&bytes).map_err(|e| errors::submit(&e))
+    });
+    let mut statuses = match submitted.await {
+        Ok(Ok((_hash, statuses))) => statuses,
+        Ok(Err(refusal)) => return pending.reject(refusal).await,
+        Err(error) => return pending.reject(errors::internal(&error)).await,
+    };
+    // The answer with the subscription's id leaves here, before any status.
+    let Ok(sink) = pending.accept().await else { return };
+    loop {
+        tokio::select! {
+            status = statuses.recv() => {
+                let Some(status) = status else { return };
+                if sink.send(message(&status_json(status))).await.is_err() {
+                    return;
+                }
+            }
+            () = sink.closed() => return,
+        }
+    }
+}
+
+fn status_json(status: Status) -> Value {
+    match status {
+        Status::Future => json!("future"),
+        Status::Ready => json!("ready"),
+        Status::InBlock(block) => json!({ "inBlock": hex(block) }),
+        Status::Finalized(block) => json!({ "finalized": hex(block) }),
+        Status::Usurped(by) => json!({ "usurped": hex(by) }),
+        Status::Dropped => json!("dropped"),
+        Status::Invalid => json!("invalid"),
+    }
+}

@@ -1,0 +1,104 @@
+//! Substrate JSON-RPC over WebSocket and HTTP, as the Python SDKs, btcli, subxt and polkadot-js speak it.
+//!
+//! Methods are plain functions in tables, run on blocking threads because they execute the runtime. Families of the
+//! newer interface (`chainHead_v1`, `archive_v1`, `transaction_v1`) are left out altogether: subxt chooses its backend
+//! by the names in `rpc_methods`, and a half-served family is worse than none.
+
+mod args;
+mod author;
+mod chain;
+mod dev;
+mod errors;
+mod state;
+mod subscribe;
+mod system;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use jsonrpsee::core::RegisterMethodError;
+use jsonrpsee::server::{BatchRequestConfig, PingConfig, RandomStringIdProvider, Server, ServerConfig, ServerHandle};
+use jsonrpsee::types::ErrorObjectOwned;
+use jsonrpsee::{RpcModule, types::Params};
+use serde_json::{Value, json};
+
+use self::args::Args;
+use super::node::Node;
+
+/// What a method gives back.
+type Answer = Result<Value, ErrorObjectOwned>;
+/// One method; it may take as long as the runtime does.
+type Method = fn(&Node, &Args) -> Answer;
+/// Methods with all their names.
+type Table = [(&'static [&'static str], Method)];
+
+/// The largest request, as a real node has it.
+const REQUEST_BYTES: u32 = 15 << 20;
+/// The largest answer: metadata is 1.3 MB of hex, the metagraphs of a hundred subnets some ten.
+const RESPONSE_BYTES: u32 = 128 << 20;
+const CONNECTIONS: u32 = 256;
+const SUBSCRIPTIONS_PER_CONNECTION: u32 = 1_024;
+/// Answers that wait for one slow reader before the server waits for it.
+const BUFFERED_MESSAGES: u32 = 1_024;
+const BATCH: u32 = 1_024;
+
+/// Serves `node` on a bound listener until the handle is told to stop.
+///
+/// # Errors
+/// When a method's name is taken twice (a defect), or the listener cannot be used.
+pub(crate) fn serve(node: Arc<Node>, listener: TcpListener) -> Result<ServerHandle, ServeError> {
+    let config = ServerConfig::builder()
+        .max_request_body_size(REQUEST_BYTES)
+        .max_response_body_size(RESPONSE_BYTES)
+        .max_connections(CONNECTIONS)
+        .max_subscriptions_per_connection(SUBSCRIPTIONS_PER_CONNECTION)
+        .set_message_buffer_capacity(BUFFERED_MESSAGES)
+        .set_batch_request_config(BatchRequestConfig::Limit(BATCH))
+        .set_id_provider(RandomStringIdProvider::new(16))
+        .set_tcp_no_delay(true)
+        .enable_ws_ping(PingConfig::new())
+        .build();
+    listener.set_nonblocking(true)?;
+    let server = Server::builder().set_config(config).build_from_tcp(listener)?;
+    Ok(server.start(module(node)?))
+}
+
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Method(#[from] RegisterMethodError),
+}
+
+/// All methods.
+fn module(node: Arc<Node>) -> Result<RpcModule<Node>, RegisterMethodError> {
+    let mut module = RpcModule::from_arc(node);
+    for table in [chain::METHODS, state::METHODS, author::METHODS, system::METHODS, dev::METHODS] {
+        for (names, method) in table {
+            for name in *names {
+                register(&mut module, name, *method)?;
+            }
+        }
+    }
+    subscribe::register(&mut module)?;
+    author::register(&mut module)?;
+    let mut names: Vec<&str> = module.method_names().chain(["rpc_methods"]).collect();
+    names.sort_unstable();
+    module.register_method("rpc_methods", move |_, _, _| json!({ "methods": names }))?;
+    Ok(module)
+}
+
+fn register(module: &mut RpcModule<Node>, name: &'static str, method: Method) -> Result<(), RegisterMethodError> {
+    module.register_blocking_method(name, move |params: Params<'_>, node: Arc<Node>, _| -> Answer {
+        tracing::trace!(target: "neuron::localnet::rpc", method = name, "request");
+        method(&node, &Args::parse(&params)?)
+    })?;
+    Ok(())
+}
+
+/// `0x` and lower-case digits.
+fn hex(bytes: impl AsRef<[u8]>) -> String {
+    format!("0x{}", hex::encode(bytes))
+}
