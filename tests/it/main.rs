@@ -15,8 +15,9 @@ mod cli;
 mod forecast_command;
 mod forecast_market;
 mod layers;
+mod ledger;
 mod market_polymarket;
 mod market_simulator;
-#[cfg(feature = "localnet")]
+mod scoring_vectors;
 mod subtensor_failover;
 mod support;

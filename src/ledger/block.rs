@@ -1,0 +1,162 @@
+//! Packed columns: the statistics of many miners in one BLOB, and the single reports of one tick in another.
+//!
+//! Statistics, little endian: `n: u32`, then one column after the other, `n` entries each, miners ascending:
+//! miner u32, count u32, Σp f64, Σr f64, Σ(p²−r²) f64, first t i64, first p f64, first r f64, last t, last p, last r.
+//! Eighty bytes per miner and interval; columns, because rules read three sums and a count of everybody.
+//!
+//! Reports, 16 bytes each in order of arrival: miner u32, milliseconds after the tick i32, p f64.
+
+use super::error::Fault;
+use crate::scoring::{IntervalStats, Report};
+use crate::units::UnixMs;
+
+/// The ledger's number of a miner.
+pub(super) type MinerId = u32;
+
+/// Bytes of one miner in a block of statistics.
+const STATS_BYTES: usize = 80;
+/// Bytes of one report.
+const REPORT_BYTES: usize = 16;
+
+/// Statistics of one event in one interval, ascending by miner.
+pub(super) type Cells = Vec<(MinerId, IntervalStats)>;
+
+pub(super) fn pack(cells: &Cells) -> Vec<u8> {
+    let mut out = Vec::with_capacity(4 + cells.len() * STATS_BYTES);
+    out.extend((cells.len() as u32).to_le_bytes());
+    out.extend(cells.iter().flat_map(|(miner, _)| miner.to_le_bytes()));
+    out.extend(cells.iter().flat_map(|(_, s)| s.count.to_le_bytes()));
+    out.extend(cells.iter().flat_map(|(_, s)| s.sum_p.to_le_bytes()));
+    out.extend(cells.iter().flat_map(|(_, s)| s.sum_r.to_le_bytes()));
+    out.extend(cells.iter().flat_map(|(_, s)| s.sum_p2_minus_r2.to_le_bytes()));
+    for report in [|s: &IntervalStats| s.first, |s: &IntervalStats| s.last] {
+        out.extend(cells.iter().flat_map(|(_, s)| report(s).t.0.to_le_bytes()));
+        out.extend(cells.iter().flat_map(|(_, s)| report(s).p.to_le_bytes()));
+        out.extend(cells.iter().flat_map(|(_, s)| report(s).r.to_le_bytes()));
+    }
+    out
+}
+
+/// The columns of a packed block, not copied.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns<'a> {
+    bytes: &'a [u8],
+    n: usize,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn of(block: &'a [u8]) -> Result<Self, Fault> {
+        let (head, bytes) = block.split_first_chunk::<4>().ok_or_else(|| damaged(block.len()))?;
+        let n = u32::from_le_bytes(*head) as usize;
+        if bytes.len() == n * STATS_BYTES { Ok(Self { bytes, n }) } else { Err(damaged(block.len())) }
+    }
+
+    fn four(&self, column: usize) -> impl Iterator<Item = [u8; 4]> + use<'a> {
+        let start = column * 4 * self.n;
+        self.bytes.get(start..start + 4 * self.n).unwrap_or_default().as_chunks::<4>().0.iter().copied()
+    }
+
+    fn eight(&self, column: usize) -> impl Iterator<Item = [u8; 8]> + use<'a> {
+        let start = (8 + column * 8) * self.n;
+        self.bytes.get(start..start + 8 * self.n).unwrap_or_default().as_chunks::<8>().0.iter().copied()
+    }
+
+    fn reports(&self, column: usize) -> impl Iterator<Item = Report> + use<'a> {
+        let t = self.eight(column).map(i64::from_le_bytes);
+        let p = self.eight(column + 1).map(f64::from_le_bytes);
+        let r = self.eight(column + 2).map(f64::from_le_bytes);
+        t.zip(p).zip(r).map(|((t, p), r)| Report { t: UnixMs(t), p, r })
+    }
+
+    pub(super) fn cells(&self) -> impl Iterator<Item = (MinerId, IntervalStats)> + use<'a> {
+        let ids = self.four(0).map(u32::from_le_bytes).zip(self.four(1).map(u32::from_le_bytes));
+        let sums = self.eight(0).zip(self.eight(1)).zip(self.eight(2));
+        let ends = self.reports(3).zip(self.reports(6));
+        ids.zip(sums).zip(ends).map(|(((miner, count), ((p, r), d)), (first, last))| {
+            let stats = IntervalStats {
+                count,
+                sum_p: f64::from_le_bytes(p),
+                sum_r: f64::from_le_bytes(r),
+                sum_p2_minus_r2: f64::from_le_bytes(d),
+                first,
+                last,
+            };
+            (miner, stats)
+        })
+    }
+}
+
+fn damaged(length: usize) -> Fault {
+    Fault::Block(format!("a block of statistics has an impossible length of {length} bytes"))
+}
+
+/// Folds reports, in order of arrival, into the statistics of their interval.
+pub(super) fn merge(cells: &mut Cells, reports: impl IntoIterator<Item = (MinerId, Report)>) {
+    for (miner, report) in reports {
+        match cells.binary_search_by_key(&miner, |(miner, _)| *miner) {
+            Ok(found) => {
+                if let Some((_, stats)) = cells.get_mut(found) {
+                    stats.add(report);
+                }
+            }
+            Err(place) => cells.insert(place, (miner, IntervalStats::of(report))),
+        }
+    }
+}
+
+/// A single report as it is logged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Logged {
+    pub(super) miner: MinerId,
+    pub(super) t: UnixMs,
+    pub(super) p: f64,
+}
+
+pub(super) fn pack_reports(tick: UnixMs, reports: &[Logged]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(reports.len() * REPORT_BYTES);
+    for report in reports {
+        let after = report.t.since(tick).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
+        out.extend(report.miner.to_le_bytes());
+        out.extend(after.to_le_bytes());
+        out.extend(report.p.to_le_bytes());
+    }
+    out
+}
+
+pub(super) fn unpack_reports(tick: UnixMs, block: &[u8]) -> impl Iterator<Item = Logged> + '_ {
+    block.as_chunks::<REPORT_BYTES>().0.iter().map(move |record| {
+        let [a, b, c, d, e, f, g, h, p @ ..] = *record;
+        Logged {
+            miner: u32::from_le_bytes([a, b, c, d]),
+            t: tick.plus_ms(i64::from(i32::from_le_bytes([e, f, g, h]))),
+            p: f64::from_le_bytes(p),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(t: i64, p: f64, r: f64) -> Report {
+        Report { t: UnixMs(t), p, r }
+    }
+
+    #[test]
+    fn statistics_survive_packing_to_the_last_bit() {
+        let mut cells = Cells::new();
+        merge(&mut cells, [(7, report(3, 0.1, 0.3)), (2, report(4, 0.7, 0.3)), (7, report(5, 1.0 / 3.0, 0.3))]);
+        let packed = pack(&cells);
+        assert_eq!(packed.len(), 4 + 2 * STATS_BYTES);
+        assert_eq!(Columns::of(&packed).unwrap().cells().collect::<Cells>(), cells);
+        assert!(Columns::of(&packed[..packed.len() - 1]).is_err());
+        assert!(Columns::of(&[]).is_err());
+    }
+
+    #[test]
+    fn reports_survive_packing() {
+        let reports = [Logged { miner: 1, t: UnixMs(990), p: 0.25 }, Logged { miner: 9, t: UnixMs(1234), p: 1e-30 }];
+        let packed = pack_reports(UnixMs(1000), &reports);
+        assert_eq!(unpack_reports(UnixMs(1000), &packed).collect::<Vec<_>>(), reports);
+    }
+}

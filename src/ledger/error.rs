@@ -1,0 +1,126 @@
+//! What can go wrong between this process and its ledger.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// What went wrong, with which file, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The folder or a file could not be created or opened.
+    #[error("{path}: {reason}; check that the folder exists and belongs to this user (`--db.directory`)")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// Another process holds the ledger.
+    #[error("{path} is in use by another validator; stop that one, or give this one its own `--db.directory`")]
+    InUse {
+        /// The ledger.
+        path: PathBuf,
+    },
+    /// Written by a newer version of this program.
+    #[error("{path} has format {found}, this program knows formats up to {known}; use the newer program")]
+    TooNew {
+        /// The ledger.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// The file system is full. Nothing was written; the same call may be repeated.
+    #[error("{path}: the disk is full; nothing was recorded; free some space, or lower `db.retention_days`")]
+    Full {
+        /// The ledger.
+        path: PathBuf,
+    },
+    /// Not a ledger, or damaged.
+    #[error("{path} is damaged or no ledger ({reason}); move it away, or restore it from a copy")]
+    Corrupt {
+        /// The ledger.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// An event that the ledger does not know.
+    #[error("the ledger knows no event {key}")]
+    UnknownEvent {
+        /// The event's key.
+        key: String,
+    },
+    /// A payout that is no number in `0..=1`.
+    #[error("event {key}: the payout {payout} is not a number between 0 and 1; the event stays open")]
+    BadOutcome {
+        /// The event's key.
+        key: String,
+        /// The payout.
+        payout: f64,
+    },
+    /// The ledger was closed, or its thread ended.
+    #[error("{path}: the ledger is closed")]
+    Closed {
+        /// The ledger.
+        path: PathBuf,
+    },
+    /// SQLite refused something else: a fault of this program.
+    #[error("{path}: {reason}; please report this")]
+    Bug {
+        /// The ledger.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
+}
+
+/// Names the ledger in an error of SQLite.
+pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> LedgerError {
+    let path = path.to_path_buf();
+    let reason = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => LedgerError::Full { path },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => LedgerError::Corrupt { path, reason },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => LedgerError::InUse { path },
+        Some(
+            ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure,
+        ) => LedgerError::File { path, reason },
+        _ => match error {
+            rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
+                LedgerError::Corrupt { path, reason }
+            }
+            _ => LedgerError::Bug { path, reason },
+        },
+    }
+}
+
+/// An error inside a job on the ledger's threads, before it knows the file's name.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Sqlite(rusqlite::Error),
+    Named(LedgerError),
+    Block(String),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<LedgerError> for Fault {
+    fn from(error: LedgerError) -> Self {
+        Self::Named(error)
+    }
+}
+
+impl Fault {
+    pub(super) fn at(self, path: &Path) -> LedgerError {
+        match self {
+            Self::Sqlite(error) => explain(path, &error),
+            Self::Named(error) => error,
+            Self::Block(reason) => LedgerError::Corrupt { path: path.to_path_buf(), reason },
+        }
+    }
+}

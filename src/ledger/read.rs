@@ -1,0 +1,191 @@
+//! Queries: everything a page, a command or a metric shows.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::block::{Columns, MinerId};
+use super::error::Fault;
+use super::record::IN_FORCE;
+use super::types::{EventRow, IntervalLine, ScoredLine, WeightSet};
+use crate::scoring::admission::EventState;
+use crate::scoring::grid::Grid;
+use crate::units::{Identity, UnixMs};
+
+pub(super) const fn state_name(state: EventState) -> &'static str {
+    match state {
+        EventState::Open => "open",
+        EventState::Scored => "scored",
+        EventState::Void => "void",
+        EventState::NoWindow => "no_window",
+        EventState::NoPrice => "no_price",
+    }
+}
+
+fn state_of(name: &str) -> Result<EventState, Fault> {
+    use EventState::{NoPrice, NoWindow, Open, Scored, Void};
+    [Open, Scored, Void, NoWindow, NoPrice]
+        .into_iter()
+        .find(|state| state_name(*state) == name)
+        .ok_or_else(|| Fault::Block(format!("`{name}` is no state of an event")))
+}
+
+const EVENT_COLUMNS: &str = "key, provider, provider_id, description, opened_at, cutoff, ends_at, interval_minutes,
+                             outcome, resolved_at, settled_at, state, id";
+
+fn event_row(row: &Row<'_>) -> Result<(i64, EventRow), Fault> {
+    let time = |i: usize| row.get::<_, Option<i64>>(i).map(|t| t.map(UnixMs));
+    let event = EventRow {
+        key: row.get(0)?,
+        provider: row.get(1)?,
+        id: row.get(2)?,
+        description: row.get(3)?,
+        opened_at: UnixMs(row.get(4)?),
+        cutoff: UnixMs(row.get(5)?),
+        ends_at: time(6)?,
+        interval_minutes: row.get(7)?,
+        outcome: row.get(8)?,
+        resolved_at: time(9)?,
+        settled_at: time(10)?,
+        state: state_of(row.get_ref(11)?.as_str().unwrap_or_default())?,
+    };
+    Ok((row.get(12)?, event))
+}
+
+/// Which events to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Open, offered, before their cutoff.
+    Answerable(UnixMs),
+    /// Open, whatever their cutoff: waiting for an outcome.
+    Unsettled,
+    /// Counted in averages, latest resolution first, at most so many.
+    Counted(usize),
+    All,
+}
+
+pub(super) fn events(connection: &Connection, which: Which) -> Result<Vec<(i64, EventRow)>, Fault> {
+    let now = if let Which::Answerable(now) = which { now.0 } else { 0 };
+    let (filter, order, limit) = match which {
+        Which::Answerable(_) => ("state = 'open' AND opened_at <= ?1 AND ?1 < cutoff", "key", i64::MAX),
+        Which::Unsettled => ("state = 'open' AND ?1 = 0", "key", i64::MAX),
+        Which::Counted(n) => {
+            ("state = 'scored' AND ?1 = 0", "resolved_at DESC, key DESC", i64::try_from(n).unwrap_or(i64::MAX))
+        }
+        Which::All => ("?1 = 0", "key", i64::MAX),
+    };
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE {filter} ORDER BY {order} LIMIT ?2");
+    let mut query = connection.prepare_cached(&sql)?;
+    let mut rows = query.query(params![now, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(event_row(row)?);
+    }
+    Ok(found)
+}
+
+pub(super) fn event(connection: &Connection, key: &str) -> Result<Option<(i64, EventRow)>, Fault> {
+    let mut query = connection.prepare_cached(&format!("SELECT {EVENT_COLUMNS} FROM events WHERE key = ?1"))?;
+    let mut rows = query.query([key])?;
+    rows.next()?.map(event_row).transpose()
+}
+
+/// All miners by their number, with when they were first known.
+pub(super) fn miners(connection: &Connection) -> Result<BTreeMap<MinerId, (Identity, UnixMs)>, Fault> {
+    let mut query = connection.prepare_cached("SELECT id, hotkey, registered_block, known_since FROM miners")?;
+    let mut rows = query.query([])?;
+    let mut found = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let hotkey: String = row.get(1)?;
+        let hotkey = hotkey.parse().map_err(|e| Fault::Block(format!("miners.hotkey: {e}")))?;
+        let registered_at = row.get::<_, i64>(2)?.unsigned_abs();
+        found.insert(row.get(0)?, (Identity { hotkey, registered_at }, UnixMs(row.get(3)?)));
+    }
+    Ok(found)
+}
+
+pub(super) fn miner(connection: &Connection, identity: Identity) -> Result<Option<MinerId>, Fault> {
+    let block = i64::try_from(identity.registered_at).unwrap_or(i64::MAX);
+    let sql = "SELECT id FROM miners WHERE hotkey = ?1 AND registered_block = ?2";
+    Ok(connection
+        .prepare_cached(sql)?
+        .query_row(params![identity.hotkey.ss58(), block], |row| row.get(0))
+        .optional()?)
+}
+
+/// The stored scores of an event, by miner number.
+pub(super) fn scores(connection: &Connection, event: i64) -> rusqlite::Result<Vec<(MinerId, f64)>> {
+    let mut query = connection.prepare_cached("SELECT miner, score FROM scores WHERE event = ?1 ORDER BY miner")?;
+    let rows = query.query_map([event], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+/// A miner's scores, latest resolution first; events that it did not predict are in, without a score.
+pub(super) fn history(connection: &Connection, miner: MinerId, limit: usize) -> Result<Vec<ScoredLine>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT e.key, e.description, e.outcome, e.resolved_at, s.score
+         FROM events e LEFT JOIN scores s ON s.event = e.id AND s.miner = ?1
+         WHERE e.state = 'scored' ORDER BY e.resolved_at DESC, e.key DESC LIMIT ?2",
+    )?;
+    let rows = query.query_map(params![miner, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+        Ok(ScoredLine {
+            event: row.get(0)?,
+            description: row.get(1)?,
+            outcome: row.get(2)?,
+            resolved_at: UnixMs(row.get(3)?),
+            score: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A miner's statistics on one event, oldest interval first.
+pub(super) fn intervals(
+    connection: &Connection,
+    event: i64,
+    miner: MinerId,
+    grid: Grid,
+) -> Result<Vec<IntervalLine>, Fault> {
+    let mut query = connection
+        .prepare_cached("SELECT interval, block FROM stats WHERE event = ?1 AND bracket = ?2 ORDER BY interval")?;
+    let mut rows = query.query(params![event, IN_FORCE])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let start = grid.start(row.get(0)?);
+        let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
+        let mut cells = Columns::of(block)?.cells();
+        found.extend(cells.find(|(id, _)| *id == miner).map(|(_, stats)| IntervalLine { start, stats }));
+    }
+    Ok(found)
+}
+
+/// Every price kept of an event, by time.
+pub(super) fn prices(connection: &Connection, key: &str) -> Result<Vec<(UnixMs, f64)>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT p.at, p.price FROM prices p JOIN events e ON e.id = p.event WHERE e.key = ?1 ORDER BY p.at",
+    )?;
+    let rows = query.query_map([key], |row| Ok((UnixMs(row.get(0)?), row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn counters(connection: &Connection) -> Result<BTreeMap<String, u64>, Fault> {
+    let mut query = connection.prepare_cached("SELECT name, value FROM counters")?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn last_weights(connection: &Connection) -> Result<Option<WeightSet>, Fault> {
+    let mut query =
+        connection.prepare_cached("SELECT at, block, outcome, weights FROM weight_sets ORDER BY at DESC LIMIT 1")?;
+    let mut rows = query.query([])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let text: String = row.get(3)?;
+    let weights = serde_json::from_str(&text).map_err(|e| Fault::Block(format!("weight_sets.weights: {e}")))?;
+    let block = row.get::<_, i64>(1)?.unsigned_abs();
+    Ok(Some(WeightSet { at: UnixMs(row.get(0)?), block, outcome: row.get(2)?, weights }))
+}
+
+pub(super) fn note(connection: &Connection, name: &str) -> Result<Option<String>, Fault> {
+    let mut query = connection.prepare_cached("SELECT value FROM notes WHERE name = ?1")?;
+    Ok(query.query_row([name], |row| row.get(0)).optional()?)
+}

@@ -1,0 +1,337 @@
+//! Writing what happens: events, ticks, weight sets, notes. One transaction each.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::block::{self, Cells, Columns, Logged, MinerId};
+use super::error::Fault;
+use super::read::state_name;
+use super::types::{NewEvent, Submission, Tick, TickReport, WeightSet, fate_name};
+use crate::scoring::admission::{Admitted, EventState, Fate, Prices, Window};
+use crate::scoring::grid::Grid;
+use crate::scoring::rules::ReferencePick;
+use crate::scoring::{Report, Rules};
+use crate::units::{Identity, UnixMs};
+
+/// Statistics against the price in force; the rest only under `worst_bracket`.
+pub(super) const IN_FORCE: u8 = 0;
+pub(super) const LOWER: u8 = 1;
+pub(super) const HIGHER: u8 = 2;
+
+pub(super) fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+/// Adds new events; of known open ones takes over text, cutoff and end. Returns how many were new.
+pub(super) fn upsert_events(connection: &mut Connection, events: &[NewEvent], rules: &Rules) -> Result<usize, Fault> {
+    let transaction = begin(connection)?;
+    let mut added = 0;
+    {
+        let mut insert = transaction.prepare_cached(
+            "INSERT INTO events (key, provider, provider_id, description, opened_at, cutoff, ends_at,
+                                 interval_minutes, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open') ON CONFLICT (key) DO NOTHING",
+        )?;
+        let mut update = transaction.prepare_cached(
+            "UPDATE events SET description = ?2, cutoff = ?3, ends_at = ?4
+             WHERE key = ?1 AND state = 'open'
+               AND (description <> ?2 OR cutoff <> ?3 OR ends_at IS NOT ?4)",
+        )?;
+        for event in events {
+            let ends_at = event.ends_at.map(|t| t.0);
+            let new = insert.execute(params![
+                event.key,
+                event.provider,
+                event.id,
+                event.description,
+                event.opened_at.0,
+                event.cutoff.0,
+                ends_at,
+                rules.interval_minutes,
+            ])?;
+            added += new;
+            if new == 0 {
+                update.execute(params![event.key, event.description, event.cutoff.0, ends_at])?;
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok(added)
+}
+
+/// What recording needs to know of an event.
+struct Open {
+    id: i64,
+    window: Window,
+    grid: Grid,
+    is_open: bool,
+}
+
+fn find(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<Option<Open>> {
+    transaction
+        .prepare_cached("SELECT id, opened_at, cutoff, interval_minutes, state FROM events WHERE key = ?1")?
+        .query_row([key], |row| {
+            let window = Window { opened: UnixMs(row.get(1)?), cutoff: UnixMs(row.get(2)?), resolved: None };
+            let state: String = row.get(4)?;
+            Ok(Open {
+                id: row.get(0)?,
+                window,
+                grid: Grid::of_minutes(row.get(3)?),
+                is_open: state == state_name(EventState::Open),
+            })
+        })
+        .optional()
+}
+
+/// Records a query round, or does nothing when its time was recorded before.
+pub(super) fn record_tick(connection: &mut Connection, tick: &Tick, rules: &Rules) -> Result<TickReport, Fault> {
+    let transaction = begin(connection)?;
+    let mut report = TickReport::default();
+    let known: bool = transaction
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM ticks WHERE at = ?1)")?
+        .query_row([tick.at.0], |row| row.get(0))?;
+    if known {
+        return Ok(report);
+    }
+    report.recorded = true;
+    record_prices(&transaction, tick, &mut report)?;
+    let mut by_event: BTreeMap<&Arc<str>, Vec<&Submission>> = BTreeMap::new();
+    for submission in &tick.submissions {
+        by_event.entry(&submission.event).or_default().push(submission);
+    }
+    let mut miners = Miners::default();
+    for (key, submissions) in by_event {
+        match find(&transaction, key)? {
+            Some(event) if event.is_open => {
+                let part = Part { transaction: &transaction, tick: tick.at, event, rules };
+                part.record(&submissions, &mut miners, &mut report)?;
+            }
+            Some(_) => submissions.iter().for_each(|_| report.count(fate_name(Fate::Late))),
+            None => submissions.iter().for_each(|_| report.count("unknown_event")),
+        }
+    }
+    transaction
+        .prepare_cached("INSERT INTO ticks (at, counted) VALUES (?1, ?2)")?
+        .execute(params![tick.at.0, report.counted() as i64])?;
+    let fates = report.fates.iter().map(|(name, n)| (name.as_str(), *n));
+    let dropped = tick.dropped.iter().map(|(name, n)| (name.as_str(), *n));
+    add_counters(&transaction, fates.chain(dropped))?;
+    transaction.commit()?;
+    Ok(report)
+}
+
+fn record_prices(transaction: &Transaction<'_>, tick: &Tick, report: &mut TickReport) -> Result<(), Fault> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO prices (event, at, price) SELECT id, ?2, ?3 FROM events WHERE key = ?1 AND state = 'open'
+         ON CONFLICT (event, at) DO UPDATE SET price = excluded.price",
+    )?;
+    for row in &tick.prices {
+        if !(0.0..=1.0).contains(&row.price) {
+            report.count("invalid_price");
+        } else if insert.execute(params![&*row.event, row.at.0, row.price])? == 0 {
+            report.count("unknown_event_price");
+        }
+    }
+    Ok(())
+}
+
+fn add_counters<'a>(
+    transaction: &Transaction<'_>,
+    counts: impl Iterator<Item = (&'a str, u64)>,
+) -> rusqlite::Result<()> {
+    let mut add = transaction.prepare_cached(
+        "INSERT INTO counters (name, value) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+    )?;
+    for (name, count) in counts {
+        add.execute(params![name, i64::try_from(count).unwrap_or(i64::MAX)])?;
+    }
+    Ok(())
+}
+
+/// The numbers of miners, looked up once per tick.
+#[derive(Default)]
+struct Miners(HashMap<Identity, MinerId>);
+
+impl Miners {
+    fn id(&mut self, transaction: &Transaction<'_>, identity: Identity, seen: UnixMs) -> Result<MinerId, Fault> {
+        if let Some(id) = self.0.get(&identity) {
+            return Ok(*id);
+        }
+        let id = miner_id(transaction, identity, seen)?;
+        self.0.insert(identity, id);
+        Ok(id)
+    }
+}
+
+/// The number of a miner, given to it on first sight.
+pub(super) fn miner_id(transaction: &Transaction<'_>, identity: Identity, seen: UnixMs) -> Result<MinerId, Fault> {
+    let hotkey = identity.hotkey.ss58();
+    let block = i64::try_from(identity.registered_at).unwrap_or(i64::MAX);
+    let find = "SELECT id FROM miners WHERE hotkey = ?1 AND registered_block = ?2";
+    let found = transaction.prepare_cached(find)?.query_row(params![hotkey, block], |row| row.get(0)).optional()?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    transaction
+        .prepare_cached("INSERT INTO miners (hotkey, registered_block, known_since) VALUES (?1, ?2, ?3)")?
+        .execute(params![hotkey, block, seen.0])?;
+    u32::try_from(transaction.last_insert_rowid()).map_err(|_| Fault::Block("too many miners".into()))
+}
+
+/// The part of a tick that concerns one event.
+struct Part<'a> {
+    transaction: &'a Transaction<'a>,
+    tick: UnixMs,
+    event: Open,
+    rules: &'a Rules,
+}
+
+/// A report that counts, in its interval.
+struct Counted {
+    miner: MinerId,
+    t: UnixMs,
+    admitted: Admitted,
+}
+
+impl Part<'_> {
+    fn record(&self, submissions: &[&Submission], miners: &mut Miners, out: &mut TickReport) -> Result<(), Fault> {
+        let Some(earliest) = submissions.iter().map(|s| s.at).min() else { return Ok(()) };
+        let max_age = self.rules.price_max_age_ms();
+        let prices = prices_from(self.transaction, self.event.id, earliest.plus_ms(-max_age))?;
+        let mut by_interval: BTreeMap<i64, Vec<Counted>> = BTreeMap::new();
+        let mut log = Vec::with_capacity(submissions.len());
+        for submission in submissions {
+            let t = submission.at;
+            match self.event.window.admit(t, submission.p, &prices, max_age) {
+                Ok(admitted) => {
+                    let miner = miners.id(self.transaction, submission.identity, t)?;
+                    log.push(Logged { miner, t, p: admitted.p });
+                    by_interval.entry(self.event.grid.index(t)).or_default().push(Counted { miner, t, admitted });
+                    out.count(fate_name(Fate::Scored));
+                }
+                Err(fate) => out.count(fate_name(fate)),
+            }
+        }
+        for (interval, reports) in by_interval {
+            self.merge(interval, &reports)?;
+        }
+        if !log.is_empty() {
+            self.transaction
+                .prepare_cached("INSERT INTO raw (event, tick, block) VALUES (?1, ?2, ?3)")?
+                .execute(params![self.event.id, self.tick.0, block::pack_reports(self.tick, &log)])?;
+        }
+        Ok(())
+    }
+
+    fn merge(&self, interval: i64, reports: &[Counted]) -> Result<(), Fault> {
+        let brackets: &[u8] = match self.rules.reference_pick {
+            ReferencePick::AtOrBefore => &[IN_FORCE],
+            ReferencePick::WorstBracket => &[IN_FORCE, LOWER, HIGHER],
+        };
+        for &bracket in brackets {
+            let reference = |a: &Admitted| reference(bracket, a);
+            let reports =
+                reports.iter().map(|c| (c.miner, Report { t: c.t, p: c.admitted.p, r: reference(&c.admitted) }));
+            let mut cells = load_cells(self.transaction, self.event.id, interval, bracket)?;
+            block::merge(&mut cells, reports);
+            store_cells(self.transaction, self.event.id, interval, bracket, &cells)?;
+        }
+        Ok(())
+    }
+}
+
+/// The price that a bracket compares with.
+pub(super) fn reference(bracket: u8, admitted: &Admitted) -> f64 {
+    match bracket {
+        LOWER => admitted.before.min(admitted.after),
+        HIGHER => admitted.before.max(admitted.after),
+        _ => admitted.before,
+    }
+}
+
+pub(super) fn prices_from(connection: &Connection, event: i64, from: UnixMs) -> rusqlite::Result<Prices> {
+    let mut query =
+        connection.prepare_cached("SELECT at, price FROM prices WHERE event = ?1 AND at >= ?2 ORDER BY at")?;
+    let rows = query.query_map(params![event, from.0], |row| Ok((UnixMs(row.get(0)?), row.get(1)?)))?;
+    Ok(Prices::new(rows.collect::<rusqlite::Result<Vec<_>>>()?))
+}
+
+fn load_cells(transaction: &Transaction<'_>, event: i64, interval: i64, bracket: u8) -> Result<Cells, Fault> {
+    let mut query =
+        transaction.prepare_cached("SELECT block FROM stats WHERE event = ?1 AND interval = ?2 AND bracket = ?3")?;
+    let mut rows = query.query(params![event, interval, bracket])?;
+    match rows.next()? {
+        None => Ok(Cells::new()),
+        Some(row) => {
+            let block = row.get_ref(0)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
+            Ok(Columns::of(block)?.cells().collect())
+        }
+    }
+}
+
+fn store_cells(
+    transaction: &Transaction<'_>,
+    event: i64,
+    interval: i64,
+    bracket: u8,
+    cells: &Cells,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO stats (event, interval, bracket, block) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (event, interval, bracket) DO UPDATE SET block = excluded.block",
+        )?
+        .execute(params![event, interval, bracket, block::pack(cells)])?;
+    Ok(())
+}
+
+/// Tells when miners registered, for rules that ask who was there.
+pub(super) fn know_miners(connection: &mut Connection, miners: &[(Identity, UnixMs)]) -> Result<(), Fault> {
+    let transaction = begin(connection)?;
+    for (identity, since) in miners {
+        let id = miner_id(&transaction, *identity, *since)?;
+        transaction
+            .prepare_cached("UPDATE miners SET known_since = ?2 WHERE id = ?1 AND known_since > ?2")?
+            .execute(params![id, since.0])?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Remembers weights sent to the chain.
+pub(super) fn record_weights(connection: &Connection, set: &WeightSet) -> Result<(), Fault> {
+    let weights = serde_json::to_string(&set.weights).map_err(|e| Fault::Block(e.to_string()))?;
+    let block = i64::try_from(set.block).unwrap_or(i64::MAX);
+    connection.execute(
+        "INSERT OR REPLACE INTO weight_sets (at, block, outcome, weights) VALUES (?1, ?2, ?3, ?4)",
+        params![set.at.0, block, set.outcome, weights],
+    )?;
+    Ok(())
+}
+
+/// Writes a note.
+pub(super) fn set_note(connection: &Connection, name: &str, value: &str) -> Result<(), Fault> {
+    connection.execute("INSERT OR REPLACE INTO notes (name, value) VALUES (?1, ?2)", params![name, value])?;
+    Ok(())
+}
+
+/// Forgets single reports older than `raw_before`, and everything about events settled before `settled_before`.
+/// Returns how many events were forgotten.
+pub(super) fn prune(connection: &mut Connection, raw_before: UnixMs, settled_before: UnixMs) -> Result<usize, Fault> {
+    let transaction = begin(connection)?;
+    transaction.execute("DELETE FROM raw WHERE tick < ?1", [raw_before.0])?;
+    transaction.execute("DELETE FROM ticks WHERE at < ?1", [settled_before.0.min(raw_before.0)])?;
+    let old = "SELECT id FROM events WHERE state <> 'open' AND settled_at < ?1";
+    for table in ["prices", "stats", "raw", "scores"] {
+        transaction.execute(&format!("DELETE FROM {table} WHERE event IN ({old})"), [settled_before.0])?;
+    }
+    let gone = transaction.execute(&format!("DELETE FROM events WHERE id IN ({old})"), [settled_before.0])?;
+    set_note(&transaction, RAW_SINCE, &raw_before.0.to_string())?;
+    transaction.commit()?;
+    Ok(gone)
+}
+
+/// The note that says from which tick on single reports are complete.
+pub(super) const RAW_SINCE: &str = "raw_since";

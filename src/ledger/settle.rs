@@ -1,0 +1,223 @@
+//! Resolutions: from an event's statistics to its scores, in the transaction that marks it settled.
+//!
+//! Scores are a pure function of stored data, so that a resolution may be repeated (nothing changes) or corrected (all
+//! scores of the event are replaced at once).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, Transaction, params};
+
+use super::block::{self, Cells, Columns, MinerId};
+use super::error::{Fault, LedgerError};
+use super::read::{self, state_name};
+use super::record::{HIGHER, IN_FORCE, LOWER, RAW_SINCE, begin, prices_from, reference};
+use super::types::{EventRow, Outcome, Resolution, Settlement};
+use crate::scoring::admission::{EventState, Prices, Window};
+use crate::scoring::event::{EventFrame, EventStats, selected};
+use crate::scoring::grid::Grid;
+use crate::scoring::rules::{ReferencePick, RuleName};
+use crate::scoring::{IntervalStats, Report, Rules};
+use crate::units::{Identity, UnixMs};
+
+/// Miners by number, with when they were first known.
+pub(super) type KnownMiners = BTreeMap<MinerId, (Identity, UnixMs)>;
+
+/// Records how an event ended and scores it, in one transaction.
+pub(super) fn resolve(
+    connection: &mut Connection,
+    resolution: &Resolution,
+    rules: &Rules,
+) -> Result<Settlement, Fault> {
+    let key = &resolution.event;
+    if let Outcome::Payout(payout) = resolution.outcome
+        && !(0.0..=1.0).contains(&payout)
+    {
+        return Err(LedgerError::BadOutcome { key: key.clone(), payout }.into());
+    }
+    let transaction = begin(connection)?;
+    let (id, mut event) =
+        read::event(&transaction, key)?.ok_or_else(|| LedgerError::UnknownEvent { key: key.clone() })?;
+    let before = (event.state, event.outcome, event.resolved_at);
+    event.resolved_at = Some(resolution.at.or(event.resolved_at).unwrap_or(resolution.seen));
+    event.outcome = match resolution.outcome {
+        Outcome::Payout(payout) => Some(payout),
+        Outcome::Void => None,
+    };
+    let miners = read::miners(&transaction)?;
+    let scored = score(&transaction, id, &event, rules, &miners)?;
+    event.state = scored.state;
+    let unchanged =
+        before == (event.state, event.outcome, event.resolved_at) && read::scores(&transaction, id)? == scored.scores;
+    if !unchanged {
+        store(&transaction, id, &event, &scored.scores, resolution.seen)?;
+        transaction.commit()?;
+    }
+    let mut scores: Vec<_> =
+        scored.scores.iter().filter_map(|(miner, score)| Some((miners.get(miner)?.0, *score))).collect();
+    scores.sort_by_key(|(identity, _)| *identity);
+    Ok(Settlement {
+        event: event.key,
+        state: scored.state,
+        close: scored.close,
+        scores,
+        changed: !unchanged,
+        inseparable: scored.inseparable,
+    })
+}
+
+fn store(
+    transaction: &Transaction<'_>,
+    id: i64,
+    event: &EventRow,
+    scores: &[(MinerId, f64)],
+    seen: UnixMs,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("UPDATE events SET state = ?2, outcome = ?3, resolved_at = ?4, settled_at = ?5 WHERE id = ?1")?
+        .execute(params![id, state_name(event.state), event.outcome, event.resolved_at.map(|t| t.0), seen.0])?;
+    transaction.prepare_cached("DELETE FROM scores WHERE event = ?1")?.execute([id])?;
+    let mut insert = transaction.prepare_cached("INSERT INTO scores (event, miner, score) VALUES (?1, ?2, ?3)")?;
+    for (miner, score) in scores {
+        insert.execute(params![id, miner, score])?;
+    }
+    Ok(())
+}
+
+/// What an event comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Scored {
+    pub(super) state: EventState,
+    pub(super) close: UnixMs,
+    /// By miner number.
+    pub(super) scores: Vec<(MinerId, f64)>,
+    pub(super) inseparable: u32,
+}
+
+/// Scores an event that carries its outcome (`None`: void), from what the ledger holds; writes nothing.
+pub(super) fn score(
+    connection: &Connection,
+    id: i64,
+    event: &EventRow,
+    rules: &Rules,
+    miners: &KnownMiners,
+) -> Result<Scored, Fault> {
+    // The grid of the event is the one its statistics were recorded on.
+    let rules = &Rules { interval_minutes: event.interval_minutes, ..rules.clone() };
+    let window = Window { opened: event.opened_at, cutoff: event.cutoff, resolved: event.resolved_at };
+    let close = window.close();
+    let unscored = |state| Scored { state, close, scores: Vec::new(), inseparable: 0 };
+    let Some(outcome) = event.outcome else { return Ok(unscored(EventState::Void)) };
+    let max_age = rules.price_max_age_ms();
+    let prices = prices_from(connection, id, event.opened_at.plus_ms(-max_age))?;
+    match window.state(&prices, max_age) {
+        EventState::Scored => {}
+        state => return Ok(unscored(state)),
+    }
+    let case = Case { connection, id, window, prices, rules, grid: rules.grid() };
+    let (rows, inseparable) = case.cells(outcome)?;
+    let columns = case.columns(&rows, miners);
+    let place: BTreeMap<MinerId, usize> = columns.iter().enumerate().map(|(column, miner)| (*miner, column)).collect();
+    let known = |miner: &MinerId| miners.get(miner).map_or(UnixMs(i64::MAX), |(_, since)| *since);
+    let prior = case.prices.first_in(event.opened_at.plus_ms(-max_age), close).unwrap_or(0.5);
+    let frame = EventFrame { opened: event.opened_at, close, outcome, prior };
+    let mut stats = EventStats::new(&frame, rules, columns.iter().map(known).collect());
+    let first = case.grid.index(event.opened_at);
+    for (interval, cells) in &rows {
+        let Ok(row) = usize::try_from(interval - first) else { continue };
+        for (miner, cell) in cells {
+            if let Some(column) = place.get(miner) {
+                stats.set(row, *column, cell);
+            }
+        }
+    }
+    let scored = selected(rules).score(&stats.view());
+    let mut scores: Vec<_> =
+        columns.into_iter().zip(scored).filter_map(|(miner, score)| Some((miner, score?))).collect();
+    scores.sort_by_key(|(miner, _)| *miner);
+    Ok(Scored { state: EventState::Scored, close, scores, inseparable })
+}
+
+/// One event on its way to scores.
+struct Case<'a> {
+    connection: &'a Connection,
+    id: i64,
+    window: Window,
+    prices: Prices,
+    rules: &'a Rules,
+    grid: Grid,
+}
+
+impl Case<'_> {
+    /// The statistics up to the close, by interval. The second number counts what could not be cut at the close.
+    fn cells(&self, outcome: f64) -> Result<(Vec<(i64, Cells)>, u32), Fault> {
+        let bracket = match self.rules.reference_pick {
+            ReferencePick::AtOrBefore => IN_FORCE,
+            ReferencePick::WorstBracket if outcome >= 0.5 => HIGHER,
+            ReferencePick::WorstBracket => LOWER,
+        };
+        let last = self.grid.index(self.window.close().plus_ms(-1));
+        let mut query = self.connection.prepare_cached(
+            "SELECT interval, block FROM stats WHERE event = ?1 AND bracket = ?2 AND interval <= ?3 ORDER BY interval",
+        )?;
+        let mut rows = query.query(params![self.id, bracket, last])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
+            found.push((row.get(0)?, Columns::of(block)?.cells().collect::<Cells>()));
+        }
+        let mut inseparable = 0;
+        if let Some((interval, cells)) = found.last_mut()
+            && *interval == last
+        {
+            inseparable = self.cut(*interval, cells, bracket)?;
+        }
+        Ok((found, inseparable))
+    }
+
+    /// Takes reports at or after the close out of the last interval, from the log of single reports. Where the log does
+    /// not reach back far enough, statistics that hold such reports are left out altogether.
+    fn cut(&self, interval: i64, cells: &mut Cells, bracket: u8) -> Result<u32, Fault> {
+        let close = self.window.close();
+        let late: BTreeSet<MinerId> =
+            cells.iter().filter(|(_, s)| s.last.t >= close).map(|(miner, _)| *miner).collect();
+        if late.is_empty() {
+            return Ok(0);
+        }
+        let start = self.grid.start(interval);
+        let before = cells.len();
+        cells.retain(|(miner, _)| !late.contains(miner));
+        let since = read::note(self.connection, RAW_SINCE)?.and_then(|text| text.parse().ok()).unwrap_or(i64::MIN);
+        if since > start.0 {
+            return Ok((before - cells.len()) as u32);
+        }
+        let mut query =
+            self.connection.prepare_cached("SELECT tick, block FROM raw WHERE event = ?1 ORDER BY tick, rowid")?;
+        let mut rows = query.query([self.id])?;
+        while let Some(row) = rows.next()? {
+            let tick = UnixMs(row.get(0)?);
+            let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
+            let reports = block::unpack_reports(tick, block)
+                .filter(|x| late.contains(&x.miner) && x.t >= start && self.grid.index(x.t) == interval)
+                .filter_map(|x| {
+                    let admitted = self.window.admit(x.t, x.p, &self.prices, self.rules.price_max_age_ms()).ok()?;
+                    Some((x.miner, Report { t: x.t, p: admitted.p, r: reference(bracket, &admitted) }))
+                });
+            block::merge(cells, reports);
+        }
+        Ok(0)
+    }
+
+    /// The miners to score, by hotkey. The peer rule also judges those that were registered and silent.
+    fn columns(&self, rows: &[(i64, Vec<(MinerId, IntervalStats)>)], miners: &KnownMiners) -> Vec<MinerId> {
+        let mut ids: BTreeSet<MinerId> =
+            rows.iter().flat_map(|(_, cells)| cells.iter().map(|(miner, _)| *miner)).collect();
+        if self.rules.rule == RuleName::PeerLog && !ids.is_empty() {
+            let interval_ms = i64::from(self.rules.interval_minutes) * 60_000;
+            let by = self.grid.start(self.grid.index(self.window.close())).plus_ms(-interval_ms);
+            ids.extend(miners.iter().filter(|(_, (_, since))| *since <= by).map(|(id, _)| *id));
+        }
+        let mut columns: Vec<_> = ids.into_iter().collect();
+        columns.sort_by_key(|id| miners.get(id).map(|(identity, _)| *identity));
+        columns
+    }
+}

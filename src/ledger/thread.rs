@@ -1,0 +1,72 @@
+//! A thread that owns a connection and does jobs in order, with an async face.
+
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::{Fault, LedgerError};
+
+/// Jobs that may wait before callers are held back.
+const QUEUE: usize = 64;
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// The thread, and the way to it. Dropping ends the thread after the jobs that are queued.
+#[derive(Debug)]
+pub(super) struct Worker {
+    path: PathBuf,
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Starts the thread. `held` (the lock) is released when it ends.
+    pub(super) fn spawn<H: Send + 'static>(
+        name: &str,
+        path: &Path,
+        mut connection: Connection,
+        held: H,
+    ) -> Result<Self, LedgerError> {
+        let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                while let Some(job) = queue.blocking_recv() {
+                    job(&mut connection);
+                }
+                drop(connection);
+                drop(held);
+            })
+            .map_err(|e| LedgerError::File { path: path.to_path_buf(), reason: format!("no thread: {e}") })?;
+        Ok(Self { path: path.to_path_buf(), jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Does a job on the thread and waits for it without blocking the caller's thread.
+    pub(super) async fn run<T, F>(&self, job: F) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        let closed = || LedgerError::Closed { path: self.path.clone() };
+        let (reply, answer) = oneshot::channel();
+        let path = self.path.clone();
+        let boxed: Job = Box::new(move |connection| {
+            // A caller that went away is no reason not to record what it handed over.
+            let _ = reply.send(job(connection).map_err(|fault| fault.at(&path)));
+        });
+        self.jobs.as_ref().ok_or_else(closed)?.send(boxed).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // The thread ends within the transaction it is in; a panic in it was reported to the job's caller.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What goes into the ledger and what comes out: plain values.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::scoring::admission::{EventState, Fate};
+use crate::units::{BlockNumber, Identity, UnixMs};
+
+/// An event to be offered, as a market lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewEvent {
+    /// `{provider}-{id}`.
+    pub key: String,
+    /// The provider's name.
+    pub provider: String,
+    /// The provider's own id.
+    pub id: String,
+    /// The question.
+    pub description: String,
+    /// When this validator first offers it; ignored when the event is known.
+    pub opened_at: UnixMs,
+    /// Answers count before this time; may move while the event is open.
+    pub cutoff: UnixMs,
+    /// When the provider expects the outcome.
+    pub ends_at: Option<UnixMs>,
+}
+
+/// An event as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventRow {
+    /// `{provider}-{id}`.
+    pub key: String,
+    /// The provider's name.
+    pub provider: String,
+    /// The provider's own id.
+    pub id: String,
+    /// The question.
+    pub description: String,
+    /// When this validator first offered it.
+    pub opened_at: UnixMs,
+    /// Answers count before this time.
+    pub cutoff: UnixMs,
+    /// When the provider expects the outcome.
+    pub ends_at: Option<UnixMs>,
+    /// Length of its intervals.
+    pub interval_minutes: u32,
+    /// How it stands.
+    pub state: EventState,
+    /// The payout of the first outcome token, once resolved.
+    pub outcome: Option<f64>,
+    /// The provider's time of resolution, or when it was first seen final.
+    pub resolved_at: Option<UnixMs>,
+    /// When it was last settled here.
+    pub settled_at: Option<UnixMs>,
+}
+
+/// A price read from a market. Anything but a finite number in `0..=1` is no observation and is counted as dropped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PriceRow {
+    /// The event's key.
+    pub event: Arc<str>,
+    /// The price of the first outcome token.
+    pub price: f64,
+    /// When this process received it.
+    pub at: UnixMs,
+}
+
+/// One answer of one miner for one event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// Who answered.
+    pub identity: Identity,
+    /// The event's key.
+    pub event: Arc<str>,
+    /// The probability, any number: finite ones are clamped, others are counted as invalid.
+    pub p: f64,
+    /// When the complete answer arrived.
+    pub at: UnixMs,
+}
+
+/// All that one query round brought.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tick {
+    /// Names the round; a second tick of the same time changes nothing.
+    pub at: UnixMs,
+    /// Prices read around the round: those up to an answer are its reference.
+    pub prices: Vec<PriceRow>,
+    /// The answers, in order of arrival.
+    pub submissions: Vec<Submission>,
+    /// What was dropped before it came here, by reason; added to the counters.
+    pub dropped: Vec<(String, u64)>,
+}
+
+/// What became of a tick.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TickReport {
+    /// False when a tick of this time was recorded before: nothing changed.
+    pub recorded: bool,
+    /// Submissions by fate.
+    pub fates: BTreeMap<String, u64>,
+}
+
+impl TickReport {
+    pub(super) fn count(&mut self, name: &str) {
+        *self.fates.entry(name.to_owned()).or_default() += 1;
+    }
+
+    /// Submissions that count.
+    #[must_use]
+    pub fn counted(&self) -> u64 {
+        self.fates.get(fate_name(Fate::Scored)).copied().unwrap_or(0)
+    }
+}
+
+/// The counter's name of a fate.
+pub(super) const fn fate_name(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Scored => "scored",
+        Fate::Early => "early",
+        Fate::Late => "late",
+        Fate::Unpriced => "unpriced",
+        Fate::Invalid => "invalid",
+    }
+}
+
+/// How an event ended.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The payout of the first outcome token, in `0..=1`.
+    Payout(f64),
+    /// Cancelled, annulled or refunded: counts for nobody.
+    Void,
+}
+
+/// A resolution to be recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolution {
+    /// The event's key.
+    pub event: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When, by the provider.
+    pub at: Option<UnixMs>,
+    /// When this process saw it; stands in for a missing `at` the first time.
+    pub seen: UnixMs,
+}
+
+/// What a resolution led to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Settlement {
+    /// The event's key.
+    pub event: String,
+    /// Its state now.
+    pub state: EventState,
+    /// Reports counted before this time.
+    pub close: UnixMs,
+    /// Scores of the miners that predicted, by hotkey.
+    pub scores: Vec<(Identity, f64)>,
+    /// Whether anything differs from what the ledger held before.
+    pub changed: bool,
+    /// Interval statistics left out because the resolution fell inside them and their single reports were gone.
+    pub inseparable: u32,
+}
+
+/// A miner's place in the average.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Standing {
+    /// Who.
+    pub identity: Identity,
+    /// The average score, before the floor.
+    pub average: f64,
+    /// The reward before normalisation.
+    pub reward: f64,
+    /// Events of the window that it predicted.
+    pub predicted: usize,
+}
+
+/// The averages of a window.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Standings {
+    /// N, the counted events in the window: the same for everybody.
+    pub events: usize,
+    /// Every miner with a score in the window, by identity.
+    pub miners: Vec<Standing>,
+}
+
+/// One line of a miner's history.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScoredLine {
+    /// The event's key.
+    pub event: String,
+    /// The question.
+    pub description: String,
+    /// The payout.
+    pub outcome: f64,
+    /// When it resolved.
+    pub resolved_at: UnixMs,
+    /// The miner's score; `None` when it did not predict.
+    pub score: Option<f64>,
+}
+
+/// A miner's statistics on one event in one interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct IntervalLine {
+    /// When the interval starts.
+    pub start: UnixMs,
+    /// What was kept of its reports.
+    pub stats: crate::scoring::IntervalStats,
+}
+
+/// A set of weights sent to the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WeightSet {
+    /// When.
+    pub at: UnixMs,
+    /// The block of inclusion, or at which it was tried.
+    pub block: BlockNumber,
+    /// What became of it, in a word: `included`, `refused: …`.
+    pub outcome: String,
+    /// The numbers sent, by uid.
+    pub weights: Vec<(u16, u16)>,
+}

@@ -1,0 +1,156 @@
+//! One event as a rule sees it: statistics of all its miners, interval by interval.
+
+use ndarray::{Array2, ArrayView1, ArrayView2};
+
+use super::brier::Brier;
+use super::grid::interval_weights;
+use super::market_delta::MarketDelta;
+use super::peer::PeerLog;
+use super::rules::{RuleName, Rules};
+use super::sequential::Sequential;
+use super::stats::{IntervalStats, Report};
+use crate::units::UnixMs;
+
+/// The statistics of one event. Rows are intervals (oldest first, as many as the event touched), columns are miners;
+/// a count of 0 says that the miner sent nothing in that interval, and its sums are 0.
+#[derive(Debug, Clone, Copy)]
+pub struct EventView<'a> {
+    /// The payout of the first outcome token, in `0..=1`.
+    pub outcome: f64,
+    /// The first price of the event, the prior of the sequential rule; 0.5 when there was none.
+    pub prior: f64,
+    /// One weight per interval.
+    pub weights: ArrayView1<'a, f64>,
+    /// Number of reports, intervals × miners.
+    pub count: ArrayView2<'a, u32>,
+    /// Σ p.
+    pub sum_p: ArrayView2<'a, f64>,
+    /// Σ r.
+    pub sum_r: ArrayView2<'a, f64>,
+    /// Σ (p² − r²).
+    pub sum_d: ArrayView2<'a, f64>,
+    /// Each miner's first report on the event.
+    pub first: ArrayView1<'a, Option<Report>>,
+    /// Each miner's last report on the event.
+    pub last: ArrayView1<'a, Option<Report>>,
+    /// When each interval starts.
+    pub starts: ArrayView1<'a, UnixMs>,
+    /// When each miner registered.
+    pub registered: ArrayView1<'a, UnixMs>,
+}
+
+impl EventView<'_> {
+    /// The number of miners.
+    #[must_use]
+    pub fn miners(&self) -> usize {
+        self.count.ncols()
+    }
+}
+
+/// A scoring rule: one score per column of the event, `None` for a miner that did not predict.
+pub trait Rule: Send + Sync {
+    /// Scores every miner. Never NaN, whatever the statistics are.
+    fn score(&self, event: &EventView<'_>) -> Vec<Option<f64>>;
+}
+
+/// The rule that the settings select.
+#[must_use]
+pub fn selected(rules: &Rules) -> Box<dyn Rule> {
+    match rules.rule {
+        RuleName::MarketDelta => Box::new(MarketDelta { submission: rules.submission, duplicates: rules.duplicates }),
+        RuleName::Sequential => Box::new(Sequential { order: rules.sequential_order }),
+        RuleName::Brier => Box::new(Brier { submission: rules.submission }),
+        RuleName::PeerLog => Box::new(PeerLog),
+    }
+}
+
+/// The statistics of one event, owned: filled interval by interval, then looked at through an [`EventView`].
+#[derive(Debug, Clone)]
+pub struct EventStats {
+    outcome: f64,
+    prior: f64,
+    weights: Vec<f64>,
+    starts: Vec<UnixMs>,
+    count: Array2<u32>,
+    sum_p: Array2<f64>,
+    sum_r: Array2<f64>,
+    sum_d: Array2<f64>,
+    first: Vec<Option<Report>>,
+    last: Vec<Option<Report>>,
+    registered: Vec<UnixMs>,
+}
+
+/// What an event's statistics are about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EventFrame {
+    /// When the event was opened.
+    pub opened: UnixMs,
+    /// When it closed, after `opened`.
+    pub close: UnixMs,
+    /// The payout, in `0..=1`.
+    pub outcome: f64,
+    /// The first price, or 0.5.
+    pub prior: f64,
+}
+
+impl EventStats {
+    /// Empty statistics for the miners that registered at the given times.
+    #[must_use]
+    pub fn new(frame: &EventFrame, rules: &Rules, registered: Vec<UnixMs>) -> Self {
+        let grid = rules.grid();
+        let intervals = rules.intervals(frame.opened, frame.close);
+        let first_index = grid.index(frame.opened);
+        let shape = (intervals, registered.len());
+        Self {
+            outcome: frame.outcome,
+            prior: frame.prior,
+            weights: interval_weights(rules.interval_weight, rules.interval_power, intervals),
+            starts: (first_index..).take(intervals).map(|k| grid.start(k)).collect(),
+            count: Array2::zeros(shape),
+            sum_p: Array2::zeros(shape),
+            sum_r: Array2::zeros(shape),
+            sum_d: Array2::zeros(shape),
+            first: vec![None; registered.len()],
+            last: vec![None; registered.len()],
+            registered,
+        }
+    }
+
+    /// Sets the statistics of `miner` in interval `row`, counted from the event's first; outside of the shape nothing
+    /// happens. Each cell is set at most once.
+    pub fn set(&mut self, row: usize, miner: usize, stats: &IntervalStats) {
+        let Some(count) = self.count.get_mut((row, miner)) else { return };
+        *count = stats.count;
+        for (array, value) in
+            [(&mut self.sum_p, stats.sum_p), (&mut self.sum_r, stats.sum_r), (&mut self.sum_d, stats.sum_p2_minus_r2)]
+        {
+            if let Some(cell) = array.get_mut((row, miner)) {
+                *cell = value;
+            }
+        }
+        if let Some(first) = self.first.get_mut(miner) {
+            *first = Some(first.filter(|f| f.t <= stats.first.t).unwrap_or(stats.first));
+        }
+        if let Some(last) = self.last.get_mut(miner) {
+            *last = Some(last.filter(|l| l.t > stats.last.t).unwrap_or(stats.last));
+        }
+    }
+
+    /// The view that rules work on.
+    #[must_use]
+    pub fn view(&self) -> EventView<'_> {
+        EventView {
+            outcome: self.outcome,
+            prior: self.prior,
+            weights: ArrayView1::from(&self.weights),
+            count: self.count.view(),
+            sum_p: self.sum_p.view(),
+            sum_r: self.sum_r.view(),
+            sum_d: self.sum_d.view(),
+            first: ArrayView1::from(&self.first),
+            last: ArrayView1::from(&self.last),
+            starts: ArrayView1::from(&self.starts),
+            registered: ArrayView1::from(&self.registered),
+        }
+    }
+}

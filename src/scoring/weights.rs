@@ -1,0 +1,126 @@
+//! Shares to the u16 numbers of the `set_weights` call, as SDK 10 converts them.
+//!
+//! Two deliberate differences: the minimum number of weights is filled up by uid (the SDK fills by position), and when
+//! nobody has a positive share nothing is sent (the SDK sends the same weight to everybody).
+
+use crate::units::Uid;
+
+/// What every uid gets when fewer than the minimum have a positive share.
+const FILLER: f32 = 1e-5;
+
+/// The numbers to submit, by ascending uid, zeros left out.
+///
+/// `shares` names every uid of the subnet, 0 included for those that earned nothing; of a uid named twice the last
+/// entry counts; shares that are negative or not finite count as 0. `min_allowed` is the subnet's `min_allowed_weights`;
+/// `max_share` is its `max_weights_limit` divided by 65535 (1.0: no limit).
+///
+/// Empty when nobody has a positive share, or when the subnet has fewer uids than `min_allowed`: submit nothing then.
+#[must_use]
+pub fn weights_u16(shares: &[(Uid, f64)], min_allowed: usize, max_share: f64) -> Vec<(Uid, u16)> {
+    let processed = process(shares, min_allowed, max_share);
+    emit(&processed)
+}
+
+/// Drops what is not positive, fills up to the minimum, limits the largest share. Shares sum to 1, by ascending uid.
+#[must_use]
+pub fn process(shares: &[(Uid, f64)], min_allowed: usize, max_share: f64) -> Vec<(Uid, f32)> {
+    let usable = |share: f64| if share.is_finite() && share > 0.0 { share as f32 } else { 0.0 };
+    let mut all: Vec<_> = shares.iter().map(|(uid, share)| (*uid, usable(*share))).collect();
+    all.sort_by_key(|(uid, _)| *uid);
+    all.dedup_by(|later, earlier| {
+        let same = later.0 == earlier.0;
+        if same {
+            earlier.1 = later.1;
+        }
+        same
+    });
+    let positive: Vec<_> = all.iter().copied().filter(|(_, share)| *share > 0.0).collect();
+    if positive.is_empty() || all.len() < min_allowed {
+        return Vec::new();
+    }
+    let mut chosen = positive;
+    if chosen.len() < min_allowed {
+        chosen = all.into_iter().map(|(uid, share)| (uid, FILLER + share)).collect();
+    }
+    let limited = limit_largest(&chosen.iter().map(|(_, share)| *share).collect::<Vec<_>>(), max_share as f32);
+    chosen.into_iter().map(|(uid, _)| uid).zip(limited).collect()
+}
+
+/// Normalises to sum 1 so that no entry exceeds `limit`: entries above a common cutoff are cut down to it.
+///
+/// When the limit cannot be met (`len · limit ≤ 1`) or nothing is positive, all are equal.
+#[must_use]
+pub fn limit_largest(x: &[f32], limit: f32) -> Vec<f32> {
+    const EPSILON: f32 = 1e-7;
+    let total: f32 = x.iter().sum();
+    if total <= 0.0 || x.len() as f32 * limit <= 1.0 {
+        return vec![1.0 / x.len() as f32; x.len()];
+    }
+    let mut sorted = x.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    let shares: Vec<f32> = sorted.iter().map(|value| value / total).collect();
+    if shares.last().is_none_or(|largest| *largest <= limit) {
+        return x.iter().map(|value| value / total).collect();
+    }
+    // With everything above the i-th share cut down to it, its new share is share / (what is above + what is below).
+    let mut below = 0.0;
+    let mut kept = (0, 0.0);
+    for (i, share) in shares.iter().enumerate() {
+        below += share;
+        let above = (shares.len() - i - 1) as f32 * share;
+        if share / (above + below + EPSILON) < limit {
+            kept = (i + 1, below);
+        }
+    }
+    let (count, kept_sum) = kept;
+    let cutoff = (limit * kept_sum - EPSILON) / (1.0 - limit * (shares.len() - count) as f32) * total;
+    let cut: Vec<f32> = x.iter().map(|value| value.min(cutoff)).collect();
+    let cut_total: f32 = cut.iter().sum();
+    cut.iter().map(|value| value / cut_total).collect()
+}
+
+/// Scales the largest to 65535, rounds half to even, leaves zeros out.
+#[must_use]
+pub fn emit(weights: &[(Uid, f32)]) -> Vec<(Uid, u16)> {
+    let largest = weights.iter().map(|(_, weight)| f64::from(*weight)).fold(0.0, f64::max);
+    if largest <= 0.0 {
+        return Vec::new();
+    }
+    let scaled = |weight: f32| (f64::from(weight) / largest * f64::from(u16::MAX)).round_ties_even() as u16;
+    weights.iter().map(|(uid, weight)| (*uid, scaled(*weight))).filter(|(_, weight)| *weight > 0).collect()
+}
+
+/// What the chain makes of submitted numbers: shares that sum to 1.
+#[must_use]
+pub fn read_back(weights: &[(Uid, u16)]) -> Vec<(Uid, f64)> {
+    let total: u64 = weights.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    let share = |weight: u16| if total == 0 { 0.0 } else { f64::from(weight) / total as f64 };
+    weights.iter().map(|(uid, weight)| (*uid, share(*weight))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_minimum_is_filled_by_uid() {
+        // One miner earned, on uid 7 of a subnet whose uids are not 0..n.
+        let shares = [(Uid(9), 0.0), (Uid(7), 1.0), (Uid(3), 0.0)];
+        let weights = weights_u16(&shares, 3, 1.0);
+        assert_eq!(weights, [(Uid(3), 1), (Uid(7), 65535), (Uid(9), 1)]);
+    }
+
+    #[test]
+    fn nothing_earned_or_too_few_uids_sends_nothing() {
+        assert_eq!(weights_u16(&[(Uid(0), 0.0), (Uid(1), f64::NAN)], 1, 1.0), []);
+        assert_eq!(weights_u16(&[(Uid(0), 1.0)], 8, 1.0), []);
+        assert_eq!(weights_u16(&[], 0, 1.0), []);
+    }
+
+    #[test]
+    fn submitted_numbers_read_back_as_shares() {
+        let back = read_back(&weights_u16(&[(Uid(1), 0.75), (Uid(2), 0.25)], 1, 1.0));
+        assert!((back[0].1 - 0.75).abs() < 1e-5 && (back[1].1 - 0.25).abs() < 1e-5);
+        assert_eq!(read_back(&[(Uid(1), 0)]), [(Uid(1), 0.0)]);
+    }
+}

@@ -1,0 +1,242 @@
+//! The ledger: rounds and resolutions are recorded once, corrections replace, two validators never share a file.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use neuron::ledger::{
+    Ledger, LedgerError, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick, WeightSet,
+};
+use neuron::scoring::Rules;
+use neuron::scoring::admission::EventState;
+use neuron::scoring::rules::{ReferencePick, RuleName};
+use neuron::units::{Account, Identity, UnixMs};
+
+/// 2024-06-01T00:00Z, the start of an interval.
+const START: i64 = 1_717_200_000_000;
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+
+fn miner(n: u8) -> Identity {
+    Identity { hotkey: Account([n; 32]), registered_at: u64::from(n) }
+}
+
+fn event(id: &str, hours: i64) -> NewEvent {
+    NewEvent {
+        key: format!("test-{id}"),
+        provider: "test".into(),
+        id: id.into(),
+        description: format!("Will {id} happen?"),
+        opened_at: UnixMs(START),
+        cutoff: UnixMs(START + hours * HOUR),
+        ends_at: None,
+    }
+}
+
+fn tick(minute: i64, key: &str, price: f64, answers: &[(u8, f64)]) -> Tick {
+    let at = UnixMs(START + minute * MINUTE);
+    let event: Arc<str> = key.into();
+    let submission = |(n, p): &(u8, f64)| Submission { identity: miner(*n), event: event.clone(), p: *p, at };
+    Tick {
+        at,
+        prices: vec![PriceRow { event: event.clone(), price, at }],
+        submissions: answers.iter().map(submission).collect(),
+        dropped: vec![("timeout".into(), 2)],
+    }
+}
+
+fn resolution(key: &str, outcome: Outcome, at: Option<i64>) -> Resolution {
+    let seen = UnixMs(START + 1000 * HOUR);
+    Resolution { event: key.into(), outcome, at: at.map(|minute| UnixMs(START + minute * MINUTE)), seen }
+}
+
+fn open(folder: &Path, rules: Rules) -> Ledger {
+    Ledger::open(folder.join("db/ledger.sqlite"), Options { rules, ..Options::default() }).unwrap()
+}
+
+fn near(got: f64, want: f64) {
+    assert!((got - want).abs() < 1e-12, "{got} instead of {want}");
+}
+
+#[tokio::test]
+async fn a_round_is_recorded_once_and_scored_against_its_price() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path(), Rules::default());
+    assert_eq!(ledger.upsert_events(vec![event("a", 8)]).await.unwrap(), 1);
+    assert_eq!(ledger.upsert_events(vec![event("a", 8)]).await.unwrap(), 0);
+    let first = tick(0, "test-a", 0.5, &[(1, 0.8), (2, 0.5), (3, f64::NAN)]);
+    let report = ledger.record_tick(first.clone()).await.unwrap();
+    assert!(report.recorded);
+    assert_eq!((report.counted(), report.fates["invalid"]), (2, 1));
+    assert!(!ledger.record_tick(first).await.unwrap().recorded);
+    ledger.record_tick(tick(300, "test-a", 0.6, &[(1, 0.9)])).await.unwrap();
+    let late = ledger.record_tick(tick(480, "test-a", 0.6, &[(1, 1.0)])).await.unwrap();
+    assert_eq!(late.fates["late"], 1);
+    assert_eq!(ledger.counters().await.unwrap()["timeout"], 6);
+
+    let settled = ledger.resolve(resolution("test-a", Outcome::Payout(1.0), Some(600))).await.unwrap();
+    assert_eq!(settled.state, EventState::Scored);
+    // Two intervals: 0.25 − 0.04 and 0.16 − 0.01; the copy of the price gains nothing.
+    near(settled.scores[0].1, (0.21 + 0.15) / 2.0);
+    assert_eq!(settled.scores[1], (miner(2), 0.0));
+    assert_eq!(settled.scores.len(), 2);
+}
+
+#[tokio::test]
+async fn resolving_again_changes_nothing_and_a_correction_replaces() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path(), Rules::default());
+    ledger.upsert_events(vec![event("a", 8), event("b", 8)]).await.unwrap();
+    ledger.record_tick(tick(0, "test-a", 0.5, &[(1, 0.8), (2, 0.4)])).await.unwrap();
+    let yes = resolution("test-a", Outcome::Payout(1.0), None);
+    let first = ledger.resolve(yes.clone()).await.unwrap();
+    let again = ledger.resolve(yes).await.unwrap();
+    assert!(first.changed && !again.changed);
+    assert_eq!(first.scores, again.scores);
+    let registered = [miner(1), miner(2)];
+    assert_eq!(ledger.weights(&registered).await.unwrap(), Some(vec![(miner(1), 1.0), (miner(2), 0.0)]));
+
+    let no = ledger.resolve(resolution("test-a", Outcome::Payout(0.0), None)).await.unwrap();
+    assert!(no.changed);
+    near(no.scores[0].1, 0.25 - 0.64);
+    assert_eq!(ledger.weights(&registered).await.unwrap(), Some(vec![(miner(1), 0.0), (miner(2), 1.0)]));
+
+    let void = ledger.resolve(resolution("test-a", Outcome::Void, None)).await.unwrap();
+    assert_eq!((void.state, void.scores.len()), (EventState::Void, 0));
+    assert_eq!(ledger.weights(&registered).await.unwrap(), None);
+    assert_eq!(ledger.standings().await.unwrap().events, 0);
+    assert_eq!(ledger.unsettled().await.unwrap().len(), 1);
+    assert!(matches!(
+        ledger.resolve(resolution("test-b", Outcome::Payout(f64::NAN), None)).await,
+        Err(LedgerError::BadOutcome { .. })
+    ));
+    assert!(matches!(
+        ledger.resolve(resolution("test-z", Outcome::Void, None)).await,
+        Err(LedgerError::UnknownEvent { .. })
+    ));
+}
+
+#[tokio::test]
+async fn answers_after_an_early_resolution_do_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path(), Rules::default());
+    ledger.upsert_events(vec![event("a", 12)]).await.unwrap();
+    for (minute, price, p) in [(0, 0.5, 0.7), (10, 0.5, 0.6), (20, 0.5, 0.99), (250, 0.99, 1.0)] {
+        ledger.record_tick(tick(minute, "test-a", price, &[(1, p)])).await.unwrap();
+    }
+    // It ended at minute 20, between the second and the third answer, and this was noticed much later.
+    let settled = ledger.resolve(resolution("test-a", Outcome::Payout(1.0), Some(20))).await.unwrap();
+    near(settled.scores[0].1, ((0.25 - 0.09) + (0.25 - 0.16)) / 2.0);
+    assert_eq!(settled.inseparable, 0);
+}
+
+#[tokio::test]
+async fn where_single_answers_are_gone_a_cut_interval_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path(), Rules::default());
+    ledger.upsert_events(vec![event("a", 12)]).await.unwrap();
+    ledger.record_tick(tick(0, "test-a", 0.5, &[(1, 0.7), (2, 0.7)])).await.unwrap();
+    ledger.record_tick(tick(30, "test-a", 0.5, &[(1, 1.0)])).await.unwrap();
+    ledger.prune(UnixMs(START + 24 * HOUR)).await.unwrap();
+    let settled = ledger.resolve(resolution("test-a", Outcome::Payout(1.0), Some(20))).await.unwrap();
+    assert_eq!(settled.inseparable, 1);
+    assert_eq!(settled.scores.len(), 1);
+    near(settled.scores[0].1, 0.25 - 0.09);
+}
+
+#[tokio::test]
+async fn events_that_nobody_could_have_answered_do_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path(), Rules::default());
+    ledger.upsert_events(vec![event("a", 8), event("b", 8)]).await.unwrap();
+    let no_price = ledger.resolve(resolution("test-a", Outcome::Payout(1.0), Some(600))).await.unwrap();
+    assert_eq!(no_price.state, EventState::NoPrice);
+    let no_window = ledger.resolve(resolution("test-b", Outcome::Payout(1.0), Some(-5))).await.unwrap();
+    assert_eq!(no_window.state, EventState::NoWindow);
+    assert_eq!(ledger.standings().await.unwrap().events, 0);
+}
+
+#[tokio::test]
+async fn a_miner_registered_again_is_somebody_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path(), Rules::default());
+    ledger.upsert_events(vec![event("a", 8)]).await.unwrap();
+    ledger.record_tick(tick(0, "test-a", 0.5, &[(1, 0.8)])).await.unwrap();
+    ledger.resolve(resolution("test-a", Outcome::Payout(1.0), None)).await.unwrap();
+    let newcomer = Identity { registered_at: 999, ..miner(1) };
+    assert_eq!(ledger.weights(&[newcomer]).await.unwrap(), None);
+    assert_eq!(ledger.weights(&[newcomer, miner(1)]).await.unwrap(), Some(vec![(newcomer, 0.0), (miner(1), 1.0)]));
+    assert_eq!(ledger.history(miner(1), 10).await.unwrap().len(), 1);
+    assert!(ledger.history(newcomer, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn every_rule_scores_from_the_same_records() {
+    for rule in [RuleName::MarketDelta, RuleName::Sequential, RuleName::Brier, RuleName::PeerLog] {
+        for reference_pick in [ReferencePick::AtOrBefore, ReferencePick::WorstBracket] {
+            let folder = tempfile::tempdir().unwrap();
+            let ledger = open(folder.path(), Rules { rule, reference_pick, ..Rules::default() });
+            ledger.upsert_events(vec![event("a", 8)]).await.unwrap();
+            let mut round = tick(0, "test-a", 0.5, &[(1, 0.8), (2, 0.4)]);
+            // A price right after the round, moved towards the outcome.
+            round.prices.push(PriceRow { event: "test-a".into(), price: 0.6, at: UnixMs(START + 1) });
+            ledger.record_tick(round).await.unwrap();
+            let settled = ledger.resolve(resolution("test-a", Outcome::Payout(1.0), None)).await.unwrap();
+            let scores: Vec<f64> = settled.scores.iter().map(|(_, score)| *score).collect();
+            assert!(scores[0] > scores[1], "{rule:?}: {scores:?}");
+            if rule == RuleName::MarketDelta {
+                let r: f64 = if reference_pick == ReferencePick::AtOrBefore { 0.5 } else { 0.6 };
+                near(scores[0], (1.0 - r).powi(2) - 0.04);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_validators_never_share_a_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path(), Rules::default());
+    let path = first.path().to_path_buf();
+    let refused = Ledger::open(&path, Options::default()).unwrap_err();
+    assert!(matches!(refused, LedgerError::InUse { .. }), "{refused}");
+    assert!(refused.to_string().contains("--db.directory"), "{refused}");
+    drop(first);
+    Ledger::open(&path, Options::default()).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_ledger_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    std::fs::write(&path, "this is a letter, not a database. ".repeat(40)).unwrap();
+    let refused = Ledger::open(&path, Options::default()).unwrap_err();
+    assert!(matches!(refused, LedgerError::Corrupt { .. }), "{refused}");
+    assert!(refused.to_string().contains("ledger.sqlite"));
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_there_after_opening_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path(), Rules::default());
+    ledger.upsert_events(vec![event("a", 8)]).await.unwrap();
+    ledger.record_tick(tick(0, "test-a", 0.5, &[(1, 0.8)])).await.unwrap();
+    let set = WeightSet { at: UnixMs(5), block: 77, outcome: "included".into(), weights: vec![(3, 65535), (9, 2)] };
+    ledger.record_weights(set.clone()).await.unwrap();
+    ledger.set_note("cursor".into(), "abc".into()).await.unwrap();
+    drop(ledger);
+    let ledger = open(folder.path(), Rules::default());
+    assert_eq!(ledger.last_weights().await.unwrap(), Some(set));
+    assert_eq!(ledger.note("cursor".into()).await.unwrap().as_deref(), Some("abc"));
+    assert_eq!(ledger.open_events(UnixMs(START + HOUR)).await.unwrap().len(), 1);
+    assert!(ledger.open_events(UnixMs(START + 8 * HOUR)).await.unwrap().is_empty());
+    let lines = ledger.intervals(miner(1), "test-a".into()).await.unwrap();
+    assert_eq!((lines.len(), lines[0].stats.count, lines[0].start), (1, 1, UnixMs(START)));
+    assert_eq!(ledger.prices("test-a".into()).await.unwrap(), [(UnixMs(START), 0.5)]);
+    ledger.resolve(resolution("test-a", Outcome::Payout(1.0), None)).await.unwrap();
+    assert_eq!(ledger.predicted().await.unwrap()[&miner(1)], 1);
+    let much_later = UnixMs(START + 2000 * 24 * HOUR);
+    assert_eq!(ledger.prune(much_later).await.unwrap(), 1);
+    assert!(ledger.all_events().await.unwrap().is_empty());
+}
