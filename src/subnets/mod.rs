@@ -1,2 +1,4 @@
 //! One kind of work each.
 pub mod events;
+pub mod prompting;
+pub mod timeseries;

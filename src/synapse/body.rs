@@ -54,7 +54,7 @@ pub fn read<S: Synapse>(bytes: &[u8]) -> Result<S, BodyError> {
     let text = std::str::from_utf8(bytes).map_err(|_| BodyError::NotJson("it is not UTF-8".into()))?;
     let value = PyValue::parse(text).map_err(|e| BodyError::NotJson(e.to_string()))?;
     let repaired = value.to_strict_json();
-    if repaired.len() == text.len() && repaired == text {
+    if repaired == text {
         return Err(misfit(&strict));
     }
     serde_json::from_str(&repaired).map_err(|e| misfit(&e))

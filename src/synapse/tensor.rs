@@ -4,10 +4,12 @@
 //! so answer in the one its request implies. Structured and pickled arrays are refused.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
 /// The wire form: what stands in a body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,20 +215,27 @@ fn count(shape: &[u64]) -> Option<usize> {
 
 /// Shapes come as a list, from some peers as its text.
 fn shape_or_its_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Shape {
-        List(Vec<u64>),
-        Text(String),
+    struct Shape;
+    impl<'de> Visitor<'de> for Shape {
+        type Value = Vec<u64>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of 1 to 64 sides")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<u64>, A::Error> {
+            let mut sides = Vec::new();
+            while let Some(side) = seq.next_element()? {
+                sides.push(side);
+                if sides.len() > 64 {
+                    return Err(de::Error::invalid_length(sides.len(), &self));
+                }
+            }
+            if sides.is_empty() { Err(de::Error::invalid_length(0, &self)) } else { Ok(sides) }
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<u64>, E> {
+            serde_json::Deserializer::from_str(text).deserialize_seq(self).map_err(E::custom)
+        }
     }
-    let shape = match Shape::deserialize(deserializer)? {
-        Shape::List(shape) => shape,
-        Shape::Text(text) => serde_json::from_str(&text).map_err(serde::de::Error::custom)?,
-    };
-    if shape.is_empty() || shape.len() > 64 {
-        return Err(serde::de::Error::custom("a shape has 1 to 64 sides"));
-    }
-    Ok(shape)
+    deserializer.deserialize_any(Shape)
 }
 
 /// The msgpack map of an array, as the SDK writes it.

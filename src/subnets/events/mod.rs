@@ -1,1 +1,3 @@
 //! Probabilities of binary events, scored against the market.
+
+pub mod synapse;

@@ -1,0 +1,3 @@
+//! Text in answer to text, streamed.
+
+pub mod synapse;
