@@ -1,1 +1,27 @@
-//! Serving signed requests.
+//! Serving signed requests: the HTTP server of a neuron.
+//!
+//! A connection is accepted (`accept`, with the deadlines of `socket`), a request climbs the ladder of [`admission`] in
+//! `serve`, and the [`Handler`] of its synapse answers, at once or as a `stream`. What happened is counted in
+//! [`counters`]. The room knows the wire and who is registered ([`StandingOf`]), not what a prediction is.
+
+mod accept;
+pub mod admission;
+mod config;
+pub mod counters;
+mod error;
+mod handler;
+mod node;
+mod route;
+mod serve;
+mod server;
+mod socket;
+mod stream;
+
+pub use admission::Rung;
+pub use admission::policy::{AdmissionPolicy, Standing, StandingOf};
+pub use admission::rate::Rate;
+pub use config::AxonConfig;
+pub use counters::{Outcome, Snapshot};
+pub use error::AxonError;
+pub use handler::{Caller, Chunks, Dialect, Handler, Refusal, Reply};
+pub use server::{Axon, Builder, Handle};
