@@ -71,7 +71,7 @@ pub(super) async fn respond(node: &Arc<Node>, peer: SocketAddr, request: Request
                 Some(body) => drain(body).await,
                 None => !matches!(refused.rung, Rung::Integrity) || matches!(refused.status, 400 | 422),
             };
-            visit.refuse(refused, reusable)
+            visit.refuse(&refused, reusable)
         }
     }
 }
@@ -288,7 +288,7 @@ impl Visit<'_> {
     }
 
     /// An error's answer. Only proven callers are worth a signature: the others must cost less than they pay.
-    fn refuse(&self, refused: Refused, reusable: bool) -> Response<AnswerBody> {
+    fn refuse(&self, refused: &Refused, reusable: bool) -> Response<AnswerBody> {
         self.count(Outcome::Refused(refused.rung));
         let mut headers = self.headers(refused.status, &refused.message, self.proven);
         if let Some(wait) = refused.retry_after {
