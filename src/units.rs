@@ -55,6 +55,29 @@ impl Rao {
     }
 }
 
+/// A text that is no amount of TAO.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no amount: expected TAO with at most nine decimals, such as 1.5")]
+pub struct NotAnAmount(pub String);
+
+/// From TAO in decimal notation, exactly: `1.5` is 1 500 000 000 rao. Signs and exponents are refused.
+impl FromStr for Rao {
+    type Err = NotAnAmount;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || NotAnAmount(text.chars().take(64).collect());
+        let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+        if !digits(whole) || !digits(part) || part.len() > 9 || whole.len() + part.len() == 0 {
+            return Err(refuse());
+        }
+        // At most nine digits, padded to rao.
+        let rao: u64 = format!("{part:0<9}").parse().map_err(|_| refuse())?;
+        let tao: u64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| refuse())? };
+        tao.checked_mul(Self::PER_TAO).and_then(|tao| tao.checked_add(rao)).map(Self).ok_or_else(refuse)
+    }
+}
+
 /// Shown in TAO with all nine decimals: `1.500000000 τ`.
 impl fmt::Display for Rao {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -249,6 +272,16 @@ mod tests {
         }
         assert_eq!(Probability::clamped(2.0).map(Probability::get), Some(1.0));
         assert_eq!(Probability::clamped(f64::NAN), None);
+    }
+
+    #[test]
+    fn an_amount_is_read_exactly() {
+        for (text, rao) in [("1.5", 1_500_000_000), ("0.000000001", 1), (".5", 500_000_000), ("2.", 2_000_000_000)] {
+            assert_eq!(text.parse(), Ok(Rao(rao)), "{text}");
+        }
+        for bad in ["", ".", "-1", "1e3", "1,5", "0.0000000001", "18446744074", "99999999999999999999"] {
+            assert!(bad.parse::<Rao>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -80,6 +80,8 @@ pub(super) struct Connection {
     pub(super) config: SubtensorConfig,
     offers: watch::Receiver<Offer>,
     best: watch::Receiver<BlockNumber>,
+    /// Whose turn it is to sign and send.
+    pub(super) turn: tokio::sync::Mutex<()>,
     _keeper: AbortOnDropHandle<()>,
 }
 
@@ -93,7 +95,9 @@ impl Connection {
         let (height, best) = watch::channel(0);
         let genesis = config.genesis.map(H256);
         let keeper = Keeper { config: config.clone(), offer, best: height, genesis };
-        let connection = Self { config, offers, best, _keeper: AbortOnDropHandle::new(tokio::spawn(keeper.run())) };
+        let turn = tokio::sync::Mutex::new(());
+        let keeper = AbortOnDropHandle::new(tokio::spawn(keeper.run()));
+        let connection = Self { config, offers, best, turn, _keeper: keeper };
         let mut offers = connection.offers.clone();
         let outcome = offers.wait_for(|offer| offer.link.is_some() || offer.rounds > 0).await;
         match outcome.map(|offer| (offer.link.is_some(), offer.attempts.clone())) {

@@ -120,9 +120,15 @@ impl Connection {
     ) -> Result<Inclusion, SubtensorError> {
         let mut renewals = 0;
         loop {
-            let signed = self.sign(call, key).await?;
-            *sent = Some(signed.clone());
-            match self.follow(call, &signed, included).await {
+            let (signed, refused) = {
+                // One at a time: the next nonce is known when this one is in the pool.
+                let _turn = self.turn.lock().await;
+                let signed = self.sign(call, key).await?;
+                *sent = Some(signed.clone());
+                let refused = self.send(call, &signed).await?;
+                (signed, refused)
+            };
+            match self.follow(call, &signed, refused, included).await {
                 Err(error) if renewals < RENEWALS && may_sign_again(&error) => {
                     renewals += 1;
                     *sent = None;
@@ -164,14 +170,14 @@ impl Connection {
         .await
     }
 
-    /// Sends it and watches the blocks until it is final, refused, or impossible.
+    /// Watches the blocks until it is final, refused, or impossible.
     async fn follow(
         &self,
         call: &Call,
         signed: &Signed,
+        mut refused: Option<Refusal>,
         included: &mut Option<Inclusion>,
     ) -> Result<Inclusion, SubtensorError> {
-        let mut refused = self.send(call, signed).await?;
         let mut sent_at = signed.birth;
         let mut seen = signed.birth;
         loop {

@@ -90,8 +90,12 @@ impl Fake {
                     loop {
                         let header = node.header(*heights.borrow_and_update());
                         let message = serde_json::value::to_raw_value(&header).unwrap();
-                        if sink.send(message).await.is_err() || heights.changed().await.is_err() {
+                        if sink.send(message).await.is_err() {
                             return;
+                        }
+                        tokio::select! {
+                            () = sink.closed() => return,
+                            changed = heights.changed() => if changed.is_err() { return },
                         }
                     }
                 },
