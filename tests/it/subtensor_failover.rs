@@ -1,4 +1,5 @@
 //! The chain client stays connected: dead, silent, stalled, lagging and foreign endpoints, over real sockets.
+#![cfg(feature = "localnet")]
 
 use std::net::TcpListener;
 use std::sync::Arc;
