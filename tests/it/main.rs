@@ -21,3 +21,4 @@ mod market_simulator;
 mod scoring_vectors;
 mod subtensor_failover;
 mod support;
+mod wallet_vectors;

@@ -1,0 +1,238 @@
+//! Every golden vector of the wallet room, positive and negative, with its expected address or reason.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use neuron::wallet::{
+    EnvPassword, Holding, KeyCache, KeyfileError, Keypair, LockedKey, Opened, Phrase, Role, Scheme, Secret,
+    UnlockedKey, verify, verify_message,
+};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::support::shared;
+
+/// One cache for all tests of this file: a NaCl derivation takes seconds and 512 MiB.
+static KEYS: LazyLock<KeyCache> = LazyLock::new(KeyCache::default);
+
+/// The folder's JSON file, or `None` where the vectors are absent.
+fn vectors(name: &str) -> Option<Value> {
+    let path = shared("vectors/wallet")?.join(name);
+    Some(serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
+}
+
+fn cases(file: &Value) -> &[Value] {
+    file["cases"].as_array().unwrap()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
+    hex::decode(text(value).trim_start_matches("0x")).unwrap()
+}
+
+fn scheme(number: &Value) -> Scheme {
+    if number == 0 { Scheme::Ed25519 } else { Scheme::Sr25519 }
+}
+
+fn password(case: &Value) -> Option<Secret> {
+    case["password"].as_str().map(|password| Secret::new(password.to_owned()))
+}
+
+fn open(path: &Path, role: Role, password: Option<&Secret>) -> Result<Opened, KeyfileError> {
+    LockedKey::new(Zeroizing::new(std::fs::read(path).unwrap()), role)?.open(password, &KEYS)
+}
+
+#[test]
+fn every_keyfile_opens_to_its_address() {
+    let Some(file) = vectors("keyfiles.json") else { return };
+    let root = shared("vectors/wallet").unwrap();
+    let (mut opened_count, mut refused) = (0, 0);
+    for case in cases(&file) {
+        let id = text(&case["id"]);
+        let role = if case["format"] == "public" && id != "plain-nulls" { Role::Public } else { Role::Secret };
+        let opened = open(&root.join(text(&case["file"])), role, password(case).as_ref());
+        if matches!(id, "plain-raw-hex-seed" | "plain-raw-mnemonic") {
+            let refusal = opened.unwrap_err();
+            assert_eq!(refusal.code(), "bad_content", "{id}");
+            assert!(refusal.to_string().contains("neuron wallet regen-"), "{id}: {refusal}");
+            refused += 1;
+            continue;
+        }
+        let opened = opened.unwrap_or_else(|e| panic!("{id}: {e}"));
+        assert_eq!(opened.public().account.ss58(), text(&case["ss58"]), "{id}");
+        assert_eq!(opened.public().account.0.as_slice(), bytes(&case["public_key"]), "{id}");
+        assert_eq!(opened.public().scheme, scheme(&case["crypto_type"]), "{id}");
+        let public_only = case["format"] == "public";
+        assert_eq!(matches!(opened.holding, Holding::Public(_)), public_only, "{id}");
+        opened_count += 1;
+    }
+    assert_eq!((opened_count, refused), (54, 2));
+}
+
+#[test]
+fn every_damaged_keyfile_gets_its_reason_and_shows_no_secret() {
+    let Some(file) = vectors("negative.json") else { return };
+    let root = shared("vectors/wallet").unwrap();
+    let mut seen = 0;
+    for case in cases(&file) {
+        let (id, expect) = (text(&case["id"]), text(&case["expect"]));
+        let path = root.join(text(&case["file"]));
+        let opened = open(&path, Role::Secret, password(case).as_ref());
+        match (&opened, expect) {
+            (Ok(opened), "ok" | "ok_with_warning" | "ok_public") => {
+                assert_eq!(opened.public().account.ss58(), text(&case["expect_ss58"]), "{id}");
+                assert_eq!(!opened.notes.is_empty(), expect == "ok_with_warning", "{id}");
+                assert_eq!(matches!(opened.holding, Holding::Public(_)), expect == "ok_public", "{id}");
+            }
+            (Err(refusal), reason) => {
+                assert_eq!(refusal.code(), reason, "{id}: {refusal}");
+                assert_nothing_leaks(id, &path, &format!("{refusal} {refusal:?}"));
+            }
+            (Ok(_), reason) => panic!("{id}: opened, expected {reason}"),
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 54);
+}
+
+/// No word of 8 or more letters or digits of a plain file appears in the message, field names aside.
+fn assert_nothing_leaks(id: &str, path: &Path, message: &str) {
+    let content = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+    for word in content.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() >= 8) {
+        let field = ["secretPhrase", "secretSeed", "privateKey", "publicKey", "ss58Address", "accountId", "cryptoType"];
+        assert!(field.contains(&word) || !message.contains(word), "{id} shows {word}: {message}");
+    }
+}
+
+#[test]
+fn keys_derive_sign_and_verify() {
+    let Some(file) = vectors("keys.json") else { return };
+    let (mut keys, mut signatures) = (0, 0);
+    for case in cases(&file) {
+        let id = text(&case["id"]);
+        let scheme = scheme(&case["crypto_type"]);
+        let source = &case["source"];
+        let key = if let Some(words) = source["mnemonic"].as_str() {
+            let phrase = Phrase::strict(words).unwrap();
+            let password = Secret::new(source["bip39_password"].as_str().unwrap_or_default().to_owned());
+            UnlockedKey::from_phrase_and_password(phrase, &password, scheme)
+        } else if let Some(uri) = source["uri"].as_str() {
+            UnlockedKey::from_uri(uri, scheme).unwrap()
+        } else {
+            let seed = source["seed"].as_str().unwrap_or_else(|| panic!("{id}: {source}"));
+            UnlockedKey::from_uri(seed, scheme).unwrap()
+        };
+        assert_eq!(key.public().account.ss58(), text(&case["ss58"]), "{id}");
+        if let Some(mini) = case["mini_secret"].as_str() {
+            assert_eq!(hex::encode(key.seed().unwrap()), mini.trim_start_matches("0x"), "{id}");
+        }
+        let private = bytes(&case["private_key"]);
+        let length = if case["private_key_reproducible"] == false { 32 } else { private.len() };
+        assert_eq!(key.keypair().private_bytes()[..length], private[..length], "{id}");
+        let again = UnlockedKey::from_private(&private, scheme).unwrap();
+        assert_eq!(again.public(), key.public(), "{id}: from its private key");
+        signatures += check_signatures(id, case, key.keypair());
+        keys += 1;
+    }
+    assert_eq!(keys, 14);
+    assert!(signatures >= 70, "{signatures}");
+}
+
+/// Verifies what the libraries signed; ed25519 is reproduced byte for byte.
+fn check_signatures(id: &str, case: &Value, key: &Keypair) -> usize {
+    let signature = |value: &Value| <[u8; 64]>::try_from(bytes(&value["signature"])).unwrap();
+    let (scheme, signer) = (key.scheme(), key.account());
+    let listed = case["signatures"].as_array().unwrap();
+    for each in listed {
+        let message = bytes(&each["message"]);
+        assert!(verify(scheme, &signer, &message, &signature(each)), "{id}");
+        if scheme == Scheme::Ed25519 {
+            assert_eq!(key.sign(&message), signature(each), "{id}");
+        }
+    }
+    let wrapped = &case["wrapped_signature"];
+    if wrapped.is_object() {
+        let message = bytes(&wrapped["message"]);
+        assert!(!verify(scheme, &signer, &message, &signature(wrapped)), "{id}: wrapped");
+        assert!(verify_message(scheme, &signer, &message, &signature(wrapped)), "{id}: wrapped");
+    }
+    let bad = &case["bad_signature"];
+    if bad.is_object() {
+        assert!(!verify_message(scheme, &signer, &bytes(&bad["message"]), &signature(bad)), "{id}: broken");
+    }
+    listed.len()
+}
+
+#[test]
+fn secret_uris_give_their_keys_or_an_error_that_does_not_quote_them() {
+    let Some(file) = vectors("uris.json") else { return };
+    let (mut good, mut bad) = (0, 0);
+    for case in cases(&file) {
+        let uri = text(&case["uri"]);
+        for (name, scheme) in [("sr25519", Scheme::Sr25519), ("ed25519", Scheme::Ed25519)] {
+            let expected = &case[name];
+            match UnlockedKey::from_uri(uri, scheme) {
+                Ok(key) => {
+                    assert_eq!(key.public().account.ss58(), text(&expected["ss58"]), "{uri} {name}");
+                    let private = key.keypair().private_bytes();
+                    let (field, length) = match expected["private_key"].as_str() {
+                        Some(_) => ("private_key", private.len()),
+                        None => ("private_key_first_32_bytes", 32),
+                    };
+                    assert_eq!(private[..length], bytes(&expected[field]), "{uri} {name}");
+                    good += 1;
+                }
+                Err(refusal) => {
+                    assert!(expected["error"].is_object(), "{uri} {name}: {refusal}");
+                    assert!(!format!("{refusal} {refusal:?}").contains(uri), "{uri} is quoted");
+                    bad += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(good + bad, 100);
+    assert!(good >= 60 && bad >= 20, "{good} {bad}");
+}
+
+#[test]
+fn phrases_are_read_as_all_libraries_read_them_and_more_from_people() {
+    let Some(file) = vectors("mnemonics.json") else { return };
+    let reference = text(&file["reference"]["mnemonic"]);
+    let forgiven = ["upper_case", "title_case", "numbered", "comma_separated"];
+    let mut seen = 0;
+    for case in cases(&file) {
+        let (id, given) = (text(&case["id"]), text(&case["mnemonic"]));
+        let all_accept = case["results"].as_object().unwrap().values().all(Value::is_string);
+        assert_eq!(Phrase::strict(given).is_ok(), all_accept, "{id}");
+        let lenient = Phrase::lenient(given);
+        assert_eq!(lenient.is_ok(), all_accept || forgiven.contains(&id), "{id}");
+        if let Ok(phrase) = lenient {
+            assert_eq!(phrase.expose(), reference, "{id}");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 15);
+}
+
+#[test]
+fn password_variables_are_written_and_read() {
+    let Some(file) = vectors("envpw.json") else { return };
+    for case in cases(&file) {
+        let variable = EnvPassword::of(Path::new(text(&case["keyfile_path"])));
+        assert_eq!(variable.name(), text(&case["variable"]));
+        let password = password(case).unwrap();
+        assert_eq!(variable.encode(&password).expose(), text(&case["value"]));
+        assert_eq!(variable.decode(text(&case["value"])).unwrap().expose(), password.expose());
+    }
+    let bad = &file["bad_values"];
+    let variable = EnvPassword::of(Path::new("/home/tester/.bittensor/wallets/alpha/coldkey"));
+    assert_eq!(variable.name(), text(&bad["variable"]));
+    let mut refused = 0;
+    for case in cases(bad) {
+        refused += usize::from(variable.decode(text(&case["value"])).is_err());
+    }
+    assert_eq!((cases(&file).len(), cases(bad).len(), refused), (4, 6, 4));
+}
