@@ -13,10 +13,7 @@ pub(super) fn hotkey_names(wallet: &Path) -> Vec<String> {
         .filter_map(Result::ok)
         .filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir()))
         .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter_map(|name| match name.strip_suffix("pub.txt") {
-            Some(public) => Some(public.to_owned()),
-            None => Some(name),
-        })
+        .map(|name| name.strip_suffix("pub.txt").map_or_else(|| name.clone(), str::to_owned))
         .filter(|name| !name.is_empty() && !is_not_a_hotkey(name))
         .collect();
     names.sort_by(|a, b| natural(a, b));

@@ -10,6 +10,8 @@
 mod disk;
 mod env_password;
 mod error;
+#[cfg(test)]
+mod faults;
 mod key;
 mod keyfile;
 mod list;

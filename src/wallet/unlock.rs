@@ -247,7 +247,7 @@ impl Unlock {
             };
         }
         let mut tried = Vec::new();
-        for (name, password) in self.from_environment(path, kind, wallet) {
+        for (name, password) in self.variables_for(path, kind, wallet) {
             match password.map(|password| attempt.with(Some(&password), false)) {
                 Ok(Ok(opened)) => return Ok((opened, PasswordFrom::Variable(name))),
                 Ok(Err(KeyfileError::WrongPassword)) => tried.push(format!("{name} (refused)")),
@@ -279,7 +279,7 @@ impl Unlock {
     }
 
     /// The variables that are set, each with its password or why it has none.
-    fn from_environment(&self, path: &Path, kind: KeyKind, wallet: &str) -> Vec<(String, Result<Secret, String>)> {
+    fn variables_for(&self, path: &Path, kind: KeyKind, wallet: &str) -> Vec<(String, Result<Secret, String>)> {
         let mut found = Vec::new();
         let absolute = std::path::absolute(path).ok();
         let mut own = vec![EnvPassword::of(path)];

@@ -37,6 +37,12 @@ impl std::fmt::Debug for KeyCache {
 }
 
 impl KeyCache {
+    /// A cache that knows a made-up key for `password`, so that a test does not pay for a derivation.
+    #[cfg(test)]
+    pub(crate) fn knowing(password: &str) -> Self {
+        Self(Mutex::new(vec![(Secret::new(password.to_owned()), Zeroizing::new([7; 32]))]))
+    }
+
     fn key(&self, password: &Secret) -> Result<NaclKey, KeyfileError> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, key)) = known.iter().find(|(of, _)| of.expose() == password.expose()) {
@@ -104,14 +110,9 @@ pub(super) fn seal(plain: &[u8], password: &Secret, keys: &KeyCache) -> Result<Z
 mod tests {
     use super::*;
 
-    /// A cache that knows one key, so that no test pays for a derivation.
-    fn knowing(password: &str) -> KeyCache {
-        KeyCache(Mutex::new(vec![(Secret::new(password.into()), Zeroizing::new([7; 32]))]))
-    }
-
     #[test]
     fn a_sealed_text_opens_with_its_password_and_nonces_differ() {
-        let (keys, password) = (knowing("pw"), Secret::new("pw".into()));
+        let (keys, password) = (KeyCache::knowing("pw"), Secret::new("pw".into()));
         let sealed = seal(b"{}", &password, &keys).unwrap();
         assert_eq!(open(&sealed, &password, &keys).unwrap().0.as_slice(), b"{}");
         assert_ne!(sealed, seal(b"{}", &password, &keys).unwrap());
