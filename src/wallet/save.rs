@@ -53,7 +53,7 @@ impl Wallet {
         let bytes = keyfile::seal(key, password, keys).map_err(|fault| bad(&secret, fault))?;
         let _lock = self.prepare(kind)?;
         if existing == OnExisting::Refuse && secret.exists() {
-            return self.same_or_exists(kind, key, &secret);
+            return self.same_or_exists(kind, key, password, keys);
         }
         self.check_public_in_the_way(kind, key, existing)?;
         self.write_pair(kind, &bytes, &key.public(), password, keys)
@@ -113,16 +113,27 @@ impl Wallet {
         FolderLock::take(self.folder())
     }
 
-    /// The secret file is in the way: fine when it is this very key.
-    fn same_or_exists(&self, kind: KeyKind, key: &UnlockedKey, path: &Path) -> Result<Saved, WalletError> {
-        let there = self.locked(kind).ok().and_then(|locked| locked.stated().ok().flatten());
-        let there =
-            there.or_else(|| disk::read(&self.public_path(kind)).ok().flatten().and_then(|b| public_of(b).ok()));
+    /// The secret file is in the way: fine when it is this very key, whose public file is then mended.
+    fn same_or_exists(
+        &self,
+        kind: KeyKind,
+        key: &UnlockedKey,
+        password: Option<&Secret>,
+        keys: &KeyCache,
+    ) -> Result<Saved, WalletError> {
+        let public = self.public_path(kind);
+        let mut there = disk::read(&public)?.and_then(|bytes| public_of(bytes).ok());
+        if there.is_none() {
+            there = self.locked(kind)?.open(password, keys).ok().map(|opened| opened.public());
+            if there == Some(key.public()) && !public.exists() {
+                disk::put_new(&*self.disk, &public, &keyfile::public_file(&key.public()))?;
+            }
+        }
         if there.is_some_and(|there| there.account == key.public().account) {
             return Ok(Saved::AlreadyThere);
         }
         let what = there.map_or_else(|| "a key of its own".to_owned(), |there| format!("the key {}", there.account));
-        Err(WalletError::Exists { path: path.to_owned(), what })
+        Err(WalletError::Exists { path: self.secret_path(kind), what })
     }
 
     /// A public file without its secret belongs to a watched key: the same key may come, another may not.
