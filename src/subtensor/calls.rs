@@ -150,6 +150,23 @@ impl Subtensor {
         self.move_stake(coldkey, ("remove_stake", "amount_unstaked"), hotkey, netuid, amount).await
     }
 
+    /// Sends `amount` of TAO, in rao, to another account; refused rather than letting the sender's account die.
+    ///
+    /// # Errors
+    /// The chain's refusal, or it cannot be read or written.
+    pub async fn transfer(
+        &self,
+        coldkey: &Keypair,
+        destination: &Account,
+        amount: Rao,
+    ) -> Result<Inclusion, SubtensorError> {
+        let to = Value::unnamed_variant("Id", [bytes(destination)]);
+        let arguments = named([("dest", to), ("value", number(amount.0))]);
+        let subject = format!("{} rao to {destination}", amount.0);
+        let call = Call { pallet: "Balances", name: "transfer_keep_alive", arguments, subject };
+        self.connection.submit(&call, coldkey).await
+    }
+
     async fn move_stake(
         &self,
         coldkey: &Keypair,

@@ -26,7 +26,9 @@ use crate::units::{Account, BlockNumber};
 use crate::wallet::Keypair;
 
 /// New signatures after the first, when an earlier one can never be included.
-const RENEWALS: u32 = 3;
+const RENEWALS: u32 = 8;
+/// Of these, so many at once: another program with the same key took the nonce, and the next reading counts it.
+const HASTY_RENEWALS: u32 = 4;
 /// Sent again after so many blocks without it: it may have been dropped from a pool, or that pool may be gone.
 const SEND_AGAIN_AFTER: BlockNumber = 3;
 /// How long to wait for the next block before looking anyway.
@@ -133,7 +135,7 @@ impl Connection {
                     renewals += 1;
                     *sent = None;
                     tracing::info!(call = %call, reason = %error, "signing again");
-                    if matches!(error.refusal(), Some(refusal) if refusal.name == "PriorityTooLow") {
+                    if renewals > HASTY_RENEWALS {
                         self.next_block().await;
                     }
                 }
