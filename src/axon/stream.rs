@@ -42,6 +42,7 @@ pub(super) struct BrokeOff;
 #[derive(Debug)]
 pub(super) struct StreamedBody {
     pieces: mpsc::Receiver<Piece>,
+    breaking: bool,
     ended: bool,
 }
 
@@ -59,7 +60,7 @@ pub(super) fn streamed(chunks: Chunks, deadline: Instant) -> (StreamedBody, impl
         }
         ended
     };
-    (StreamedBody { pieces, ended: false }, work)
+    (StreamedBody { pieces, breaking: false, ended: false }, work)
 }
 
 async fn forward(mut chunks: Chunks, sender: &mpsc::Sender<Piece>) -> Ended {
@@ -90,6 +91,12 @@ impl Body for StreamedBody {
             Poll::Ready(Some(Piece::End)) => {
                 self.ended = true;
                 Poll::Ready(None)
+            }
+            // hyper flushes what it has when a body pends, and throws it away when one fails: so pend once.
+            Poll::Ready(None) if !self.breaking => {
+                self.breaking = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
             Poll::Ready(None) => {
                 self.ended = true;

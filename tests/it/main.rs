@@ -11,6 +11,10 @@
     reason = "tests may panic, look at the clock, and talk to a person"
 )]
 
+mod axon_holes;
+mod axon_hostile;
+mod axon_kit;
+mod axon_vectors;
 mod cli;
 mod forecast_command;
 mod forecast_market;
@@ -21,6 +25,7 @@ mod market_simulator;
 mod relay;
 mod scoring_vectors;
 mod subtensor;
+#[cfg(feature = "localnet")]
 mod subtensor_failover;
 mod support;
 mod wallet_vectors;
