@@ -5,6 +5,8 @@
 pub mod args;
 mod config;
 mod exit;
+#[cfg(feature = "localnet")]
+mod localnet;
 pub mod output;
 
 use std::ffi::OsString;
@@ -27,7 +29,11 @@ pub struct Verb {
 }
 
 /// Every command, in the order of the help page.
-const VERBS: &[Verb] = &[config::VERB];
+const VERBS: &[Verb] = &[
+    #[cfg(feature = "localnet")]
+    localnet::VERB,
+    config::VERB,
+];
 
 const ABOUT: &str = "\
 A node for Bittensor's prediction subnets: miner and validator in one binary.

@@ -172,3 +172,55 @@ pub(crate) fn arguments_are_shallow(api: &str, arguments: &[u8]) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A signed extrinsic of batches in batches, with a signature of zeros.
+    fn nested(levels: usize) -> Vec<u8> {
+        let mut body: Vec<u8> = vec![0x84, 0];
+        body.extend([1; 32]);
+        body.push(1);
+        body.extend([0; 64 + 4]);
+        // Utility.batch_all of one call, and at last System.remark of nothing.
+        body.extend([11, 2, 4].repeat(levels));
+        body.extend([0, 0, 0]);
+        body.encode()
+    }
+
+    #[test]
+    fn nesting_is_limited_when_decoding_and_when_asking() {
+        for levels in [1, 20, 40, 1_000, 100_000] {
+            let bytes = nested(levels);
+            let shallow = levels <= 20;
+            assert_eq!(decode(&bytes).is_ok(), shallow, "{levels}");
+            assert_eq!(arguments_are_shallow("TransactionPaymentApi_query_info", &bytes), shallow);
+            let validate = [&[2], &bytes[..], &[0; 32]].concat();
+            assert_eq!(arguments_are_shallow("TaggedTransactionQueue_validate_transaction", &validate), shallow);
+        }
+        assert!(arguments_are_shallow("Core_version", &[]));
+    }
+
+    /// Signed by SDK 10.5 for a development node of spec version 381: the layout is the same.
+    const TRANSFER: &str = "3d028400d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d014e1c48f880dcab7b\
+                            bd76f38e291fd5b9be05d2f19b381768e7e470c4b6956615ac03cc26db1a27e908c961083267be112db5bf1e270fa\
+                            5ed4f5c42c3b7163f8576041c00000503008eaf04151687736326c9fea17e25fc5287613693c912909cb226aa479\
+                            4f26a4802286bee";
+
+    #[test]
+    fn an_extrinsic_of_the_python_sdk_decodes_to_what_it_signed() {
+        let bytes = hex::decode(TRANSFER).unwrap();
+        let extrinsic = decode(&bytes).unwrap();
+        assert_eq!(extrinsic.encode(), bytes);
+        let bob = crate::localnet::genesis::dev_account("Bob");
+        let expected = pallet_balances::Call::transfer_keep_alive {
+            dest: crate::localnet::genesis::account_id(bob).into(),
+            value: 1_000_000_000,
+        };
+        assert_eq!(extrinsic.function, RuntimeCall::Balances(expected));
+        let sp_runtime::generic::Preamble::Signed(_, _, extension) = extrinsic.preamble else { panic!("not signed") };
+        assert_eq!(extension.encode(), [0x76, 0x04, 0x1c, 0x00, 0x00]);
+        assert!(decode(&bytes[..bytes.len() - 1]).is_err());
+    }
+}

@@ -125,6 +125,7 @@ impl Node {
             pool.settle(number, hash, &built.fates);
         }
         self.heads.send_replace(number);
+        tracing::debug!(block = number, candidates = candidates.len(), "a block was made");
         if let Some(journal) = journal.as_mut().filter(|journal| journal.has_grown()) {
             let snapshot = self.chain.read().snapshot();
             // The journal as it was still is complete, so the chain goes on.

@@ -20,6 +20,8 @@ mod forecast_command;
 mod forecast_market;
 mod layers;
 mod ledger;
+#[cfg(feature = "localnet")]
+mod localnet;
 mod market_polymarket;
 mod market_simulator;
 mod relay;

@@ -1,0 +1,102 @@
+//! `neuron localnet`: a development chain in the foreground.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use super::{Verb, args, block_on, interrupted};
+use crate::config::table::Group;
+use crate::config::{Settings, parse_duration};
+use crate::localnet::genesis::GenesisConfig;
+use crate::localnet::{LocalnetConfig, LocalnetError, spawn};
+use crate::telemetry::{LogLevel, start_logs};
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+fn command() -> Command {
+    let command = Command::new("localnet")
+        .about("Runs a development chain with funded accounts and open subnets")
+        .long_about(
+            "Runs a development chain: a FRAME runtime with Bittensor's calls and storage, in this process, with funded \
+             accounts //Alice … //Ferdie and the subnets 8 and 155. It serves Substrate JSON-RPC over WebSocket and HTTP \
+             on 127.0.0.1 and stops on Ctrl-C. Chain time advances 12 s per block at whatever speed blocks come. \
+             `dev_mine [n]` makes n blocks at once.",
+        )
+        .arg(
+            Arg::new("port")
+                .long("port")
+                .value_name("PORT")
+                .value_parser(value_parser!(u16))
+                .default_value("9944")
+                .help("Port on 127.0.0.1; 0 takes any free one"),
+        )
+        .arg(
+            Arg::new("block-time")
+                .long("block-time")
+                .value_name("DURATION")
+                .value_parser(|text: &str| parse_duration(text))
+                .default_value("250ms")
+                .help("Real time between two blocks"),
+        )
+        .arg(
+            Arg::new("state")
+                .long("state")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("Folder that keeps the chain; one that is found there goes on"),
+        )
+        .arg(
+            Arg::new("seed")
+                .long("seed")
+                .value_name("N")
+                .value_parser(value_parser!(u64))
+                .default_value("0")
+                .help("Makes another genesis hash, and with it another chain"),
+        );
+    args::with_settings(command, &[Group::Housekeeping]).mut_arg("db.directory", |arg| arg.hide(true))
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let (_, settings) = args::resolve(matches)?;
+    start_logs(log_level(&settings), settings.logging.json)?;
+    let defaults = LocalnetConfig::default();
+    let config = LocalnetConfig {
+        port: matches.get_one("port").copied().unwrap_or(defaults.port),
+        block_time: matches.get_one::<Duration>("block-time").copied().unwrap_or(defaults.block_time),
+        state: matches.get_one::<PathBuf>("state").cloned(),
+        genesis: GenesisConfig {
+            seed: matches.get_one("seed").copied().unwrap_or_default(),
+            ..GenesisConfig::default()
+        },
+        ..defaults
+    };
+    block_on(serve(config, output))
+}
+
+async fn serve(config: LocalnetConfig, output: Output) -> Result<(), Failure> {
+    let chain = spawn(config).await.map_err(classified)?;
+    output.result(&chain.banner().await?, ToString::to_string)?;
+    interrupted().await;
+    let block = chain.block_number();
+    chain.stop().await?;
+    output.note(&format!("Stopped at block {block}."));
+    Ok(())
+}
+
+fn classified(error: LocalnetError) -> Failure {
+    match error {
+        LocalnetError::BlockTime(_) => Failure::new(Exit::Usage, error),
+        _ => error.into(),
+    }
+}
+
+fn log_level(settings: &Settings) -> LogLevel {
+    match (settings.logging.trace, settings.logging.debug) {
+        (true, _) => LogLevel::Trace,
+        (_, true) => LogLevel::Debug,
+        _ => LogLevel::Info,
+    }
+}

@@ -1,0 +1,9 @@
+//! The development chain is a Substrate node to whoever connects: over real sockets, with real signatures.
+
+mod bytes;
+mod client;
+mod python;
+mod refusals;
+mod rpc;
+mod state;
+mod subscriptions;

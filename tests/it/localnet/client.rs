@@ -1,0 +1,152 @@
+//! A chain that makes blocks only when told, and clients for it.
+
+use std::time::Duration;
+
+use neuron::localnet::{Handle, LocalnetConfig, spawn};
+use neuron::units::Account;
+use serde_json::Value;
+use sp_core::{Pair as _, sr25519};
+use subxt::config::{DefaultExtrinsicParamsBuilder, SubstrateConfig};
+use subxt::dynamic;
+use subxt::rpcs::client::{RpcClient, RpcParams};
+use subxt::transactions::Signer;
+use subxt::tx::Payload;
+use subxt::utils::{AccountId32, MultiAddress, MultiSignature};
+use subxt::{OnlineClient, rpcs};
+
+/// No block comes by itself within any test.
+pub const NEVER: Duration = Duration::from_secs(3_600);
+
+/// A running chain with a raw connection and subxt on it.
+pub struct Net {
+    pub chain: Handle,
+    pub rpc: RpcClient,
+    pub subxt: OnlineClient<SubstrateConfig>,
+}
+
+pub fn config() -> LocalnetConfig {
+    LocalnetConfig { port: 0, block_time: NEVER, ..LocalnetConfig::default() }
+}
+
+pub async fn start(config: LocalnetConfig) -> Net {
+    let chain = spawn(config).await.unwrap();
+    let rpc = RpcClient::from_insecure_url(chain.ws_url()).await.unwrap();
+    let subxt = OnlineClient::from_insecure_url(chain.ws_url()).await.unwrap();
+    Net { chain, rpc, subxt }
+}
+
+/// What a refusal says.
+#[derive(Debug, PartialEq)]
+pub struct Refused {
+    pub code: i32,
+    pub message: String,
+    pub data: String,
+}
+
+impl Net {
+    pub async fn ask(&self, method: &str, params: Value) -> Result<Value, Refused> {
+        ask(&self.rpc, method, params).await
+    }
+
+    pub async fn subscribe(
+        &self,
+        method: &str,
+        params: Value,
+        unsubscribe: &str,
+    ) -> Result<rpcs::client::RpcSubscription<Value>, Refused> {
+        self.rpc.subscribe(method, positional(&params), unsubscribe).await.map_err(refused)
+    }
+
+    /// A signed extrinsic, not submitted.
+    pub async fn signed(&self, who: &str, call: &impl Payload, nonce: u64, tip: u128) -> Vec<u8> {
+        let params = DefaultExtrinsicParamsBuilder::<SubstrateConfig>::new().mortal(128).nonce(nonce).tip(tip).build();
+        let mut tx = self.subxt.tx().await.unwrap();
+        tx.create_signed(call, &Key::of(who), params).await.unwrap().encoded().to_vec()
+    }
+
+    pub async fn submit(&self, bytes: &[u8]) -> Result<Value, Refused> {
+        self.ask("author_submitExtrinsic", serde_json::json!([hex(bytes)])).await
+    }
+
+    pub async fn free_balance(&self, who: &str) -> u64 {
+        free_balance(&self.subxt, who).await
+    }
+
+    /// The extrinsics of the newest block, its timestamp left out.
+    pub async fn in_head(&self) -> Vec<String> {
+        let block = self.ask("chain_getBlock", serde_json::json!([])).await.unwrap();
+        let extrinsics = block["block"]["extrinsics"].as_array().unwrap();
+        extrinsics[1..].iter().map(|extrinsic| extrinsic.as_str().unwrap().to_owned()).collect()
+    }
+}
+
+pub async fn ask(rpc: &RpcClient, method: &str, params: Value) -> Result<Value, Refused> {
+    rpc.request(method, positional(&params)).await.map_err(refused)
+}
+
+pub async fn free_balance(subxt: &OnlineClient<SubstrateConfig>, who: &str) -> u64 {
+    let at = subxt.at_current_block().await.unwrap();
+    let account = dynamic::storage::<([u8; 32],), dynamic::Value>("System", "Account");
+    let value = at.storage().fetch(account, (Key::of(who).account().0,)).await.unwrap().decode().unwrap();
+    let json = serde_json::to_value(&value).unwrap();
+    json["data"]["free"].as_u64().unwrap()
+}
+
+fn positional(params: &Value) -> RpcParams {
+    let mut list = RpcParams::new();
+    for value in params.as_array().unwrap() {
+        list.push(value).unwrap();
+    }
+    list
+}
+
+fn refused(error: rpcs::Error) -> Refused {
+    let rpcs::Error::User(error) = error else { panic!("no answer: {error}") };
+    let data = error.data.map(|data| serde_json::from_str::<Value>(data.get()).unwrap());
+    Refused {
+        code: error.code,
+        message: error.message,
+        data: data.map(|data| data.as_str().unwrap_or_default().to_owned()).unwrap_or_default(),
+    }
+}
+
+/// A development key.
+pub struct Key(sr25519::Pair);
+
+impl Key {
+    pub fn of(uri: &str) -> Self {
+        Self(sr25519::Pair::from_string(uri, None).unwrap())
+    }
+
+    pub fn account(&self) -> Account {
+        Account(self.0.public().0)
+    }
+}
+
+impl Signer<SubstrateConfig> for Key {
+    fn account_id(&self) -> AccountId32 {
+        AccountId32(self.0.public().0)
+    }
+
+    fn sign(&self, payload: &[u8]) -> MultiSignature {
+        MultiSignature::Sr25519(self.0.sign(payload).0)
+    }
+}
+
+pub fn hex(bytes: impl AsRef<[u8]>) -> String {
+    format!("0x{}", hex::encode(bytes))
+}
+
+pub fn transfer(to: &str, rao: u64) -> impl Payload + use<> {
+    let to = MultiAddress::<AccountId32, ()>::Id(AccountId32(Key::of(to).account().0));
+    dynamic::transaction("Balances", "transfer_keep_alive", (to, u128::from(rao)))
+}
+
+/// The storage key of a plain value.
+pub fn storage_key(pallet: &str, item: &str) -> String {
+    hex([sp_core_twox(pallet), sp_core_twox(item)].concat())
+}
+
+fn sp_core_twox(text: &str) -> [u8; 16] {
+    sp_io::hashing::twox_128(text.as_bytes())
+}
