@@ -3,11 +3,17 @@
 //! A command is a [`Verb`] in [`VERBS`]: how clap knows it, and the function that runs it.
 
 pub mod args;
+mod balance;
+mod chain;
 mod config;
 mod exit;
 #[cfg(feature = "localnet")]
 mod localnet;
+mod metagraph;
 pub mod output;
+mod register;
+mod stake;
+mod transfer;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -33,6 +39,12 @@ const VERBS: &[Verb] = &[
     #[cfg(feature = "localnet")]
     localnet::VERB,
     config::VERB,
+    register::VERB,
+    metagraph::METAGRAPH,
+    metagraph::HYPERPARAMETERS,
+    balance::VERB,
+    stake::VERB,
+    transfer::VERB,
 ];
 
 const ABOUT: &str = "\

@@ -16,6 +16,7 @@ mod axon_hostile;
 mod axon_kit;
 mod axon_vectors;
 mod cli;
+mod cli_chain;
 mod forecast_command;
 mod forecast_market;
 mod layers;

@@ -1,0 +1,108 @@
+//! What the commands share that talk to the chain: connecting, whose keys, asking before money moves.
+
+use std::io::{BufRead as _, IsTerminal as _, stdin};
+
+use clap::ArgMatches;
+
+use super::output::Output;
+use super::{Exit, Failure, OrExit, args};
+use crate::config::Settings;
+use crate::subtensor::{Fault, Subtensor, SubtensorConfig, SubtensorError};
+use crate::units::{Account, NetUid, Rao};
+use crate::wallet::{Class, Given, KeyKind, Keypair, Unlock, Wallet, WalletError};
+
+/// The settings of a command that talks to the chain, and the connection.
+pub(super) async fn connect(settings: &Settings) -> Result<Subtensor, Failure> {
+    let config = SubtensorConfig::from_settings(&settings.subtensor).map_err(refused)?;
+    Subtensor::connect(config).await.map_err(refused)
+}
+
+/// The chain's or the connection's failure with its exit status.
+pub(super) fn refused(error: SubtensorError) -> Failure {
+    let exit = match (&error, error.fault()) {
+        (SubtensorError::NotRegistered { .. } | SubtensorError::NoSubnet(_), _) => Exit::Missing,
+        (_, Fault::Config) => Exit::Usage,
+        (_, Fault::Peer) => Exit::Network,
+        (_, Fault::Chain) => Exit::Refused,
+    };
+    Failure::new(exit, error)
+}
+
+fn wallet_failed(error: WalletError) -> Failure {
+    let exit = match error.class() {
+        Class::Usage => Exit::Usage,
+        Class::Locked => Exit::Locked,
+        Class::Missing => Exit::Missing,
+        _ => Exit::Failed,
+    };
+    Failure::new(exit, error)
+}
+
+/// `--netuid`, which has no default.
+pub(super) fn netuid(settings: &Settings) -> Result<NetUid, Failure> {
+    let missing = || anyhow::anyhow!("no subnet is chosen: add --netuid N (or set `netuid` in the file, or BT_NETUID)");
+    settings.netuid.map(NetUid).ok_or_else(missing).or_exit(Exit::Usage)
+}
+
+/// The wallet of the settings.
+pub(super) fn wallet(settings: &Settings) -> Result<Wallet, Failure> {
+    let wallet = &settings.wallet;
+    Wallet::open(&wallet.path, &wallet.name, &wallet.hotkey).map_err(wallet_failed)
+}
+
+/// The coldkey, unlocked by whatever the settings, the environment or a person offer.
+pub(super) fn coldkey(settings: &Settings) -> Result<Keypair, Failure> {
+    let unlock = Unlock::of_process(settings.wallet.password_file.clone().map(Given::File));
+    let wallet = wallet(settings)?;
+    // Deriving the key of an encrypted file takes a second of work, and a person may have to type.
+    tokio::task::block_in_place(|| wallet.coldkey(&unlock)).map_err(wallet_failed)
+}
+
+/// One of the wallet's addresses; nothing is unlocked. `given` may be an address itself.
+pub(super) fn address(settings: &Settings, kind: KeyKind, given: Option<&String>) -> Result<Account, Failure> {
+    if let Some(text) = given {
+        return text.parse().or_exit(Exit::Usage);
+    }
+    // A hotkey's address where its name is expected means just that.
+    if let (KeyKind::Hotkey, Ok(account)) = (kind, settings.wallet.hotkey.parse()) {
+        return Ok(account);
+    }
+    let wallet = wallet(settings)?;
+    let public = match kind {
+        KeyKind::Coldkey => wallet.coldkeypub(),
+        KeyKind::Hotkey => wallet.hotkeypub(),
+    };
+    Ok(public.map_err(wallet_failed)?.account)
+}
+
+/// An amount of TAO or alpha given on the command line.
+pub(super) fn amount(matches: &ArgMatches) -> Result<Option<Rao>, Failure> {
+    matches.get_one::<String>("amount").map(|text| text.parse().or_exit(Exit::Usage)).transpose()
+}
+
+/// Asks before something irreversible. Without a terminal, only `--yes` means yes.
+pub(super) fn confirm(output: Output, question: &str) -> Result<(), Failure> {
+    if output.yes {
+        return Ok(());
+    }
+    if !stdin().is_terminal() {
+        let error = anyhow::anyhow!("{question} There is no terminal to answer on: add --yes");
+        return Err(Failure::new(Exit::Declined, error));
+    }
+    output.note(&format!("{question} [y/N]"));
+    let mut answer = String::new();
+    tokio::task::block_in_place(|| stdin().lock().read_line(&mut answer))?;
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::new(Exit::Declined, anyhow::anyhow!("nothing was done"))),
+    }
+}
+
+/// Runs one command: settings from `matches`, a runtime, a connection.
+pub(super) fn with_chain<F>(matches: &ArgMatches, work: impl FnOnce(Settings) -> F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    let (_, settings) = args::resolve(matches)?;
+    super::block_on(work(settings))
+}

@@ -1,0 +1,83 @@
+//! `neuron stake add` and `neuron stake remove`: the coldkey's stake on a hotkey in a subnet.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde::Serialize;
+
+use super::chain::{address, amount, coldkey, confirm, connect, netuid, refused, with_chain};
+use super::output::Output;
+use super::{Exit, Failure, Verb, args};
+use crate::config::table::Group;
+use crate::subtensor::Inclusion;
+use crate::units::{Account, NetUid, Rao};
+use crate::wallet::KeyKind;
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+fn command() -> Command {
+    let amount = |help: &'static str| Arg::new("amount").long("amount").value_name("AMOUNT").help(help);
+    let add = Command::new("add")
+        .about("Stakes TAO on a hotkey in a subnet; netuid 0 is root")
+        .arg(amount("TAO to stake, such as 1.5").required(true));
+    let all =
+        Arg::new("all").long("all").action(ArgAction::SetTrue).help("The whole position").conflicts_with("amount");
+    let remove = Command::new("remove")
+        .about("Takes stake off a hotkey in a subnet; it comes back as TAO")
+        .arg(amount("Alpha of the subnet to take off, such as 1.5; TAO on root").required_unless_present("all"))
+        .arg(all);
+    let groups = [Group::Subnet, Group::Wallet, Group::Chain];
+    Command::new("stake")
+        .about("Adds and removes stake")
+        .after_help("--wallet.hotkey also takes the address of somebody else's hotkey.")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(args::with_settings(add, &groups))
+        .subcommand(args::with_settings(remove, &groups))
+}
+
+#[derive(Serialize)]
+struct Staked {
+    netuid: NetUid,
+    hotkey: Account,
+    coldkey: Account,
+    /// The position after it, in alpha-rao (rao on root).
+    stake_rao: Rao,
+    /// The coldkey's free balance after it.
+    free_rao: Rao,
+    inclusion: Inclusion,
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let Some((verb, matches)) = matches.subcommand() else {
+        return Err(anyhow::anyhow!("`neuron stake` knows `add` and `remove`").into());
+    };
+    let adding = verb == "add";
+    with_chain(matches, |settings| async move {
+        let netuid = netuid(&settings)?;
+        let hotkey = address(&settings, KeyKind::Hotkey, None)?;
+        let owner = address(&settings, KeyKind::Coldkey, None)?;
+        let chain = connect(&settings).await?;
+        let amount = match amount(matches)? {
+            Some(amount) => amount,
+            None => chain.stake(&hotkey, &owner, netuid).await.map_err(refused)?,
+        };
+        if amount == Rao(0) {
+            return Err(Failure::new(Exit::Usage, anyhow::anyhow!("an amount of 0 moves nothing")));
+        }
+        let (does, unit) = if adding { ("Stake", "TAO") } else { ("Take off", "alpha") };
+        let shown = amount.as_tao();
+        confirm(output, &format!("{does} {shown} {unit}: hotkey {hotkey}, subnet {netuid}, coldkey {owner}?"))?;
+        let key = coldkey(&settings)?;
+        let inclusion = match adding {
+            true => chain.add_stake(&key, &hotkey, netuid, amount).await,
+            false => chain.remove_stake(&key, &hotkey, netuid, amount).await,
+        }
+        .map_err(refused)?;
+        let stake_rao = chain.stake(&hotkey, &owner, netuid).await.map_err(refused)?;
+        let free_rao = chain.balance(&owner).await.map_err(refused)?;
+        let staked = Staked { netuid, hotkey, coldkey: owner, stake_rao, free_rao, inclusion };
+        Ok(output.result(&staked, |staked| {
+            let Staked { hotkey, stake_rao, free_rao, inclusion, .. } = staked;
+            format!("block {}: {:.9} alpha on {hotkey}, {free_rao} free\n", inclusion.block, stake_rao.as_tao())
+        })?)
+    })
+}

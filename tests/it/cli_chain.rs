@@ -1,0 +1,119 @@
+//! The commands that read and write the chain, through the real binary: results on stdout, exit statuses, and no money
+//! moved without a yes.
+#![cfg(feature = "localnet")]
+
+use std::path::Path;
+
+use neuron::subtensor::Subtensor;
+use neuron::units::{Account, Rao};
+use neuron::wallet::{KeyCache, KeyKind, OnExisting, Scheme, UnlockedKey, Wallet};
+use serde_json::Value;
+
+use crate::subtensor::{key, quick, start};
+use crate::support::neuron;
+
+/// A wallet whose keys are those of the development accounts.
+fn wallet(root: &Path, coldkey: &str, hotkey: &str) {
+    let wallet = Wallet::at(root, "default", "default").unwrap();
+    for (kind, uri) in [(KeyKind::Coldkey, coldkey), (KeyKind::Hotkey, hotkey)] {
+        let key = UnlockedKey::from_uri(uri, Scheme::Sr25519).unwrap();
+        wallet.save(kind, &key, None, OnExisting::Refuse, &KeyCache::default()).unwrap();
+    }
+}
+
+/// A machine: a wallet folder, a chain, and the binary.
+struct Machine {
+    folder: tempfile::TempDir,
+    _node: neuron::localnet::Handle,
+    chain: Subtensor,
+    url: String,
+}
+
+struct Ran {
+    status: i32,
+    document: Value,
+    stderr: String,
+}
+
+impl Machine {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        wallet(folder.path(), "//Bob", "//Bob//neuron");
+        let (node, chain) = start(quick()).await;
+        Self { folder, url: node.ws_url(), _node: node, chain }
+    }
+
+    /// Runs `neuron` with `--output json`; stdout must be one document.
+    async fn run(&self, arguments: &[&str]) -> Ran {
+        let mut command = neuron();
+        command.args(arguments).args(["--output", "json", "--subtensor.network", &self.url]);
+        if !arguments.iter().any(|a| ["metagraph", "hyperparameters"].contains(a)) {
+            command.arg("--wallet.path").arg(self.folder.path());
+        }
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let document = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {stderr}"));
+        Ran { status: output.status.code().unwrap(), document, stderr }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn balances_and_transfers() {
+    let machine = Machine::new().await;
+    let bob = key("//Bob").account();
+    let friend = Account([7; 32]);
+
+    let balance = machine.run(&["balance"]).await;
+    assert_eq!(balance.status, 0, "{}", balance.stderr);
+    assert_eq!(balance.document["address"], bob.to_string());
+    assert_eq!(balance.document["free_rao"], Rao::from_tao(1_000_000).0);
+    let other = machine.run(&["balance", &friend.to_string()]).await;
+    assert_eq!(other.document["free_rao"], 0);
+
+    let asked = machine.run(&["transfer", "--to", &friend.to_string(), "--amount", "1.5"]).await;
+    assert_eq!(asked.status, 7, "no terminal, no --yes: declined");
+    assert!(asked.stderr.contains("--yes") && asked.stderr.contains(&friend.to_string()), "{}", asked.stderr);
+    assert_eq!(machine.chain.balance(&friend).await.unwrap(), Rao(0));
+
+    let sent = machine.run(&["transfer", "--to", &friend.to_string(), "--amount", "1.5", "--yes"]).await;
+    assert_eq!(sent.status, 0, "{}", sent.stderr);
+    assert_eq!(sent.document["inclusion"]["finalised"], true);
+    assert_eq!(machine.chain.balance(&friend).await.unwrap(), Rao(1_500_000_000));
+
+    let all = machine.run(&["transfer", "--to", &friend.to_string(), "--amount", "1000000", "--yes"]).await;
+    assert_eq!(all.status, 6, "refused by the chain: {}", all.stderr);
+    assert_eq!(all.document["error"]["class"], "refused");
+    let typo = machine.run(&["transfer", "--to", "5Grwva", "--amount", "1", "--yes"]).await;
+    assert_eq!(typo.status, 2, "{}", typo.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subnet_is_shown() {
+    let machine = Machine::new().await;
+    let parameters = machine.run(&["hyperparameters", "--netuid", "155"]).await;
+    assert_eq!(parameters.status, 0, "{}", parameters.stderr);
+    assert_eq!(parameters.document["tempo"], 5);
+    let metagraph = machine.run(&["metagraph", "--netuid", "155"]).await;
+    assert_eq!(metagraph.status, 0, "{}", metagraph.stderr);
+    assert_eq!(metagraph.document["netuid"], 155);
+    let missing = machine.run(&["metagraph", "--netuid", "77"]).await;
+    assert_eq!(missing.status, 4, "{}", missing.stderr);
+    let none = machine.run(&["metagraph"]).await;
+    assert_eq!(none.status, 2);
+    assert!(none.stderr.contains("--netuid"), "{}", none.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_reached_is_said_with_the_remedy() {
+    let mut machine = Machine::new().await;
+    machine.url = "ws://127.0.0.1:1".to_owned();
+    let unreachable = machine.run(&["balance"]).await;
+    assert_eq!(unreachable.status, 5);
+    for part in ["ws://127.0.0.1:1", "--subtensor.network", "--subtensor.chain_endpoint"] {
+        assert!(unreachable.stderr.contains(part), "{}", unreachable.stderr);
+    }
+    machine.url = "finey".to_owned();
+    let typo = machine.run(&["balance"]).await;
+    assert_eq!(typo.status, 2);
+    assert!(typo.stderr.contains("finney, test, archive, local"), "{}", typo.stderr);
+}
