@@ -4,11 +4,11 @@
 
 use super::{
     pallet::{self, SubnetIdentityV3},
-    runtime::{AccountId, NetUid, Runtime, RuntimeGenesisConfig, metadata_blob},
+    runtime::{AccountId, Balances, NetUid, Runtime, RuntimeGenesisConfig, metadata_blob},
 };
 use crate::units::{Account, Rao, UnixMs};
 use codec::Encode;
-use frame_support::traits::BuildGenesisConfig;
+use frame_support::traits::{BuildGenesisConfig, fungible::Mutate};
 use sp_core::{Pair, crypto::DEV_PHRASE, sr25519};
 
 /// Accounts every development chain has, with their TAO: keys are `//Alice` and so on.
@@ -169,7 +169,14 @@ fn merge_duplicates(balances: &mut Vec<(AccountId, u64)>) {
 fn build_subnet(subnet: &SubnetGenesis, owner: &AccountId) {
     let netuid = NetUid(subnet.netuid);
     let hotkey = account_id(subnet.owner_hotkey());
-    pallet::Pallet::<Runtime>::create_subnet(netuid, owner, &hotkey, subnet.pool.0, subnet.pool.0, 0);
+    let account = pallet::Pallet::<Runtime>::subnet_account(netuid);
+    // Neither can fail: the accounts are new, and the amounts far below what a balance holds.
+    let minted = Balances::mint_into(&account, subnet.pool.0);
+    let created = pallet::Pallet::<Runtime>::create_subnet(netuid, owner, &hotkey, subnet.pool.0, subnet.pool.0);
+    if minted.is_err() || created.is_err() {
+        tracing::error!(netuid = subnet.netuid, "the subnet could not be made: is it named twice?");
+        return;
+    }
     pallet::Pallet::<Runtime>::start_subnet(netuid, 1);
     pallet::SubnetEmissionEnabled::<Runtime>::insert(netuid, true);
     pallet::TokenSymbol::<Runtime>::insert(netuid, subnet.symbol.as_bytes());

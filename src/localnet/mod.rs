@@ -23,6 +23,7 @@ mod rpc;
 pub mod runtime;
 mod spawn;
 mod state;
+pub mod yuma;
 
 pub use banner::{Banner, FundedAccount, OpenSubnet};
 pub use dump::DumpError;

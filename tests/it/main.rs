@@ -32,3 +32,5 @@ mod subtensor;
 mod subtensor_failover;
 mod support;
 mod wallet_vectors;
+#[cfg(feature = "localnet")]
+mod yuma;

@@ -1,6 +1,6 @@
 //! Checks that run in the pool as well as before dispatch, and the codes with which the pool refuses.
 
-use super::{Call, Config, Error, Pallet};
+use super::{AxonInfo, Call, Config, Error, Pallet, PrometheusInfo};
 use crate::localnet::runtime::AccountId;
 
 /// Why the pool refuses a transaction: the `n` of `Custom error: n`.
@@ -50,7 +50,23 @@ impl<T: Config> Pallet<T> {
     ///
     /// # Errors
     /// The error with which the call would fail.
-    pub fn guard(_who: &AccountId, _call: &Call<T>) -> Result<(), Error<T>> {
-        Ok(())
+    pub fn guard(who: &AccountId, call: &Call<T>) -> Result<(), Error<T>> {
+        match call {
+            Call::set_weights { netuid, .. } | Call::set_mechanism_weights { netuid, .. } => {
+                Self::guard_weights(who, *netuid)
+            }
+            Call::register_network { .. } => Self::check_network_rate(),
+            Call::serve_axon { netuid, version, ip, port, ip_type, .. } => {
+                let axon =
+                    AxonInfo { version: *version, ip: *ip, port: *port, ip_type: *ip_type, ..AxonInfo::default() };
+                Self::check_axon(who, *netuid, &axon)
+            }
+            Call::serve_prometheus { netuid, version, ip, port, ip_type } => {
+                let prometheus =
+                    PrometheusInfo { block: 0, version: *version, ip: *ip, port: *port, ip_type: *ip_type };
+                Self::check_prometheus(who, *netuid, &prometheus)
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -1,19 +1,33 @@
 //! The pallet that the runtime calls `SubtensorModule`: subnets, neurons, weights, stake, epochs and emission.
 //!
 //! One file per duty; the parts that FRAME's macro must see together (storage, errors, events, calls, hooks) are written
-//! apart and imported as sections. The rules follow the real chain at spec version 425 with these simplifications:
-//! one mechanism per subnet, no commit-reveal, no children, no liquid root dividends (root's part of the dividends is
-//! paid to validators of the subnet), a constant-product pool without a protocol's own position.
+//! apart and imported as sections. The rules follow the real chain at spec version 425, without commit-reveal, children
+//! and parents, further mechanisms, registration in root, pruning of subnets, and limit orders; `emission` and `pool` say
+//! what is simpler there.
 
+mod calls;
+mod emission;
+mod epochs;
 mod errors;
 mod events;
 mod guard;
+mod hooks;
+mod neurons;
+mod pool;
+mod registration;
+mod serving;
+mod shares;
+mod stake;
 mod storage;
 mod subnets;
+#[cfg(test)]
+mod tests;
 mod types;
+mod weights;
 
 pub use guard::Refusal;
 pub use pallet::*;
+pub use pool::Swap;
 pub use types::*;
 
 use frame_support::pallet_macros::import_section;
@@ -24,6 +38,8 @@ use frame_support::pallet_macros::import_section;
 #[import_section(storage::hyperparameters::hyperparameters)]
 #[import_section(errors::errors)]
 #[import_section(events::events)]
+#[import_section(calls::calls)]
+#[import_section(hooks::hooks)]
 #[allow(
     missing_docs,
     missing_debug_implementations,
@@ -31,6 +47,7 @@ use frame_support::pallet_macros::import_section;
     clippy::module_inception,
     clippy::must_use_candidate,
     clippy::needless_pass_by_value,
+    clippy::too_many_arguments,
     reason = "FRAME's macros make undocumented items and fix the calls' signatures and the paths of types"
 )]
 #[frame_support::pallet]
@@ -44,6 +61,7 @@ pub mod pallet {
         pallet_prelude::*,
         traits::{ConstBool, ConstI16, ConstU8, ConstU16, ConstU32, ConstU64},
     };
+    use frame_system::pallet_prelude::*;
 
     #[pallet::config]
     pub trait Config:
@@ -55,7 +73,4 @@ pub mod pallet {
     #[pallet::pallet]
     #[pallet::without_storage_info]
     pub struct Pallet<T>(_);
-
-    #[pallet::call]
-    impl<T: Config> Pallet<T> {}
 }

@@ -1,0 +1,143 @@
+//! When epochs run, and what is read and written by one.
+
+use super::*;
+use crate::localnet::{
+    runtime::{AccountId, NetUid},
+    yuma::{self, BondRule, Neuron, Outcome, Subnet},
+};
+
+/// Blocks after which an epoch runs whatever the schedule says.
+const LONGEST_TEMPO: u64 = 50_400;
+
+impl<T: Config> Pallet<T> {
+    /// Runs the epochs that are due, at most `MaxEpochsPerBlock`; the others wait a block.
+    pub(crate) fn run_due_epochs() {
+        let now = Self::block();
+        let mut left = MaxEpochsPerBlock::<T>::get();
+        for netuid in NetworksAdded::<T>::iter_keys().filter(|netuid| *netuid != NetUid::ROOT).collect::<Vec<_>>() {
+            BlocksSinceLastStep::<T>::mutate(netuid, |blocks| *blocks = blocks.saturating_add(1));
+            if !Self::epoch_is_due(netuid) {
+                continue;
+            }
+            if left == 0 {
+                let next = now.saturating_add(1);
+                PendingEpochAt::<T>::insert(netuid, next);
+                Self::deposit_event(Event::EpochDeferred { netuid, from_block: now, to_block: next });
+                continue;
+            }
+            left = left.saturating_sub(1);
+            Self::run_epoch(netuid);
+            LastEpochBlock::<T>::insert(netuid, now);
+            PendingEpochAt::<T>::remove(netuid);
+            SubnetEpochIndex::<T>::mutate(netuid, |index| *index = index.saturating_add(1));
+            BlocksSinceLastStep::<T>::insert(netuid, 0);
+            LastMechansimStepBlock::<T>::insert(netuid, now);
+        }
+    }
+
+    fn epoch_is_due(netuid: NetUid) -> bool {
+        let (now, tempo) = (Self::block(), u64::from(Tempo::<T>::get(netuid)));
+        let pending = PendingEpochAt::<T>::get(netuid);
+        tempo != 0
+            && ((pending > 0 && now >= pending)
+                || BlocksSinceLastStep::<T>::get(netuid) > LONGEST_TEMPO
+                || now.saturating_sub(LastEpochBlock::<T>::get(netuid)) >= tempo)
+    }
+
+    /// The block of the next epoch; `None` where there are none.
+    #[must_use]
+    pub fn next_epoch(netuid: NetUid) -> Option<u64> {
+        let tempo = u64::from(Tempo::<T>::get(netuid));
+        if tempo == 0 || netuid == NetUid::ROOT || !NetworksAdded::<T>::get(netuid) {
+            return None;
+        }
+        let regular = LastEpochBlock::<T>::get(netuid).saturating_add(tempo);
+        let pending = PendingEpochAt::<T>::get(netuid);
+        Some(if pending > 0 { regular.min(pending) } else { regular })
+    }
+
+    /// Blocks without new weights after which a validator is inactive.
+    #[must_use]
+    pub fn activity_cutoff(netuid: NetUid) -> u64 {
+        let factor = u64::from(ActivityCutoffFactorMilli::<T>::get(netuid));
+        (factor.saturating_mul(u64::from(Tempo::<T>::get(netuid))) / 1000).max(1)
+    }
+
+    fn run_epoch(netuid: NetUid) {
+        let hotkeys: Vec<AccountId> =
+            (0..SubnetworkN::<T>::get(netuid)).map(|uid| Keys::<T>::get(netuid, uid)).collect();
+        let outcome = yuma::epoch(&Self::before_epoch(netuid, &hotkeys));
+        Self::store_epoch(netuid, &outcome);
+        Self::pay_epoch(netuid, &hotkeys, &outcome);
+    }
+
+    fn before_epoch(netuid: NetUid, hotkeys: &[AccountId]) -> Subnet {
+        let pending = PendingServerEmission::<T>::get(netuid)
+            .saturating_add(PendingValidatorEmission::<T>::get(netuid))
+            .saturating_add(PendingRootAlphaDivs::<T>::get(netuid));
+        Subnet {
+            block: Self::block(),
+            tempo: u64::from(Tempo::<T>::get(netuid)),
+            last_step_block: LastMechansimStepBlock::<T>::get(netuid),
+            activity_cutoff: Self::activity_cutoff(netuid),
+            stake_threshold: StakeThreshold::<T>::get(),
+            tao_weight: TaoWeight::<T>::get(),
+            owner: Uids::<T>::get(netuid, SubnetOwnerHotkey::<T>::get(netuid)),
+            max_validators: MaxAllowedValidators::<T>::get(netuid),
+            kappa: Kappa::<T>::get(netuid),
+            bonds_penalty: BondsPenalty::<T>::get(netuid),
+            bonds_moving_average: BondsMovingAverage::<T>::get(netuid),
+            bond_rule: Self::bond_rule(netuid),
+            emission: pending,
+            neurons: Self::neurons_before_epoch(netuid, hotkeys),
+        }
+    }
+
+    fn bond_rule(netuid: NetUid) -> BondRule {
+        match (Yuma3On::<T>::get(netuid), LiquidAlphaOn::<T>::get(netuid)) {
+            (false, _) => BondRule::Yuma2,
+            (true, false) => BondRule::Yuma3,
+            (true, true) => {
+                let (low, high) = AlphaValues::<T>::get(netuid);
+                BondRule::Liquid { low, high, steepness: AlphaSigmoidSteepness::<T>::get(netuid) }
+            }
+        }
+    }
+
+    fn neurons_before_epoch(netuid: NetUid, hotkeys: &[AccountId]) -> Vec<Neuron> {
+        let index = netuid.main_mechanism();
+        let (updates, permits) = (LastUpdate::<T>::get(index), ValidatorPermit::<T>::get(netuid));
+        (0u16..)
+            .zip(hotkeys)
+            .map(|(uid, hotkey)| Neuron {
+                alpha_stake: TotalHotkeyAlpha::<T>::get(hotkey, netuid),
+                root_stake: TotalHotkeyAlpha::<T>::get(hotkey, NetUid::ROOT),
+                last_update: updates.get(usize::from(uid)).copied(),
+                registered_at: BlockAtRegistration::<T>::get(netuid, uid),
+                permit: permits.get(usize::from(uid)).copied(),
+                weights: Weights::<T>::get(index, uid),
+                bonds: Bonds::<T>::get(index, uid),
+                committed_at: None,
+            })
+            .collect()
+    }
+
+    fn store_epoch(netuid: NetUid, outcome: &Outcome) {
+        let index = netuid.main_mechanism();
+        Active::<T>::insert(netuid, &outcome.active);
+        ValidatorPermit::<T>::insert(netuid, &outcome.validator_permit);
+        ValidatorTrust::<T>::insert(netuid, &outcome.validator_trust);
+        Consensus::<T>::insert(netuid, &outcome.consensus);
+        Incentive::<T>::insert(index, &outcome.incentive);
+        Dividends::<T>::insert(netuid, &outcome.dividends);
+        Emission::<T>::insert(netuid, &outcome.emission);
+        StakeWeight::<T>::insert(netuid, &outcome.stake_weight);
+        for (uid, row) in (0u16..).zip(&outcome.bonds) {
+            if row.is_empty() {
+                Bonds::<T>::remove(index, uid);
+            } else {
+                Bonds::<T>::insert(index, uid, row);
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What happens in a block before any transaction.
+
+use frame_support::pallet_macros::pallet_section;
+
+#[pallet_section]
+mod hooks {
+    #[pallet::hooks]
+    impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+        /// In the real chain's order: prices of registration, emission, epochs, moving prices. So weights set in a block are
+        /// seen by an epoch in the next one.
+        fn on_initialize(_block: BlockNumberFor<T>) -> Weight {
+            let subnets: Vec<NetUid> =
+                NetworksAdded::<T>::iter_keys().filter(|netuid| *netuid != NetUid::ROOT).collect();
+            for netuid in &subnets {
+                Self::decay_price(*netuid);
+                RegistrationsThisBlock::<T>::remove(netuid);
+            }
+            Self::emit();
+            Self::run_due_epochs();
+            for netuid in &subnets {
+                Self::move_price(*netuid);
+            }
+            Weight::zero()
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A subnet's pool of TAO and alpha. The product of both sides stays constant in a swap, which is the real chain's pool
+//! with equal weights; root and subnets of mechanism 0 swap one to one.
+
+use super::*;
+use crate::localnet::runtime::{FeesToAuthor, NetUid};
+use frame_support::traits::{fungible::Mutate, tokens::Preservation};
+use sp_runtime::DispatchError;
+
+/// Of each swap's input, 65535 is all: about 0.05 %.
+const FEE_RATE: u64 = 33;
+/// Reserve below which the pool does not pay out, in rao.
+const MIN_RESERVE: u64 = 1_000_000;
+/// Rao in one TAO or alpha.
+const UNIT: u128 = 1_000_000_000;
+
+/// What a swap would do; amounts in rao of the side they are on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swap {
+    /// What comes in.
+    pub paid: u64,
+    /// What goes out.
+    pub got: u64,
+    /// Part of what comes in that goes to the block's author.
+    pub fee: u64,
+    /// What goes out less than at the price before the swap.
+    pub slippage: u64,
+}
+
+impl<T: Config> Pallet<T> {
+    /// Has the subnet a pool, or does it swap one to one?
+    #[must_use]
+    pub fn has_pool(netuid: NetUid) -> bool {
+        SubnetMechanism::<T>::get(netuid) == 1
+    }
+
+    /// The price of one alpha in rao.
+    #[must_use]
+    pub fn alpha_price(netuid: NetUid) -> u64 {
+        if !Self::has_pool(netuid) {
+            return UNIT as u64;
+        }
+        scale(SubnetTAO::<T>::get(netuid), UNIT, u128::from(SubnetAlphaIn::<T>::get(netuid)))
+    }
+
+    /// The fee of a swap with this input.
+    #[must_use]
+    pub fn swap_fee(netuid: NetUid, input: u64) -> u64 {
+        if Self::has_pool(netuid) { scale(input, u128::from(FEE_RATE), u128::from(u16::MAX)) } else { 0 }
+    }
+
+    /// What buying alpha for `tao` rao would do; `None` when the pool cannot.
+    #[must_use]
+    pub fn quote_buy(netuid: NetUid, tao: u64) -> Option<Swap> {
+        Self::quote(netuid, tao, SubnetTAO::<T>::get(netuid), SubnetAlphaIn::<T>::get(netuid))
+    }
+
+    /// What selling `alpha` would do; `None` when the pool cannot.
+    #[must_use]
+    pub fn quote_sell(netuid: NetUid, alpha: u64) -> Option<Swap> {
+        Self::quote(netuid, alpha, SubnetAlphaIn::<T>::get(netuid), SubnetTAO::<T>::get(netuid))
+    }
+
+    fn quote(netuid: NetUid, input: u64, reserve_in: u64, reserve_out: u64) -> Option<Swap> {
+        if !Self::has_pool(netuid) {
+            return Some(Swap { paid: input, got: input, fee: 0, slippage: 0 });
+        }
+        let fee = Self::swap_fee(netuid, input);
+        let net = input.saturating_sub(fee);
+        let after = u128::from(reserve_in).saturating_add(u128::from(net));
+        let got = scale(reserve_out, u128::from(net), after);
+        let fair = scale(net, u128::from(reserve_out), u128::from(reserve_in));
+        let enough = reserve_out >= MIN_RESERVE && reserve_in > 0 && got > 0;
+        enough.then_some(Swap { paid: input, got, fee, slippage: fair.saturating_sub(got) })
+    }
+
+    /// Takes `tao` rao, which are already on the subnet's account, into the pool; the alpha that comes out is the caller's.
+    pub(crate) fn buy_alpha(netuid: NetUid, tao: u64) -> Result<u64, DispatchError> {
+        let swap = Self::quote_buy(netuid, tao).ok_or(Error::<T>::InsufficientLiquidity)?;
+        let net = tao.saturating_sub(swap.fee);
+        Self::pay_author(netuid, swap.fee);
+        SubnetTAO::<T>::mutate(netuid, |side| *side = side.saturating_add(net));
+        if Self::has_pool(netuid) {
+            SubnetAlphaIn::<T>::mutate(netuid, |side| *side = side.saturating_sub(swap.got));
+        }
+        TotalStake::<T>::mutate(|sum| *sum = sum.saturating_add(net));
+        SubnetVolume::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(u128::from(net)));
+        Ok(swap.got)
+    }
+
+    /// Takes `alpha` into the pool; the TAO that comes out is still on the subnet's account. The fee is sold as well, for
+    /// the block's author.
+    pub(crate) fn sell_alpha(netuid: NetUid, alpha: u64) -> Result<u64, DispatchError> {
+        let swap = Self::quote_sell(netuid, alpha).ok_or(Error::<T>::InsufficientLiquidity)?;
+        Self::take_from_pool(netuid, alpha.saturating_sub(swap.fee), swap.got)?;
+        if swap.fee > 0 {
+            let fee = scale(swap.fee, u128::from(Self::alpha_price(netuid)), UNIT);
+            Self::take_from_pool(netuid, swap.fee, fee)?;
+            Self::pay_author(netuid, fee);
+        }
+        Ok(swap.got)
+    }
+
+    fn take_from_pool(netuid: NetUid, alpha: u64, tao: u64) -> Result<(), Error<T>> {
+        let left = SubnetTAO::<T>::get(netuid).checked_sub(tao).ok_or(Error::InsufficientLiquidity)?;
+        SubnetTAO::<T>::insert(netuid, left);
+        if Self::has_pool(netuid) {
+            SubnetAlphaIn::<T>::mutate(netuid, |side| *side = side.saturating_add(alpha));
+        }
+        TotalStake::<T>::mutate(|sum| *sum = sum.saturating_sub(tao));
+        SubnetVolume::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(u128::from(tao)));
+        Ok(())
+    }
+
+    fn pay_author(netuid: NetUid, fee: u64) {
+        let (from, to) = (Self::subnet_account(netuid), FeesToAuthor::account());
+        // A fee below the existential deposit cannot open the author's account; then it stays with the subnet's.
+        if fee > 0 {
+            let _ = pallet_balances::Pallet::<T>::transfer(&from, &to, fee, Preservation::Expendable);
+        }
+    }
+}
+
+/// `amount × numerator / denominator`, rounded down; zero where the denominator is zero.
+pub(super) fn scale(amount: u64, numerator: u128, denominator: u128) -> u64 {
+    let product = sp_core::U256::from(amount) * sp_core::U256::from(numerator);
+    let quotient = product.checked_div(denominator.into()).unwrap_or_default();
+    u64::try_from(quotient).unwrap_or(u64::MAX)
+}

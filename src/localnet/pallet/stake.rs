@@ -1,0 +1,136 @@
+//! Stake: alpha that a coldkey holds on a hotkey in a subnet, bought from the pool and sold back to it.
+
+use super::*;
+use crate::localnet::{
+    runtime::{AccountId, AlphaBalance, NetUid, TaoBalance},
+    yuma,
+};
+use frame_support::{
+    dispatch::DispatchResult,
+    ensure,
+    traits::{fungible::Inspect, fungible::Mutate, tokens::Preservation},
+};
+
+/// The least stake, in rao.
+const MIN_STAKE: u64 = 2_000_000;
+/// Amounts above this many times a reserve are refused outright.
+const MAX_TIMES_RESERVE: u64 = 1000;
+
+impl<T: Config> Pallet<T> {
+    /// Buys alpha for `tao` rao.
+    ///
+    /// # Errors
+    /// In this order: `InsufficientLiquidity` for a thousand times the reserve, `SubnetNotExists`, `SubtokenDisabled`,
+    /// `AmountTooLow`, `NotEnoughBalanceToStake`, `HotKeyAccountNotExists`, `InsufficientLiquidity`.
+    pub(crate) fn do_add_stake(coldkey: &AccountId, hotkey: &AccountId, netuid: NetUid, tao: u64) -> DispatchResult {
+        let reserve = SubnetTAO::<T>::get(netuid).saturating_mul(MAX_TIMES_RESERVE);
+        ensure!(!Self::has_pool(netuid) || tao <= reserve, Error::<T>::InsufficientLiquidity);
+        ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists);
+        ensure!(SubtokenEnabled::<T>::get(netuid), Error::<T>::SubtokenDisabled);
+        let fee = Self::swap_fee(netuid, tao);
+        ensure!(tao >= MIN_STAKE.saturating_add(fee), Error::<T>::AmountTooLow);
+        ensure!(pallet_balances::Pallet::<T>::balance(coldkey) >= tao, Error::<T>::NotEnoughBalanceToStake);
+        ensure!(Owner::<T>::contains_key(hotkey), Error::<T>::HotKeyAccountNotExists);
+        pallet_balances::Pallet::<T>::transfer(coldkey, &Self::subnet_account(netuid), tao, Preservation::Expendable)
+            .map_err(|_| Error::<T>::NotEnoughBalanceToStake)?;
+        let alpha = Self::buy_alpha(netuid, tao)?;
+        SubnetAlphaOut::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(alpha));
+        Self::credit_staker(hotkey, coldkey, netuid, alpha);
+        Self::deposit_event(Event::StakeAdded(
+            coldkey.clone(),
+            hotkey.clone(),
+            TaoBalance(tao),
+            AlphaBalance(alpha),
+            netuid,
+            fee,
+        ));
+        Ok(())
+    }
+
+    /// Sells alpha; an amount above what is held means all.
+    ///
+    /// # Errors
+    /// In this order: `SubtokenDisabled`, `InsufficientLiquidity`, `SubnetNotExists`, `AmountTooLow`,
+    /// `HotKeyAccountNotExists`.
+    pub(crate) fn do_remove_stake(
+        coldkey: &AccountId,
+        hotkey: &AccountId,
+        netuid: NetUid,
+        alpha: u64,
+    ) -> DispatchResult {
+        ensure!(SubtokenEnabled::<T>::get(netuid), Error::<T>::SubtokenDisabled);
+        let held = Self::stake_of(hotkey, coldkey, netuid);
+        let alpha = alpha.min(held);
+        let reserve = SubnetAlphaIn::<T>::get(netuid).saturating_mul(MAX_TIMES_RESERVE);
+        ensure!(!Self::has_pool(netuid) || alpha <= reserve, Error::<T>::InsufficientLiquidity);
+        ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists);
+        ensure!(alpha > 0, Error::<T>::AmountTooLow);
+        ensure!(Owner::<T>::contains_key(hotkey), Error::<T>::HotKeyAccountNotExists);
+        let fee = Self::swap_fee(netuid, alpha);
+        let tao = Self::sell_alpha(netuid, alpha)?;
+        ensure!(tao >= MIN_STAKE || alpha == held, Error::<T>::AmountTooLow);
+        pallet_balances::Pallet::<T>::transfer(&Self::subnet_account(netuid), coldkey, tao, Preservation::Expendable)?;
+        Self::debit_staker(hotkey, coldkey, netuid, alpha);
+        SubnetAlphaOut::<T>::mutate(netuid, |sum| *sum = sum.saturating_sub(alpha));
+        Self::deposit_event(Event::StakeRemoved(
+            coldkey.clone(),
+            hotkey.clone(),
+            TaoBalance(tao),
+            AlphaBalance(alpha),
+            netuid,
+            fee,
+        ));
+        Ok(())
+    }
+
+    /// What a coldkey holds on a hotkey, in alpha-rao.
+    #[must_use]
+    pub fn stake_of(hotkey: &AccountId, coldkey: &AccountId, netuid: NetUid) -> u64 {
+        let share = AlphaV2::<T>::get((hotkey, coldkey, netuid));
+        share.part_of(TotalHotkeyAlpha::<T>::get(hotkey, netuid), TotalHotkeySharesV2::<T>::get(hotkey, netuid))
+    }
+
+    /// What a hotkey's stake counts in a subnet: its alpha there and, weighted, its TAO on root; in rao.
+    #[must_use]
+    pub fn stake_weight(hotkey: &AccountId, netuid: NetUid) -> u64 {
+        let alpha = TotalHotkeyAlpha::<T>::get(hotkey, netuid);
+        let root = TotalHotkeyAlpha::<T>::get(hotkey, NetUid::ROOT);
+        yuma::stake_weight(alpha, root, TaoWeight::<T>::get())
+    }
+
+    /// Gives `alpha` to one staker of a hotkey: new shares at the present value of the old ones.
+    pub(crate) fn credit_staker(hotkey: &AccountId, coldkey: &AccountId, netuid: NetUid, alpha: u64) {
+        let (total, whole) =
+            (TotalHotkeyAlpha::<T>::get(hotkey, netuid), TotalHotkeySharesV2::<T>::get(hotkey, netuid));
+        let shares =
+            if total == 0 || whole.is_zero() { SafeFloat::from_whole(alpha) } else { whole.times_ratio(alpha, total) };
+        AlphaV2::<T>::mutate((hotkey, coldkey, netuid), |mine| *mine = mine.plus(shares));
+        TotalHotkeySharesV2::<T>::insert(hotkey, netuid, whole.plus(shares));
+        TotalHotkeyAlpha::<T>::insert(hotkey, netuid, total.saturating_add(alpha));
+        Self::note_staking_hotkey(coldkey, hotkey);
+    }
+
+    /// Gives `alpha` to all stakers of a hotkey in proportion; to its owner when it has none.
+    pub(crate) fn credit_hotkey(hotkey: &AccountId, netuid: NetUid, alpha: u64) {
+        if TotalHotkeySharesV2::<T>::get(hotkey, netuid).is_zero() {
+            return Self::credit_staker(hotkey, &Owner::<T>::get(hotkey), netuid, alpha);
+        }
+        TotalHotkeyAlpha::<T>::mutate(hotkey, netuid, |total| *total = total.saturating_add(alpha));
+    }
+
+    fn debit_staker(hotkey: &AccountId, coldkey: &AccountId, netuid: NetUid, alpha: u64) {
+        let (total, whole) =
+            (TotalHotkeyAlpha::<T>::get(hotkey, netuid), TotalHotkeySharesV2::<T>::get(hotkey, netuid));
+        let key = (hotkey, coldkey, netuid);
+        let mine = AlphaV2::<T>::get(key);
+        let everything = alpha >= Self::stake_of(hotkey, coldkey, netuid);
+        let shares = if everything { mine } else { whole.times_ratio(alpha, total) };
+        if everything {
+            AlphaV2::<T>::remove(key);
+        } else {
+            AlphaV2::<T>::insert(key, mine.minus(shares));
+        }
+        TotalHotkeySharesV2::<T>::insert(hotkey, netuid, whole.minus(shares));
+        TotalHotkeyAlpha::<T>::insert(hotkey, netuid, total.saturating_sub(alpha));
+    }
+}
