@@ -7,6 +7,7 @@ pub mod cache;
 pub mod command;
 mod constant;
 mod follow_market;
+pub mod planted;
 mod skilled;
 
 use futures_util::future::BoxFuture;

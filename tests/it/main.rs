@@ -28,6 +28,7 @@ mod market_simulator;
 mod relay;
 mod scoring_vectors;
 mod subtensor;
+mod planted_skill;
 #[cfg(feature = "localnet")]
 mod subtensor_failover;
 mod support;

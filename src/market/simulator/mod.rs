@@ -30,8 +30,8 @@ pub(crate) mod draw {
 /// A simulated market.
 ///
 /// The defaults make an hourly tick meaningful: an event opens every hour and lives two days (with Polymarket's
-/// cutoff a day before the end, a day of answers), its price is three hours old and 0.12 off. Someone who knows the
-/// hidden probability then gains about 0.02 per event on the price, see `docs/markets.md`.
+/// cutoff a day before the end, a day of answers), its price is an hour old and 0.15 off. Someone who knows the hidden
+/// probability then gains 0.023 per event on the price, see `docs/markets.md`.
 #[derive(Debug, Clone)]
 pub struct SimulatorConfig {
     /// Where to listen; port 0 takes a free one.
@@ -55,8 +55,8 @@ pub struct SimulatorConfig {
     pub lag: Duration,
     /// How far a price is from that knowledge, in `0.0..=0.4`.
     pub error: f64,
-    /// How much is learnt about an event while it lives: the variance that its log odds gather. 4 moves an even
-    /// question to 0.12 or 0.88, give or take.
+    /// How much is learnt about an event while it lives: the variance that its log odds gather. 1 moves an even
+    /// question to 0.3 or 0.7, give or take.
     pub information: f64,
     /// Markets per page of a list.
     pub page_size: usize,
@@ -77,9 +77,9 @@ impl SimulatorConfig {
             horizon: Duration::from_secs(48 * 3600),
             dispute: Duration::ZERO,
             step: Duration::from_secs(3600),
-            lag: Duration::from_secs(3 * 3600),
-            error: 0.12,
-            information: 4.0,
+            lag: Duration::from_secs(3600),
+            error: 0.15,
+            information: 1.0,
             page_size: 1000,
             clock,
         }

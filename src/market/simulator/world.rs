@@ -41,8 +41,11 @@ pub struct World {
 }
 
 impl World {
-    /// Checks the settings that have a rule.
-    pub(super) fn new(config: &SimulatorConfig) -> Result<Self, SimulatorError> {
+    /// The world of `config`, without a server.
+    ///
+    /// # Errors
+    /// [`SimulatorError::Setting`] for a setting that makes no sense.
+    pub fn new(config: &SimulatorConfig) -> Result<Self, SimulatorError> {
         let time = |setting, duration: std::time::Duration, least: u128| {
             let ms = duration.as_millis();
             let fits = i64::try_from(ms).ok().filter(|ms| *ms < i64::MAX / 1_000_000);
@@ -127,7 +130,7 @@ impl World {
     }
 
     fn prior(&self, index: u64) -> f64 {
-        0.25 + 0.5 * uniform(&[self.seed, draw::PRIOR, index])
+        0.3 + 0.4 * uniform(&[self.seed, draw::PRIOR, index])
     }
 
     /// A Brownian motion at `life` in `0..=1`, by Lévy's construction.
@@ -272,9 +275,9 @@ mod tests {
         // Half a life: variance of the increments is half the information, in both halves.
         for (from, to) in [(0, 24), (24, 48)] {
             let steps: Vec<f64> = (0..4000).map(|i| odds(i, to) - odds(i, from)).collect();
-            let drift = |i: usize, x: f64| x - (2.0 * world.outcome(i as u64).get() - 1.0);
+            let drift = |i: usize, x: f64| x - (world.outcome(i as u64).get() - 0.5) / 2.0;
             let variance = steps.iter().enumerate().map(|(i, x)| drift(i, *x).powi(2)).sum::<f64>() / 4000.0;
-            assert!((variance - 2.0).abs() < 0.2, "{variance}");
+            assert!((variance - 0.5).abs() < 0.05, "{variance}");
         }
     }
 
@@ -284,10 +287,10 @@ mod tests {
         for index in 0..200 {
             for hour in 0..48 {
                 let at = world.opens_at(index).plus_ms(hour * HOUR + 5);
-                let known = world.hidden(index, at.plus_ms(-3 * HOUR)).get();
+                let known = world.hidden(index, at.plus_ms(-HOUR)).get();
                 let price = world.price(index, at);
                 let off = (price - known).abs();
-                assert!((off - 0.12).abs() < 0.0011, "{index} {hour}: {price} for {known}");
+                assert!((off - 0.15).abs() < 0.0011, "{index} {hour}: {price} for {known}");
                 assert_eq!(price, world.price(index, world.step_start(at)), "the same for the whole step");
             }
         }
