@@ -9,6 +9,7 @@ mod config;
 mod exit;
 #[cfg(feature = "localnet")]
 mod localnet;
+mod market_sim;
 mod metagraph;
 pub mod output;
 mod register;
@@ -38,6 +39,7 @@ pub struct Verb {
 const VERBS: &[Verb] = &[
     #[cfg(feature = "localnet")]
     localnet::VERB,
+    market_sim::VERB,
     config::VERB,
     register::VERB,
     metagraph::METAGRAPH,

@@ -47,7 +47,7 @@ impl CommandSettings {
         let mut words = line.split_whitespace().map(str::to_owned);
         let Some(program) = words.next() else {
             let (value, rule) = (format!("`{line}`"), "a program and its arguments");
-            return Err(ForecastError::Setting { forecaster: "exec", setting: "command", value, rule });
+            return Err(ForecastError::Setting { forecaster: "exec", setting: "forecaster.command", value, rule });
         };
         Ok(Self {
             program: program.into(),

@@ -3,6 +3,7 @@
 //! A strategy is one file here that implements [`Forecaster`]. It may take its time: what a miner answers on the wire
 //! comes from a [`Cache`], which asks the strategy in the background.
 
+mod build;
 pub mod cache;
 pub mod command;
 mod constant;
@@ -12,12 +13,13 @@ mod skilled;
 
 use futures_util::future::BoxFuture;
 
+pub use self::build::build;
 pub use self::cache::{Cache, CacheSettings, Refreshed};
 pub use self::command::{Command, CommandSettings};
 pub use self::constant::Constant;
 pub use self::follow_market::FollowMarket;
 pub use self::skilled::{Skill, Skilled, Source};
-use crate::market::EventKey;
+use crate::market::{EventKey, MarketError};
 use crate::units::{Probability, UnixMs};
 
 /// A question as a validator puts it.
@@ -62,4 +64,7 @@ pub enum ForecastError {
         /// What it should be.
         rule: &'static str,
     },
+    /// The market it needs is misconfigured.
+    #[error(transparent)]
+    Market(#[from] MarketError),
 }

@@ -57,7 +57,7 @@ impl Skilled {
         let refuse =
             |setting, value: String, rule| Err(ForecastError::Setting { forecaster: "skilled", setting, value, rule });
         if !(0.0..=0.45).contains(&skill.error) {
-            return refuse("error", skill.error.to_string(), "between 0 and 0.45");
+            return refuse("forecaster.error", skill.error.to_string(), "between 0 and 0.45");
         }
         if !(0.0..=1.0).contains(&skill.presence) {
             return refuse("presence", skill.presence.to_string(), "between 0 and 1");

@@ -7,6 +7,7 @@ mod exchange;
 mod http;
 pub mod polymarket;
 pub mod simulator;
+pub mod tape;
 mod truth;
 
 use std::fmt;

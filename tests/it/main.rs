@@ -25,10 +25,11 @@ mod ledger;
 mod localnet;
 mod market_polymarket;
 mod market_simulator;
+mod market_tape;
+mod planted_skill;
 mod relay;
 mod scoring_vectors;
 mod subtensor;
-mod planted_skill;
 #[cfg(feature = "localnet")]
 mod subtensor_failover;
 mod support;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use neuron::clock::Clock;
 use neuron::forecast::planted::{How, PLANTED};

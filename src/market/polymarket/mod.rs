@@ -16,6 +16,7 @@ use self::wire::{Market, Page};
 use super::http::{HttpClient, HttpSettings};
 use super::{Event, EventKey, Listing, MarketError, Provider};
 use crate::clock::Clock;
+use crate::config::MarketSettings;
 use crate::units::UnixMs;
 
 /// The provider's name.
@@ -47,6 +48,19 @@ impl Default for PolymarketSettings {
             cutoff_before_end: Duration::from_secs(86_400),
             max_ahead: Duration::from_secs(14 * 86_400),
             max_pages: 20,
+        }
+    }
+}
+
+impl PolymarketSettings {
+    /// What the operator's settings say.
+    #[must_use]
+    pub fn from_config(settings: &MarketSettings) -> Self {
+        Self {
+            http: HttpSettings::at(&settings.polymarket.url),
+            cutoff_before_end: settings.cutoff_before_end,
+            max_ahead: settings.horizon,
+            ..Self::default()
         }
     }
 }

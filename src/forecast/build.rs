@@ -1,0 +1,50 @@
+//! From the settings to a forecaster.
+
+use std::sync::Arc;
+
+use super::{Command, CommandSettings, Constant, FollowMarket, ForecastError, Forecaster, Skill, Skilled, Source};
+use crate::clock::Clock;
+use crate::config::{ForecasterKind, ForecasterSettings, MarketSettings};
+use crate::market::polymarket::{Polymarket, PolymarketSettings};
+use crate::market::{HttpSettings, Provider, TruthClient};
+use crate::units::Probability;
+
+/// The forecaster of `settings`; `market` says where prices, and the truth of a simulator, come from.
+///
+/// Must be called inside a tokio runtime: `exec` starts its program here.
+///
+/// # Errors
+/// [`ForecastError`] when a setting cannot work.
+pub fn build(
+    settings: &ForecasterSettings,
+    market: &MarketSettings,
+    clock: &Clock,
+) -> Result<Arc<dyn Forecaster>, ForecastError> {
+    Ok(match settings.kind {
+        ForecasterKind::Market => {
+            let polymarket = Polymarket::new(PolymarketSettings::from_config(market), clock.clone())?;
+            Arc::new(FollowMarket::new(vec![Arc::new(polymarket) as Arc<dyn Provider>]))
+        }
+        ForecasterKind::Constant => {
+            let value = settings.constant;
+            let probability = Probability::new(value).map_err(|_| ForecastError::Setting {
+                forecaster: "constant",
+                setting: "forecaster.constant",
+                value: value.to_string(),
+                rule: "between 0 and 1",
+            })?;
+            Arc::new(Constant(probability))
+        }
+        ForecasterKind::Exec => {
+            let line = settings.command.as_deref().unwrap_or_default();
+            let deadline = settings.deadline;
+            Arc::new(Command::spawn(CommandSettings { deadline, ..CommandSettings::from_line(line)? }))
+        }
+        ForecasterKind::Skilled => {
+            let ForecasterSettings { seed, error, refresh, .. } = *settings;
+            let skill = Skill { seed, error, presence: 1.0, step: refresh };
+            let simulator = TruthClient::new(HttpSettings::at(&market.polymarket.url))?;
+            Arc::new(Skilled::new(skill, Source::There(Arc::new(simulator)))?)
+        }
+    })
+}

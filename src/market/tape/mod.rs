@@ -1,0 +1,280 @@
+//! Recorded markets, played back over the same HTTP API as the real one.
+//!
+//! A tape is read from a folder of recordings ([`load`]), and served ([`spawn`]) as the exchange would have shown it at
+//! the clock's time: a market is there from its first price on, costs what it cost last, and ends as it ended. At what
+//! speed is the clock's affair; for clients whose clock is the wall's, [`Tape::rebased`] moves the recording to now.
+
+mod csv;
+mod files;
+mod recordings;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use self::files::load;
+use super::exchange::{self, Exchange, Server, Shown, Stage};
+use super::truth::Truth;
+use crate::clock::Clock;
+use crate::units::{Probability, UnixMs};
+
+/// Share of the way from the price to the outcome that the "truth" of a tape goes, see [`Tape`].
+const HINDSIGHT: f64 = 0.5;
+
+/// Markets per page of a list.
+const PAGE: usize = 1000;
+
+/// A market as it was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// The condition id, or the venue's own name for it.
+    pub id: String,
+    /// What was asked.
+    pub question: String,
+    /// The rules, when recorded.
+    pub rules: String,
+    /// The labels of the two outcomes; prices are the first one's.
+    pub outcomes: [String; 2],
+    /// From when on it is shown.
+    pub opens_at: UnixMs,
+    /// The scheduled end, when recorded.
+    pub ends_at: Option<UnixMs>,
+    /// Prices in the order of time.
+    pub prices: Vec<(UnixMs, Probability)>,
+    /// When it ended and how, if it did.
+    pub settled: Option<(UnixMs, Probability)>,
+}
+
+/// Rows and files that could not be used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Unusable {
+    /// Rows without a name, a number or a date where one is needed.
+    pub bad_rows: usize,
+    /// Prices of markets that are not in the list of markets.
+    pub orphan_prices: usize,
+    /// Markets recorded twice; the recording with more prices is kept.
+    pub repeated: usize,
+    /// Files of no known shape.
+    pub unknown_files: usize,
+}
+
+/// A set of recorded markets.
+///
+/// Its [`Truth`] is hindsight, which only a recording can have: the point half way from the price to the outcome. It
+/// gives forecasters of planted skill something to know; it is no probability that anybody could have had.
+#[derive(Debug, Clone, Default)]
+pub struct Tape {
+    /// By opening time, then id.
+    markets: Vec<Recorded>,
+    places: HashMap<String, usize>,
+    unusable: Unusable,
+}
+
+impl Tape {
+    /// A tape of `markets`; of two with the same id the one with more prices is kept.
+    #[must_use]
+    pub fn new(markets: Vec<Recorded>, mut unusable: Unusable) -> Self {
+        let mut best: HashMap<String, Recorded> = HashMap::new();
+        for market in markets {
+            match best.get(&market.id) {
+                Some(other) => {
+                    unusable.repeated += 1;
+                    if other.prices.len() < market.prices.len() {
+                        best.insert(market.id.clone(), market);
+                    }
+                }
+                None => {
+                    best.insert(market.id.clone(), market);
+                }
+            }
+        }
+        let mut markets: Vec<Recorded> = best.into_values().collect();
+        markets.sort_by(|a, b| (a.opens_at, &a.id).cmp(&(b.opens_at, &b.id)));
+        let places = markets.iter().enumerate().map(|(place, market)| (market.id.clone(), place)).collect();
+        Self { markets, places, unusable }
+    }
+
+    /// The markets, oldest first.
+    #[must_use]
+    pub fn markets(&self) -> &[Recorded] {
+        &self.markets
+    }
+
+    /// What could not be used.
+    #[must_use]
+    pub fn unusable(&self) -> Unusable {
+        self.unusable
+    }
+
+    /// The times between which something happens: the first opening, and the last price or outcome.
+    #[must_use]
+    pub fn span(&self) -> Option<(UnixMs, UnixMs)> {
+        let first = self.markets.first()?.opens_at;
+        let ends = self.markets.iter().flat_map(|market| {
+            let outcome = market.settled.map(|(at, _)| at);
+            outcome.into_iter().chain(market.prices.last().map(|(at, _)| *at))
+        });
+        Some((first, ends.max().unwrap_or(first).max(first)))
+    }
+
+    /// The next moment after `now` at which a market opens, changes its price, or ends: where a stepped clock may go
+    /// without missing anything.
+    #[must_use]
+    pub fn next_change(&self, now: UnixMs) -> Option<UnixMs> {
+        let next = |market: &Recorded| {
+            let price = market.prices.get(market.prices.partition_point(|(at, _)| *at <= now)).map(|(at, _)| *at);
+            let events = [Some(market.opens_at), market.settled.map(|(at, _)| at), price];
+            events.into_iter().flatten().filter(|at| *at > now).min()
+        };
+        self.markets.iter().filter_map(next).min()
+    }
+
+    /// The markets whose prices are at least `points` before they ended, and that ended: those a score can be made of.
+    #[must_use]
+    pub fn only_scorable(self, points: usize) -> Self {
+        let scorable = |market: &Recorded| market.settled.is_some() && market.prices.len() >= points;
+        let unusable = self.unusable;
+        Self::new(self.markets.into_iter().filter(scorable).collect(), unusable)
+    }
+
+    /// The same recording with its first moment at `start` and everything `speed` times as fast.
+    #[must_use]
+    pub fn rebased(mut self, start: UnixMs, speed: f64) -> Self {
+        let Some((first, _)) = self.span() else { return self };
+        let speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
+        let moved = |at: UnixMs| start.plus_ms((at.since(first) as f64 / speed) as i64);
+        for market in &mut self.markets {
+            market.opens_at = moved(market.opens_at);
+            market.ends_at = market.ends_at.map(moved);
+            market.settled = market.settled.map(|(at, outcome)| (moved(at), outcome));
+            for (at, _) in &mut market.prices {
+                *at = moved(*at);
+            }
+        }
+        self
+    }
+
+    fn find(&self, id: &str, at: UnixMs) -> Option<&Recorded> {
+        self.markets.get(*self.places.get(id)?).filter(|market| market.opens_at <= at)
+    }
+
+    fn opened_by(&self, at: UnixMs) -> impl Iterator<Item = &Recorded> {
+        self.markets.iter().take_while(move |market| market.opens_at <= at)
+    }
+}
+
+impl Recorded {
+    /// The last price at or before `at`.
+    #[must_use]
+    pub fn price(&self, at: UnixMs) -> Option<Probability> {
+        let next = self.prices.partition_point(|(time, _)| *time <= at);
+        self.prices.get(next.checked_sub(1)?).map(|(_, price)| *price)
+    }
+
+    fn stage(&self, at: UnixMs) -> Stage {
+        match self.settled {
+            Some((when, outcome)) if when <= at => Stage::Settled(outcome),
+            _ => Stage::Trading,
+        }
+    }
+
+    fn show(&self, at: UnixMs) -> Shown {
+        Shown {
+            id: self.id.clone(),
+            question: self.question.clone(),
+            rules: self.rules.clone(),
+            outcomes: self.outcomes.clone(),
+            opened_at: self.opens_at,
+            ends_at: self.ends_at,
+            price: self.price(at).map(Probability::get),
+            state: self.stage(at),
+        }
+    }
+}
+
+impl Truth for Tape {
+    fn truth(&self, id: &str, at: UnixMs) -> Option<Probability> {
+        let market = self.find(id, at)?;
+        let (when, outcome) = market.settled?;
+        if when <= at {
+            return Some(outcome);
+        }
+        let price = market.price(at)?.get();
+        Probability::clamped(price + HINDSIGHT * (outcome.get() - price))
+    }
+}
+
+impl Exchange for Tape {
+    fn opened(&self, at: UnixMs, skip: usize, limit: usize) -> Vec<Shown> {
+        self.opened_by(at).skip(skip).take(limit).map(|market| market.show(at)).collect()
+    }
+
+    fn trading(&self, at: UnixMs, skip: usize, limit: usize) -> Vec<Shown> {
+        let trading = self.opened_by(at).filter(|market| market.stage(at) == Stage::Trading);
+        trading.skip(skip).take(limit).map(|market| market.show(at)).collect()
+    }
+
+    fn market(&self, id: &str, at: UnixMs) -> Option<Shown> {
+        self.find(id, at).map(|market| market.show(at))
+    }
+}
+
+/// Why there is no tape.
+#[derive(Debug, thiserror::Error)]
+pub enum TapeError {
+    /// The folder or a file in it cannot be read.
+    #[error("the recording {path} cannot be read: {source}")]
+    Read {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Nothing in the folder is a recorded market.
+    #[error("{path} holds no recorded market; see docs/markets.md for the files that are understood")]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The port is taken, or not ours to take.
+    #[error("the tape cannot be served on {listen}: {source}; choose another address with `--listen`")]
+    Listen {
+        /// The address asked for.
+        listen: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A tape that is being served; dropping it stops the server and frees the port.
+#[derive(Debug)]
+pub struct Handle {
+    server: Server,
+    tape: Arc<Tape>,
+}
+
+impl Handle {
+    /// The base URL of the API.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
+    /// What is served.
+    #[must_use]
+    pub fn tape(&self) -> Arc<Tape> {
+        Arc::clone(&self.tape)
+    }
+}
+
+/// Serves `tape` on `listen` (port 0 takes a free one) at the times of `clock`; must be called inside a tokio runtime.
+///
+/// # Errors
+/// [`TapeError::Listen`] when the address is taken.
+pub fn spawn(tape: Tape, clock: Clock, listen: SocketAddr) -> Result<Handle, TapeError> {
+    let tape = Arc::new(tape);
+    let server = exchange::serve(Arc::clone(&tape) as _, clock, listen, PAGE)
+        .map_err(|source| TapeError::Listen { listen, source })?;
+    Ok(Handle { server, tape })
+}

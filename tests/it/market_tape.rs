@@ -1,0 +1,154 @@
+//! Recorded markets come back over HTTP as they were: each price at its time, each outcome once and at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use neuron::clock::Clock;
+use neuron::market::polymarket::{Polymarket, PolymarketSettings};
+use neuron::market::tape::{self, Tape, TapeError, Unusable};
+use neuron::market::{HttpSettings, Provider, Resolution, Truth};
+use neuron::units::{Probability, UnixMs};
+
+use crate::support::shared;
+
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+fn own() -> Tape {
+    tape::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tape")).unwrap()
+}
+
+fn client(url: String, clock: &Clock) -> Polymarket {
+    let http = HttpSettings { spacing: Duration::ZERO, ..HttpSettings::at(url) };
+    let settings = PolymarketSettings { http, max_ahead: CENTURY, cutoff_before_end: Duration::ZERO, max_pages: 20 };
+    Polymarket::new(settings, clock.clone()).unwrap()
+}
+
+/// Plays a tape in steps of `step` (`None`: from change to change) and checks every listing and every outcome.
+/// Returns how many markets were seen trading with a price and then ended.
+async fn play(tape: Tape, step: Option<Duration>) -> usize {
+    let (start, end) = tape.span().unwrap();
+    let clock = Clock::stepped(start);
+    let handle = tape::spawn(tape, clock.clone(), ANY_PORT).unwrap();
+    let tape = handle.tape();
+    let market = client(handle.url(), &clock);
+    let by_id: BTreeMap<&str, &tape::Recorded> = tape.markets().iter().map(|m| (m.id.as_str(), m)).collect();
+    let (mut priced, mut pending, mut resolved) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    loop {
+        let now = clock.now();
+        for listing in market.list().await.unwrap() {
+            let id = listing.event.id.clone();
+            assert!(!resolved.contains(&id), "{id} was offered after its end");
+            // A price may lose its last bit on the way through JSON.
+            let rounded = |price: Option<Probability>| price.map(|p| (p.get() * 1e12).round() as i64);
+            let (seen, recorded) = (listing.quote.map(|q| q.price), by_id[id.as_str()].price(now));
+            assert_eq!(rounded(seen), rounded(recorded), "{id} at {now:?}");
+            if listing.quote.is_some() {
+                priced.insert(id.clone());
+            }
+            pending.insert(id);
+        }
+        for id in pending.clone() {
+            let (when, outcome) = by_id[id.as_str()].settled.unwrap_or((UnixMs(i64::MAX), Probability::ZERO));
+            if when > now {
+                continue;
+            }
+            assert_eq!(market.fetch(&id).await.unwrap().resolution, Resolution::Resolved { outcome, at: None });
+            pending.remove(&id);
+            assert!(resolved.insert(id), "an event ended twice");
+        }
+        if now > end {
+            break;
+        }
+        let next = match step {
+            Some(step) => now.plus_ms(i64::try_from(step.as_millis()).unwrap()),
+            None => tape.next_change(now).unwrap_or(end.plus_ms(1)),
+        };
+        clock.advance(Duration::from_millis(u64::try_from(next.since(now)).unwrap()));
+    }
+    priced.intersection(&resolved).count()
+}
+
+#[test]
+fn every_shape_is_read_and_what_makes_no_sense_is_counted() {
+    let tape = own();
+    let ids: Vec<&str> = tape.markets().iter().map(|m| m.id.as_str()).collect();
+    assert_eq!(ids, ["0xef", "0xaa", "0xee", "kalshi-going-on", "kalshi-over", "0xcc", "0xbb"]);
+    let unusable = Unusable { bad_rows: 4, orphan_prices: 1, repeated: 0, unknown_files: 1 };
+    assert_eq!(tape.unusable(), unusable);
+    let find = |id: &str| tape.markets().iter().find(|m| m.id == id).unwrap();
+    let noon = UnixMs::from_secs(1_677_758_400); // 2023-03-02 12:00
+    assert_eq!(find("0xaa").price(noon).map(Probability::get), Some(0.6));
+    assert_eq!(find("0xaa").question, "Will it, then?");
+    assert_eq!(find("0xbb").outcomes, ["Reds", "not Reds"]);
+    assert_eq!(find("kalshi-going-on").settled, None);
+    assert_eq!(find("0xef").settled.unwrap().1.get(), 0.5);
+    // Traded after its scheduled end: the outcome comes after the last price.
+    assert_eq!(find("0xcc").settled, Some((UnixMs(1_677_855_600_001), Probability::ZERO)));
+}
+
+#[tokio::test]
+async fn every_recorded_market_is_offered_at_its_prices_and_ends_once() {
+    assert_eq!(play(own(), None).await, 4);
+    // At any speed: five days in a minute.
+    let fast = own().rebased(UnixMs(1_000_000), 7200.0);
+    let (start, end) = fast.span().unwrap();
+    assert_eq!(start, UnixMs(1_000_000));
+    assert!(end.since(start) < 100_000);
+    assert_eq!(play(fast, None).await, 4);
+    assert_eq!(own().only_scorable(2).markets().len(), 3);
+}
+
+#[test]
+fn hindsight_lies_half_way_to_the_outcome() {
+    let tape = own();
+    let at =
+        |id: &str, day: i64| tape.truth(id, UnixMs::from_secs(1_677_628_800 + day * 86_400 + 60)).map(Probability::get);
+    assert_eq!(at("0xaa", 0), Some(0.7));
+    assert_eq!(at("0xaa", 30), Some(1.0));
+    assert_eq!(at("0xbb", 0), None);
+    assert_eq!(at("kalshi-going-on", 1), None);
+    assert_eq!(at("stranger", 1), None);
+}
+
+#[test]
+fn a_compressed_recording_is_read_and_an_empty_folder_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(tape::load(folder.path()), Err(TapeError::Empty { .. })));
+    assert!(matches!(tape::load(&folder.path().join("nowhere")), Err(TapeError::Read { .. })));
+    let line = r#"{"slug":"up","condition_id":"0x1","start_sec":1000,"end_sec":1300,"resolved":true,"outcome_prices":["1","0"],"raw":{"question":"Up?"}}"#;
+    let file = std::fs::File::create(folder.path().join("markets.jsonl.gz")).unwrap();
+    let mut gz = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    write!(gz, "{line}\nnonsense\n{{}}\n\n{line}\n").unwrap();
+    gz.finish().unwrap();
+    let tape = tape::load(folder.path()).unwrap();
+    assert_eq!(tape.unusable(), Unusable { bad_rows: 2, repeated: 1, ..Unusable::default() });
+    assert_eq!(tape.markets()[0].settled, Some((UnixMs(1_300_000), Probability::ONE)));
+    assert_eq!(tape.markets()[0].price(UnixMs(1_200_000)), None);
+}
+
+#[tokio::test]
+async fn the_recorded_history_plays_through() {
+    let Some(folder) = shared("data/polymarket-history") else { return };
+    let tape = tape::load(&folder).unwrap();
+    let unusable = tape.unusable();
+    assert_eq!((unusable.bad_rows, unusable.orphan_prices), (0, 0), "{unusable:?}");
+    let settled = tape.markets().iter().filter(|m| m.settled.is_some()).count();
+    let scorable = tape.clone().only_scorable(1).markets().len();
+    eprintln!("{} markets, {settled} settled, {scorable} of them with prices, {unusable:?}", tape.markets().len());
+    assert!(tape.markets().len() > 200 && scorable > 60);
+    let with_prices = play(tape.only_scorable(1), Some(Duration::from_secs(2 * 86_400))).await;
+    assert!(with_prices >= scorable * 9 / 10, "{with_prices} of {scorable} were met by a poll every two days");
+}
+
+#[test]
+fn recorded_pages_are_a_tape_too() {
+    let Some(folder) = shared("data/polymarket-api") else { return };
+    let tape = tape::load(&folder).unwrap();
+    let settled = tape.markets().iter().filter(|m| m.settled.is_some()).count();
+    assert!(tape.markets().len() > 1300, "{}", tape.markets().len());
+    assert!((285..400).contains(&settled), "{settled}");
+}
