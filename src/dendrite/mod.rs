@@ -1,1 +1,21 @@
-//! Calling axons.
+//! Calling axons: one question to many peers, one typed result for each, no peer at the expense of another.
+//!
+//! * The body is written once and shared; only headers are signed per target, on a thread of its own.
+//! * Every peer has its own deadline inside the one for all; its body counts against a cap (after decompression) and,
+//!   with all others under way, against a budget; redirects are not followed; private addresses are refused.
+//! * Nonces rise strictly, and no two requests under way to one axon share a uuid, so none can overtake another.
+//! * The dialect is chosen for each axon: what the settings say, else `btauth/1` once the peer has said that it
+//!   understands it, else the headers of SDK 10, which every axon since SDK 6 takes.
+
+mod client;
+mod dialect;
+mod exchange;
+mod lanes;
+mod signer;
+mod stream;
+mod target;
+
+pub use client::{Answer, Deadlines, Dendrite, DendriteConfig, DendriteError, Failure};
+pub use dialect::Dialect;
+pub use stream::{Chunk, Streamed, TextStream};
+pub use target::{NotAllowed, Target};

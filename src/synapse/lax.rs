@@ -1,60 +1,59 @@
 //! Field readers with the tolerance of the Python peers' validation: `"0.5"` and `1` are numbers, `1` and `"true"` are
-//! booleans. Floats are read from their digits where those are at hand, so that they round exactly.
+//! booleans.
+//!
+//! They read a value's own text, because `serde_json` alone rounds some floats to a neighbour, and because another crate
+//! of a build may switch on its feature `arbitrary_precision`, which changes how numbers are handed over. So they work
+//! from JSON only.
 
-use std::fmt;
+use serde::de::{Deserialize, Deserializer, Error};
+use serde_json::value::RawValue;
 
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
-
-/// A number of either kind.
-#[derive(Debug, Clone, Copy)]
-enum Number {
+/// A JSON value that is no list and no object, read with tolerance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scalar {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// A whole number of 64 bits, or text that is one.
     Integer(i64),
+    /// Any other number, correctly rounded, infinite when it overflows; or text that is one, `NaN` included.
     Float(f64),
+    /// Another text, a list, an object.
+    Other,
 }
 
-struct NumberVisitor;
-
-impl<'de> Visitor<'de> for NumberVisitor {
-    type Value = Option<Number>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number")
-    }
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(Some(Number::Integer(i64::from(value))))
-    }
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(Some(Number::Integer(value)))
-    }
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(Some(i64::try_from(value).map_or(Number::Float(value as f64), Number::Integer)))
-    }
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
-        Ok(Some(Number::Float(value)))
-    }
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        let text = text.trim();
-        if let Ok(value) = text.parse() {
-            return Ok(Some(Number::Integer(value)));
+impl Scalar {
+    fn of_json(json: &str) -> Self {
+        match json.as_bytes().first() {
+            Some(b'n') => Self::Null,
+            Some(b't') => Self::Bool(true),
+            Some(b'f') => Self::Bool(false),
+            Some(b'"') => serde_json::from_str::<String>(json).map_or(Self::Other, |text| Self::of_text(text.trim())),
+            _ => Self::of_text(json),
         }
-        text.parse().map(|value| Some(Number::Float(value))).map_err(|_| E::custom("the text is not a number"))
     }
-    fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
+
+    fn of_text(text: &str) -> Self {
+        let integer = text.parse().map(Self::Integer);
+        integer.or_else(|_| text.parse().map(Self::Float)).unwrap_or(Self::Other)
     }
-    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-    /// With the feature `arbitrary_precision`, which another crate of the build may ask for, `serde_json` hands a
-    /// number over as a map with its digits.
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        match map.next_entry::<String, String>()? {
-            Some((key, digits)) if key == "$serde_json::private::Number" => self.visit_str(&digits),
-            _ => Err(de::Error::custom("an object is not a number")),
+
+    /// The number, `None` for null; booleans count as 0 and 1.
+    fn number(self) -> Option<Result<f64, &'static str>> {
+        match self {
+            Self::Null => None,
+            Self::Bool(flag) => Some(Ok(f64::from(u8::from(flag)))),
+            Self::Integer(value) => Some(Ok(value as f64)),
+            Self::Float(value) => Some(Ok(value)),
+            Self::Other => Some(Err("not a number")),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(|raw| Self::of_json(raw.get()))
     }
 }
 
@@ -63,18 +62,20 @@ impl<'de> Visitor<'de> for NumberVisitor {
 /// # Errors
 /// For anything else.
 pub fn lax_opt_f64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    Ok(deserializer.deserialize_any(NumberVisitor)?.map(|number| match number {
-        Number::Integer(value) => value as f64,
-        Number::Float(value) => value,
-    }))
+    Scalar::deserialize(deserializer)?.number().transpose().map_err(D::Error::custom)
 }
 
-/// As [`lax_opt_f64`], null excluded.
+/// A list of floats, integers, or texts that read as such.
 ///
 /// # Errors
-/// For anything that is not a number.
-pub fn lax_f64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    lax_opt_f64(deserializer)?.ok_or_else(|| de::Error::custom("null is not a number"))
+/// For anything else, null included.
+pub fn lax_vec_f64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    let items = Vec::<Scalar>::deserialize(deserializer)?;
+    items
+        .into_iter()
+        .map(|item| item.number().unwrap_or(Err("null")))
+        .collect::<Result<_, _>>()
+        .map_err(D::Error::custom)
 }
 
 /// An integer, a float without fraction, or text that reads as one; null is `None`.
@@ -82,14 +83,15 @@ pub fn lax_f64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Err
 /// # Errors
 /// For anything else.
 pub fn lax_opt_i64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    match deserializer.deserialize_any(NumberVisitor)? {
-        None => Ok(None),
-        Some(Number::Integer(value)) => Ok(Some(value)),
+    match Scalar::deserialize(deserializer)? {
+        Scalar::Null => Ok(None),
+        Scalar::Bool(flag) => Ok(Some(i64::from(flag))),
+        Scalar::Integer(value) => Ok(Some(value)),
         // Beyond 2^53 a float no longer says which integer it is.
-        Some(Number::Float(value)) if value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0 => {
+        Scalar::Float(value) if value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0 => {
             Ok(Some(value as i64))
         }
-        Some(Number::Float(_)) => Err(de::Error::custom("not an integer of 64 bits")),
+        Scalar::Float(_) | Scalar::Other => Err(D::Error::custom("not an integer of 64 bits")),
     }
 }
 
@@ -98,90 +100,60 @@ pub fn lax_opt_i64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 /// # Errors
 /// For anything that is not an integer.
 pub fn lax_i64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    lax_opt_i64(deserializer)?.ok_or_else(|| de::Error::custom("null is not an integer"))
+    lax_opt_i64(deserializer)?.ok_or_else(|| D::Error::custom("null is not an integer"))
 }
 
-/// A list of what [`lax_f64`] reads.
+/// A boolean, 0 or 1, or a text for one; null is `None`.
 ///
 /// # Errors
 /// For anything else.
-pub fn lax_vec_f64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
-    struct Item(f64);
-    impl<'de> de::Deserialize<'de> for Item {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            lax_f64(deserializer).map(Self)
-        }
+pub fn lax_opt_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    match Scalar::of_json(raw.get()) {
+        Scalar::Null => Ok(None),
+        Scalar::Bool(flag) => Ok(Some(flag)),
+        Scalar::Integer(value @ 0..=1) => Ok(Some(value == 1)),
+        _ => match raw.get().trim_matches('"').to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "t" | "y" => Ok(Some(true)),
+            "false" | "no" | "off" | "f" | "n" => Ok(Some(false)),
+            _ => Err(D::Error::custom("not a boolean")),
+        },
     }
-    struct Items;
-    impl<'de> Visitor<'de> for Items {
-        type Value = Vec<f64>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of numbers")
-        }
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<f64>, A::Error> {
-            let mut items = Vec::new();
-            while let Some(Item(value)) = seq.next_element()? {
-                items.push(value);
-            }
-            Ok(items)
-        }
-    }
-    deserializer.deserialize_seq(Items)
-}
-
-/// A boolean, 0 or 1, or a text for one.
-///
-/// # Errors
-/// For anything else.
-pub fn lax_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    struct BoolVisitor;
-    impl Visitor<'_> for BoolVisitor {
-        type Value = bool;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a boolean")
-        }
-        fn visit_bool<E: de::Error>(self, value: bool) -> Result<bool, E> {
-            Ok(value)
-        }
-        fn visit_u64<E: de::Error>(self, value: u64) -> Result<bool, E> {
-            match value {
-                0 => Ok(false),
-                1 => Ok(true),
-                _ => Err(E::custom("not a boolean")),
-            }
-        }
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<bool, E> {
-            match text.to_ascii_lowercase().as_str() {
-                "true" | "1" | "yes" | "on" | "t" | "y" => Ok(true),
-                "false" | "0" | "no" | "off" | "f" | "n" => Ok(false),
-                _ => Err(E::custom("the text is not a boolean")),
-            }
-        }
-    }
-    deserializer.deserialize_any(BoolVisitor)
 }
 
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
 
+    use super::*;
+
     #[derive(Deserialize)]
     struct Row {
-        #[serde(deserialize_with = "super::lax_opt_f64")]
+        #[serde(deserialize_with = "lax_opt_f64")]
         p: Option<f64>,
-        #[serde(deserialize_with = "super::lax_i64")]
+        #[serde(deserialize_with = "lax_i64")]
         n: i64,
-        #[serde(deserialize_with = "super::lax_bool")]
-        b: bool,
+        #[serde(deserialize_with = "lax_opt_bool")]
+        b: Option<bool>,
     }
 
     #[test]
     fn numbers_come_in_several_spellings() {
         let row: Row = serde_json::from_str(r#"{"p": "0.30000000000000004", "n": 3.0, "b": "yes"}"#).unwrap();
-        assert_eq!((row.p, row.n, row.b), (Some(0.1 + 0.2), 3, true));
-        let row: Row = serde_json::from_str(r#"{"p": null, "n": "4", "b": false}"#).unwrap();
-        assert_eq!((row.p, row.n, row.b), (None, 4, false));
-        assert!(serde_json::from_str::<Row>(r#"{"p": {}, "n": 1, "b": true}"#).is_err());
-        assert!(serde_json::from_str::<Row>(r#"{"p": 1, "n": 1.5, "b": true}"#).is_err());
+        assert_eq!((row.p, row.n, row.b), (Some(0.1 + 0.2), 3, Some(true)));
+        let row: Row = serde_json::from_str(r#"{"p": null, "n": "4", "b": null}"#).unwrap();
+        assert_eq!((row.p, row.n, row.b), (None, 4, None));
+        for bad in
+            [r#"{"p": {}, "n": 1, "b": true}"#, r#"{"p": 1, "n": 1.5, "b": true}"#, r#"{"p": 1, "n": 1, "b": 2}"#]
+        {
+            assert!(serde_json::from_str::<Row>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn floats_are_rounded_correctly() {
+        // serde_json by itself reads a neighbour of this one.
+        let row: Row = serde_json::from_str(r#"{"p": 30535.353535353537, "n": 1, "b": 0}"#).unwrap();
+        assert_eq!(row.p.map(f64::to_bits), "30535.353535353537".parse().map(f64::to_bits).ok());
     }
 }

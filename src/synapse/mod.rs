@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 
 pub use body_hash::{BodyHash, body_hash};
 pub use headers::{HeaderError, RequestHeaders, parse_request_headers};
-pub use lax::{lax_bool, lax_f64, lax_i64, lax_opt_f64, lax_opt_i64, lax_vec_f64};
+pub use lax::{Scalar, lax_i64, lax_opt_bool, lax_opt_f64, lax_opt_i64, lax_vec_f64};
 pub use printable::UNICODE_VERSION;
 pub use pyjson::{NotPythonJson, PyValue};
 pub use pytext::{NoPythonText, float_text, python_str};

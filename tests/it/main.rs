@@ -36,3 +36,6 @@ mod support;
 mod wallet_vectors;
 #[cfg(feature = "localnet")]
 mod yuma;
+mod wire_dendrite;
+mod wire_fakes;
+mod wire_vectors;

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::synapse::{Hollow, Synapse, lax_bool, lax_opt_i64};
+use crate::synapse::{Hollow, Scalar, Synapse, lax_opt_bool, lax_opt_i64};
 use crate::units::Probability;
 
 /// What a validator asks and a miner fills in: events by key, market type and event id joined by a dash.
@@ -190,11 +190,11 @@ struct Members {
     #[serde(default, deserialize_with = "present_integer")]
     cutoff: Option<Option<i64>>,
     metadata: Option<Box<RawValue>>,
-    #[serde(default)]
-    probability: Reported,
+    #[serde(default, deserialize_with = "present_scalar")]
+    probability: Option<Scalar>,
     #[serde(default, deserialize_with = "present_text")]
     reasoning: Option<Option<String>>,
-    #[serde(default, deserialize_with = "present_bool")]
+    #[serde(default, deserialize_with = "lax_opt_bool")]
     miner_answered: Option<bool>,
 }
 
@@ -213,7 +213,8 @@ impl Members {
     /// Untyped then: what is missing or no number is simply no answer.
     fn into_2024(self) -> EventPrediction {
         let probability = match self.probability {
-            Reported::Number(value) if value.is_finite() => Some(value),
+            Some(Scalar::Integer(value)) => Some(value as f64),
+            Some(Scalar::Float(value)) if value.is_finite() => Some(value),
             _ => None,
         };
         EventPrediction {
@@ -234,11 +235,11 @@ impl Members {
     fn into_2025<E: de::Error>(self) -> Result<EventPrediction, E> {
         let missing = E::missing_field;
         let probability = match self.probability {
-            Reported::Absent => return Err(missing("probability")),
-            Reported::Null => None,
-            Reported::Number(value) if (0.0..=1.0).contains(&value) => Some(value),
-            Reported::Number(value) => return Err(E::custom(format_args!("probability {value} is not in 0..=1"))),
-            Reported::Other => return Err(E::custom("probability is not a number")),
+            None => return Err(missing("probability")),
+            Some(Scalar::Null) => None,
+            Some(Scalar::Integer(value @ 0..=1)) => Some(value as f64),
+            Some(Scalar::Float(value)) if (0.0..=1.0).contains(&value) => Some(value),
+            Some(_) => return Err(E::custom("probability is not a number in 0..=1")),
         };
         let metadata = self.metadata.ok_or_else(|| missing("metadata"))?;
         if !metadata.get().starts_with('{') {
@@ -260,11 +261,12 @@ impl Members {
 }
 
 fn integer_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    match Reported::deserialize(deserializer)? {
-        // Floats of whole seconds count; the range is that of exact integers.
-        Reported::Number(value) if value.abs() <= 9_007_199_254_740_992.0 => Ok(Some(value as i64)),
-        _ => Ok(None),
-    }
+    Ok(match Scalar::deserialize(deserializer)? {
+        Scalar::Integer(value) => Some(value),
+        // Floats of whole seconds count too; the range is that of exact integers.
+        Scalar::Float(value) if value.abs() <= 9_007_199_254_740_992.0 => Some(value as i64),
+        _ => None,
+    })
 }
 
 fn present_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
@@ -275,68 +277,8 @@ fn present_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Opt
     Option::deserialize(deserializer).map(Some)
 }
 
-fn present_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    lax_bool(deserializer).map(Some)
-}
-
-/// What stands where a number should: 2024's entries are untyped, anything comes.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-enum Reported {
-    #[default]
-    Absent,
-    Null,
-    Number(f64),
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Reported {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ReportedVisitor)
-    }
-}
-
-struct ReportedVisitor;
-
-impl<'de> Visitor<'de> for ReportedVisitor {
-    type Value = Reported;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-    fn visit_unit<E: de::Error>(self) -> Result<Reported, E> {
-        Ok(Reported::Null)
-    }
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Reported, E> {
-        Ok(Reported::Other)
-    }
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Reported, E> {
-        Ok(Reported::Number(value as f64))
-    }
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Reported, E> {
-        Ok(Reported::Number(value as f64))
-    }
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Reported, E> {
-        Ok(Reported::Number(value))
-    }
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Reported, E> {
-        Ok(text.trim().parse().map_or(Reported::Other, Reported::Number))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Reported, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Reported::Other)
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Reported, A::Error> {
-        let mut reported = Reported::Other;
-        while let Some(key) = map.next_key::<String>()? {
-            // How `serde_json` hands numbers over under its feature `arbitrary_precision`.
-            if key == "$serde_json::private::Number" {
-                reported = self::ReportedVisitor.visit_str::<A::Error>(&map.next_value::<String>()?)?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(reported)
-    }
+fn present_scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Scalar>, D::Error> {
+    Scalar::deserialize(deserializer).map(Some)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::synapse::{Hollow, Synapse, Tensor, lax_bool, lax_i64, lax_opt_i64, lax_vec_f64, python_str};
+use crate::synapse::{Hollow, Synapse, Tensor, lax_i64, lax_opt_bool, lax_opt_i64, lax_vec_f64, python_str};
 
 /// Declares one message. All share the first four fields; `forward` ones say what is to be predicted.
 macro_rules! message {
@@ -114,9 +114,7 @@ fn common_fields(topic_id: Option<i64>) -> Vec<(&'static str, Hollow)> {
 }
 
 fn bool_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    #[derive(Deserialize)]
-    struct Flag(#[serde(deserialize_with = "lax_bool")] bool);
-    Ok(Option::<Flag>::deserialize(deserializer)?.is_some_and(|flag| flag.0))
+    Ok(lax_opt_bool(deserializer)?.unwrap_or_default())
 }
 
 /// The commitment to a prediction: lower-case hex SHA-256 of `hotkey-[v1, v2, …]` in Python text.

@@ -1,0 +1,129 @@
+//! One request and its answer: sent, capped, judged.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::BytesMut;
+use reqwest::Response;
+
+use super::Failure;
+
+/// Bodies up to here are read whatever the budget: an honest answer is not refused because of greedy ones.
+const ALWAYS_READ: usize = 1 << 20;
+
+/// Bytes of answers that all requests under way hold together.
+#[derive(Debug)]
+pub(super) struct Budget {
+    held: AtomicUsize,
+    limit: usize,
+}
+
+impl Budget {
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { held: AtomicUsize::new(0), limit })
+    }
+}
+
+/// A body being collected; its bytes count against the budget until it is dropped.
+#[derive(Debug)]
+pub(super) struct Collected {
+    bytes: BytesMut,
+    budget: Arc<Budget>,
+}
+
+impl Collected {
+    fn new(budget: &Arc<Budget>) -> Self {
+        Self { bytes: BytesMut::new(), budget: Arc::clone(budget) }
+    }
+
+    /// Adds a piece, unless that goes beyond `cap` or, for a large body, beyond the budget.
+    fn push(&mut self, piece: &[u8], cap: usize) -> Result<(), Failure> {
+        let len = self.bytes.len() + piece.len();
+        let held = self.budget.held.load(Ordering::Relaxed) + piece.len();
+        if len > cap || (len > ALWAYS_READ && held > self.budget.limit) {
+            return Err(Failure::TooLarge { limit: cap });
+        }
+        self.budget.held.fetch_add(piece.len(), Ordering::Relaxed);
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Collected {
+    fn drop(&mut self) {
+        self.budget.held.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+    }
+}
+
+/// Reads a body up to `cap` bytes, counted after decompression.
+pub(super) async fn collect(mut response: Response, cap: usize, budget: &Arc<Budget>) -> Result<Collected, Failure> {
+    if response.content_length().is_some_and(|length| length > cap as u64) {
+        return Err(Failure::TooLarge { limit: cap });
+    }
+    let mut body = Collected::new(budget);
+    while let Some(piece) = response.chunk().await.map_err(|e| cut(&e))? {
+        body.push(&piece, cap)?;
+    }
+    Ok(body)
+}
+
+/// What a failure to get an answer's head means.
+pub(super) fn no_head(error: &reqwest::Error) -> Failure {
+    let reason = innermost(error);
+    let hyper = hyper_error(error);
+    if error.is_timeout() && !error.is_connect() {
+        Failure::Timeout
+    } else if hyper.is_some_and(|e| e.is_parse() || e.is_parse_too_large()) {
+        Failure::Malformed(format!("not HTTP: {reason}"))
+    } else {
+        // Refused, reset, no route, or closed without a word.
+        Failure::Unreachable(reason)
+    }
+}
+
+/// What a failure inside a body means.
+pub(super) fn cut(error: &reqwest::Error) -> Failure {
+    if error.is_timeout() {
+        Failure::Timeout
+    } else {
+        Failure::Malformed(format!("the body broke off: {}", innermost(error)))
+    }
+}
+
+fn sources<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
+}
+
+fn hyper_error(error: &reqwest::Error) -> Option<&hyper::Error> {
+    sources(error).find_map(|source| source.downcast_ref())
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    sources(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn greedy_bodies_are_refused_before_modest_ones() {
+        let budget = Budget::new(3 * ALWAYS_READ);
+        let mut greedy = Collected::new(&budget);
+        let piece = vec![0; ALWAYS_READ];
+        for _ in 0..3 {
+            greedy.push(&piece, 100 * ALWAYS_READ).unwrap();
+        }
+        assert!(matches!(greedy.push(&piece, 100 * ALWAYS_READ), Err(Failure::TooLarge { .. })));
+        let mut modest = Collected::new(&budget);
+        modest.push(&piece, 100 * ALWAYS_READ).unwrap();
+        assert_eq!(modest.push(b"x", ALWAYS_READ), Err(Failure::TooLarge { limit: ALWAYS_READ }));
+        drop((greedy, modest));
+        assert_eq!(budget.held.load(Ordering::Relaxed), 0);
+    }
+}
