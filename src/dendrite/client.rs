@@ -333,9 +333,14 @@ impl Inner {
         let url = format!("http://{}{}", target.authority(), prepared.path());
         let request = self.client.post(url).headers(headers).body(prepared.body.clone());
         let response = request.send().await.map_err(|e| exchange::no_head(&e))?;
-        let head = ReplyHead::read(response.status().as_u16(), response.headers());
-        if dialect == Dialect::Headers {
-            reply::check_identity(response.headers(), &target.hotkey, &self.own_ss58).map_err(Failure::Malformed)?;
+        let mut head = ReplyHead::read(response.status().as_u16(), response.headers());
+        match dialect {
+            Dialect::Headers => {
+                reply::check_identity(response.headers(), &target.hotkey, &self.own_ss58)
+                    .map_err(Failure::Malformed)?;
+            }
+            // Plain signed HTTP: there is no other status than that of HTTP.
+            Dialect::BtAuth => head.status = head.status.or(Some(head.http)),
         }
         if self.scheme == Scheme::Sr25519 {
             self.dialects.learn(target.hotkey, &head);

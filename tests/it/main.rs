@@ -27,6 +27,7 @@ mod market_polymarket;
 mod market_simulator;
 mod market_tape;
 mod planted_skill;
+mod python_wire;
 mod relay;
 mod scoring_vectors;
 mod subtensor;
@@ -34,8 +35,8 @@ mod subtensor;
 mod subtensor_failover;
 mod support;
 mod wallet_vectors;
-#[cfg(feature = "localnet")]
-mod yuma;
 mod wire_dendrite;
 mod wire_fakes;
 mod wire_vectors;
+#[cfg(feature = "localnet")]
+mod yuma;
