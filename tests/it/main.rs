@@ -28,6 +28,7 @@ mod market_simulator;
 mod market_tape;
 mod planted_skill;
 mod python_wire;
+mod python_axon;
 mod relay;
 mod scoring_vectors;
 mod subtensor;
