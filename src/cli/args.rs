@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::exit::{Exit, Failure, OrExit};
 use crate::config::table::{Group, Kind, SETTINGS, Setting};
 use crate::config::{Layers, Resolved, Settings};
+use crate::telemetry::{self, LogLevel};
 
 /// Adds `--config` and the flags of `groups` to a command.
 #[must_use]
@@ -73,6 +74,20 @@ pub fn resolve(matches: &ArgMatches) -> Result<(Resolved, Settings), Failure> {
     let resolved = layers.resolve().or_exit(Exit::Usage)?;
     let settings = resolved.settings().or_exit(Exit::Usage)?;
     Ok((resolved, settings))
+}
+
+/// Starts logging to stderr as the settings say, for commands that run for a while.
+///
+/// # Errors
+/// When logging has been started before.
+pub fn start_logs(settings: &Settings) -> Result<(), Failure> {
+    let level = match (settings.logging.trace, settings.logging.debug) {
+        (true, _) => LogLevel::Trace,
+        (_, true) => LogLevel::Debug,
+        _ => LogLevel::Info,
+    };
+    telemetry::start_logs(level, settings.logging.json)?;
+    Ok(())
 }
 
 /// The variables that are text.

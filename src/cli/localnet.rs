@@ -8,11 +8,10 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::{Verb, args, block_on, interrupted};
+use crate::config::parse_duration;
 use crate::config::table::Group;
-use crate::config::{Settings, parse_duration};
 use crate::localnet::genesis::GenesisConfig;
 use crate::localnet::{LocalnetConfig, LocalnetError, spawn};
-use crate::telemetry::{LogLevel, start_logs};
 
 pub(super) const VERB: Verb = Verb { command, run };
 
@@ -61,7 +60,7 @@ fn command() -> Command {
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (_, settings) = args::resolve(matches)?;
-    start_logs(log_level(&settings), settings.logging.json)?;
+    args::start_logs(&settings)?;
     let defaults = LocalnetConfig::default();
     let config = LocalnetConfig {
         port: matches.get_one("port").copied().unwrap_or(defaults.port),
@@ -90,13 +89,5 @@ fn classified(error: LocalnetError) -> Failure {
     match error {
         LocalnetError::BlockTime(_) => Failure::new(Exit::Usage, error),
         _ => error.into(),
-    }
-}
-
-fn log_level(settings: &Settings) -> LogLevel {
-    match (settings.logging.trace, settings.logging.debug) {
-        (true, _) => LogLevel::Trace,
-        (_, true) => LogLevel::Debug,
-        _ => LogLevel::Info,
     }
 }

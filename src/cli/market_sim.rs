@@ -7,9 +7,10 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use serde::Serialize;
 
 use super::output::Output;
-use super::{Exit, Failure, OrExit, Verb, block_on, interrupted};
+use super::{Exit, Failure, OrExit, Verb, args, block_on, interrupted};
 use crate::clock::Clock;
 use crate::config::parse_duration;
+use crate::config::table::Group;
 use crate::market::{simulator, tape};
 
 pub(super) const VERB: Verb = Verb { command, run };
@@ -26,7 +27,7 @@ fn command() -> Command {
         Arg::new(name).long(name).value_name(value).default_value(default).help(help)
     };
     let time = |name, default, help| flag(name, "DURATION", default, help).value_parser(parse_duration);
-    Command::new("market-sim")
+    let command = Command::new("market-sim")
         .about(ABOUT)
         .arg(flag("listen", "ADDRESS", "127.0.0.1:8900", "Where to listen").value_parser(value_parser!(SocketAddr)))
         .arg(flag("seed", "N", "1", "What the world is drawn from").value_parser(value_parser!(u64)))
@@ -55,7 +56,8 @@ fn command() -> Command {
             flag("speed", "N", "1", "How many times faster than recorded the replay runs")
                 .value_parser(value_parser!(f64))
                 .requires("replay"),
-        )
+        );
+    args::with_settings(command, &[Group::Housekeeping]).mut_arg("db.directory", |arg| arg.hide(true))
 }
 
 /// What is announced when the server is there.
@@ -71,6 +73,8 @@ struct Announced {
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let (_, settings) = args::resolve(matches)?;
+    args::start_logs(&settings)?;
     match matches.get_one::<PathBuf>("replay") {
         Some(folder) => block_on(replay(matches, folder, output)),
         None => block_on(simulate(matches, output)),

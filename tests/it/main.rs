@@ -24,6 +24,7 @@ mod ledger;
 #[cfg(feature = "localnet")]
 mod localnet;
 mod market_polymarket;
+mod market_sim_command;
 mod market_simulator;
 mod market_tape;
 mod planted_skill;
