@@ -28,6 +28,7 @@ mod networks;
 mod read;
 mod refusals;
 mod snapshot;
+mod stake;
 mod submit;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use super::chain::{account, account_id};
 use super::error::{Failure, SubtensorError};
 use super::metagraph::RawAxon;
 use super::snapshot::{PALLET, Snapshot};
-use super::{AxonInfo, Hyperparameters, Metagraph, Subtensor};
+use super::{AxonInfo, Hyperparameters, Metagraph, Subtensor, stake};
 use crate::units::{Account, BlockNumber, NetUid, Rao, Uid};
 
 /// `System.Account`, as far as it is about money.
@@ -23,13 +23,6 @@ struct RawAccount {
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 struct RawBalance {
     free: u64,
-}
-
-/// `StakeInfo` of the runtime API.
-#[derive(DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct RawStake {
-    stake: u64,
 }
 
 impl Subtensor {
@@ -117,14 +110,11 @@ impl Subtensor {
     /// # Errors
     /// When the chain cannot be read.
     pub async fn stake(&self, hotkey: &Account, coldkey: &Account, netuid: NetUid) -> Result<Rao, SubtensorError> {
-        let keys = (account_id(hotkey), account_id(coldkey), netuid.0);
-        let info = self
-            .ask(&format!("the stake on {hotkey} in subnet {netuid}"), |at| async move {
-                let method = "get_stake_info_for_hotkey_coldkey_netuid";
-                at.api::<_, Option<RawStake>>("StakeInfoRuntimeApi", method, keys).await
-            })
-            .await?;
-        Ok(Rao(info.map_or(0, |info| info.stake)))
+        let (hot, cold) = (account_id(hotkey), account_id(coldkey));
+        self.ask(&format!("the stake on {hotkey} in subnet {netuid}"), |at| async move {
+            stake::position(&at, hot, cold, netuid.0).await
+        })
+        .await
     }
 
     /// Where a hotkey serves in a subnet, as the chain has it.

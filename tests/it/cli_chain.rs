@@ -117,3 +117,32 @@ async fn what_cannot_be_reached_is_said_with_the_remedy() {
     assert_eq!(typo.status, 2);
     assert!(typo.stderr.contains("finney, test, archive, local"), "{}", typo.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hotkey_is_registered_and_staked_on() {
+    let machine = Machine::new().await;
+    let hotkey = key("//Bob//neuron").account();
+    let asked = machine.run(&["register", "--netuid", "155"]).await;
+    assert_eq!(asked.status, 7, "{}", asked.stderr);
+    let registered = machine.run(&["register", "--netuid", "155", "--yes"]).await;
+    assert_eq!(registered.status, 0, "{}", registered.stderr);
+    assert_eq!(registered.document["hotkey"], hotkey.to_string());
+    assert!(registered.document["paid_rao"].as_u64().unwrap() > 0);
+    let again = machine.run(&["register", "--netuid", "155"]).await;
+    assert_eq!((again.status, &again.document["paid_rao"]), (0, &Value::Null), "nothing to pay, nothing to ask");
+
+    let added = machine.run(&["stake", "add", "--netuid", "155", "--amount", "25", "--yes"]).await;
+    assert_eq!(added.status, 0, "{}", added.stderr);
+    assert!(added.document["stake_rao"].as_u64().unwrap() > Rao::from_tao(10).0);
+    let removed = machine.run(&["stake", "remove", "--netuid", "155", "--all", "--yes"]).await;
+    assert_eq!(removed.status, 0, "{}", removed.stderr);
+    // Emission may have come in between.
+    assert!(removed.document["stake_rao"].as_u64().unwrap() < Rao::from_tao(10).0);
+
+    // Somebody else's hotkey, by its address.
+    let stranger = key("//Stranger").account().to_string();
+    let arguments = ["stake", "add", "--netuid", "155", "--amount", "1", "--wallet.hotkey", &stranger, "--yes"];
+    let refused = machine.run(&arguments).await;
+    assert_eq!(refused.status, 6);
+    assert!(refused.stderr.contains("HotKeyAccountNotExists"), "{}", refused.stderr);
+}

@@ -35,6 +35,7 @@ mod scoring_vectors;
 mod subtensor;
 #[cfg(feature = "localnet")]
 mod subtensor_failover;
+mod subtensor_neuron;
 mod support;
 mod wallet_vectors;
 mod wire_dendrite;
