@@ -11,6 +11,7 @@ pub mod counters;
 mod error;
 mod handler;
 mod node;
+pub mod probe;
 mod route;
 mod serve;
 mod server;

@@ -58,6 +58,13 @@ pub(super) fn coldkey(settings: &Settings) -> Result<Keypair, Failure> {
     tokio::task::block_in_place(|| wallet.coldkey(&unlock)).map_err(wallet_failed)
 }
 
+/// The hotkey, unlocked in the same way.
+pub(super) fn hotkey(settings: &Settings) -> Result<Keypair, Failure> {
+    let unlock = Unlock::of_process(settings.wallet.password_file.clone().map(Given::File));
+    let wallet = wallet(settings)?;
+    tokio::task::block_in_place(|| wallet.hotkey(&unlock)).map_err(wallet_failed)
+}
+
 /// One of the wallet's addresses; nothing is unlocked. `given` may be an address itself.
 pub(super) fn address(settings: &Settings, kind: KeyKind, given: Option<&String>) -> Result<Account, Failure> {
     if let Some(text) = given {

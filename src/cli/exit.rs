@@ -38,12 +38,20 @@ pub struct Failure {
     pub exit: Exit,
     /// What happened, to what, and what to do.
     pub error: anyhow::Error,
+    /// The result was printed and says it already: in JSON there is one document, not two.
+    pub after_result: bool,
 }
 
 impl Failure {
     /// A failure of class `exit`.
     pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
-        Self { exit, error: error.into() }
+        Self { exit, error: error.into(), after_result: false }
+    }
+
+    /// A failure whose result was printed before.
+    #[must_use]
+    pub fn after_result(self) -> Self {
+        Self { after_result: true, ..self }
     }
 }
 

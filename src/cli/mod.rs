@@ -3,6 +3,7 @@
 //! A command is a [`Verb`] in [`VERBS`]: how clap knows it, and the function that runs it.
 
 pub mod args;
+mod axon;
 mod balance;
 mod chain;
 mod config;
@@ -47,6 +48,7 @@ const VERBS: &[Verb] = &[
     balance::VERB,
     stake::VERB,
     transfer::VERB,
+    axon::VERB,
 ];
 
 const ABOUT: &str = "\

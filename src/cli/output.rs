@@ -61,9 +61,9 @@ impl Output {
         }
     }
 
-    /// Tells of a failure: on stderr, and with JSON as the one document on stdout.
+    /// Tells of a failure: on stderr, and with JSON as the one document on stdout, unless the result was that.
     pub fn failure(&self, failure: &Failure) {
-        if self.format == Format::Json {
+        if self.format == Format::Json && !failure.after_result {
             let document = serde_json::json!({
                 "error": { "class": failure.exit, "status": failure.exit as u8, "message": failure.to_string() }
             });

@@ -14,6 +14,7 @@
 mod axon_holes;
 mod axon_hostile;
 mod axon_kit;
+mod axon_probe;
 mod axon_vectors;
 mod cli;
 mod cli_chain;

@@ -1,0 +1,172 @@
+//! `neuron axon probe`: is an axon reachable, and would it answer?
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use serde::Serialize;
+
+use super::chain::hotkey;
+use super::output::{Output, TextTable};
+use super::{Exit, Failure, OrExit, Verb, args, block_on};
+use crate::axon::probe::{Probe, Step, Verdict};
+use crate::subnets::events::synapse::EventPredictionSynapse;
+use crate::subnets::prompting::synapse::StreamPromptingSynapse;
+use crate::subnets::timeseries::synapse::{
+    LiveBackward, LiveForward, LiveForwardHash, TrainingBackward, TrainingForward,
+};
+use crate::synapse::Synapse;
+use crate::synapse::request::{NotSendable, Prepared};
+use crate::units::Account;
+use crate::wallet::{Keypair, Phrase, Scheme, UnlockedKey};
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+/// Seconds for each step: what a person waits.
+const PATIENCE_S: u64 = 8;
+
+fn command() -> Command {
+    let wallet = |key: &'static str, help: &'static str| {
+        Arg::new(key).long(key).value_name("TEXT").help(help).help_heading("Wallet")
+    };
+    let probe = Command::new("probe")
+        .about("Tries step by step what an axon answers, and says why it would refuse")
+        .after_help(
+            "Without --wallet.name the axon is asked by a hotkey that is made for the occasion, as by any stranger.",
+        )
+        .arg(Arg::new("address").value_name("HOST:PORT").required(true).help("Where the axon listens"))
+        .arg(
+            Arg::new("hotkey")
+                .long("hotkey")
+                .value_name("SS58")
+                .required(true)
+                .value_parser(value_parser!(Account))
+                .help("The hotkey the axon should have"),
+        )
+        .arg(
+            Arg::new("synapse")
+                .long("synapse")
+                .value_name("NAME")
+                .value_parser(NAMES)
+                .help("A synapse to ask for as well, with nothing in it that makes work"),
+        )
+        .arg(wallet("wallet.name", "Ask with the hotkey of this wallet"))
+        .arg(wallet("wallet.hotkey", "The name of the wallet's hotkey"))
+        .arg(wallet("wallet.path", "The folder of wallets"));
+    Command::new("axon")
+        .about("Looks at axons from outside")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(probe)
+}
+
+const NAMES: [&str; 7] = [
+    EventPredictionSynapse::NAME,
+    LiveForwardHash::NAME,
+    LiveForward::NAME,
+    LiveBackward::NAME,
+    TrainingForward::NAME,
+    TrainingBackward::NAME,
+    StreamPromptingSynapse::NAME,
+];
+
+/// A harmless request of the synapse called `name`, one of [`NAMES`].
+fn harmless(name: &str, sender: &str) -> Result<Prepared, NotSendable> {
+    let timeout = PATIENCE_S as f64;
+    match name {
+        LiveForwardHash::NAME => Prepared::new(&LiveForwardHash::default(), timeout, sender),
+        LiveForward::NAME => Prepared::new(&LiveForward::default(), timeout, sender),
+        LiveBackward::NAME => Prepared::new(&LiveBackward::default(), timeout, sender),
+        TrainingForward::NAME => Prepared::new(&TrainingForward::default(), timeout, sender),
+        TrainingBackward::NAME => Prepared::new(&TrainingBackward::default(), timeout, sender),
+        StreamPromptingSynapse::NAME => {
+            let ask = StreamPromptingSynapse::new(vec!["user".into()], vec!["ping".into()]);
+            Prepared::new(&ask, timeout, sender)
+        }
+        _ => Prepared::new(&EventPredictionSynapse::default(), timeout, sender),
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    address: SocketAddr,
+    hotkey: Account,
+    asked_by: Account,
+    reachable: bool,
+    steps: Vec<Step>,
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let Some(("probe", matches)) = matches.subcommand() else {
+        return Err(anyhow::anyhow!("`neuron axon` knows `probe`").into());
+    };
+    let report = block_on(probe(matches))?;
+    output.result(&report, text)?;
+    if report.reachable {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!("{} would not answer {}", report.address, report.asked_by);
+    Err(Failure::new(Exit::Network, error).after_result())
+}
+
+async fn probe(matches: &ArgMatches) -> Result<Report, Failure> {
+    let given = |name: &str| matches.get_one::<String>(name).map(String::as_str).unwrap_or_default();
+    let address = resolve(given("address")).await?;
+    let hotkey = *matches.get_one::<Account>("hotkey").ok_or_else(|| anyhow::anyhow!("--hotkey is missing"))?;
+    let caller = caller(matches)?;
+    let asked_by = caller.account();
+    let synapse = matches.get_one::<String>("synapse").map(|name| harmless(name, &asked_by.ss58())).transpose()?;
+    let probe = Probe { address, hotkey, caller, synapse, patience: Duration::from_secs(PATIENCE_S) };
+    let steps = probe.run().await?;
+    let reachable = steps.iter().all(|step| step.verdict != Verdict::Bad);
+    Ok(Report { address, hotkey, asked_by, reachable, steps })
+}
+
+async fn resolve(text: &str) -> Result<SocketAddr, Failure> {
+    let found = tokio::net::lookup_host(text).await;
+    let mut found = found
+        .map_err(|e| anyhow::anyhow!("`{text}` is not HOST:PORT that can be resolved: {e}"))
+        .or_exit(Exit::Usage)?;
+    found.next().ok_or_else(|| anyhow::anyhow!("`{text}` has no address")).or_exit(Exit::Network)
+}
+
+/// The hotkey to ask with: the wallet's when one is named, else one that nobody knows.
+fn caller(matches: &ArgMatches) -> Result<Keypair, Failure> {
+    if matches.contains_id("wallet.name") || matches.contains_id("wallet.hotkey") {
+        let (_, settings) = args::resolve(matches)?;
+        return hotkey(&settings);
+    }
+    let phrase = Phrase::generate(12)?;
+    Ok(UnlockedKey::from_phrase(phrase, Scheme::Sr25519).into_keypair())
+}
+
+fn text(report: &Report) -> String {
+    let mut table = TextTable::new(["step", "", "what was heard", "ms"]);
+    for step in &report.steps {
+        let mark = match step.verdict {
+            Verdict::Good => "ok",
+            Verdict::Odd => "note",
+            Verdict::Bad => "FAILED",
+        };
+        table.row([step.step, mark, &step.heard, &format!("{:.1}", step.took_ms)]);
+    }
+    let mut lines = table.render();
+    for step in &report.steps {
+        if let Some(advice) = step.advice {
+            lines += &format!("{}: {advice}\n", step.step);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_synapse_has_a_harmless_request() {
+        for name in NAMES {
+            assert_eq!(harmless(name, "5Grw").unwrap().path(), format!("/{name}"));
+        }
+    }
+}
