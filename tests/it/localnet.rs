@@ -1,7 +1,7 @@
 //! The development chain is a Substrate node to whoever connects: over real sockets, with real signatures.
 
 mod bytes;
-mod client;
+pub mod client;
 mod python;
 mod refusals;
 mod rpc;

@@ -11,6 +11,10 @@ use neuron::subtensor::{Subtensor, SubtensorConfig, SubtensorError};
 use neuron::units::{Account, NetUid, Rao, Uid};
 use neuron::wallet::{Keypair, Scheme};
 
+use subxt::dynamic::{self, Value};
+use subxt::tx::Payload;
+
+use crate::localnet::client as raw;
 use crate::relay::Relay;
 
 pub const EVENTS: NetUid = NetUid(155);
@@ -110,4 +114,41 @@ async fn writes_of_one_key_at_once_all_arrive() {
         write.await.unwrap().unwrap();
     }
     assert_eq!(chain.balance(&friend).await.unwrap(), Rao::from_tao(8));
+}
+
+/// `Sudo.sudo(System.set_storage(…))` that makes the runtime report another version from the next block on.
+fn upgrade(spec_version: u32) -> impl Payload {
+    let key = raw::storage_key("SubtensorModule", "SpecVersion");
+    let key = Value::from_bytes(hex::decode(key.trim_start_matches("0x")).unwrap());
+    let item = Value::unnamed_composite([key, Value::from_bytes(spec_version.to_le_bytes())]);
+    let call = Value::unnamed_variant("set_storage", [Value::unnamed_composite([item])]);
+    dynamic::transaction("Sudo", "sudo", (Value::unnamed_variant("System", [call]),))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgrade_of_the_runtime_asks_nothing_of_us() {
+    let net = raw::start(quick()).await;
+    let chain = Subtensor::connect(SubtensorConfig::new([net.chain.ws_url()])).await.unwrap();
+    let (bob, friend) = (key("//Bob"), Account([7; 32]));
+    chain.transfer(&bob, &friend, Rao::from_tao(1)).await.unwrap();
+
+    let bytes = net.signed("//Alice", &upgrade(500), 0, 0).await;
+    // One is signed for the old runtime while the new one comes, and signed again.
+    let (submitted, across) = tokio::join!(net.submit(&bytes), chain.transfer(&bob, &friend, Rao::from_tao(1)));
+    submitted.unwrap();
+    across.unwrap();
+    let mut blocks = chain.blocks();
+    let upgraded = async {
+        loop {
+            let version = net.ask("state_getRuntimeVersion", serde_json::json!([])).await.unwrap();
+            if version["specVersion"] == 500 {
+                return;
+            }
+            blocks.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), upgraded).await.expect("the runtime does not change");
+    chain.transfer(&bob, &friend, Rao::from_tao(1)).await.unwrap();
+    assert_eq!(chain.balance(&friend).await.unwrap(), Rao::from_tao(3));
+    assert_eq!(chain.hyperparameters(EVENTS).await.unwrap().tempo, 5);
 }
