@@ -23,13 +23,20 @@ pub enum Exit {
     Refused = 6,
     /// A person said no.
     Declined = 7,
+    /// A key file is damaged, contradicts itself, or is no key file.
+    BadFile = 8,
+    /// The operating system does not permit it, or others are permitted too much.
+    Permission = 9,
+    /// It would replace a key.
+    Exists = 10,
     /// Ctrl-C.
     Interrupted = 130,
 }
 
 /// What `neuron --help` says about the numbers.
 pub const EXIT_STATUSES: &str = "Exit status: 0 done; 1 failed; 2 usage or settings; 3 locked or wrong password; \
-4 no such wallet, key or file; 5 network; 6 refused by the chain; 7 declined; 130 interrupted.";
+4 no such wallet, key or file; 5 network; 6 refused by the chain; 7 declined; \
+8 damaged key file; 9 permission; 10 would replace a key; 130 interrupted.";
 
 /// An error on its way to a person, with the status that the process ends with.
 #[derive(Debug)]
@@ -52,6 +59,25 @@ impl Failure {
     #[must_use]
     pub fn after_result(self) -> Self {
         Self { after_result: true, ..self }
+    }
+}
+
+/// A status whose reason the result itself has told.
+#[derive(Debug, thiserror::Error)]
+#[error("see the result")]
+struct Told;
+
+impl Failure {
+    /// A status without a message: the result on stdout says it all.
+    #[must_use]
+    pub fn silent(exit: Exit) -> Self {
+        Self::new(exit, Told)
+    }
+
+    /// Whether nothing more is to be said.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.error.is::<Told>()
     }
 }
 

@@ -16,6 +16,7 @@ pub mod output;
 mod register;
 mod stake;
 mod transfer;
+mod wallet;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -41,6 +42,7 @@ const VERBS: &[Verb] = &[
     #[cfg(feature = "localnet")]
     localnet::VERB,
     market_sim::VERB,
+    wallet::VERB,
     config::VERB,
     register::VERB,
     metagraph::METAGRAPH,
@@ -109,6 +111,7 @@ pub fn command() -> Command {
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<String> = arguments.into_iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    let (arguments, notes) = wallet::modern(arguments);
     let wants_json = arguments
         .windows(2)
         .any(|pair| matches!(pair, [flag, value] if flag == "--output" && value == "json"))
@@ -133,10 +136,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let format = if wants_json { Format::Json } else { Format::Text };
     let output = Output { format, yes: matches.get_flag("yes") };
+    for note in notes {
+        output.note(&note);
+    }
     let exit = match run(&matches, output) {
         Ok(()) => Exit::Done,
         Err(failure) => {
-            output.failure(&failure);
+            if !failure.is_silent() {
+                output.failure(&failure);
+            }
             failure.exit
         }
     };

@@ -107,6 +107,20 @@ pub(super) fn mode(path: &Path) -> Option<u32> {
     }
 }
 
+/// Sets the permission bits of a file or folder.
+pub(super) fn set_mode(path: &Path, mode: u32) -> Result<(), WalletError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed(path, "change its mode"))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (path, mode);
+        Ok(())
+    }
+}
+
 /// Only one writer at a time in a folder. Advisory: it binds those who ask. Released when dropped.
 #[derive(Debug)]
 pub(super) struct FolderLock(#[expect(dead_code, reason = "held, not read: closing it releases the lock")] File);

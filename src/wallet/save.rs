@@ -101,6 +101,23 @@ impl Wallet {
         Ok(Saved::Written { kept: kept.into_iter().collect() })
     }
 
+    /// Takes the rights of others away from a key's files and folders. Whether there was anything to take.
+    ///
+    /// # Errors
+    /// [`WalletError::Io`].
+    pub fn mend_modes(&self, kind: KeyKind) -> Result<bool, WalletError> {
+        let mut mended = false;
+        let folders = [self.folder().to_owned(), self.folder().join("hotkeys")];
+        for (path, wanted) in folders.iter().map(|path| (path.clone(), 0o755)).chain([(self.secret_path(kind), 0o600)])
+        {
+            if let Some(mode) = disk::mode(&path).filter(|mode| mode & !wanted & 0o777 != 0) {
+                disk::set_mode(&path, mode & wanted)?;
+                mended = true;
+            }
+        }
+        Ok(mended)
+    }
+
     /// Makes the folders, takes the wallet's lock and refuses folders that others can write to.
     fn prepare(&self, kind: KeyKind) -> Result<FolderLock, WalletError> {
         disk::make_folder(self.folder())?;

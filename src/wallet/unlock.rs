@@ -170,6 +170,17 @@ impl fmt::Display for PasswordFrom {
     }
 }
 
+/// A keyfile that opened, and how.
+#[derive(Debug)]
+pub struct Unlocked {
+    /// What is in it.
+    pub opened: Opened,
+    /// Where the password came from.
+    pub from: PasswordFrom,
+    /// The password that fitted; `None` for plain files.
+    pub password: Option<Secret>,
+}
+
 /// The policy by which keys are unlocked, with what it learned: share one per process.
 pub struct Unlock {
     given: Option<Given>,
@@ -205,6 +216,18 @@ impl Unlock {
         Self::new(None, Environment::default(), Box::new(Nobody))
     }
 
+    /// Who is asked.
+    #[must_use]
+    pub fn person(&self) -> &dyn Ask {
+        &*self.ask
+    }
+
+    /// The source named on the command line.
+    #[must_use]
+    pub const fn given(&self) -> Option<&Given> {
+        self.given.as_ref()
+    }
+
     /// The derived keys of this process.
     #[must_use]
     pub const fn keys(&self) -> &KeyCache {
@@ -217,10 +240,10 @@ impl Unlock {
     /// [`WalletError::Locked`] when there is no password, [`WalletError::WrongPassword`] when none fits,
     /// [`WalletError::PasswordSource`], [`WalletError::Keyfile`] for everything that a password cannot mend.
     pub fn open(&self, locked: &LockedKey, path: &Path, kind: KeyKind, wallet: &str) -> Result<Opened, WalletError> {
-        self.open_telling(locked, path, kind, wallet).map(|(opened, _)| opened)
+        self.open_telling(locked, path, kind, wallet).map(|unlocked| unlocked.opened)
     }
 
-    /// [`Unlock::open`], telling where the password came from.
+    /// [`Unlock::open`], telling how it went.
     ///
     /// # Errors
     /// As [`Unlock::open`].
@@ -230,26 +253,23 @@ impl Unlock {
         path: &Path,
         kind: KeyKind,
         wallet: &str,
-    ) -> Result<(Opened, PasswordFrom), WalletError> {
+    ) -> Result<Unlocked, WalletError> {
         let attempt = Attempt { locked, path, keys: &self.keys };
         if !locked.envelope().is_encrypted() {
-            return attempt
-                .with(None, false)
-                .map(|opened| (opened, PasswordFrom::NotNeeded))
-                .map_err(|e| attempt.error(e));
+            let opened = locked.open(None, &self.keys).map_err(|e| attempt.error(e))?;
+            return Ok(Unlocked { opened, from: PasswordFrom::NotNeeded, password: None });
         }
         if let Some(given) = &self.given {
             let from = given.to_string();
-            return match attempt.with(Some(self.given_password(given)?), false) {
-                Ok(opened) => Ok((opened, PasswordFrom::Flag(from))),
+            return match attempt.with(self.given_password(given)?, PasswordFrom::Flag(from.clone())) {
                 Err(KeyfileError::WrongPassword) => Err(attempt.wrong(&[from])),
-                Err(fault) => Err(attempt.error(fault)),
+                other => other.map_err(|fault| attempt.error(fault)),
             };
         }
         let mut tried = Vec::new();
         for (name, password) in self.variables_for(path, kind, wallet) {
-            match password.map(|password| attempt.with(Some(&password), false)) {
-                Ok(Ok(opened)) => return Ok((opened, PasswordFrom::Variable(name))),
+            match password.map(|password| attempt.with(&password, PasswordFrom::Variable(name.clone()))) {
+                Ok(Ok(unlocked)) => return Ok(unlocked),
                 Ok(Err(KeyfileError::WrongPassword)) => tried.push(format!("{name} (refused)")),
                 Ok(Err(fault)) => return Err(attempt.error(fault)),
                 Err(reason) => tried.push(format!("{name} ({reason})")),
@@ -259,7 +279,7 @@ impl Unlock {
             tracing::warn!(path = %path.display(), "the password from {each} did not open it");
         }
         if self.ask.is_possible() {
-            return self.by_asking(&attempt, kind, wallet, tried).map(|opened| (opened, PasswordFrom::Person));
+            return self.by_asking(&attempt, kind, wallet, tried);
         }
         if tried.is_empty() {
             let variable = EnvPassword::of(path).name().to_owned();
@@ -312,11 +332,11 @@ impl Unlock {
         kind: KeyKind,
         wallet: &str,
         mut tried: Vec<String>,
-    ) -> Result<Opened, WalletError> {
+    ) -> Result<Unlocked, WalletError> {
         let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
         for password in typed.iter() {
-            if let Ok(opened) = attempt.with(Some(password), true) {
-                return Ok(opened);
+            if let Ok(unlocked) = attempt.with(password, PasswordFrom::Person) {
+                return Ok(unlocked);
             }
         }
         let mut question = match kind {
@@ -328,10 +348,10 @@ impl Unlock {
                 from: "the terminal".to_owned(),
                 reason: fault.to_string(),
             })?;
-            match attempt.with(Some(&password), true) {
-                Ok(opened) => {
+            match attempt.with(&password, PasswordFrom::Person) {
+                Ok(unlocked) => {
                     typed.push(password);
-                    return Ok(opened);
+                    return Ok(unlocked);
                 }
                 Err(KeyfileError::WrongPassword) => {}
                 Err(fault) => return Err(attempt.error(fault)),
@@ -351,11 +371,11 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn with(&self, password: Option<&Secret>, typed: bool) -> Result<Opened, KeyfileError> {
-        match password {
-            None => self.locked.open(None, self.keys),
-            Some(password) => self.locked.open_respelling(password, typed, self.keys),
-        }
+    fn with(&self, password: &Secret, from: PasswordFrom) -> Result<Unlocked, KeyfileError> {
+        let typed = from == PasswordFrom::Person;
+        let (opened, respelled) = self.locked.open_respelling(password, typed, self.keys)?;
+        let fitted = respelled.unwrap_or_else(|| Secret::new(password.expose().to_owned()));
+        Ok(Unlocked { opened, from, password: Some(fitted) })
     }
 
     fn error(&self, fault: KeyfileError) -> WalletError {
@@ -364,5 +384,96 @@ impl Attempt<'_> {
 
     fn wrong(&self, tried: &[String]) -> WalletError {
         WalletError::WrongPassword { path: self.path.to_owned(), tried: tried.join(", ") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::super::{Role, Scheme, UnlockedKey, seal};
+    use super::*;
+
+    /// Answers in turn; fails when asked too often.
+    struct Script(Vec<&'static str>, AtomicUsize);
+
+    impl Ask for Script {
+        fn is_possible(&self) -> bool {
+            !self.0.is_empty()
+        }
+
+        fn ask(&self, _: &str) -> io::Result<Secret> {
+            let turn = self.1.fetch_add(1, Ordering::SeqCst);
+            self.0.get(turn).map(|text| Secret::new((*text).to_owned())).ok_or(io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+
+    const PATH: &str = "/wallets/my-w/coldkey";
+
+    /// A policy whose cache knows the keys of both passwords, so that nothing is derived.
+    fn policy(given: Option<Given>, variables: &[(&str, &str)], answers: &[&'static str]) -> Unlock {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut unlock = Unlock::new(given, variables, Box::new(Script(answers.to_vec(), AtomicUsize::new(0))));
+        unlock.keys = KeyCache::knowing_all(&[("right", 1), ("wrong", 2), ("wrong\u{fffd}", 3), ("", 4)]);
+        unlock
+    }
+
+    fn open(unlock: &Unlock) -> Result<Unlocked, WalletError> {
+        let key = UnlockedKey::from_uri("//Alice", Scheme::Sr25519).unwrap();
+        let bytes = seal(&key, Some(&Secret::new("right".into())), &unlock.keys).unwrap();
+        let locked = LockedKey::new(bytes, Role::Secret).unwrap();
+        unlock.open_telling(&locked, Path::new(PATH), KeyKind::Coldkey, "my-w")
+    }
+
+    #[test]
+    fn each_source_opens_and_is_named() {
+        let own = EnvPassword::of(Path::new(PATH));
+        let encoded = own.encode(&Secret::new("right".into()));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "right\n").unwrap();
+        let file_name = file.path().to_str().unwrap();
+        for (name, value) in [
+            (own.name(), encoded.expose()),
+            ("BT_WALLET_PASSWORD", "right"),
+            ("BT_WALLET_PASSWORD_FILE", file_name),
+            ("BT_COLD_PW_MY_W", "right"),
+        ] {
+            let unlocked = open(&policy(None, &[(name, value)], &[])).unwrap();
+            assert_eq!(unlocked.from, PasswordFrom::Variable(name.to_owned()));
+        }
+        let given = Given::File(file.path().to_owned());
+        assert!(matches!(open(&policy(Some(given), &[], &[])).unwrap().from, PasswordFrom::Flag(_)));
+        assert_eq!(open(&policy(None, &[], &["wrong", "right"])).unwrap().from, PasswordFrom::Person);
+    }
+
+    #[test]
+    fn a_wrong_source_is_named_and_nobody_is_asked_by_accident() {
+        let variable = EnvPassword::of(Path::new(PATH));
+        let clear = [(variable.name(), "wrong!"), ("BT_WALLET_PASSWORD", "wrong")];
+        let refused = open(&policy(None, &clear, &[])).unwrap_err();
+        let text = refused.to_string();
+        assert!(matches!(refused, WalletError::WrongPassword { .. }));
+        assert!(text.contains("env-password") && text.contains("BT_WALLET_PASSWORD (refused)"), "{text}");
+        assert!(!text.contains("wrong!"), "{text}");
+        let refused = open(&policy(None, &[], &[])).unwrap_err();
+        assert!(matches!(refused, WalletError::Locked { terminal: false, .. }), "{refused}");
+        assert!(refused.to_string().contains(variable.name()));
+        let given = Given::Value(Secret::new("wrong".into()));
+        assert!(matches!(open(&policy(Some(given), &[], &["right"])), Err(WalletError::WrongPassword { .. })));
+    }
+
+    #[test]
+    fn a_good_variable_after_a_bad_one_opens() {
+        let variable = EnvPassword::of(Path::new(PATH));
+        let both = [(variable.name(), "wrong!"), ("BT_WALLET_PASSWORD", "right")];
+        assert!(open(&policy(None, &both, &[])).is_ok());
+    }
+
+    #[test]
+    fn a_person_is_asked_three_times_and_then_remembered() {
+        assert!(open(&policy(None, &[], &["wrong", "wrong", "wrong", "right"])).is_err());
+        let unlock = policy(None, &[], &["right"]);
+        open(&unlock).unwrap();
+        open(&unlock).unwrap();
     }
 }

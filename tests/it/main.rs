@@ -20,6 +20,7 @@ mod cli;
 mod cli_chain;
 mod forecast_command;
 mod forecast_market;
+mod json_schema;
 mod layers;
 mod ledger;
 #[cfg(feature = "localnet")]
@@ -38,6 +39,7 @@ mod subtensor;
 mod subtensor_failover;
 mod subtensor_neuron;
 mod support;
+mod wallet_cli;
 mod wallet_vectors;
 mod wire_dendrite;
 mod wire_fakes;

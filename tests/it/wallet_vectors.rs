@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use neuron::units::Account;
 use neuron::wallet::{
-    EnvPassword, Holding, KeyCache, KeyfileError, Keypair, LockedKey, Opened, Phrase, Role, Scheme, Secret,
-    UnlockedKey, verify, verify_message,
+    EnvPassword, Holding, KeyCache, KeyKind, KeyfileError, Keypair, Listing, LockedKey, Opened, Phrase,
+    ResolvedAccount, Role, Scheme, Secret, UnlockedKey, Wallet, polkadot_js, verify, verify_message,
 };
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -235,4 +236,138 @@ fn password_variables_are_written_and_read() {
         refused += usize::from(variable.decode(text(&case["value"])).is_err());
     }
     assert_eq!((cases(&file).len(), cases(bad).len(), refused), (4, 6, 4));
+}
+
+#[test]
+fn account_exports_import_or_are_refused_with_their_reason() {
+    let Some(file) = vectors("polkadotjs.json") else { return };
+    let root = shared("vectors/wallet").unwrap();
+    let (mut imported, mut refused) = (0, 0);
+    for case in cases(&file) {
+        let id = text(&case["id"]);
+        let export = std::fs::read_to_string(root.join(text(&case["file"]))).unwrap();
+        let outcome = polkadot_js::import(&export, password(case).as_ref());
+        let expect = match id {
+            "pjs-ecdsa" | "craft-version-2" => Some("unsupported"),
+            _ => case["expect"].as_str(),
+        };
+        match (outcome, expect) {
+            (Ok(found), None) => {
+                let key = found.key.public();
+                assert_eq!(key.account.0.as_slice(), bytes(&case["public_key"]), "{id}");
+                assert_eq!(found.was_open, case["password"].is_null(), "{id}");
+                let readers = case["readers"].as_object().unwrap();
+                for reader in readers.values().filter(|reader| reader["private_key"].is_string()) {
+                    assert_eq!(found.key.keypair().private_bytes().as_slice(), bytes(&reader["private_key"]), "{id}");
+                }
+                imported += 1;
+            }
+            (Err(refusal), Some(reason)) => {
+                assert_eq!(refusal.code(), reason, "{id}: {refusal}");
+                refused += 1;
+            }
+            (outcome, expect) => panic!("{id}: {:?}, expected {expect:?}", outcome.map(|found| found.key.public())),
+        }
+    }
+    assert_eq!((imported, refused), (10, 8));
+    let misplaced = &file["placed_as_keyfile"];
+    let refusal = open(&root.join(text(&misplaced["file"])), Role::Secret, None).unwrap_err();
+    assert_eq!(refusal.code(), text(&misplaced["expect"]));
+}
+
+#[test]
+fn what_is_exported_imports() {
+    for scheme in [Scheme::Sr25519, Scheme::Ed25519] {
+        let key = UnlockedKey::from_uri("//Export", scheme).unwrap();
+        let password = Secret::new("pässwörd".to_owned());
+        let json = polkadot_js::export(&key, &password, "mine").unwrap();
+        let back = polkadot_js::import(&json, Some(&password)).unwrap();
+        assert_eq!((back.key.public(), back.name.as_deref()), (key.public(), Some("mine")));
+        let wrong = polkadot_js::import(&json, Some(&Secret::new("x".to_owned()))).unwrap_err();
+        assert_eq!(wrong, KeyfileError::WrongPassword);
+    }
+}
+
+#[test]
+fn whole_wallets_of_six_writers_open() {
+    let Some(file) = vectors("wallets.json") else { return };
+    let root = shared("vectors/wallet").unwrap().join("wallets");
+    let (mut wallets, mut keys) = (0, 0);
+    for case in cases(&file) {
+        let name = text(&case["name"]);
+        let hotkeys = case["hotkeys"].as_object().unwrap();
+        let expected = hotkeys.iter().map(|(hotkey, key)| (KeyKind::Hotkey, hotkey.as_str(), key));
+        for (kind, hotkey, key) in expected.chain([(KeyKind::Coldkey, "default", &case["coldkey"])]) {
+            let wallet = Wallet::open(&root, name, hotkey).unwrap();
+            let opened = wallet.locked(kind).unwrap().open(password(key).as_ref(), &KEYS);
+            let public = opened.unwrap_or_else(|e| panic!("{name}/{hotkey}: {e}")).into_secret().unwrap().public();
+            assert_eq!(public.account.ss58(), text(&key["ss58"]), "{name}/{hotkey}");
+            assert_eq!(public.scheme, scheme(&key["crypto_type"]), "{name}/{hotkey}");
+            keys += 1;
+        }
+        let coldkeypub = Wallet::open(&root, name, "default").unwrap().coldkeypub().unwrap();
+        assert_eq!(coldkeypub.account.ss58(), text(&case["coldkey"]["ss58"]), "{name}");
+        wallets += 1;
+    }
+    assert_eq!((wallets, keys), (9, 24));
+}
+
+#[test]
+fn the_folder_of_wallets_is_listed_with_its_oddities() {
+    let Some(file) = vectors("wallets.json") else { return };
+    let listing = Listing::read(&shared("vectors/wallet").unwrap().join("wallets")).unwrap();
+    let wallet = |name: &str| listing.wallets.iter().find(|w| w.name == name).unwrap_or_else(|| panic!("no {name}"));
+    let hotkeys = |name: &str| wallet(name).hotkeys.iter().map(|h| h.name.clone()).collect::<Vec<_>>();
+    for case in cases(&file) {
+        let listed = wallet(text(&case["name"]));
+        assert_eq!(listed.coldkey.as_ref().unwrap().ss58.unwrap().ss58(), text(&case["coldkey"]["ss58"]));
+        let expected = case["hotkeys"].as_object().unwrap();
+        assert_eq!(listed.hotkeys.len(), expected.len(), "{}", listed.name);
+        for hotkey in &listed.hotkeys {
+            let truth = &expected[&hotkey.name];
+            assert_eq!(hotkey.encrypted, Some(truth["password"].is_string()), "{}/{}", listed.name, hotkey.name);
+            if let Some(address) = hotkey.ss58 {
+                assert_eq!(address.ss58(), text(&truth["ss58"]));
+            }
+            assert!(hotkey.problem.is_none());
+        }
+    }
+    assert_eq!(hotkeys("messy"), ["broken", "good", "hk2", "hk10"]);
+    let broken = &wallet("messy").hotkeys[0];
+    assert!(broken.problem.is_some() && broken.ss58.is_none());
+    assert!(wallet("watch-only").coldkey.as_ref().unwrap().public_only);
+    assert!(wallet("pub-hotkey").hotkeys[0].public_only);
+    assert!(wallet("hotkeys-only").coldkey.is_none() && hotkeys("hotkeys-only") == ["default"]);
+    assert!(wallet("bad-coldkeypub").coldkey.as_ref().unwrap().problem.is_some());
+    assert!(wallet("empty-dir").coldkey.is_none() && hotkeys("empty-dir").is_empty());
+    assert_eq!(listing.wallets.len(), 9 + 6, "a stray file is no wallet");
+}
+
+#[test]
+fn addresses_are_decoded_and_those_of_other_chains_refused_from_people() {
+    let Some(file) = vectors("ss58.json") else { return };
+    let nowhere = Path::new("/nonexistent");
+    let (mut ours, mut others, mut refused) = (0, 0, 0);
+    for case in cases(&file) {
+        let given = text(&case["address"]);
+        let account: Account = given.parse().unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(account.0.as_slice(), bytes(&case["public_key"]), "{given}");
+        let by_person = ResolvedAccount::find(given, nowhere);
+        if case["prefix"] == 42 {
+            assert_eq!(account.ss58(), given);
+            assert_eq!(by_person.unwrap().account, account);
+            ours += 1;
+        } else {
+            assert!(by_person.unwrap_err().to_string().contains("prefix"), "{given}");
+            others += 1;
+        }
+    }
+    for case in file["odd"].as_array().unwrap() {
+        let (id, given) = (text(&case["id"]), text(&case["address"]));
+        // A person's white space is forgiven, and a public key is as good as an address.
+        let fine = ["hex_public_key", "leading_space", "trailing_newline"].contains(&id);
+        assert_eq!(ResolvedAccount::find(given, nowhere).is_ok(), fine, "{id}");
+        refused += usize::from(!fine);
+    }
+    assert_eq!((ours, others, refused), (3, 18, 8));
 }

@@ -255,22 +255,28 @@ impl LockedKey {
         Ok(opened)
     }
 
-    /// [`LockedKey::open`], and when the password is refused, once more with each of its other spellings.
+    /// [`LockedKey::open`], and when the password is refused, once more with each of its other spellings. The second
+    /// value is the spelling that fitted, when it was another.
     ///
     /// # Errors
     /// As [`LockedKey::open`].
-    pub fn open_respelling(&self, password: &Secret, typed: bool, keys: &KeyCache) -> Result<Opened, KeyfileError> {
+    pub fn open_respelling(
+        &self,
+        password: &Secret,
+        typed: bool,
+        keys: &KeyCache,
+    ) -> Result<(Opened, Option<Secret>), KeyfileError> {
         let first = self.open(Some(password), keys);
         if !matches!(first, Err(KeyfileError::WrongPassword)) {
-            return first;
+            return first.map(|opened| (opened, None));
         }
         for other in password.other_spellings(typed) {
             if let Ok(mut opened) = self.open(Some(&other), keys) {
                 opened.notes.push(Note::PasswordRespelled);
-                return Ok(opened);
+                return Ok((opened, Some(other)));
             }
         }
-        first
+        first.map(|opened| (opened, None))
     }
 }
 

@@ -40,7 +40,15 @@ impl KeyCache {
     /// A cache that knows a made-up key for `password`, so that a test does not pay for a derivation.
     #[cfg(test)]
     pub(crate) fn knowing(password: &str) -> Self {
-        Self(Mutex::new(vec![(Secret::new(password.to_owned()), Zeroizing::new([7; 32]))]))
+        Self::knowing_all(&[(password, 7)])
+    }
+
+    /// The same for several passwords, each with a key of its own.
+    #[cfg(test)]
+    pub(crate) fn knowing_all(known: &[(&str, u8)]) -> Self {
+        let made_up =
+            |(password, byte): &(&str, u8)| (Secret::new((*password).to_owned()), Zeroizing::new([*byte; 32]));
+        Self(Mutex::new(known.iter().map(made_up).collect()))
     }
 
     fn key(&self, password: &Secret) -> Result<NaclKey, KeyfileError> {

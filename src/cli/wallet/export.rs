@@ -1,0 +1,111 @@
+//! `export` and `env-password`: keys and passwords for other tools.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Command};
+use serde::Serialize;
+
+use super::super::Verb;
+use super::super::exit::{Exit, Failure};
+use super::super::output::Output;
+use super::context::{Context, with_key_choice, with_password, with_target, write_secret_file};
+use super::failed;
+use super::new_password::{second, with_new_password, with_second_password};
+use crate::units::Account;
+use crate::wallet::{EnvPassword, Unlocked, WalletError, polkadot_js};
+
+pub(super) const EXPORT: Verb = Verb { command: export_command, run: export };
+pub(super) const ENV_PASSWORD: Verb = Verb { command: env_command, run: env_password };
+
+fn export_command() -> Command {
+    let about = "Exports a key as the encrypted JSON that polkadot-js, its extension and mobile apps import";
+    let command = with_key_choice(with_password(with_target(Command::new("export").about(about))));
+    with_new_password(with_second_password(command))
+        .mut_arg("no-password", |arg| arg.hide(true))
+        .mut_arg("use-password", |arg| arg.hide(true))
+        .arg(
+            Arg::new("format")
+                .long("format")
+                .value_name("FORMAT")
+                .value_parser(["polkadot-js"])
+                .default_value("polkadot-js")
+                .help("The only format there is"),
+        )
+        .arg(
+            Arg::new("out")
+                .long("out")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("Write the export to this file (0600, must not exist) instead of stdout"),
+        )
+}
+
+#[derive(Debug, Serialize)]
+struct Exported {
+    ss58: Account,
+    path: PathBuf,
+}
+
+fn export(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let context = Context::read(matches, output)?;
+    let wallet = context.existing()?;
+    let kind = context.kind(matches);
+    let key = wallet.unlocked(kind, &context.unlock).map_err(failed)?;
+    let password = second(&context, matches, "the export")?;
+    let text = polkadot_js::export(&key, &password, &format!("{} ({kind})", wallet.name()))
+        .map_err(|fault| failed(WalletError::Keyfile { path: wallet.secret_path(kind), fault }))?;
+    match matches.get_one::<PathBuf>("out") {
+        Some(path) => {
+            write_secret_file(path, &text)?;
+            let done = Exported { ss58: key.public().account, path: path.clone() };
+            output.result(&done, |done| format!("{} exported to {}\n", done.ss58, done.path.display()))?;
+        }
+        None => {
+            let document: serde_json::Value = serde_json::from_str(&text)?;
+            output.result(&document, ToString::to_string)?;
+        }
+    }
+    Ok(())
+}
+
+fn env_command() -> Command {
+    let about = "Prints the BT_PW_… line by which the Python tools unlock a key without asking (it hides nothing)";
+    with_key_choice(with_password(with_target(Command::new("env-password").about(about))))
+}
+
+#[derive(Debug, Serialize)]
+struct Variable {
+    variable: String,
+    value: String,
+    /// Whether a shell's `export` can set it.
+    exportable: bool,
+    path: PathBuf,
+}
+
+fn env_password(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let context = Context::read(matches, output)?;
+    let wallet = context.existing()?;
+    let kind = context.kind(matches);
+    let path = wallet.secret_path(kind);
+    let locked = wallet.locked(kind).map_err(failed)?;
+    // Proven before it is printed: the password opens the file.
+    let Unlocked { password, .. } = context.unlock.open_telling(&locked, &path, kind, wallet.name()).map_err(failed)?;
+    let Some(password) = password else {
+        return Err(Failure::new(
+            Exit::Usage,
+            anyhow::anyhow!("{} is not encrypted; no variable is needed", path.display()),
+        ));
+    };
+    let variable = EnvPassword::of(&path);
+    let line = Variable {
+        variable: variable.name().to_owned(),
+        value: variable.encode(&password).expose().to_owned(),
+        exportable: variable.is_exportable(),
+        path,
+    };
+    output.result(&line, |line| match line.exportable {
+        true => format!("export {}='{}'\n", line.variable, line.value),
+        false => format!("env '{}={}' PROGRAM   # a shell's export cannot set this name\n", line.variable, line.value),
+    })?;
+    Ok(())
+}

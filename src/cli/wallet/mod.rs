@@ -1,0 +1,104 @@
+//! `neuron wallet …`: keys and their files. Thin handlers over [`crate::wallet`].
+
+mod context;
+mod create;
+mod export;
+mod list;
+mod new_password;
+mod passwd;
+mod public;
+mod sign;
+mod sources;
+mod spellings;
+mod verify_keys;
+
+use clap::{ArgMatches, Command};
+
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use super::{Verb, args};
+use crate::config::table::Group;
+use crate::wallet::{Class, WalletError};
+
+pub(super) use spellings::modern;
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+/// Every subcommand, in the order of the help page.
+const VERBS: &[Verb] = &[
+    list::LIST,
+    list::SHOW,
+    create::CREATE,
+    create::NEW_COLDKEY,
+    create::NEW_HOTKEY,
+    create::REGEN_COLDKEY,
+    create::REGEN_HOTKEY,
+    public::REGEN_COLDKEYPUB,
+    public::REGEN_HOTKEYPUB,
+    verify_keys::VERIFY_KEYS,
+    passwd::PASSWD,
+    passwd::UPGRADE,
+    export::EXPORT,
+    create::IMPORT,
+    export::ENV_PASSWORD,
+    sign::SIGN,
+    sign::VERIFY,
+];
+
+const ABOUT: &str = "Creates, lists, checks and uses the keys of wallets
+
+Key files are those of the field: every file that a bittensor tool ever wrote opens, and what is written here opens in \
+all of them. A file that holds a secret is never replaced without --overwrite, and then a copy stays beside it.";
+
+fn command() -> Command {
+    VERBS.iter().fold(
+        Command::new("wallet")
+            .aliases(["w", "wallets"])
+            .about("Creates, lists, checks and uses the keys of wallets")
+            .long_about(ABOUT)
+            .subcommand_required(true)
+            .arg_required_else_help(true),
+        |tree, verb| {
+            let sub = (verb.command)();
+            // btcli 9's twins: `new_coldkey` for `new-coldkey`.
+            let twin = sub.get_name().replace('-', "_");
+            let sub = if twin == sub.get_name() { sub } else { sub.alias(twin) };
+            tree.subcommand(sub)
+        },
+    )
+}
+
+/// A subcommand with the settings of wallets, under the short flags of btcli 9 and 11.
+fn with_wallet(command: Command) -> Command {
+    args::with_settings(command, &[Group::Wallet])
+        .mut_arg("wallet.name", |arg| arg.short('w'))
+        .mut_arg("wallet.hotkey", |arg| arg.short('H').alias("hotkey.ss58"))
+        .mut_arg("wallet.path", |arg| arg.short('p'))
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let (name, matches) = matches.subcommand().unwrap_or(("", matches));
+    let verb = VERBS
+        .iter()
+        .find(|verb| (verb.command)().get_name() == name)
+        .ok_or_else(|| anyhow::anyhow!("no such command; see `neuron wallet --help`"))?;
+    (verb.run)(matches, output)
+}
+
+/// A wallet failure with the exit status of its class.
+fn failed(error: WalletError) -> Failure {
+    let exit = match error.class() {
+        Class::Usage => Exit::Usage,
+        Class::Locked => Exit::Locked,
+        Class::Missing => Exit::Missing,
+        Class::BadFile => Exit::BadFile,
+        Class::Permission => Exit::Permission,
+        Class::Exists => Exit::Exists,
+        Class::Failed => Exit::Failed,
+    };
+    Failure::new(exit, error)
+}
+
+fn usage(text: impl Into<String>) -> Failure {
+    Failure::new(Exit::Usage, anyhow::anyhow!(text.into()))
+}

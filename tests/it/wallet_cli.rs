@@ -1,0 +1,265 @@
+//! The wallet commands through the real binary: channels, JSON as documented, exit statuses, nothing secret by accident.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+
+use crate::json_schema;
+use crate::support::neuron;
+
+const PHRASE: &str = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
+const ADDRESS: &str = "5DfhGyQdFobKM8NsWvEeAKk5EQQgYe9AydgJ7rMB6E1EqRzV";
+
+/// Runs `neuron wallet ARGUMENTS` on the wallets of `root`, with nobody to ask.
+fn run(root: &Path, arguments: &[&str]) -> Output {
+    let path = root.to_str().unwrap();
+    let mut command = neuron();
+    command.arg("wallet").args(arguments).args(["--wallet.path", path]).stdin(Stdio::null());
+    command.output().unwrap()
+}
+
+/// Runs it with `--output json`, checks the document against its schema, and gives it with the status.
+fn json(root: &Path, schema: &str, arguments: &[&str]) -> (Value, i32) {
+    let output = run(root, &[arguments, &["--output", "json"]].concat());
+    let document = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{arguments:?}: {e}: {}", String::from_utf8_lossy(&output.stderr)));
+    json_schema::check("wallet.json", schema, &document);
+    (document, output.status.code().unwrap())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A wallet `w` with the development coldkey and a hotkey `h`, both plain.
+fn made() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let regen = ["regen-coldkey", "-w", "w", "--mnemonic", PHRASE, "--no-password"];
+    let (document, status) = json(root.path(), "write", &regen);
+    assert_eq!((status, document["coldkey"]["ss58"].as_str()), (0, Some(ADDRESS)));
+    assert_eq!(json(root.path(), "write", &["new-hotkey", "-w", "w", "-H", "h"]).1, 0);
+    root
+}
+
+#[test]
+fn every_json_document_is_as_documented() {
+    let root = made();
+    let root = root.path();
+    let (list, _) = json(root, "list", &["list"]);
+    assert_eq!(list["wallets"][0]["coldkey"]["ss58"], ADDRESS);
+    assert_eq!(json(root, "show", &["show", "w"]).1, 0);
+    assert_eq!(json(root, "verify_keys", &["verify-keys"]).0["proven"], 2);
+    let (signed, _) = json(root, "sign", &["sign", "w", "--message", "0x1234"]);
+    assert_eq!(signed["signer_address"], ADDRESS);
+    let signature = signed["signed_message"].as_str().unwrap();
+    let verify = |message: &str, extra: &[&str]| {
+        let base = ["verify", "--message", message, "--signature", signature, "--address", "w"];
+        json(root, "verify", &[&base, extra].concat())
+    };
+    assert_eq!(verify("0x1234", &[]).1, 0);
+    let (refused, status) = verify("0x1234", &["--hex"]);
+    assert_eq!((status, &refused["valid"]), (1, &Value::Bool(false)), "the characters were signed, not the bytes");
+    let (public, _) = json(root, "write_public", &["regen-coldkeypub", "-w", "watch", "--ss58", "w"]);
+    assert_eq!(public["ss58"], ADDRESS);
+    assert_eq!(json(root, "show", &["show", "watch"]).0["coldkey"]["public_only"], true);
+    assert_eq!(json(root, "upgrade", &["upgrade", "w"]).0[0]["changed"], false);
+    let (error, status) = json(root, "error", &["show", "nobody"]);
+    assert_eq!((status, &error["error"]["class"]), (4, &Value::from("missing")));
+}
+
+#[test]
+fn secrets_are_shown_only_when_asked_for() {
+    let root = tempfile::tempdir().unwrap();
+    let create = ["create", "-w", "w", "--no-password"];
+    let plain = run(root.path(), &create);
+    assert!(plain.status.success(), "{}", text(&plain.stderr));
+    let phrase =
+        json(root.path(), "show", &["show", "w", "--show-mnemonic"]).0["mnemonic"].as_str().unwrap().to_owned();
+    assert_eq!(phrase.split(' ').count(), 12);
+    assert!(!text(&plain.stdout).contains(&phrase) && !text(&plain.stderr).contains(&phrase), "stdout is no terminal");
+    assert!(text(&plain.stderr).contains("--mnemonic-out"));
+    let (document, _) = json(root.path(), "write", &["create", "-w", "v", "--no-password"]);
+    assert!(document["coldkey"].get("mnemonic").is_none());
+    let (document, _) = json(root.path(), "write", &["create", "-w", "u", "--no-password", "--show-mnemonic"]);
+    assert!(document["coldkey"]["mnemonic"].is_string() && document["hotkey"]["mnemonic"].is_string());
+    let file = root.path().join("phrases");
+    let out = ["create", "-w", "t", "--no-password", "--mnemonic-out", file.to_str().unwrap()];
+    assert!(run(root.path(), &out).status.success());
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(kept.starts_with("coldkey: ") && kept.contains("\nhotkey: "));
+}
+
+#[test]
+fn creating_again_changes_nothing_and_overwriting_keeps_the_old() {
+    let root = made();
+    let read = || std::fs::read(root.path().join("w/coldkey")).unwrap();
+    let before = read();
+    let (again, status) = json(root.path(), "write", &["create", "-w", "w/h", "--no-password"]);
+    assert_eq!((status, &again["coldkey"]["written"], &again["hotkey"]["written"]), (0, &false.into(), &false.into()));
+    let refused = run(root.path(), &["new-coldkey", "-w", "w", "--no-password"]);
+    assert_eq!(refused.status.code(), Some(10));
+    assert!(text(&refused.stderr).contains("--overwrite"));
+    assert_eq!(read(), before);
+    let regen = ["regen-coldkey", "-w", "w", "--mnemonic", PHRASE, "--no-password"];
+    assert_eq!(json(root.path(), "write", &regen).0["coldkey"]["written"], false, "the same key is there already");
+    let over = ["new-coldkey", "-w", "w", "--no-password", "--overwrite_coldkey"];
+    let (document, status) = json(root.path(), "write", &over);
+    assert_eq!(status, 0);
+    let kept = document["coldkey"]["kept"].as_array().unwrap();
+    assert!(kept.iter().any(|path| std::fs::read(path.as_str().unwrap()).unwrap() == before));
+    assert_eq!(json(root.path(), "verify_keys", &["verify-keys", "w"]).0["broken"], 0);
+}
+
+#[test]
+fn each_class_of_failure_has_its_status() {
+    let root = made();
+    let path = root.path();
+    std::fs::create_dir_all(path.join("bad/hotkeys")).unwrap();
+    std::fs::write(path.join("bad/coldkey"), "$NACL").unwrap();
+    std::fs::write(path.join("bad/hotkeys/h"), "{\"secretPhrase\": 5}").unwrap();
+    std::fs::write(path.join("bad/hotkeys/enc"), [b"$NACL".as_slice(), &[0; 100]].concat()).unwrap();
+    let message = ["--message", "x"];
+    for (status, arguments) in [
+        (2, vec!["sign", "w"]),
+        (2, vec!["new-hotkey", "-w", "../escape"]),
+        (2, vec!["regen-hotkey", "-w", "w", "-H", "n", "--seed", "0x12"]),
+        (2, vec!["regen-hotkey", "-w", "w", "-H", "n"]),
+        (3, [&["sign", "bad/enc"][..], &message].concat()),
+        (3, vec!["create", "-w", "new"]),
+        (4, [&["sign", "nobody"][..], &message].concat()),
+        (4, [&["sign", "w/nobody"][..], &message].concat()),
+        (8, [&["sign", "bad"][..], &message, &["--password", "x"]].concat()),
+        (8, [&["sign", "bad/h"][..], &message].concat()),
+        (8, vec!["verify-keys", "bad", "--password", "x"]),
+    ] {
+        let output = run(path, &arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}");
+        assert!(!said.contains(PHRASE), "{said}");
+    }
+    assert!(!path.join("new").exists(), "a create without password leaves nothing");
+    assert!(!path.parent().unwrap().join("escape").exists());
+}
+
+#[test]
+fn one_broken_key_stops_no_batch() {
+    let root = made();
+    std::fs::create_dir(root.path().join("a-bad")).unwrap();
+    std::fs::write(root.path().join("a-bad/coldkeypub.txt"), "nonsense").unwrap();
+    let (report, status) = json(root.path(), "verify_keys", &["verify-keys"]);
+    assert_eq!((status, &report["broken"], &report["proven"]), (8, &1.into(), &2.into()));
+    let (list, status) = json(root.path(), "list", &["list"]);
+    assert_eq!((status, list["wallets"].as_array().unwrap().len()), (0, 2));
+    assert_eq!(run(root.path(), &["list", "--strict"]).status.code(), Some(1));
+}
+
+#[test]
+fn spellings_of_three_generations_mean_the_same() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().to_str().unwrap();
+    let words: Vec<&str> = PHRASE.split(' ').collect();
+    let numbered: Vec<String> = words.iter().enumerate().map(|(i, word)| format!("{}-{word}", i + 1)).rev().collect();
+    let numbered = numbered.join(" ");
+    let lines: Vec<Vec<&str>> = vec![
+        // 2023: the verb itself, dotted flags, bare words.
+        [
+            &[
+                "regen_coldkey",
+                "--wallet.name",
+                "a",
+                "--no_password",
+                "--no_prompt",
+                "--wallet.path",
+                path,
+                "--mnemonic",
+            ][..],
+            &words,
+        ]
+        .concat(),
+        // btcli 9.
+        vec!["w", "regen_coldkey", "--wallet-name", "b", "-p", path, "--no-use-password", "--mnemonic", &numbered],
+        // btcli 11.
+        vec![
+            "wallet",
+            "regen-coldkey",
+            "-w",
+            "c",
+            "--wallet-path",
+            path,
+            "--no-password",
+            "--yes",
+            "--mnemonic",
+            PHRASE,
+        ],
+        vec!["wallets", "regen-coldkeypub", "--name", "d", "--wallet_path", path, "--ss58_address", ADDRESS],
+    ];
+    for line in &lines {
+        let output = neuron().args(line).stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{line:?}: {}", text(&output.stderr));
+    }
+    let (list, _) = json(root.path(), "list", &["list"]);
+    let addresses: Vec<_> = list["wallets"].as_array().unwrap().iter().map(|w| w["coldkey"]["ss58"].clone()).collect();
+    assert_eq!(addresses, [ADDRESS; 4]);
+}
+
+#[test]
+fn an_export_goes_out_and_comes_back() {
+    let root = made();
+    let (out, password) = (root.path().join("w.json"), root.path().join("password"));
+    std::fs::write(&password, "correct horse\n").unwrap();
+    let (out, password) = (out.to_str().unwrap(), password.to_str().unwrap());
+    json(root.path(), "export_file", &["export", "w", "--new-password-file", password, "--out", out]);
+    let import = ["regen-coldkey", "-w", "back", "--json", out, "--json-password-file", password, "--no-password"];
+    assert!(run(root.path(), &import).status.success());
+    assert_eq!(json(root.path(), "show", &["show", "back"]).0["coldkey"]["ss58"], ADDRESS);
+    let wrong = ["import", "-w", "x", "--json-path", out, "--json-password", "wrong", "--no-password"];
+    assert_eq!(run(root.path(), &wrong).status.code(), Some(3));
+    json(root.path(), "export", &["export", "w", "--new-password-file", password]);
+}
+
+#[test]
+fn an_encrypted_coldkey_opens_by_file_descriptor_stdin_and_variables() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("pw");
+    std::fs::write(&file, "correct horse\n").unwrap();
+    let file = file.to_str().unwrap();
+    let (made, _) = json(root.path(), "write", &["create", "-w", "my-w", "--wallet.password_file", file]);
+    assert_eq!(made["coldkey"]["encrypted"], true);
+    let sign = ["sign", "my-w", "--message", "x"];
+    json(root.path(), "sign", &[&sign[..], &["--wallet.password_file", file]].concat());
+    let (line, _) = json(root.path(), "env_password", &["env-password", "my-w", "--wallet-password-file", file]);
+    assert_eq!(line["exportable"], false, "the name has a dash");
+    let with = |name: &str, value: &str| {
+        let mut command = neuron();
+        command.args(["wallet"]).args(sign).args(["--wallet.path", root.path().to_str().unwrap()]);
+        command.env(name, value).stdin(Stdio::null()).output().unwrap()
+    };
+    let variable = line["variable"].as_str().unwrap();
+    assert!(with(variable, line["value"].as_str().unwrap()).status.success());
+    let clear = with(variable, "correct horse");
+    assert_eq!(clear.status.code(), Some(3));
+    assert!(text(&clear.stderr).contains("env-password") && !text(&clear.stderr).contains("correct horse"));
+    let mut child = neuron()
+        .args([
+            "wallet",
+            "sign",
+            "my-w",
+            "--message",
+            "x",
+            "--password-stdin",
+            "--wallet.path",
+            root.path().to_str().unwrap(),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"correct horse").unwrap();
+    assert!(child.wait_with_output().unwrap().status.success());
+    let passwd = ["passwd", "my-w", "--wallet.password_file", file, "--no-password"];
+    assert_eq!(json(root.path(), "passwd", &passwd).0["format"], "plain");
+    json(root.path(), "sign", &sign);
+}
