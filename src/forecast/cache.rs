@@ -24,7 +24,7 @@ pub struct CacheSettings {
     pub max_age: Duration,
     /// A question nobody has asked for this long is forgotten.
     pub forget_after: Duration,
-    /// Questions held at most; a further one takes the place of the one asked longest ago.
+    /// Questions held at most; before a further one, the tenth asked longest ago is forgotten.
     pub max_questions: usize,
     /// Questions handed to the forecaster at once.
     pub batch: usize,
@@ -99,8 +99,7 @@ impl Cache {
             return entry.answer.filter(|_| now.since(made) <= millis(inner.settings.max_age));
         }
         if entries.len() >= inner.settings.max_questions.max(1) {
-            let oldest = entries.iter().min_by_key(|(_, entry)| entry.last_asked).map(|(oldest, _)| oldest.clone());
-            oldest.and_then(|oldest| entries.remove(&oldest));
+            make_room(&mut entries);
         }
         entries.insert(question.clone(), Entry { last_asked: now, tried: None, answer: None });
         drop(entries);
@@ -181,6 +180,20 @@ impl Inner {
         });
         (due, forgotten)
     }
+}
+
+/// Forgets the tenth that was asked longest ago. Not one by one: under a flood of new questions, finding the oldest
+/// each time would cost more than answering.
+fn make_room(entries: &mut HashMap<Question, Entry>) {
+    let mut times: Vec<UnixMs> = entries.values().map(|entry| entry.last_asked).collect();
+    let mut surplus = times.len().div_ceil(10);
+    let (_, newest_to_go, _) = times.select_nth_unstable(surplus.saturating_sub(1));
+    let newest_to_go = *newest_to_go;
+    entries.retain(|_, entry| {
+        let goes = surplus > 0 && entry.last_asked <= newest_to_go;
+        surplus -= usize::from(goes);
+        !goes
+    });
 }
 
 fn is_over(question: &Question, now: UnixMs) -> bool {
@@ -277,6 +290,16 @@ mod tests {
         clock.advance(361 * MINUTE);
         assert_eq!(cache.refresh().await.forgotten, 1);
         assert!(cache.is_empty());
+    }
+
+    #[test]
+    fn a_flood_of_questions_stays_within_the_bound() {
+        let (cache, _clock) = cache(1000);
+        for n in 0..5000 {
+            assert_eq!(cache.answer(&question(&n.to_string(), 5)), None);
+            assert!(cache.len() <= 1000);
+        }
+        assert!(cache.len() > 900);
     }
 
     #[tokio::test]

@@ -110,6 +110,9 @@ impl Market {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
 
     fn market(json: &str) -> Market {
@@ -151,6 +154,37 @@ mod tests {
         assert_eq!(state(r#""closed":true,"archived":true"#, false, true), "0");
         assert_eq!(state(r#""closed":false,"archived":true,"active":false"#, false, false), "Void");
         assert_eq!(state(r#""closed":false"#, true, false), "Open");
+    }
+
+    proptest! {
+        #[test]
+        fn no_object_makes_a_price_out_of_range_or_a_panic(
+            first in json_value(), second in json_value(), winner in json_value(), end in json_value(), flag in any::<Option<bool>>()
+        ) {
+            let text = json!({
+                "condition_id": "0x1", "end_date_iso": end, "closed": flag, "archived": flag, "is_50_50_outcome": flag,
+                "tokens": [{"price": first, "winner": winner, "outcome": "Yes"}, {"price": second}],
+            });
+            if let Ok(market) = serde_json::from_value::<Market>(text) {
+                let _ = (market.ends_at(), market.resolution(), market.text());
+                if let Some(quote) = market.quote(UnixMs(0)) {
+                    prop_assert!((0.0..=1.0).contains(&quote.price.get()));
+                    prop_assert!(first.is_number() && second.is_number());
+                }
+            }
+        }
+    }
+
+    fn json_value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            (0.0..1.0).prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,30}".prop_map(Value::from),
+            Just(json!([0.5])),
+        ]
     }
 
     #[test]

@@ -360,3 +360,38 @@ fn utc(at: DateTime) -> Option<UnixMs> {
 fn timestamp(text: &str) -> Option<UnixMs> {
     Some(UnixMs(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_file_is_a_panic(text in "([a-z0-9_,.\"\\n:{}\\[\\]-]|market|date|yes_price|2023-01-01|1e999){0,60}") {
+            let mut reading = Reading::default();
+            let _ = (reading.take_page(&text), reading.take_lines(&text));
+            let _ = Table::parse(&text).map(|table| reading.take_table(&table));
+            let _ = reading.finish();
+        }
+
+        #[test]
+        fn any_row_is_a_price_in_order_or_counted(rows in prop::collection::vec(("[ab]", 0..40u32, -0.5..1.5f64), 0..30)) {
+            let mut reading = Reading::default();
+            let markets = "market,question,first_date,last_date,inferred_outcome\na,A?,2023-01-01,2023-01-20,1\n";
+            prop_assert!(reading.take_table(&Table::parse(markets).unwrap()));
+            let lines = rows.iter().map(|(market, day, price)| format!("{market},2023-01-{day:02},{price}\n"));
+            let prices = format!("market,date,yes_price\n{}", lines.collect::<String>());
+            prop_assert!(reading.take_table(&Table::parse(&prices).unwrap()));
+            let tape = reading.finish();
+            let kept: usize = tape.markets().iter().map(|market| market.prices.len()).sum();
+            prop_assert_eq!(kept + tape.unusable().bad_rows + tape.unusable().orphan_prices, rows.len());
+            for market in tape.markets() {
+                prop_assert!(market.prices.is_sorted_by_key(|(at, _)| *at));
+                let (settled, _) = market.settled.unwrap();
+                prop_assert!(market.prices.iter().all(|(at, _)| *at < settled) && market.opens_at < settled);
+            }
+        }
+    }
+}
