@@ -63,6 +63,12 @@ impl<T: Config> Pallet<T> {
         (factor.saturating_mul(u64::from(Tempo::<T>::get(netuid))) / 1000).max(1)
     }
 
+    /// Alpha that the next epoch pays to miners and validators.
+    #[must_use]
+    pub fn pending_emission(netuid: NetUid) -> u64 {
+        PendingServerEmission::<T>::get(netuid).saturating_add(PendingValidatorEmission::<T>::get(netuid))
+    }
+
     fn run_epoch(netuid: NetUid) {
         let hotkeys: Vec<AccountId> =
             (0..SubnetworkN::<T>::get(netuid)).map(|uid| Keys::<T>::get(netuid, uid)).collect();
@@ -72,9 +78,6 @@ impl<T: Config> Pallet<T> {
     }
 
     fn before_epoch(netuid: NetUid, hotkeys: &[AccountId]) -> Subnet {
-        let pending = PendingServerEmission::<T>::get(netuid)
-            .saturating_add(PendingValidatorEmission::<T>::get(netuid))
-            .saturating_add(PendingRootAlphaDivs::<T>::get(netuid));
         Subnet {
             block: Self::block(),
             tempo: u64::from(Tempo::<T>::get(netuid)),
@@ -88,7 +91,7 @@ impl<T: Config> Pallet<T> {
             bonds_penalty: BondsPenalty::<T>::get(netuid),
             bonds_moving_average: BondsMovingAverage::<T>::get(netuid),
             bond_rule: Self::bond_rule(netuid),
-            emission: pending,
+            emission: Self::pending_emission(netuid),
             neurons: Self::neurons_before_epoch(netuid, hotkeys),
         }
     }

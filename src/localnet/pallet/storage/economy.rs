@@ -84,9 +84,6 @@ mod economy {
     /// Alpha for validators since the last epoch.
     #[pallet::storage]
     pub type PendingValidatorEmission<T> = StorageMap<_, Identity, NetUid, u64, ValueQuery>;
-    /// Alpha for stakers on root since the last epoch.
-    #[pallet::storage]
-    pub type PendingRootAlphaDivs<T> = StorageMap<_, Identity, NetUid, u64, ValueQuery>;
     /// Alpha for the owner since the last epoch.
     #[pallet::storage]
     pub type PendingOwnerCut<T> = StorageMap<_, Identity, NetUid, u64, ValueQuery>;

@@ -8,17 +8,31 @@
     reason = "the items are made by FRAME's macros, which also fix the signatures"
 )]
 
+mod declared;
+pub mod hyperparameters;
+pub mod metagraph;
+pub mod neuron_info;
+pub mod stake_info;
+pub mod subnet_info;
+#[cfg(test)]
+mod tests;
+
 use super::{
-    AccountId, Balance, Block, Executive, Header, Nonce, Runtime, RuntimeCall, System, TransactionPayment, metadata,
-    version::Version,
+    AccountId, Balance, Block, Executive, Header, MechId, NetUid, Nonce, Runtime, RuntimeCall, SubtensorModule, System,
+    TransactionPayment, metadata, version::Version,
 };
 use frame_support::{traits::Get, weights::Weight};
+use hyperparameters::{HyperparamEntry, SubnetHyperparams, SubnetHyperparamsV2};
+use metagraph::{Metagraph, SelectiveMetagraph};
+use neuron_info::{NeuronInfo, NeuronInfoLite};
 use sp_runtime::{
     ApplyExtrinsicResult, ExtrinsicInclusionMode,
     traits::Block as BlockT,
     transaction_validity::{TransactionSource, TransactionValidity},
 };
 use sp_version::RuntimeVersion;
+use stake_info::{DelegateInfo, Holding, SimSwapResult, StakeInfo, SubnetPrice};
+use subnet_info::{DynamicInfo, SubnetInfov2, SubnetState};
 
 sp_api::impl_runtime_apis! {
     impl sp_api::Core<Block> for Runtime {
@@ -117,6 +131,125 @@ sp_api::impl_runtime_apis! {
         }
         fn query_length_to_fee(length: u32) -> Balance {
             TransactionPayment::length_to_fee(length)
+        }
+    }
+
+    impl declared::NeuronInfoRuntimeApi<Block> for Runtime {
+        fn get_neurons(netuid: NetUid) -> Vec<NeuronInfo> {
+            neuron_info::neurons(netuid)
+        }
+        fn get_neuron(netuid: NetUid, uid: u16) -> Option<NeuronInfo> {
+            neuron_info::neuron(netuid, uid)
+        }
+        fn get_neurons_lite(netuid: NetUid) -> Vec<NeuronInfoLite> {
+            neuron_info::neurons_lite(netuid)
+        }
+        fn get_neuron_lite(netuid: NetUid, uid: u16) -> Option<NeuronInfoLite> {
+            neuron_info::neuron_lite(netuid, uid)
+        }
+    }
+
+    impl declared::SubnetInfoRuntimeApi<Block> for Runtime {
+        fn get_subnet_info_v2(netuid: NetUid) -> Option<SubnetInfov2> {
+            subnet_info::subnet_info(netuid)
+        }
+        fn get_subnets_info_v2() -> Vec<Option<SubnetInfov2>> {
+            subnet_info::all().into_iter().map(subnet_info::subnet_info).collect()
+        }
+        fn get_subnet_hyperparams(netuid: NetUid) -> Option<SubnetHyperparams> {
+            hyperparameters::v1(netuid)
+        }
+        fn get_subnet_hyperparams_v2(netuid: NetUid) -> Option<SubnetHyperparamsV2> {
+            hyperparameters::v2(netuid)
+        }
+        fn get_subnet_hyperparams_v3(netuid: NetUid) -> Option<Vec<HyperparamEntry>> {
+            hyperparameters::v3(netuid)
+        }
+        fn get_all_dynamic_info() -> Vec<Option<DynamicInfo>> {
+            subnet_info::all().into_iter().map(subnet_info::dynamic_info).collect()
+        }
+        fn get_dynamic_info(netuid: NetUid) -> Option<DynamicInfo> {
+            subnet_info::dynamic_info(netuid)
+        }
+        fn get_all_metagraphs() -> Vec<Option<Metagraph>> {
+            subnet_info::all().into_iter().map(metagraph::metagraph).collect()
+        }
+        fn get_metagraph(netuid: NetUid) -> Option<Metagraph> {
+            metagraph::metagraph(netuid)
+        }
+        fn get_all_mechagraphs() -> Vec<Option<Metagraph>> {
+            subnet_info::all().into_iter().map(metagraph::metagraph).collect()
+        }
+        fn get_mechagraph(netuid: NetUid, mecid: MechId) -> Option<Metagraph> {
+            metagraph::metagraph(netuid).filter(|_| mecid == MechId(0))
+        }
+        fn get_selective_metagraph(netuid: NetUid, metagraph_indexes: Vec<u16>) -> Option<SelectiveMetagraph> {
+            metagraph::selective(netuid, &metagraph_indexes)
+        }
+        fn get_selective_mechagraph(
+            netuid: NetUid,
+            mecid: MechId,
+            metagraph_indexes: Vec<u16>,
+        ) -> Option<SelectiveMetagraph> {
+            metagraph::selective(netuid, &metagraph_indexes).filter(|_| mecid == MechId(0))
+        }
+        fn get_subnet_state(netuid: NetUid) -> Option<SubnetState> {
+            subnet_info::subnet_state(netuid)
+        }
+        fn get_subnet_account_id(netuid: NetUid) -> Option<AccountId> {
+            subnet_info::exists(netuid).then(|| SubtensorModule::subnet_account(netuid))
+        }
+        fn get_next_epoch_start_block(netuid: NetUid) -> Option<u64> {
+            SubtensorModule::next_epoch(netuid)
+        }
+    }
+
+    impl declared::StakeInfoRuntimeApi<Block> for Runtime {
+        fn get_stake_info_for_coldkey(coldkey_account: AccountId) -> Vec<StakeInfo> {
+            stake_info::stakes_of(&coldkey_account)
+        }
+        fn get_stake_info_for_coldkeys(coldkey_accounts: Vec<AccountId>) -> Vec<(AccountId, Vec<StakeInfo>)> {
+            coldkey_accounts.into_iter().map(|coldkey| (coldkey.clone(), stake_info::stakes_of(&coldkey))).collect()
+        }
+        fn get_stake_info_for_hotkey_coldkey_netuid(
+            hotkey_account: AccountId,
+            coldkey_account: AccountId,
+            netuid: NetUid,
+        ) -> Option<StakeInfo> {
+            Some(stake_info::stake_info(hotkey_account, coldkey_account, netuid))
+        }
+    }
+
+    impl declared::DelegateInfoRuntimeApi<Block> for Runtime {
+        fn get_delegates() -> Vec<DelegateInfo> {
+            stake_info::delegates()
+        }
+        fn get_delegate(delegate_account: AccountId) -> Option<DelegateInfo> {
+            stake_info::delegate(&delegate_account)
+        }
+        fn get_delegated(delegatee_account: AccountId) -> Vec<(DelegateInfo, Holding)> {
+            stake_info::delegated(&delegatee_account)
+        }
+    }
+
+    impl declared::SubnetRegistrationRuntimeApi<Block> for Runtime {
+        fn get_network_registration_cost() -> u64 {
+            SubtensorModule::lock_cost()
+        }
+    }
+
+    impl declared::SwapRuntimeApi<Block> for Runtime {
+        fn current_alpha_price(netuid: NetUid) -> u64 {
+            stake_info::price(netuid)
+        }
+        fn current_alpha_price_all() -> Vec<SubnetPrice> {
+            stake_info::prices()
+        }
+        fn sim_swap_tao_for_alpha(netuid: NetUid, tao: u64) -> SimSwapResult {
+            stake_info::sim_buy(netuid, tao)
+        }
+        fn sim_swap_alpha_for_tao(netuid: NetUid, alpha: u64) -> SimSwapResult {
+            stake_info::sim_sell(netuid, alpha)
         }
     }
 }

@@ -1,0 +1,107 @@
+//! The runtime APIs of Bittensor itself: names, methods and argument order of the real chain.
+
+use super::{
+    hyperparameters::{HyperparamEntry, SubnetHyperparams, SubnetHyperparamsV2},
+    metagraph::{Metagraph, SelectiveMetagraph},
+    neuron_info::{NeuronInfo, NeuronInfoLite},
+    stake_info::{DelegateInfo, Holding, SimSwapResult, StakeInfo, SubnetPrice},
+    subnet_info::{DynamicInfo, SubnetInfov2, SubnetState},
+};
+use crate::localnet::runtime::{AccountId, MechId, NetUid};
+
+sp_api::decl_runtime_apis! {
+    /// Neurons of a subnet, in order of uid.
+    pub trait NeuronInfoRuntimeApi {
+        /// All with weights and bonds.
+        fn get_neurons(netuid: NetUid) -> Vec<NeuronInfo>;
+        /// One with weights and bonds.
+        fn get_neuron(netuid: NetUid, uid: u16) -> Option<NeuronInfo>;
+        /// All without weights and bonds.
+        fn get_neurons_lite(netuid: NetUid) -> Vec<NeuronInfoLite>;
+        /// One without weights and bonds.
+        fn get_neuron_lite(netuid: NetUid, uid: u16) -> Option<NeuronInfoLite>;
+    }
+
+    /// Subnets.
+    #[api_version(2)]
+    pub trait SubnetInfoRuntimeApi {
+        /// One in short.
+        fn get_subnet_info_v2(netuid: NetUid) -> Option<SubnetInfov2>;
+        /// All in short, in order of number.
+        fn get_subnets_info_v2() -> Vec<Option<SubnetInfov2>>;
+        /// Hyperparameters, oldest shape.
+        fn get_subnet_hyperparams(netuid: NetUid) -> Option<SubnetHyperparams>;
+        /// Hyperparameters, second shape.
+        fn get_subnet_hyperparams_v2(netuid: NetUid) -> Option<SubnetHyperparamsV2>;
+        /// Hyperparameters by name.
+        fn get_subnet_hyperparams_v3(netuid: NetUid) -> Option<Vec<HyperparamEntry>>;
+        /// The economy of all, in order of number.
+        fn get_all_dynamic_info() -> Vec<Option<DynamicInfo>>;
+        /// The economy of one.
+        fn get_dynamic_info(netuid: NetUid) -> Option<DynamicInfo>;
+        /// All with their neurons.
+        fn get_all_metagraphs() -> Vec<Option<Metagraph>>;
+        /// One with its neurons.
+        fn get_metagraph(netuid: NetUid) -> Option<Metagraph>;
+        /// All mechanisms with their neurons.
+        fn get_all_mechagraphs() -> Vec<Option<Metagraph>>;
+        /// One mechanism with its neurons.
+        fn get_mechagraph(netuid: NetUid, mecid: MechId) -> Option<Metagraph>;
+        /// Chosen fields of one.
+        fn get_selective_metagraph(netuid: NetUid, metagraph_indexes: Vec<u16>) -> Option<SelectiveMetagraph>;
+        /// Chosen fields of one mechanism.
+        fn get_selective_mechagraph(
+            netuid: NetUid,
+            mecid: MechId,
+            metagraph_indexes: Vec<u16>,
+        ) -> Option<SelectiveMetagraph>;
+        /// The neurons of one, column by column.
+        fn get_subnet_state(netuid: NetUid) -> Option<SubnetState>;
+        /// The account that holds the subnet's TAO.
+        fn get_subnet_account_id(netuid: NetUid) -> Option<AccountId>;
+        /// The block of the next epoch.
+        fn get_next_epoch_start_block(netuid: NetUid) -> Option<u64>;
+    }
+
+    /// Stakes.
+    pub trait StakeInfoRuntimeApi {
+        /// All that a coldkey holds.
+        fn get_stake_info_for_coldkey(coldkey_account: AccountId) -> Vec<StakeInfo>;
+        /// All that several coldkeys hold.
+        fn get_stake_info_for_coldkeys(coldkey_accounts: Vec<AccountId>) -> Vec<(AccountId, Vec<StakeInfo>)>;
+        /// What a coldkey holds on a hotkey in a subnet; zeros where it is nothing.
+        fn get_stake_info_for_hotkey_coldkey_netuid(
+            hotkey_account: AccountId,
+            coldkey_account: AccountId,
+            netuid: NetUid,
+        ) -> Option<StakeInfo>;
+    }
+
+    /// Hotkeys that take stake from others.
+    pub trait DelegateInfoRuntimeApi {
+        /// All.
+        fn get_delegates() -> Vec<DelegateInfo>;
+        /// One.
+        fn get_delegate(delegate_account: AccountId) -> Option<DelegateInfo>;
+        /// Those a coldkey has staked to, with its stake in each subnet.
+        fn get_delegated(delegatee_account: AccountId) -> Vec<(DelegateInfo, Holding)>;
+    }
+
+    /// Creation of subnets.
+    pub trait SubnetRegistrationRuntimeApi {
+        /// What a subnet costs now, in rao.
+        fn get_network_registration_cost() -> u64;
+    }
+
+    /// Pools.
+    pub trait SwapRuntimeApi {
+        /// Rao per alpha.
+        fn current_alpha_price(netuid: NetUid) -> u64;
+        /// Rao per alpha in all subnets.
+        fn current_alpha_price_all() -> Vec<SubnetPrice>;
+        /// What buying alpha would do.
+        fn sim_swap_tao_for_alpha(netuid: NetUid, tao: u64) -> SimSwapResult;
+        /// What selling alpha would do.
+        fn sim_swap_alpha_for_tao(netuid: NetUid, alpha: u64) -> SimSwapResult;
+    }
+}
