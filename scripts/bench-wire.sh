@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 ulimit -n "$(ulimit -Hn)"
 
 echo "$(nproc) cores, $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs), load $(cut -d' ' -f1 /proc/loadavg)"
-for bench in "${@:-axon}"; do
+[ $# -gt 0 ] || set -- axon dendrite
+for bench in "$@"; do
     cargo bench --quiet --no-default-features --bench "$bench"
 done

@@ -41,6 +41,7 @@ mod subtensor_neuron;
 mod support;
 mod wallet_cli;
 mod wallet_vectors;
+mod wire_both_ends;
 mod wire_dendrite;
 mod wire_fakes;
 mod wire_vectors;
