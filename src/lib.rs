@@ -11,7 +11,8 @@
 //! | 4 | [`forecast`] strategies that answer |
 //! | 5 | [`subnets`] one kind of work each |
 //! | 6 | [`role`] miner and validator, `localnet` a development chain (feature `localnet`) |
-//! | 7 | [`cli`] the command line |
+//! | 7 | `demo` the whole job in one process (feature `localnet`) |
+//! | 8 | [`cli`] the command line |
 
 #[cfg(feature = "localnet")]
 extern crate alloc;
@@ -20,6 +21,8 @@ pub mod axon;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "localnet")]
+pub mod demo;
 pub mod dendrite;
 pub mod forecast;
 pub mod ledger;

@@ -28,7 +28,8 @@ pub(super) fn refused(error: SubtensorError) -> Failure {
     Failure::new(exit, error)
 }
 
-fn wallet_failed(error: WalletError) -> Failure {
+/// A wallet's failure with its exit status.
+pub(super) fn wallet_failed(error: WalletError) -> Failure {
     let exit = match error.class() {
         Class::Usage => Exit::Usage,
         Class::Locked => Exit::Locked,

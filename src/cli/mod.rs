@@ -7,15 +7,20 @@ mod axon;
 mod balance;
 mod chain;
 mod config;
+#[cfg(feature = "localnet")]
+mod demo;
 mod exit;
 #[cfg(feature = "localnet")]
 mod localnet;
 mod market_sim;
 mod metagraph;
+mod miner;
 pub mod output;
 mod register;
+mod role;
 mod stake;
 mod transfer;
+mod validator;
 mod wallet;
 
 use std::ffi::OsString;
@@ -39,6 +44,10 @@ pub struct Verb {
 
 /// Every command, in the order of the help page.
 const VERBS: &[Verb] = &[
+    #[cfg(feature = "localnet")]
+    demo::VERB,
+    miner::VERB,
+    validator::VERB,
     #[cfg(feature = "localnet")]
     localnet::VERB,
     market_sim::VERB,

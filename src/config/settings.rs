@@ -167,6 +167,7 @@ pub struct ForecasterSettings {
     #[serde(deserialize_with = "duration")]
     pub refresh: Duration,
     pub error: f64,
+    pub presence: f64,
     pub seed: u64,
 }
 

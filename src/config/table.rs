@@ -304,7 +304,20 @@ pub const SETTINGS: &[Setting] = &[
     setting("forecaster.command", Kind::Text, None, Group::Forecaster, "The program that `exec` runs, with its arguments."),
     setting("forecaster.deadline", Kind::Duration, Some("60s"), Group::Forecaster, "How long `exec` may think about one question."),
     setting("forecaster.refresh", Kind::Duration, Some("60s"), Group::Forecaster, "How old an answer may be before it is made anew."),
-    setting("forecaster.error", Kind::Number { min: 0.0, max: 0.45 }, Some("0.1"), Group::Forecaster, "How far `skilled` is from the truth."),
+    setting(
+        "forecaster.error",
+        Kind::Number { min: 0.0, max: 0.45 },
+        Some("0.1"),
+        Group::Forecaster,
+        "How far `skilled` is from the truth, up or down.",
+    ),
+    setting(
+        "forecaster.presence",
+        Kind::Number { min: 0.0, max: 1.0 },
+        Some("1"),
+        Group::Forecaster,
+        "The share of events that `skilled` answers at all.",
+    ),
     setting("forecaster.seed", Kind::Integer { min: 0, max: i64::MAX }, Some("1"), Group::Forecaster, "The seed of `skilled`."),
     setting("tick", Kind::Duration, Some("60s"), Group::Validator, "Time between two questions to the miners.")
         .alias(&["validator.tick"]),

@@ -41,8 +41,8 @@ pub fn build(
             Arc::new(Command::spawn(CommandSettings { deadline, ..CommandSettings::from_line(line)? }))
         }
         ForecasterKind::Skilled => {
-            let ForecasterSettings { seed, error, refresh, .. } = *settings;
-            let skill = Skill { seed, error, presence: 1.0, step: refresh };
+            let ForecasterSettings { seed, error, presence, refresh, .. } = *settings;
+            let skill = Skill { seed, error, presence, step: refresh };
             let simulator = TruthClient::new(HttpSettings::at(&market.polymarket.url))?;
             Arc::new(Skilled::new(skill, Source::There(Arc::new(simulator)))?)
         }

@@ -214,6 +214,12 @@ impl Handle {
             .map_err(|error| LocalnetError::Block(error.to_string()))
     }
 
+    /// The number of transactions that wait for a block.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.node.pending().len()
+    }
+
     /// Waits until the chain has block `number`.
     pub async fn reaches(&self, number: BlockNumber) {
         let mut heads = self.node.heads();

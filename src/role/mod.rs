@@ -1,5 +1,16 @@
 //! Miner and validator: the rooms below, composed.
 
+mod error;
+mod miner;
+pub mod setup;
+mod subnet;
 mod tasks;
+mod validator;
+mod weights;
 
+pub use error::RoleError;
+pub use miner::{Miner, MinerParts};
+pub use subnet::{Snapshot, Subnet};
 pub use tasks::Tasks;
+pub use validator::{Validator, ValidatorParts, miners_of};
+pub use weights::{WeightsOutcome, WeightsWriter};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The level of each room; a room may use itself, `units`, and what is strictly lower.
-const LEVELS: [(&str, u8); 17] = [
+const LEVELS: [(&str, u8); 18] = [
     ("units", 0),
     ("clock", 0),
     ("config", 1),
@@ -21,7 +21,8 @@ const LEVELS: [(&str, u8); 17] = [
     ("subnets", 5),
     ("role", 6),
     ("localnet", 6),
-    ("cli", 7),
+    ("demo", 7),
+    ("cli", 8),
 ];
 
 fn level(room: &str) -> Option<u8> {

@@ -18,6 +18,8 @@ mod axon_probe;
 mod axon_vectors;
 mod cli;
 mod cli_chain;
+#[cfg(feature = "localnet")]
+mod demo;
 mod forecast_command;
 mod forecast_market;
 mod json_schema;

@@ -1,3 +1,11 @@
 //! Probabilities of binary events, scored against the market.
 
+mod asking;
+mod miner;
+mod registry;
 pub mod synapse;
+mod validator;
+
+pub use miner::EventsMiner;
+pub use registry::Limits;
+pub use validator::{EventsValidator, Miner, TickSummary};

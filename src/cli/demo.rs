@@ -1,0 +1,171 @@
+//! `neuron demo`: the whole job in one process, offline.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use super::output::{Output, TextTable};
+use super::{Exit, Failure, Verb, block_on, interrupted};
+use crate::demo::{self, DemoConfig, Progress, Report};
+use crate::telemetry::{LogLevel, start_logs};
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+/// Without a terminal, a line of progress after so many ticks.
+const TICKS_PER_LINE: u64 = 12;
+
+fn command() -> Command {
+    Command::new("demo")
+        .about("Plays the whole job in one process: chain, market, validator and six miners, offline")
+        .arg(
+            Arg::new("events")
+                .long("events")
+                .value_name("N")
+                .default_value("60")
+                .value_parser(value_parser!(u64).range(1..=10_000))
+                .help("Simulated events until the end"),
+        )
+        .arg(
+            Arg::new("seed")
+                .long("seed")
+                .value_name("N")
+                .default_value("1")
+                .value_parser(value_parser!(u64))
+                .help("Everything random is drawn from it: the same seed gives the same result"),
+        )
+        .arg(
+            Arg::new("market.replay")
+                .long("market.replay")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("Play the recorded markets of this folder instead of simulated ones"),
+        )
+        .arg(
+            Arg::new("logging.debug")
+                .long("logging.debug")
+                .action(ArgAction::SetTrue)
+                .help("Log what happens, on stderr"),
+        )
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let level = if matches.get_flag("logging.debug") { LogLevel::Debug } else { LogLevel::Warnings };
+    start_logs(level, false)?;
+    let config = DemoConfig {
+        events: matches.get_one("events").copied().unwrap_or(60),
+        seed: matches.get_one("seed").copied().unwrap_or(1),
+        replay: matches.get_one::<PathBuf>("market.replay").cloned(),
+    };
+    let mut view = View::new(output);
+    let report = block_on(async {
+        tokio::select! {
+            report = demo::run(&config, |progress| view.show(progress)) => Ok(report?),
+            () = interrupted() => Err(Failure::new(Exit::Interrupted, anyhow::anyhow!("interrupted; everything is stopped and removed"))),
+        }
+    });
+    view.end();
+    let report = report?;
+    output.result(&report, text)?;
+    if report.ranking_matches {
+        return Ok(());
+    }
+    Err(anyhow::anyhow!("the miners' ranking is not that of their planted skill").into())
+}
+
+/// The live view: one block of lines that is redrawn on a terminal, plain lines elsewhere.
+struct View {
+    output: Output,
+    lines: usize,
+}
+
+impl View {
+    const fn new(output: Output) -> Self {
+        Self { output, lines: 0 }
+    }
+
+    fn show(&mut self, progress: &Progress) {
+        if self.output.is_terminal() {
+            self.redraw(&frame(progress));
+        } else if progress.tick.is_multiple_of(TICKS_PER_LINE) || progress.scored == progress.events {
+            // Nobody is left to tell when stdout is closed; the end will say so.
+            let _ = self.output.progress(&headline(progress));
+        }
+    }
+
+    fn redraw(&mut self, frame: &str) {
+        let mut out = std::io::stdout().lock();
+        let up = if self.lines > 0 { format!("\x1b[{}A", self.lines) } else { String::new() };
+        let cleared: String = frame.lines().map(|line| format!("\x1b[2K{line}\n")).collect();
+        let _ = write!(out, "{up}{cleared}");
+        let _ = out.flush();
+        self.lines = frame.lines().count();
+    }
+
+    /// Leaves the last frame where it is.
+    fn end(&mut self) {
+        if self.lines > 0 {
+            let _ = self.output.progress("");
+            self.lines = 0;
+        }
+    }
+}
+
+fn headline(progress: &Progress) -> String {
+    let Progress { tick, scored, events, open, answered, block, .. } = progress;
+    let time = market_time(progress.at.as_secs());
+    format!(
+        "{time}  tick {tick:>4}  block {block:>4}  {scored:>3}/{events} events scored, {open:>3} open, {answered} miners answered"
+    )
+}
+
+/// Market time as a person reads it, UTC.
+fn market_time(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds)
+        .map_or_else(|_| "-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+fn frame(progress: &Progress) -> String {
+    const WIDTH: usize = 40;
+    let done = usize::try_from(progress.scored.saturating_mul(WIDTH as u64) / progress.events.max(1))
+        .unwrap_or(WIDTH)
+        .min(WIDTH);
+    let bar: String = "█".repeat(done) + &"·".repeat(WIDTH - done);
+    let mut table = TextTable::new(["miner", "mean gain", "last weight"]);
+    for (name, gain) in &progress.gains {
+        let weight = progress.weights.iter().find(|(of, _)| of == name).map(|(_, weight)| *weight);
+        table.row([
+            (*name).to_owned(),
+            format!("{gain:+.4}"),
+            weight.map_or_else(|| "-".to_owned(), |w| w.to_string()),
+        ]);
+    }
+    format!("{bar} {}\n\n{}", headline(progress), table.render())
+}
+
+fn text(report: &Report) -> String {
+    let mut table =
+        TextTable::new(["miner", "planted skill", "mean gain", "predicted", "weight", "incentive", "emission τ"]);
+    for miner in &report.miners {
+        table.row([
+            miner.name.to_owned(),
+            miner.planted_skill.map_or_else(|| "-".to_owned(), |skill| format!("{skill:+.4}")),
+            format!("{:+.4}", miner.mean_gain),
+            miner.predicted.to_string(),
+            miner.weight.to_string(),
+            format!("{:.4}", miner.incentive),
+            format!("{:.3}", miner.emission_tao),
+        ]);
+    }
+    let verdict =
+        if report.ranking_matches { "the ranking is that of the planted skill" } else { "THE RANKING IS WRONG" };
+    format!(
+        "{}\n{} events scored in {:.1} s, {} blocks, at most {:.0} MB: {verdict} (seed {})\n",
+        table.render(),
+        report.events_scored,
+        report.seconds,
+        report.blocks,
+        report.max_rss_mb,
+        report.seed,
+    )
+}

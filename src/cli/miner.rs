@@ -1,0 +1,51 @@
+//! `neuron miner`: answers questions about the future until it is told to stop.
+
+use std::time::Duration;
+
+use clap::{ArgMatches, Command};
+
+use super::output::Output;
+use super::{Failure, Verb, args, block_on, interrupted, role};
+use crate::config::table::Group;
+use crate::role::{Miner, setup};
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+/// How long requests in flight may take once it is told to stop.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn command() -> Command {
+    let miner = Command::new("miner").about("Runs a miner: serves an axon and answers validators");
+    args::with_settings(
+        miner,
+        &[
+            Group::Subnet,
+            Group::Wallet,
+            Group::Chain,
+            Group::Axon,
+            Group::Admission,
+            Group::Market,
+            Group::Forecaster,
+            Group::Housekeeping,
+        ],
+    )
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let (_, settings) = args::resolve(matches)?;
+    role::logs(&settings)?;
+    block_on(async {
+        let parts = setup::miner(&settings).await.map_err(role::failure)?;
+        let forecaster = parts.forecaster.name();
+        let miner = Miner::start(parts).await.map_err(role::failure)?;
+        output.note(&format!(
+            "miner: serving on {}, published as {}, forecaster `{forecaster}`; Ctrl-C stops",
+            miner.local_addr(),
+            miner.published(),
+        ));
+        interrupted().await;
+        output.note("miner: stopping");
+        miner.stop(PATIENCE).await;
+        Ok(())
+    })
+}

@@ -1,0 +1,51 @@
+//! `neuron validator`: asks, scores and writes weights until it is told to stop.
+
+use std::time::Duration;
+
+use clap::{ArgMatches, Command};
+
+use super::output::Output;
+use super::{Failure, Verb, args, block_on, interrupted, role};
+use crate::config::table::Group;
+use crate::role::{Validator, setup};
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+/// How long a tick in flight may take once it is told to stop: a little more than a miner may.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+fn command() -> Command {
+    let validator = Command::new("validator").about("Runs a validator: asks miners, scores them, writes weights");
+    args::with_settings(
+        validator,
+        &[
+            Group::Subnet,
+            Group::Wallet,
+            Group::Chain,
+            Group::Dendrite,
+            Group::Market,
+            Group::Validator,
+            Group::Scoring,
+            Group::Housekeeping,
+        ],
+    )
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let (_, settings) = args::resolve(matches)?;
+    role::logs(&settings)?;
+    block_on(async {
+        let parts = setup::validator(&settings).await.map_err(role::failure)?;
+        output.note(&format!(
+            "validator: subnet {}, hotkey {}, ledger {}; Ctrl-C stops",
+            parts.subnet.netuid(),
+            parts.hotkey,
+            parts.events.ledger().path().display(),
+        ));
+        let validator = Validator::start(parts);
+        interrupted().await;
+        output.note("validator: finishing the tick and stopping");
+        validator.stop(PATIENCE).await;
+        Ok(())
+    })
+}

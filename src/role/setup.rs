@@ -1,0 +1,214 @@
+//! From settings to running roles: everything that can fail, fails here, before a port is bound or a key is used.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::error::RoleError;
+use super::miner::MinerParts;
+use super::subnet::Subnet;
+use super::validator::ValidatorParts;
+use super::weights::WeightsWriter;
+use crate::axon::{AdmissionPolicy, AxonConfig, Rate};
+use crate::clock::Clock;
+use crate::config::{Settings, Task, TaskError, task_of};
+use crate::dendrite::{Dendrite, DendriteConfig};
+use crate::forecast::{self, CacheSettings};
+use crate::ledger::{Ledger, Options};
+use crate::market::polymarket::{Polymarket, PolymarketSettings};
+use crate::scoring::Rules;
+use crate::subnets::events::{EventsValidator, Limits};
+use crate::subtensor::{Subtensor, SubtensorConfig};
+use crate::units::{Account, NetUid, Rao};
+use crate::wallet::{Given, Keypair, Unlock, Wallet};
+
+/// Events looked up one by one in a tick.
+const LOOKUPS: usize = 50;
+/// What one address may send, in multiples of what one hotkey may: several validators can share an address.
+const HOTKEYS_PER_ADDRESS: f64 = 10.0;
+/// Requests that may come at once, in seconds of the allowed rate.
+const BURST_SECONDS: f64 = 30.0;
+
+/// The subnet asked for, when its work is one that is built.
+///
+/// # Errors
+/// No subnet, an unknown one without `--task`, or work that is not built yet.
+pub fn events_subnet(settings: &Settings, role: &'static str) -> Result<NetUid, RoleError> {
+    let netuid = NetUid(settings.netuid.ok_or(TaskError::NoNetuid)?);
+    match task_of(netuid, settings.task)? {
+        Task::Events => Ok(netuid),
+        task => Err(RoleError::NotBuilt { role, task }),
+    }
+}
+
+/// The hotkey of the settings, unlocked.
+///
+/// # Errors
+/// There is no such wallet or key, or no password opens it.
+pub fn hotkey(settings: &Settings) -> Result<Arc<Keypair>, RoleError> {
+    let wallet = Wallet::open(&settings.wallet.path, &settings.wallet.name, &settings.wallet.hotkey)?;
+    let unlock = Unlock::of_process(settings.wallet.password_file.clone().map(Given::File));
+    Ok(Arc::new(wallet.hotkey(&unlock)?))
+}
+
+/// The chain of the settings.
+///
+/// # Errors
+/// No such network, or no endpoint answers.
+pub async fn chain(settings: &Settings) -> Result<Subtensor, RoleError> {
+    Ok(Subtensor::connect(SubtensorConfig::from_settings(&settings.subtensor)?).await?)
+}
+
+/// The subnet, in which the hotkey must be registered.
+async fn registered(settings: &Settings, netuid: NetUid, hotkey: &Keypair) -> Result<Subnet, RoleError> {
+    let subnet = Subnet::read(chain(settings).await?, netuid).await?;
+    let account = hotkey.account();
+    match subnet.now().neuron(&account) {
+        Some(neuron) => {
+            tracing::info!(hotkey = %account, uid = neuron.uid.0, %netuid, endpoint = subnet.chain().endpoint(), "registered");
+            Ok(subnet)
+        }
+        None => Err(RoleError::NotRegistered {
+            hotkey: account,
+            netuid,
+            wallet: settings.wallet.name.clone(),
+            name: settings.wallet.hotkey.clone(),
+        }),
+    }
+}
+
+/// The parts of a validator.
+///
+/// # Errors
+/// Whatever is wrong with settings, keys, chain, market or state; each says what to do.
+pub async fn validator(settings: &Settings) -> Result<ValidatorParts, RoleError> {
+    let netuid = events_subnet(settings, "validator")?;
+    let rules = rules(settings)?;
+    let hotkey = hotkey(settings)?;
+    let clock = Clock::wall();
+    let market = Polymarket::new(PolymarketSettings::from_config(&settings.market), clock.clone())?;
+    let subnet = registered(settings, netuid, &hotkey).await?;
+    let parameters = subnet.chain().hyperparameters(netuid).await?;
+    if parameters.commit_reveal_weights_enabled {
+        tracing::warn!(
+            "subnet {netuid} wants weights committed and revealed, which is not built yet; it will refuse ours"
+        );
+    }
+    let ledger =
+        Ledger::open(ledger_path(settings, netuid, &hotkey.account()), Options { rules, ..Options::default() })?;
+    let dendrite = Dendrite::new(dendrite(settings), Arc::clone(&hotkey))?;
+    let limits = Limits { max_events: settings.market.max_events, void_after: settings.void_after, lookups: LOOKUPS };
+    let weights = (!settings.weights.disable).then(|| {
+        let interval = settings.weights.interval_blocks;
+        WeightsWriter::new(Arc::clone(&hotkey), subnet.clone(), ledger.clone(), clock.clone(), interval)
+    });
+    let events = EventsValidator::new(
+        vec![Arc::new(market)],
+        ledger,
+        dendrite,
+        clock.clone(),
+        limits,
+        settings.dendrite.timeout,
+    );
+    Ok(ValidatorParts {
+        hotkey: hotkey.account(),
+        subnet,
+        events,
+        weights,
+        clock,
+        tick: settings.tick,
+        jitter: settings.tick_jitter,
+    })
+}
+
+/// One ledger per subnet and hotkey.
+fn ledger_path(settings: &Settings, netuid: NetUid, hotkey: &Account) -> PathBuf {
+    settings.db.directory.join(format!("netuid{netuid}")).join(format!("{hotkey}.sqlite"))
+}
+
+fn dendrite(settings: &Settings) -> DendriteConfig {
+    DendriteConfig {
+        allow_private: settings.dendrite.allow_private,
+        max_in_flight: settings.dendrite.concurrency,
+        ..DendriteConfig::default()
+    }
+}
+
+fn rules(settings: &Settings) -> Result<Rules, RoleError> {
+    let rules: Rules = serde::Deserialize::deserialize(toml::Value::Table(settings.scoring.clone()))
+        .map_err(|e: toml::de::Error| RoleError::Setting(format!("scoring: {}", e.message())))?;
+    rules.validate().map_err(|e| RoleError::Setting(e.to_string()))?;
+    Ok(rules)
+}
+
+/// The parts of a miner.
+///
+/// # Errors
+/// Whatever is wrong with settings, keys, chain or strategy; each says what to do.
+pub async fn miner(settings: &Settings) -> Result<MinerParts, RoleError> {
+    let netuid = events_subnet(settings, "miner")?;
+    let axon = axon(settings)?;
+    let policy = policy(settings)?;
+    let external_ip = settings.axon.external_ip.as_deref().map(|text| ip("axon.external_ip", text)).transpose()?;
+    let hotkey = hotkey(settings)?;
+    let clock = Clock::wall();
+    let forecaster = forecast::build(&settings.forecaster, &settings.market, &clock)?;
+    let subnet = registered(settings, netuid, &hotkey).await?;
+    let refresh = settings.forecaster.refresh;
+    let cache = CacheSettings {
+        refresh,
+        max_age: (refresh * 10).max(CacheSettings::default().max_age),
+        ..CacheSettings::default()
+    };
+    Ok(MinerParts {
+        hotkey,
+        subnet,
+        axon,
+        policy,
+        external: (external_ip, settings.axon.external_port),
+        forecaster,
+        cache,
+        clock,
+    })
+}
+
+fn ip(key: &str, text: &str) -> Result<IpAddr, RoleError> {
+    text.parse()
+        .map_err(|_| RoleError::Setting(format!("`{key}` cannot be `{text}`: expected an IPv4 or IPv6 address")))
+}
+
+fn axon(settings: &Settings) -> Result<AxonConfig, RoleError> {
+    let listen = SocketAddr::new(ip("axon.ip", &settings.axon.ip)?, settings.axon.port);
+    Ok(AxonConfig {
+        max_connections: settings.axon.max_connections,
+        concurrency: settings.axon.workers,
+        queue: settings.priority.maxsize,
+        ..AxonConfig::at(listen)
+    })
+}
+
+fn policy(settings: &Settings) -> Result<AdmissionPolicy, RoleError> {
+    let blacklist = &settings.blacklist;
+    let accounts = |key: &str, list: &[String]| {
+        list.iter()
+            .map(|text| text.parse())
+            .collect::<Result<HashSet<Account>, _>>()
+            .map_err(|e| RoleError::Setting(format!("`{key}`: {e}")))
+    };
+    let per_second = blacklist.rate_per_minute / 60.0;
+    let rate = |times: f64| {
+        (per_second > 0.0).then_some(Rate { per_second: per_second * times, burst: per_second * times * BURST_SECONDS })
+    };
+    Ok(AdmissionPolicy {
+        allow: accounts("blacklist.allow", &blacklist.allow)?,
+        deny: accounts("blacklist.deny", &blacklist.deny)?,
+        allow_non_registered: blacklist.allow_non_registered,
+        force_validator_permit: blacklist.force_validator_permit,
+        min_stake: Rao((blacklist.min_stake * Rao::PER_TAO as f64) as u64),
+        hotkey_rate: rate(1.0),
+        ip_rate: rate(HOTKEYS_PER_ADDRESS),
+        legacy_peers: blacklist.legacy_peers,
+        ..AdmissionPolicy::default()
+    })
+}

@@ -1,0 +1,121 @@
+//! One question to all miners, and what their answers say.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use super::synapse::{EventPrediction, EventPredictionSynapse};
+use crate::dendrite::{Deadlines, Dendrite, DendriteError, Failure, Target};
+use crate::ledger::EventRow;
+use crate::synapse::{Hollow, Synapse};
+
+/// What one miner reports.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Reports {
+    /// The event's key and the number that was said.
+    pub(super) numbers: Vec<(Arc<str>, f64)>,
+    /// Entries that are no answer to anything: wrong types, numbers out of range, missing members.
+    pub(super) misfits: u64,
+}
+
+/// Asks all miners about `open` events at once; one result for each, in their order.
+pub(super) async fn ask(
+    dendrite: &Dendrite,
+    targets: &[Target],
+    open: &[EventRow],
+    deadline: Duration,
+) -> Result<Vec<Result<Reports, Failure>>, DendriteError> {
+    let keys: HashMap<String, Arc<str>> = open.iter().map(|row| (row.key.clone(), row.key.as_str().into())).collect();
+    let deadlines = Deadlines { total: deadline, per_peer: deadline };
+    let answers = dendrite.broadcast(targets, &Round::asking(open), deadlines).await?;
+    Ok(answers.into_iter().map(|answer| answer.result.map(|round| round.reports(&keys))).collect())
+}
+
+/// The synapse as it goes out, and as it is read when it comes back: entry by entry, for one that is wrong must not
+/// cost the miner its others. (For a Python validator of 2025 it does.)
+#[derive(Debug, PartialEq, Serialize)]
+struct Round {
+    #[serde(flatten)]
+    synapse: EventPredictionSynapse,
+    #[serde(skip)]
+    misfits: u64,
+}
+
+impl Round {
+    fn asking(open: &[EventRow]) -> Self {
+        let entry = |row: &EventRow| {
+            let (id, provider, text) = (row.id.clone(), row.provider.clone(), row.description.clone());
+            (row.key.clone(), EventPrediction::ask(id, provider, text, Some(row.cutoff.as_secs())))
+        };
+        Self { synapse: EventPredictionSynapse { events: open.iter().map(entry).collect() }, misfits: 0 }
+    }
+
+    /// Numbers for events that were asked about; what is said about others is nobody's business.
+    fn reports(&self, keys: &HashMap<String, Arc<str>>) -> Reports {
+        let report = |(key, event): (&String, &EventPrediction)| {
+            let key = keys.get(key)?;
+            event.forecast().map(|p| (Arc::clone(key), p.get()))
+        };
+        Reports { numbers: self.synapse.events.iter().filter_map(report).collect(), misfits: self.misfits }
+    }
+}
+
+impl Synapse for Round {
+    const NAME: &'static str = EventPredictionSynapse::NAME;
+
+    fn required_fields(&self) -> Vec<(&'static str, Hollow)> {
+        self.synapse.required_fields()
+    }
+}
+
+impl<'de> Deserialize<'de> for Round {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Raw {
+            #[serde(default)]
+            events: BTreeMap<String, Box<RawValue>>,
+        }
+        let raw = Raw::deserialize(deserializer)?;
+        let mut round = Self { synapse: EventPredictionSynapse::default(), misfits: 0 };
+        for (key, entry) in raw.events {
+            match serde_json::from_str(entry.get()) {
+                Ok(event) => {
+                    round.synapse.events.insert(key, event);
+                }
+                Err(_) => round.misfits += 1,
+            }
+        }
+        Ok(round)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synapse::body;
+
+    fn entry(probability: &str) -> String {
+        format!(
+            r#"{{"event_id":"1","market_type":"m","description":"","cutoff":null,"metadata":{{}},"probability":{probability},"reasoning":null,"miner_answered":true}}"#
+        )
+    }
+
+    #[test]
+    fn a_wrong_entry_costs_nobody_but_itself() {
+        let good = entry("0.25");
+        for bad in [entry("2.0"), entry("\"maybe\""), entry("[]"), "7".to_owned(), "null".to_owned()] {
+            let text = format!(r#"{{"events":{{"m-1":{good},"m-2":{bad},"m-3":{good}}}}}"#);
+            let round: Round = body::read(text.as_bytes()).unwrap();
+            let keys = HashMap::from([("m-1".to_owned(), "m-1".into()), ("m-2".to_owned(), "m-2".into())]);
+            let reports = round.reports(&keys);
+            assert_eq!(reports, Reports { numbers: vec![("m-1".into(), 0.25)], misfits: 1 }, "{bad}");
+        }
+        let nan = format!(r#"{{"events":{{"m-1":{good},"m-2":{}}}}}"#, entry("NaN"));
+        let round: Round = body::read(nan.as_bytes()).unwrap();
+        assert_eq!(round.synapse.events["m-1"].forecast().unwrap().get(), 0.25);
+        assert!(round.synapse.events.get("m-2").is_none_or(|event| event.forecast().is_none()));
+    }
+}

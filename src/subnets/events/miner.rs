@@ -1,0 +1,78 @@
+//! A miner of events: every question is answered from memory.
+
+use crate::axon::{Caller, Handler, Refusal, Reply};
+use crate::forecast::{Cache, Question};
+use crate::market::EventKey;
+use crate::units::UnixMs;
+
+use super::synapse::{EventPrediction, EventPredictionSynapse};
+
+/// Events in one request; a validator's registry is far smaller, and a longer list is somebody's trick.
+const MAX_EVENTS: usize = 5_000;
+/// Characters of a question that are looked at.
+const MAX_DESCRIPTION: usize = 20_000;
+
+/// Answers from a [`Cache`]; what it does not know yet it abstains from, and will know next time.
+#[derive(Debug, Clone)]
+pub struct EventsMiner {
+    cache: Cache,
+}
+
+impl EventsMiner {
+    /// A miner in front of this memory.
+    #[must_use]
+    pub const fn new(cache: Cache) -> Self {
+        Self { cache }
+    }
+}
+
+impl Handler<EventPredictionSynapse> for EventsMiner {
+    async fn handle(
+        &self,
+        _: &Caller,
+        mut synapse: EventPredictionSynapse,
+    ) -> Result<Reply<EventPredictionSynapse>, Refusal> {
+        if synapse.events.len() > MAX_EVENTS {
+            return Err(Refusal::bad_request(format!("more than {MAX_EVENTS} events in one request")));
+        }
+        for (key, event) in &mut synapse.events {
+            // What a caller filled in is its business, not our answer.
+            (event.probability, event.reasoning, event.miner_answered) = (None, None, false);
+            if let Some(question) = question(key, event)
+                && let Some(probability) = self.cache.answer(&question)
+            {
+                event.answer(probability, None);
+            }
+        }
+        Ok(Reply::Answer(synapse))
+    }
+}
+
+/// The question of an entry: the provider is the part of the key before the event's id, as every generation writes it.
+fn question(key: &str, event: &EventPrediction) -> Option<Question> {
+    let provider = key.strip_suffix(event.event_id.as_str())?.strip_suffix('-')?;
+    if provider.is_empty() || event.description.len() > MAX_DESCRIPTION {
+        return None;
+    }
+    Some(Question {
+        key: EventKey(key.to_owned()),
+        provider: provider.to_owned(),
+        id: event.event_id.clone(),
+        description: event.description.clone(),
+        cutoff: event.cutoff.map(UnixMs::from_secs),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_provider_is_what_stands_before_the_id() {
+        let event = EventPrediction::ask("0x-1".into(), "crypto".into(), "?".into(), Some(7));
+        let found = question("polymarket-0x-1", &event).unwrap();
+        assert_eq!((found.provider.as_str(), found.cutoff), ("polymarket", Some(UnixMs(7000))));
+        assert_eq!(question("0x-1", &event), None);
+        assert_eq!(question("polymarket-0x-2", &event), None);
+    }
+}

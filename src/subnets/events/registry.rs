@@ -1,0 +1,214 @@
+//! Which events are asked about: from what the markets list, and what the ledger knows, to what is done this tick.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ledger::{EventRow, NewEvent, Outcome, PriceRow, Resolution};
+use crate::market::{self, Listing};
+use crate::units::UnixMs;
+
+/// A price after the cutoff still serves `reference_pick = "worst_bracket"`; later ones are of no use.
+const PRICES_AFTER_CUTOFF_MS: i64 = 10 * 60 * 1000;
+
+/// The limits of the registry.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Events open at once, soonest cutoff first.
+    pub max_events: usize,
+    /// An event without an outcome is void this long after its end (or cutoff).
+    pub void_after: Duration,
+    /// Events looked up one by one in one tick, those that waited longest first.
+    pub lookups: usize,
+}
+
+/// What one poll of the markets means.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Intake {
+    /// New events, and known ones whose cutoff may have moved.
+    pub offered: Vec<NewEvent>,
+    /// Prices of known and new events.
+    pub prices: Vec<PriceRow>,
+    /// Events that ended.
+    pub ended: Vec<Resolution>,
+    /// Known events that the markets no longer list: ask for each by its provider's id.
+    pub missing: Vec<EventRow>,
+    /// New events left out because too many are open.
+    pub left_out: usize,
+}
+
+/// Sorts out a poll. `unsettled` is every event of the ledger that has no outcome yet.
+#[must_use]
+pub(super) fn sort_out(listings: Vec<Listing>, unsettled: &[EventRow], now: UnixMs, limits: &Limits) -> Intake {
+    let known: HashMap<&str, &EventRow> = unsettled.iter().map(|row| (row.key.as_str(), row)).collect();
+    let mut intake = Intake::default();
+    let mut listed = HashSet::new();
+    let mut fresh = Vec::new();
+    for listing in listings {
+        if !listed.insert(listing.event.key.0.clone()) {
+            continue;
+        }
+        match known.get(listing.event.key.0.as_str()) {
+            Some(row) => intake.known(row, listing, now),
+            None => fresh.push(listing),
+        }
+    }
+    let open = unsettled.iter().filter(|row| row.cutoff > now).count();
+    intake.new_events(fresh, now, limits.max_events.saturating_sub(open));
+    intake.missing = unsettled.iter().filter(|row| !listed.contains(&row.key)).cloned().collect();
+    intake.missing.sort_by(|a, b| (a.cutoff, &a.key).cmp(&(b.cutoff, &b.key)));
+    intake
+}
+
+impl Intake {
+    fn known(&mut self, row: &EventRow, listing: Listing, now: UnixMs) {
+        if let Some(ended) = ended(&listing, now) {
+            self.ended.push(ended);
+            return;
+        }
+        if now.since(listing.event.cutoff) < PRICES_AFTER_CUTOFF_MS {
+            self.price(&listing);
+        }
+        if listing.event.cutoff != row.cutoff && row.cutoff > now {
+            self.offered.push(offer(listing.event, now));
+        }
+    }
+
+    /// Takes new events that are open and priced, soonest cutoff first, as long as there is room.
+    fn new_events(&mut self, mut fresh: Vec<Listing>, now: UnixMs, room: usize) {
+        fresh.retain(|listing| {
+            listing.resolution == market::Resolution::Open && listing.event.cutoff > now && listing.quote.is_some()
+        });
+        fresh.sort_by(|a, b| (a.event.cutoff, &a.event.key).cmp(&(b.event.cutoff, &b.event.key)));
+        self.left_out = fresh.len().saturating_sub(room);
+        for listing in fresh.into_iter().take(room) {
+            self.price(&listing);
+            self.offered.push(offer(listing.event, now));
+        }
+    }
+
+    fn price(&mut self, listing: &Listing) {
+        if let Some(quote) = listing.quote {
+            let event = Arc::from(listing.event.key.0.as_str());
+            self.prices.push(PriceRow { event, price: quote.price.get(), at: quote.at });
+        }
+    }
+}
+
+fn offer(event: market::Event, now: UnixMs) -> NewEvent {
+    NewEvent {
+        key: event.key.0,
+        provider: event.provider,
+        id: event.id,
+        description: event.description,
+        opened_at: now,
+        cutoff: event.cutoff,
+        ends_at: event.ends_at,
+    }
+}
+
+/// How a listing says that its event ended.
+#[must_use]
+pub(super) fn ended(listing: &Listing, now: UnixMs) -> Option<Resolution> {
+    let (outcome, at) = match listing.resolution {
+        market::Resolution::Open => return None,
+        market::Resolution::Resolved { outcome, at } => (Outcome::Payout(outcome.get()), at),
+        market::Resolution::Void => (Outcome::Void, None),
+    };
+    Some(Resolution { event: listing.event.key.0.clone(), outcome, at, seen: now })
+}
+
+/// The event is given up: it should have ended long ago and nobody says how.
+#[must_use]
+pub(super) fn given_up(row: &EventRow, now: UnixMs, limits: &Limits) -> Option<Resolution> {
+    let due = row.ends_at.unwrap_or(row.cutoff);
+    let patience = i64::try_from(limits.void_after.as_millis()).unwrap_or(i64::MAX);
+    (now.since(due) > patience).then(|| Resolution {
+        event: row.key.clone(),
+        outcome: Outcome::Void,
+        at: None,
+        seen: now,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{Event, EventKey, Quote};
+    use crate::scoring::admission::EventState;
+    use crate::units::Probability;
+
+    const LIMITS: Limits = Limits { max_events: 2, void_after: Duration::from_secs(3600), lookups: 10 };
+
+    fn listing(id: &str, cutoff: i64, price: Option<f64>) -> Listing {
+        Listing {
+            event: Event {
+                key: EventKey::new("m", id),
+                provider: "m".into(),
+                id: id.into(),
+                description: "?".into(),
+                cutoff: UnixMs(cutoff),
+                ends_at: None,
+            },
+            quote: price.map(|p| Quote { price: Probability::new(p).unwrap(), at: UnixMs(1) }),
+            resolution: market::Resolution::Open,
+        }
+    }
+
+    fn row(id: &str, cutoff: i64) -> EventRow {
+        EventRow {
+            key: format!("m-{id}"),
+            provider: "m".into(),
+            id: id.into(),
+            description: "?".into(),
+            opened_at: UnixMs(0),
+            cutoff: UnixMs(cutoff),
+            ends_at: None,
+            interval_minutes: 240,
+            state: EventState::Open,
+            outcome: None,
+            resolved_at: None,
+            settled_at: None,
+        }
+    }
+
+    fn keys(offered: &[NewEvent]) -> Vec<&str> {
+        offered.iter().map(|event| event.key.as_str()).collect()
+    }
+
+    #[test]
+    fn new_events_need_a_price_and_a_future_and_room() {
+        let listings = vec![
+            listing("late", 300, Some(0.5)),
+            listing("soon", 200, Some(0.5)),
+            listing("unpriced", 200, None),
+            listing("past", 100, Some(0.5)),
+            listing("sooner", 150, Some(0.5)),
+            listing("sooner", 150, Some(0.6)),
+        ];
+        let intake = sort_out(listings, &[], UnixMs(100), &LIMITS);
+        assert_eq!(keys(&intake.offered), ["m-sooner", "m-soon"]);
+        assert_eq!(intake.left_out, 1);
+        assert_eq!(intake.prices.len(), 2);
+    }
+
+    #[test]
+    fn known_events_get_prices_ends_and_moved_cutoffs() {
+        let mut over = listing("over", 500, Some(0.9));
+        over.resolution = market::Resolution::Resolved { outcome: Probability::new(1.0).unwrap(), at: None };
+        let listings = vec![over, listing("moved", 700, Some(0.4)), listing("same", 500, Some(0.3))];
+        let known = [row("over", 500), row("moved", 500), row("same", 500), row("gone", 500)];
+        let intake = sort_out(listings, &known, UnixMs(100), &LIMITS);
+        assert_eq!(keys(&intake.offered), ["m-moved"]);
+        assert_eq!(intake.ended.len(), 1);
+        assert_eq!(intake.ended[0].outcome, Outcome::Payout(1.0));
+        assert_eq!(intake.prices.len(), 2);
+        assert_eq!(intake.missing, [row("gone", 500)]);
+    }
+
+    #[test]
+    fn an_event_that_nobody_resolves_is_given_up_in_the_end() {
+        assert_eq!(given_up(&row("x", 0), UnixMs(3_600_000), &LIMITS), None);
+        assert_eq!(given_up(&row("x", 0), UnixMs(3_600_001), &LIMITS).unwrap().outcome, Outcome::Void);
+    }
+}

@@ -1,0 +1,74 @@
+//! `neuron demo`, the real binary: what it promises about its result, its output and what it leaves behind.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::support::neuron;
+
+fn demo(arguments: &[&str]) -> Output {
+    neuron().arg("demo").args(arguments).output().unwrap()
+}
+
+fn report(arguments: &[&str]) -> Value {
+    let output = demo(&[arguments, &["--output", "json"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Without what may differ from run to run.
+fn lasting(mut report: Value) -> Value {
+    for field in ["seconds", "max_rss_mb"] {
+        report.as_object_mut().unwrap().remove(field).unwrap();
+    }
+    report
+}
+
+#[test]
+fn sixty_events_show_the_planted_ranking_within_the_promised_memory() {
+    let report = report(&["--events", "60", "--seed", "1"]);
+    assert_eq!(report["events_scored"], 60);
+    assert_eq!(report["ranking_matches"], true);
+    assert!(report["max_rss_mb"].as_f64().unwrap() < 200.0, "{}", report["max_rss_mb"]);
+    let miners = report["miners"].as_array().unwrap();
+    assert_eq!(miners.len(), 6);
+    let miner = |name: &str| miners.iter().find(|miner| miner["name"] == name).unwrap();
+    assert!(miner("sharp")["weight"].as_u64().unwrap() > 0);
+    assert!(miner("sharp")["incentive"].as_f64().unwrap() > 0.0);
+    assert!(miner("sharp")["emission_tao"].as_f64().unwrap() > miner("fair")["emission_tao"].as_f64().unwrap());
+    // A copy of the price earns exactly nothing, rubbish is no prediction at all.
+    assert_eq!(miner("copycat")["mean_gain"], 0.0);
+    assert!(miner("copycat")["predicted"].as_u64().unwrap() > 50);
+    assert_eq!(miner("garbage")["predicted"], 0);
+    assert_eq!(miner("garbage")["weight"], 0);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_result_and_another_seed_another() {
+    let arguments = ["--events", "60", "--seed", "7"];
+    let first = lasting(report(&arguments));
+    assert_eq!(first, lasting(report(&arguments)));
+    assert_ne!(first["miners"], lasting(report(&["--events", "60", "--seed", "8"]))["miners"]);
+}
+
+#[test]
+fn nothing_is_left_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = neuron()
+        .args(["demo", "--events", "3"])
+        .env("TMPDIR", folder.path())
+        .env("HOME", folder.path())
+        .output()
+        .unwrap();
+    // Three events may rank wrongly; what is asked here is what remains.
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn without_a_terminal_there_are_plain_lines_and_a_table() {
+    let output = demo(&["--events", "60", "--seed", "1"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains('\x1b'), "escape sequences in a pipe");
+    assert!(text.contains("events scored") && text.contains("planted skill") && text.contains("copycat"), "{text}");
+}
