@@ -18,6 +18,7 @@ mod miner;
 pub mod output;
 mod register;
 mod role;
+mod score;
 mod stake;
 mod transfer;
 mod validator;
@@ -51,6 +52,7 @@ const VERBS: &[Verb] = &[
     #[cfg(feature = "localnet")]
     localnet::VERB,
     market_sim::VERB,
+    score::VERB,
     wallet::VERB,
     config::VERB,
     register::VERB,

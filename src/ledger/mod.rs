@@ -16,6 +16,7 @@
 //! # Ok(()) }
 //! ```
 
+mod archive;
 mod block;
 mod error;
 mod open;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+pub use archive::{Archive, Difference, MeanReport, Rescored, Verification};
 pub use error::LedgerError;
 pub use types::{
     EventRow, IntervalLine, NewEvent, Outcome, PriceRow, Resolution, ScoredLine, Settlement, Standing, Standings,

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::block::{self, Cells, Columns, MinerId};
 use super::error::{Fault, LedgerError};
@@ -108,24 +108,30 @@ pub(super) fn score(
     let unscored = |state| Scored { state, close, scores: Vec::new(), inseparable: 0 };
     let Some(outcome) = event.outcome else { return Ok(unscored(EventState::Void)) };
     let max_age = rules.price_max_age_ms();
-    let prices = prices_from(connection, id, event.opened_at.plus_ms(-max_age))?;
+    let from = event.opened_at.plus_ms(-max_age);
+    let prices = first_price(connection, id, from)?;
     match window.state(&prices, max_age) {
         EventState::Scored => {}
         state => return Ok(unscored(state)),
     }
-    let case = Case { connection, id, window, prices, rules, grid: rules.grid() };
+    let case = Case { connection, id, window, rules, grid: rules.grid() };
     let (rows, inseparable) = case.cells(outcome)?;
     let columns = case.columns(&rows, miners);
-    let place: BTreeMap<MinerId, usize> = columns.iter().enumerate().map(|(column, miner)| (*miner, column)).collect();
+    let mut place = vec![usize::MAX; columns.iter().max().map_or(0, |most| *most as usize + 1)];
+    for (column, miner) in columns.iter().enumerate() {
+        if let Some(cell) = place.get_mut(*miner as usize) {
+            *cell = column;
+        }
+    }
     let known = |miner: &MinerId| miners.get(miner).map_or(UnixMs(i64::MAX), |(_, since)| *since);
-    let prior = case.prices.first_in(event.opened_at.plus_ms(-max_age), close).unwrap_or(0.5);
+    let prior = prices.first_in(from, close).unwrap_or(0.5);
     let frame = EventFrame { opened: event.opened_at, close, outcome, prior };
     let mut stats = EventStats::new(&frame, rules, columns.iter().map(known).collect());
     let first = case.grid.index(event.opened_at);
     for (interval, cells) in &rows {
         let Ok(row) = usize::try_from(interval - first) else { continue };
         for (miner, cell) in cells {
-            if let Some(column) = place.get(miner) {
+            if let Some(column) = place.get(*miner as usize) {
                 stats.set(row, *column, cell);
             }
         }
@@ -137,12 +143,21 @@ pub(super) fn score(
     Ok(Scored { state: EventState::Scored, close, scores, inseparable })
 }
 
+/// The first price from a time on: what says whether an event counts, and the prior.
+fn first_price(connection: &Connection, event: i64, from: UnixMs) -> rusqlite::Result<Prices> {
+    let sql = "SELECT at, price FROM prices WHERE event = ?1 AND at >= ?2 ORDER BY at LIMIT 1";
+    let found = connection
+        .prepare_cached(sql)?
+        .query_row(params![event, from.0], |row| Ok((UnixMs(row.get(0)?), row.get(1)?)))
+        .optional()?;
+    Ok(Prices::new(found))
+}
+
 /// One event on its way to scores.
 struct Case<'a> {
     connection: &'a Connection,
     id: i64,
     window: Window,
-    prices: Prices,
     rules: &'a Rules,
     grid: Grid,
 }
@@ -190,6 +205,8 @@ impl Case<'_> {
         if since > start.0 {
             return Ok((before - cells.len()) as u32);
         }
+        let max_age = self.rules.price_max_age_ms();
+        let prices = prices_from(self.connection, self.id, start.plus_ms(-max_age))?;
         let mut query =
             self.connection.prepare_cached("SELECT tick, block FROM raw WHERE event = ?1 ORDER BY tick, rowid")?;
         let mut rows = query.query([self.id])?;
@@ -199,7 +216,7 @@ impl Case<'_> {
             let reports = block::unpack_reports(tick, block)
                 .filter(|x| late.contains(&x.miner) && x.t >= start && self.grid.index(x.t) == interval)
                 .filter_map(|x| {
-                    let admitted = self.window.admit(x.t, x.p, &self.prices, self.rules.price_max_age_ms()).ok()?;
+                    let admitted = self.window.admit(x.t, x.p, &prices, max_age).ok()?;
                     Some((x.miner, Report { t: x.t, p: admitted.p, r: reference(bracket, &admitted) }))
                 });
             block::merge(cells, reports);
@@ -209,15 +226,15 @@ impl Case<'_> {
 
     /// The miners to score, by hotkey. The peer rule also judges those that were registered and silent.
     fn columns(&self, rows: &[(i64, Vec<(MinerId, IntervalStats)>)], miners: &KnownMiners) -> Vec<MinerId> {
-        let mut ids: BTreeSet<MinerId> =
-            rows.iter().flat_map(|(_, cells)| cells.iter().map(|(miner, _)| *miner)).collect();
+        let mut ids: Vec<MinerId> = rows.iter().flat_map(|(_, cells)| cells.iter().map(|(miner, _)| *miner)).collect();
         if self.rules.rule == RuleName::PeerLog && !ids.is_empty() {
             let interval_ms = i64::from(self.rules.interval_minutes) * 60_000;
             let by = self.grid.start(self.grid.index(self.window.close())).plus_ms(-interval_ms);
             ids.extend(miners.iter().filter(|(_, (_, since))| *since <= by).map(|(id, _)| *id));
         }
-        let mut columns: Vec<_> = ids.into_iter().collect();
-        columns.sort_by_key(|id| miners.get(id).map(|(identity, _)| *identity));
-        columns
+        ids.sort_unstable();
+        ids.dedup();
+        ids.sort_by_cached_key(|id| miners.get(id).map(|(identity, _)| *identity));
+        ids
     }
 }

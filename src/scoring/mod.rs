@@ -8,14 +8,18 @@
 pub mod admission;
 pub mod averages_2024;
 pub mod brier;
+pub mod calibration;
 pub mod event;
 pub mod grid;
+pub mod incentives;
 pub mod market_delta;
 pub mod peer;
 pub mod quadratic;
 pub mod rules;
 pub mod sequential;
 pub mod stats;
+pub mod sybil;
+pub mod timeseries;
 pub mod weights;
 pub mod window;
 

@@ -25,6 +25,7 @@ mod forecast_market;
 mod json_schema;
 mod layers;
 mod ledger;
+mod ledger_kill9;
 #[cfg(feature = "localnet")]
 mod localnet;
 mod market_polymarket;
@@ -35,6 +36,8 @@ mod planted_skill;
 mod python_axon;
 mod python_wire;
 mod relay;
+mod score;
+mod scoring_properties;
 mod scoring_vectors;
 mod subtensor;
 #[cfg(feature = "localnet")]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
+use ndarray::ArrayView1;
 use neuron::scoring::admission::{EventState, Fate, Prices, Window};
 use neuron::scoring::averages_2024::{Daily, ema_step};
 use neuron::scoring::event::{EventFrame, EventStats, selected};
@@ -10,6 +11,10 @@ use neuron::scoring::grid::{interval_weights, minutes_since_origin};
 use neuron::scoring::peer::{PeerCell, Presence, interval};
 use neuron::scoring::rules::{Clip, IntervalWeight, ReferencePick, RuleName, SequentialOrder, SubmissionPick};
 use neuron::scoring::sequential::chain;
+use neuron::scoring::timeseries::chain::Spread;
+use neuron::scoring::timeseries::long_run::{Start, update};
+use neuron::scoring::timeseries::volatility::{PercentileTables, percentile};
+use neuron::scoring::timeseries::{rmse, scaling};
 use neuron::scoring::weights::{emit, limit_largest, process, read_back};
 use neuron::scoring::window::{ScoredEvent, averages, shares};
 use neuron::scoring::{IntervalStats, Report, Rules, quadratic};
@@ -490,4 +495,167 @@ fn the_sdk_conversion_to_chain_weights() {
         }
     }
     assert!(deviations < 30, "{deviations} of 45 cases take another way than the SDK");
+}
+
+/// `[name, number]` pairs.
+fn pairs(value: &Value) -> Vec<(String, f64)> {
+    value.as_array().unwrap().iter().map(|pair| (text(&pair[0]), number(&pair[1]).unwrap())).collect()
+}
+
+fn same_pairs(context: &str, got: &[(String, f64)], want: &[(String, f64)], tolerance: f64) {
+    assert_eq!(got.len(), want.len(), "{context}");
+    for (got, want) in got.iter().zip(want) {
+        assert_eq!(got.0, want.0, "{context}");
+        near(context, got.1, want.1, tolerance);
+    }
+}
+
+#[test]
+fn timeseries_errors_of_forecasts() {
+    let Some(cases) = cases("tsps_rmse", 19) else { return };
+    for (i, case) in cases.iter().enumerate() {
+        let (forecast, actual) = (floats(&case["predictions"]), floats(&case["actual"]));
+        let (forecast, actual) = (ArrayView1::from(&forecast), ArrayView1::from(&actual));
+        let got = rmse::weighted_rmse(forecast, actual);
+        match case["value"].as_f64() {
+            None => assert!(got.is_err(), "case {i}"),
+            Some(want) => {
+                near(&format!("case {i}"), got.unwrap(), want, 1e-11);
+                let direction = rmse::directional_accuracy(forecast, actual).unwrap();
+                near(&format!("case {i}"), direction, case["directional_accuracy"].as_f64().unwrap(), 1e-12);
+            }
+        }
+    }
+}
+
+#[test]
+fn timeseries_shares_of_a_request_and_older_scalings() {
+    let Some(cases) = cases("tsps_scaling", 37) else { return };
+    let mut tried = 0;
+    for (i, case) in cases.iter().enumerate() {
+        let context = format!("case {i} {}", case["fn"]);
+        let values = || floats(&case["values"]);
+        match case["fn"].as_str().unwrap() {
+            "request_weights" => {
+                let errors = pairs(&case["rmse"]);
+                let shares = scaling::request_shares(&errors);
+                if case.get("error").is_some() {
+                    assert_eq!(shares, None, "{context}");
+                    tried += 1;
+                    continue;
+                }
+                same_pairs(&context, &shares.unwrap(), &pairs(&case["weights"]), 1e-12);
+                let plain: Vec<f64> = errors.iter().map(|(_, error)| *error).collect();
+                let columns = [("scaled", scaling::goodness(&plain)), ("exp_scaled", scaling::exponential(&plain))];
+                for (field, got) in columns {
+                    for (name, want) in pairs(&case[field]) {
+                        let place = errors.iter().position(|(key, _)| *key == name).unwrap();
+                        near(&format!("{context} {field}"), got[place], want, 1e-12);
+                    }
+                }
+            }
+            "shifted_min_max" => {
+                let (least, most) = (case["min"].as_f64().unwrap(), case["max"].as_f64().unwrap());
+                let decimals = case["decimals"].as_u64().unwrap() as usize;
+                for ((x, y), back) in values().iter().zip(floats(&case["scaled"])).zip(floats(&case["unscaled"])) {
+                    near(&context, scaling::shifted_min_max(*x, least, most), y, 1e-12);
+                    near(&context, scaling::unshift_min_max(y, least, most, decimals), back, 1e-12);
+                }
+            }
+            "tanh" => {
+                let mean = case["mean"].as_f64().unwrap();
+                for ((x, y), back) in values().iter().zip(floats(&case["scaled"])).zip(floats(&case["unscaled_2dp"])) {
+                    near(&context, scaling::tanh(*x, mean), y, 1e-12);
+                    near(&context, scaling::untanh(y, mean, 2), back, 1e-12);
+                }
+            }
+            "min_max_list" => {
+                let got = scaling::min_max(&values());
+                got.iter().zip(floats(&case["scaled"])).for_each(|(got, want)| near(&context, *got, want, 1e-12));
+            }
+            // How many decimals Python prints of a number: a question of display, not of scoring.
+            "decimal_places" => continue,
+            other => panic!("{other}"),
+        }
+        tried += 1;
+    }
+    assert_eq!(tried, 31);
+}
+
+/// The reference's own tables, from the vectors: ours live in `config/`.
+fn reference_tables() -> Option<PercentileTables> {
+    let cases = cases("tsps_percentile", 86)?;
+    let table =
+        |name: &str| floats(&cases.iter().find(|c| c["fn"] == "table" && c["name"] == name).unwrap()["upper_bounds"]);
+    let (min_max, std_dev) = (table("min_max"), table("std_dev"));
+    Some(PercentileTables { reference_price: 1.0, rescale: false, min_max, std_dev })
+}
+
+#[test]
+fn timeseries_percentiles_of_volatility() {
+    let Some(tables) = reference_tables() else { return };
+    for (i, case) in cases("tsps_percentile", 86).unwrap().iter().enumerate() {
+        let context = format!("case {i}");
+        match case["fn"].as_str().unwrap() {
+            "table" => {}
+            "percentile" => {
+                let bounds = if case["table"] == "min_max" { &tables.min_max } else { &tables.std_dev };
+                let got = percentile(bounds, case["value"].as_f64().unwrap());
+                near(&context, got, case["percentile"].as_f64().unwrap(), 1e-12);
+            }
+            "geometric_mean" | "geometric_mean_f32" => {
+                let got = tables.weight(ArrayView1::from(&floats(&case["actual"])));
+                near(&context, got, case["value"].as_f64().unwrap(), 1e-12);
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn timeseries_long_run_weights() {
+    let (Some(cases), Some(tables)) = (cases("tsps_ema", 12), reference_tables()) else { return };
+    for (i, case) in cases.iter().enumerate() {
+        let start = if case["variant"] == "2024_01" { Start::Plain } else { Start::Mean };
+        let mut stored = BTreeMap::new();
+        for (k, step) in case["steps"].as_array().unwrap().iter().enumerate() {
+            let context = format!("case {i} step {k}");
+            let g = tables.weight(ArrayView1::from(&floats(&step["actual"])));
+            near(&context, g, step["g"].as_f64().unwrap(), 1e-12);
+            update(&mut stored, &pairs(&step["scores"]), g, start);
+            let got: Vec<_> = stored.iter().map(|(key, weight)| (key.clone(), *weight)).collect();
+            let mut want = pairs(&step["weights"]);
+            want.sort_by(|a, b| a.0.cmp(&b.0));
+            same_pairs(&context, &got, &want, 1e-12);
+        }
+    }
+}
+
+#[test]
+fn timeseries_weights_for_the_chain() {
+    let Some(cases) = cases("tsps_chain_weights", 14) else { return };
+    let mut deviations = 0;
+    for (i, case) in cases.iter().enumerate() {
+        let context = format!("case {i}");
+        let spread = Spread { sigmas: case["sigmas"].as_f64().unwrap(), lambda: case["lambda"].as_f64().unwrap() };
+        let weights = pairs(&case["weights"]);
+        let values: Vec<f64> = weights.iter().map(|(_, x)| *x).collect();
+        near(&context, spread.lower_bound(&values), case["lower_bound"].as_f64().unwrap(), 1e-12);
+        let got = spread.chain_weights(&weights);
+        let kept: Vec<_> = case["kept"].as_array().unwrap().iter().map(text).collect();
+        let Some(want) = case["chain_weights"].as_array() else {
+            // The reference raised: overflow, or nothing above the bound. Ours has an answer.
+            assert!(!got.is_empty() && got.iter().all(|(_, w)| (0.0..=1.0).contains(w)), "{context}");
+            deviations += 1;
+            continue;
+        };
+        assert_eq!(got.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), kept, "{context}");
+        if kept.len() == 1 {
+            assert_eq!(got[0].1, 1.0, "{context}: a single survivor is not worth 0");
+            deviations += 1;
+            continue;
+        }
+        got.iter().zip(want).for_each(|((_, got), want)| near(&context, *got, want.as_f64().unwrap(), 1e-7));
+    }
+    assert_eq!(deviations, 4);
 }

@@ -1,0 +1,138 @@
+//! `neuron score explain`: where a miner's score on an event comes from, interval by interval.
+
+use anyhow::anyhow;
+use clap::{Arg, ArgMatches, Command};
+use serde::Serialize;
+
+use super::super::output::TextTable;
+use super::{Case, hotkey_args, identity};
+use crate::cli::Failure;
+use crate::ledger::EventRow;
+use crate::scoring::grid::{Grid, interval_weights};
+use crate::scoring::window::averages;
+use crate::scoring::{Rules, rules::RuleName};
+use crate::units::{Identity, UnixMs};
+
+pub(super) fn command() -> Command {
+    let event = Arg::new("event").long("event").required(true).value_name("KEY").help("The event, provider-id");
+    Command::new("explain")
+        .about("Shows a miner's score on an event: prices, reports, gains, and what it did to the average")
+        .args(hotkey_args())
+        .arg(event)
+}
+
+#[derive(Debug, Serialize)]
+struct Explained {
+    event: EventRow,
+    identity: Identity,
+    rule: RuleName,
+    intervals: Vec<Line>,
+    score: Option<f64>,
+    average: Option<Effect>,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    start: UnixMs,
+    answers: u32,
+    mean_price: f64,
+    mean_report: f64,
+    /// Mean quadratic improvement on the price; what `market_delta` averages.
+    gain: Option<f64>,
+    weight: f64,
+}
+
+/// The miner's window average without and with this event.
+#[derive(Debug, Serialize)]
+struct Effect {
+    events: usize,
+    before: f64,
+    after: f64,
+}
+
+pub(super) fn run(case: &Case, matches: &ArgMatches) -> Result<(), Failure> {
+    let key = matches.get_one::<String>("event").ok_or_else(|| anyhow!("--event is missing"))?;
+    let identity = identity(&case.archive, matches)?;
+    let event = case.archive.event(key)?.ok_or_else(|| anyhow!("the ledger knows no event {key}"))?;
+    let lines = lines(case, identity, &event)?;
+    let mut settled = case.archive.rescored(&case.rules)?;
+    settled.retain(|s| s.state == crate::scoring::admission::EventState::Scored);
+    let place = settled.iter().position(|s| s.event.key == *key);
+    let score = place
+        .and_then(|place| settled.get(place))
+        .and_then(|s| s.scores.iter().find(|(who, _)| *who == identity))
+        .map(|(_, score)| *score);
+    let average = place.map(|place| effect(&settled, place, identity, &case.rules));
+    let explained = Explained { event, identity, rule: case.rules.rule, intervals: lines, score, average };
+    case.output.result(&explained, text)?;
+    Ok(())
+}
+
+fn lines(case: &Case, identity: Identity, event: &EventRow) -> Result<Vec<Line>, Failure> {
+    let grid = Grid::of_minutes(event.interval_minutes);
+    let close = event.resolved_at.map_or(event.cutoff, |resolved| resolved.min(event.cutoff));
+    let n = usize::try_from(grid.touched(event.opened_at, close)).unwrap_or(0);
+    let weights = interval_weights(case.rules.interval_weight, case.rules.interval_power, n);
+    let first = grid.index(event.opened_at);
+    let found = case.archive.intervals(identity, &event.key)?;
+    let line = |x: &crate::ledger::IntervalLine| {
+        let place = usize::try_from(grid.index(x.start) - first).unwrap_or(usize::MAX);
+        Line {
+            start: x.start,
+            answers: x.stats.count,
+            mean_price: x.stats.mean_r(),
+            mean_report: x.stats.mean_p(),
+            gain: event.outcome.map(|outcome| x.stats.mean_delta(outcome)),
+            weight: weights.get(place).copied().unwrap_or(0.0),
+        }
+    };
+    Ok(found.iter().map(line).collect())
+}
+
+fn effect(settled: &[crate::ledger::Rescored], place: usize, identity: Identity, rules: &Rules) -> Effect {
+    let window = |end: usize| {
+        let start = end.saturating_sub(rules.window_events);
+        let events: Vec<_> =
+            settled.get(start..end).unwrap_or_default().iter().map(crate::ledger::Rescored::as_scored).collect();
+        averages(&events, rules).get(&identity).map_or(0.0, |average| average.mean)
+    };
+    Effect { events: (place + 1).min(rules.window_events), before: window(place), after: window(place + 1) }
+}
+
+fn when(t: UnixMs) -> String {
+    jiff::Timestamp::from_millisecond(t.0)
+        .map_or_else(|_| t.0.to_string(), |t| t.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+fn text(explained: &Explained) -> String {
+    let event = &explained.event;
+    let mut table = TextTable::new(["interval (UTC)", "answers", "mean price", "mean report", "gain", "weight"]);
+    for line in &explained.intervals {
+        table.row([
+            when(line.start),
+            line.answers.to_string(),
+            format!("{:.4}", line.mean_price),
+            format!("{:.4}", line.mean_report),
+            line.gain.map_or_else(|| "open".to_owned(), |gain| format!("{gain:+.6}")),
+            format!("{:.4}", line.weight),
+        ]);
+    }
+    let outcome = event.outcome.map_or_else(|| "not resolved".to_owned(), |o| format!("outcome {o}"));
+    let score = explained
+        .score
+        .map_or_else(|| "none: it did not predict, or the event does not count".to_owned(), |s| format!("{s:+.9}"));
+    let average = explained.average.as_ref().map_or_else(String::new, |effect| {
+        format!("average over {} events: {:+.9} before, {:+.9} after\n", effect.events, effect.before, effect.after)
+    });
+    format!(
+        "{}\n{}\nminer {} registered at block {}\nopen {} to {}, {outcome}\n\n{}\nscore under {:?}: {score}\n{average}",
+        event.key,
+        event.description,
+        explained.identity.hotkey,
+        explained.identity.registered_at,
+        when(event.opened_at),
+        when(event.cutoff),
+        table.render(),
+        explained.rule,
+    )
+}

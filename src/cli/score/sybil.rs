@@ -1,0 +1,79 @@
+//! `neuron score sybil`: slots that look like one person's, and what that earned them.
+
+use std::collections::BTreeMap;
+
+use clap::Command;
+use serde::Serialize;
+
+use super::super::output::TextTable;
+use super::compare::{under, variant};
+use super::{Case, short};
+use crate::cli::Failure;
+use crate::scoring::sybil::{Pair, Thresholds, groups, pairs};
+use crate::units::Identity;
+
+/// The alternatives that are shown beside the rules in force.
+const ALTERNATIVES: [&str; 4] = ["clip=event", "duplicates=split", "sequential", "confidence_z=1"];
+
+pub(super) fn command() -> Command {
+    Command::new("sybil")
+        .about("Finds pairs and groups whose reports are copied or complementary, and what it earned them")
+}
+
+#[derive(Debug, Serialize)]
+struct Found {
+    pairs: Vec<Pair<Identity>>,
+    groups: Vec<Group>,
+    rules: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Group {
+    members: Vec<Identity>,
+    /// The share of the weights of the whole group: under the rules in force, then under each alternative.
+    shares: Vec<f64>,
+}
+
+pub(super) fn run(case: &Case) -> Result<(), Failure> {
+    let pairs = pairs(&case.archive.event_reports()?, &Thresholds::default());
+    let mut rules = vec!["in force".to_owned()];
+    let mut earned = vec![under(&case.archive, &case.rules)?];
+    for alternative in ALTERNATIVES.iter().filter(|_| !pairs.is_empty()) {
+        rules.push((*alternative).to_owned());
+        earned.push(under(&case.archive, &variant(&case.rules, alternative)?)?);
+    }
+    let earned: Vec<BTreeMap<Identity, f64>> =
+        earned.into_iter().map(|column| column.into_iter().map(|(who, under)| (who, under.share)).collect()).collect();
+    let share = |members: &[Identity], column: &BTreeMap<Identity, f64>| -> f64 {
+        members.iter().filter_map(|who| column.get(who)).sum()
+    };
+    let groups = groups(&pairs)
+        .into_iter()
+        .map(|members| Group { shares: earned.iter().map(|column| share(&members, column)).collect(), members })
+        .collect();
+    case.output.result(&Found { pairs, groups, rules }, text)?;
+    Ok(())
+}
+
+fn text(found: &Found) -> String {
+    if found.pairs.is_empty() {
+        return "no pair of miners is alike beyond the market's price".to_owned();
+    }
+    let mut table = TextTable::new(["miner", "miner", "likeness", "events", "measure"]);
+    for pair in &found.pairs {
+        let likeness = format!("{:?}", pair.likeness).to_lowercase();
+        table.row([short(&pair.a), short(&pair.b), likeness, pair.events.to_string(), format!("{:.4}", pair.measure)]);
+    }
+    let mut shares = TextTable::new(["group".to_owned()].into_iter().chain(found.rules.iter().cloned()));
+    for group in &found.groups {
+        let members: Vec<_> = group.members.iter().map(short).collect();
+        let cells = group.shares.iter().map(|share| format!("{:.2} %", 100.0 * share));
+        shares.row([members.join(" ")].into_iter().chain(cells));
+    }
+    format!(
+        "{}\nWhat each group earns, share of all weights:\n{}\nAlike is a reason to look, not a proof: two honest miners \
+         with the same public model copy each other, too.",
+        table.render(),
+        shares.render()
+    )
+}

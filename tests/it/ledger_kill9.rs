@@ -1,0 +1,145 @@
+//! Killed anywhere, a validator's ledger has everything that it accepted, once.
+//!
+//! A child process (this test binary again) works through a plan and says after each step that it was accepted. It is
+//! killed with SIGKILL at many places and started again behind the last accepted step; in the end its ledger must be
+//! that of a run without interruption.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use neuron::ledger::{
+    IntervalLine, Ledger, NewEvent, Options, Outcome, PriceRow, Resolution, Standings, Submission, Tick,
+};
+use neuron::units::{Account, Identity, UnixMs};
+
+const START: i64 = 1_717_200_000_000;
+const MINUTE: i64 = 60_000;
+const EVENTS: i64 = 6;
+const MINERS: u8 = 12;
+const STEPS: i64 = 120;
+const PLACE: &str = "LEDGER_KILL9_PLACE";
+const FROM: &str = "LEDGER_KILL9_FROM";
+
+fn miner(n: u8) -> Identity {
+    Identity { hotkey: Account([n; 32]), registered_at: u64::from(n) }
+}
+
+fn key(event: i64) -> String {
+    format!("test-{event}")
+}
+
+/// A number in `0..1` that follows from its arguments alone.
+fn pseudo(a: i64, b: i64) -> f64 {
+    let mut x = (a.wrapping_mul(0x9E37_79B9) ^ b.wrapping_mul(0x85EB_CA6B)).unsigned_abs();
+    x ^= x >> 13;
+    x = x.wrapping_mul(0xC2B2_AE35);
+    ((x >> 7) % 10_000) as f64 / 10_000.0
+}
+
+/// Step `k` of the plan: a query round, and every tenth time a resolution, sometimes a corrected one.
+async fn step(ledger: &Ledger, k: i64) {
+    let at = UnixMs(START + k * MINUTE);
+    if k % 10 == 9 {
+        let event = (k / 10) % EVENTS;
+        let outcome = Outcome::Payout(if k / 10 >= EVENTS { 1.0 } else { 0.0 });
+        let seen = UnixMs(START + 1000 * MINUTE);
+        ledger.resolve(Resolution { event: key(event), outcome, at: Some(at), seen }).await.unwrap();
+        return;
+    }
+    let mut tick = Tick { at, dropped: vec![("timeout".into(), 1)], ..Tick::default() };
+    for event in 0..EVENTS {
+        let name: std::sync::Arc<str> = key(event).into();
+        tick.prices.push(PriceRow { event: name.clone(), price: pseudo(k, event), at });
+        for n in 0..MINERS {
+            let p = pseudo(k * 31 + event, i64::from(n));
+            tick.submissions.push(Submission { identity: miner(n), event: name.clone(), p, at });
+        }
+    }
+    ledger.record_tick(tick).await.unwrap();
+}
+
+async fn work(folder: &Path, from: i64, mut accepted: impl FnMut(i64)) {
+    let ledger = Ledger::open(folder.join("ledger.sqlite"), Options::default()).unwrap();
+    let event = |e: i64| NewEvent {
+        key: key(e),
+        provider: "test".into(),
+        id: e.to_string(),
+        description: String::new(),
+        opened_at: UnixMs(START),
+        cutoff: UnixMs(START + 600 * MINUTE),
+        ends_at: None,
+    };
+    ledger.upsert_events((0..EVENTS).map(event).collect()).await.unwrap();
+    for k in from..STEPS {
+        step(&ledger, k).await;
+        accepted(k);
+    }
+}
+
+/// Everything that must not differ.
+#[derive(Debug, PartialEq)]
+struct Picture {
+    standings: Standings,
+    counters: BTreeMap<String, u64>,
+    intervals: Vec<Vec<IntervalLine>>,
+}
+
+async fn picture(folder: &Path) -> Picture {
+    let ledger = Ledger::open(folder.join("ledger.sqlite"), Options::default()).unwrap();
+    let mut intervals = Vec::new();
+    for event in 0..EVENTS {
+        for n in 0..MINERS {
+            intervals.push(ledger.intervals(miner(n), key(event)).await.unwrap());
+        }
+    }
+    let standings = ledger.standings().await.unwrap();
+    Picture { standings, counters: ledger.counters().await.unwrap(), intervals }
+}
+
+/// The child. Without its environment it is not meant to run.
+#[tokio::test]
+#[ignore = "the body of the child process of the test below"]
+async fn child() {
+    let Some(folder) = std::env::var_os(PLACE) else { return };
+    let from = std::env::var(FROM).unwrap().parse().unwrap();
+    work(Path::new(&folder), from, |k| eprintln!("accepted {k}")).await;
+}
+
+/// Starts the child behind `from` and kills it as soon as it accepted `until`; returns the first step to repeat.
+fn run_and_kill(folder: &Path, from: i64, until: i64) -> i64 {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "--nocapture", "ledger_kill9::child"])
+        .env(PLACE, folder)
+        .env(FROM, from.to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut next = from;
+    for line in lines.map_while(Result::ok) {
+        let Some(k) = line.strip_prefix("accepted ").and_then(|k| k.parse::<i64>().ok()) else { continue };
+        next = k + 1;
+        if k == until {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    next
+}
+
+#[tokio::test]
+async fn killed_anywhere_it_goes_on_as_if_nothing_had_happened() {
+    let (plain, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    work(plain.path(), 0, |_| ()).await;
+    let mut next = 0;
+    for until in [0, 3, 8, 9, 10, 19, 33, 58, 59, 60, 88, 101] {
+        // Lines that the child had written when it was killed are accepted steps, too: `next` may be behind `until`.
+        next = run_and_kill(broken.path(), next, until.max(next));
+    }
+    assert!(next > 101 && next <= STEPS);
+    work(broken.path(), next, |_| ()).await;
+    assert_eq!(picture(broken.path()).await, picture(plain.path()).await);
+}

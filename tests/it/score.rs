@@ -1,0 +1,191 @@
+//! `neuron score` on a ledger: recomputing, explaining, comparing, finding sybils, exporting.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use neuron::ledger::{Ledger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick};
+use neuron::units::{Account, Identity, UnixMs};
+use serde_json::Value;
+
+use crate::support::neuron;
+
+const START: i64 = 1_717_200_000_000;
+const HOUR: i64 = 3_600_000;
+
+fn miner(n: u8) -> Identity {
+    Identity { hotkey: Account([n; 32]), registered_at: 100 + u64::from(n) }
+}
+
+/// Thirty events of eight hours; six miners: one knows something, one copies it, one copies the price, one is wrong,
+/// and a pair says 1 and 0.
+async fn ledger(folder: &Path) -> PathBuf {
+    let path = folder.join("netuid155/somebody.sqlite");
+    let ledger = Ledger::open(&path, Options::default()).unwrap();
+    for e in 0..30_i64 {
+        let open = START + e * HOUR;
+        let key: Arc<str> = format!("test-{e}").into();
+        let event = NewEvent {
+            key: key.to_string(),
+            provider: "test".into(),
+            id: e.to_string(),
+            description: format!("Will \"{e}\" happen, or not?"),
+            opened_at: UnixMs(open),
+            cutoff: UnixMs(open + 8 * HOUR),
+            ends_at: None,
+        };
+        ledger.upsert_events(vec![event]).await.unwrap();
+        let yes = e % 3 != 0;
+        let price = 0.35 + 0.01 * e as f64;
+        let better = price + if yes { 0.1 } else { -0.1 };
+        let worse = price - if yes { 0.1 } else { -0.1 };
+        for round in 0..4 {
+            // Ticks of different events have different times.
+            let at = UnixMs(open + round * 2 * HOUR + e);
+            let answers = [better, better, price, worse, 1.0, 0.0];
+            let submission =
+                |(n, p): (usize, &f64)| Submission { identity: miner(n as u8), event: key.clone(), p: *p, at };
+            let tick = Tick {
+                at,
+                prices: vec![PriceRow { event: key.clone(), price, at }],
+                submissions: answers.iter().enumerate().map(submission).collect(),
+                dropped: Vec::new(),
+            };
+            assert_eq!(ledger.record_tick(tick).await.unwrap().counted(), 6);
+        }
+        let outcome = Outcome::Payout(if yes { 1.0 } else { 0.0 });
+        let at = Some(UnixMs(open + 9 * HOUR));
+        ledger
+            .resolve(Resolution { event: key.to_string(), outcome, at, seen: UnixMs(open + 10 * HOUR) })
+            .await
+            .unwrap();
+    }
+    path
+}
+
+fn score(folder: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
+    let output = neuron()
+        .arg("score")
+        .args(arguments)
+        .args(["--output", "json"])
+        .env("NEURON_DB_DIRECTORY", folder)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let document = serde_json::from_str(text.lines().next().map_or("null", |_| &text));
+    (output.status.code(), document.unwrap_or_else(|e| panic!("{e}: {text}")))
+}
+
+#[tokio::test]
+async fn scores_are_recomputed_to_the_last_bit_and_a_changed_one_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = ledger(folder.path()).await;
+    let (status, found) = score(folder.path(), &["verify"]);
+    assert_eq!((status, found["events"].as_u64(), found["scores"].as_u64()), (Some(0), Some(30), Some(180)));
+    assert_eq!(found["differences"].as_array().unwrap().len(), 0);
+
+    let tampered = rusqlite::Connection::open(&path).unwrap();
+    let event: i64 = tampered.query_row("SELECT id FROM events WHERE key = 'test-7'", [], |row| row.get(0)).unwrap();
+    let sql = "UPDATE scores SET score = score + 1e-15 WHERE event = ?1 AND score = (SELECT MIN(score) FROM scores WHERE event = ?1)";
+    assert_eq!(tampered.execute(sql, [event]).unwrap(), 1);
+    drop(tampered);
+    let ledger = path.to_str().unwrap();
+    let output = neuron().args(["score", "verify", "--ledger", ledger]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("test-7") && !text.contains("test-8"), "{text}");
+}
+
+#[tokio::test]
+async fn a_score_is_explained_interval_by_interval() {
+    let folder = tempfile::tempdir().unwrap();
+    ledger(folder.path()).await;
+    let hotkey = miner(0).hotkey.ss58();
+    let (status, found) = score(folder.path(), &["explain", "--hotkey", &hotkey, "--event", "test-4"]);
+    assert_eq!(status, Some(0));
+    let gains: Vec<f64> = found["intervals"].as_array().unwrap().iter().map(|x| x["gain"].as_f64().unwrap()).collect();
+    assert!(gains.len() >= 2);
+    let mean = gains.iter().sum::<f64>() / gains.len() as f64;
+    assert!((found["score"].as_f64().unwrap() - mean).abs() < 1e-15);
+    let average = &found["average"];
+    assert_eq!(average["events"], 5);
+    assert!(average["after"].as_f64() > Some(0.0));
+    let (status, _) = score(folder.path(), &["explain", "--hotkey", &hotkey, "--event", "test-99"]);
+    assert_eq!(status, Some(1));
+    let (_, stranger) = score(folder.path(), &["explain", "--hotkey", &miner(99).hotkey.ss58(), "--event", "test-4"]);
+    assert!(stranger["error"]["message"].as_str().unwrap().contains("knows no miner"));
+}
+
+#[tokio::test]
+async fn rules_are_compared_on_the_same_records() {
+    let folder = tempfile::tempdir().unwrap();
+    ledger(folder.path()).await;
+    let (status, found) =
+        score(folder.path(), &["compare", "--rule", "market_delta", "--rule", "market_delta,clip=event"]);
+    assert_eq!(status, Some(0));
+    let best = &found["miners"][0];
+    assert_eq!(best["under"].as_array().unwrap().len(), 2);
+    let share = |who: u8, rule: usize| {
+        let hotkey = miner(who).hotkey.ss58();
+        let miners = found["miners"].as_array().unwrap();
+        let line = miners.iter().find(|m| m["identity"]["hotkey"] == hotkey.as_str()).unwrap();
+        line["under"][rule]["share"].as_f64().unwrap()
+    };
+    // The copying miner earns what the original does; the pair lives from the clip per event.
+    assert!((share(0, 0) - share(1, 0)).abs() < 1e-12);
+    assert!(share(4, 1) > share(4, 0) && share(5, 1) > share(5, 0));
+    let (status, _) = score(folder.path(), &["compare", "--rule", "no_such_rule"]);
+    assert_eq!(status, Some(2));
+}
+
+#[tokio::test]
+async fn copies_and_pairs_are_found_with_what_they_earn() {
+    let folder = tempfile::tempdir().unwrap();
+    ledger(folder.path()).await;
+    let (status, found) = score(folder.path(), &["sybil"]);
+    assert_eq!(status, Some(0));
+    let pairs = found["pairs"].as_array().unwrap();
+    let seen: Vec<(&str, Value, Value)> = pairs
+        .iter()
+        .map(|p| (p["likeness"].as_str().unwrap(), p["a"]["hotkey"].clone(), p["b"]["hotkey"].clone()))
+        .collect();
+    let names = |n: u8| Value::String(miner(n).hotkey.ss58());
+    assert!(seen.contains(&("copied", names(0), names(1))), "{seen:?}");
+    assert!(seen.contains(&("mirrored", names(4), names(5))), "{seen:?}");
+    // Copying the price is no conspiracy.
+    assert!(seen.iter().all(|(_, a, b)| *a != names(2) && *b != names(2)), "{seen:?}");
+    assert_eq!(found["rules"].as_array().unwrap().len(), found["groups"][0]["shares"].as_array().unwrap().len());
+}
+
+#[tokio::test]
+async fn an_export_recomputes_like_the_original() {
+    let folder = tempfile::tempdir().unwrap();
+    ledger(folder.path()).await;
+    let to = tempfile::tempdir().unwrap();
+    let target = to.path().join("export");
+    let (status, _) = score(folder.path(), &["export", "--to", target.to_str().unwrap()]);
+    assert_eq!(status, Some(0));
+    let lines = |name: &str| std::fs::read_to_string(target.join(name)).unwrap().lines().count();
+    assert_eq!((lines("events.csv"), lines("scores.csv"), lines("reports.csv")), (31, 181, 181));
+    let copy = target.join("ledger.sqlite");
+    let (status, found) = score(folder.path(), &["verify", "--ledger", copy.to_str().unwrap()]);
+    assert_eq!((status, found["scores"].as_u64()), (Some(0), Some(180)));
+    let (status, plotted) = score(folder.path(), &["plot", "--to", target.to_str().unwrap()]);
+    assert_eq!((status, plotted["calibration"].as_array().unwrap().len()), (Some(0), 7));
+    for picture in ["reliability.svg", "history.svg"] {
+        let text = std::fs::read_to_string(target.join(picture)).unwrap();
+        assert!(text.contains("</svg>") && !text.contains("NaN"), "{picture}");
+    }
+}
+
+#[test]
+fn the_table_of_incentives_follows_its_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["incentives", "--seasons", "1", "--events", "50", "--seed", "3"];
+    let (status, first) = score(folder.path(), &arguments);
+    assert_eq!(status, Some(0));
+    assert_eq!(first.as_array().unwrap().len(), 10);
+    assert_eq!(first, score(folder.path(), &arguments).1);
+    let (status, nothing) = score(folder.path(), &["verify"]);
+    assert_eq!(status, Some(1));
+    assert!(nothing["error"]["message"].as_str().unwrap().contains("--ledger"));
+}
