@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct AxonConfig {
     /// The address to listen on. Port 0 takes a free one; [`Handle::local_addr`](super::Handle::local_addr) says which.
     pub listen: SocketAddr,
-    /// Open connections in all. More are answered 503 and closed.
+    /// Open connections in all, at most three quarters of the files the process may open. More are answered 503.
     pub max_connections: usize,
     /// Open connections of one address (one /64 network for IPv6). A Python dendrite keeps up to 100.
     pub max_connections_per_ip: usize,
@@ -24,7 +24,8 @@ pub struct AxonConfig {
     pub idle_timeout: Duration,
     /// From the end of a head to the last byte of its body.
     pub body_timeout: Duration,
-    /// Bytes of bodies being read at any moment, all connections together.
+    /// Bytes of bodies held at any moment, all connections together: half for callers that have proven themselves, half
+    /// for those whose signature covers the body, which must be read first.
     pub max_body_bytes_in_flight: usize,
     /// Handlers running at once.
     pub concurrency: usize,

@@ -41,7 +41,10 @@ pub(super) struct Node {
     pub(super) connections: Connections,
     pub(super) freshness: FreshnessRung,
     pub(super) pool: Pool,
+    /// For bodies whose signature was right before they were read.
     pub(super) budget: Budget,
+    /// For bodies that must be read to check their signature: whoever fills this one does not starve the other.
+    pub(super) unproven_budget: Budget,
     pub(super) gate: Gate,
     pub(super) counters: Counters,
     /// Connections and streams: an orderly end waits for them.
@@ -69,7 +72,8 @@ impl Node {
             connections: Connections::new(config.max_connections, config.max_connections_per_ip),
             freshness: FreshnessRung::new(wire_ns(&clock)),
             pool,
-            budget: Budget::new(config.max_body_bytes_in_flight),
+            budget: Budget::new(config.max_body_bytes_in_flight / 2),
+            unproven_budget: Budget::new(config.max_body_bytes_in_flight / 2),
             gate: Gate::new(config.concurrency, config.queue, config.max_wait),
             counters: Counters::default(),
             tasks: TaskTracker::new(),

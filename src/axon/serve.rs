@@ -91,7 +91,8 @@ impl Visit<'_> {
         self.headers = Some(claim.headers.clone());
         let standing = node.standing.standing(&claim.hotkey);
         policy.judge(&claim.hotkey, standing.as_ref())?;
-        let ticket = self.check_freshness(&claim, standing.is_some(), &policy)?;
+        let known = standing.is_some() || policy.allow.contains(&claim.hotkey);
+        let ticket = self.check_freshness(&claim, known, &policy)?;
 
         let early = match claim.btauth {
             Some(_) => Some(self.read_body(body, &policy).await?),
@@ -113,22 +114,23 @@ impl Visit<'_> {
         self.handle(ready, exchange, turn, deadline).await
     }
 
-    fn check_freshness(&self, claim: &Claim, registered: bool, policy: &AdmissionPolicy) -> Result<Ticket, Refused> {
+    fn check_freshness(&self, claim: &Claim, known: bool, policy: &AdmissionPolicy) -> Result<Ticket, Refused> {
         let (node, now_ns) = (self.node, self.node.now_ns());
         let Some(auth) = &claim.btauth else {
-            return node.freshness.look(&claim.headers, claim.hotkey, registered, policy, now_ns);
+            return node.freshness.look(&claim.headers, claim.hotkey, known, policy, now_ns);
         };
         let options = Options::default();
         auth.check_receiver_and_time(node.identity.hotkey(), now_ns, &options)
             .map_err(|e| Refused::new(Rung::Freshness, status::UNVERIFIED, e.to_string()))?;
         let horizon_ns = now_ns.saturating_sub(options.max_age_ns);
-        node.freshness.look_btauth(claim.hotkey, registered, auth.nonce, horizon_ns)
+        node.freshness.look_btauth(claim.hotkey, known, auth.nonce, horizon_ns)
     }
 
     async fn read_body(&self, body: &mut Option<Incoming>, policy: &AdmissionPolicy) -> Result<WholeBody, Refused> {
         let gone = || Refused::new(Rung::Integrity, status::BAD_REQUEST, "Bad Request: no body");
         let body = body.take().ok_or_else(gone)?;
-        self.node.budget.read(body, policy.max_body_bytes, self.node.config.body_timeout).await
+        let budget = if self.proven { &self.node.budget } else { &self.node.unproven_budget };
+        budget.read(body, policy.max_body_bytes, self.node.config.body_timeout).await
     }
 
     /// The signature rung, on the threads for such work.

@@ -135,13 +135,15 @@ impl Builder {
         if self.hotkey.scheme() != Scheme::Sr25519 {
             return Err(AxonError::WrongScheme { hotkey: self.hotkey.account().ss58() });
         }
-        let pool = Pool::start(self.config.signature_threads).map_err(AxonError::Threads)?;
-        let address = self.config.listen;
+        let mut config = self.config;
+        config.max_connections = within_descriptors(config.max_connections);
+        let pool = Pool::start(config.signature_threads).map_err(AxonError::Threads)?;
+        let address = config.listen;
         let listener = accept::listen(address).await.map_err(|e| AxonError::listening(address, e))?;
         let local_addr = listener.local_addr().map_err(|e| AxonError::listening(address, e))?;
         let identity = AxonIdentity::new((*self.hotkey).clone(), new_uuid());
         let admission = (self.policy, self.standing);
-        let node = Arc::new(Node::new(self.config, identity, self.clock, self.routes, admission, pool));
+        let node = Arc::new(Node::new(config, identity, self.clock, self.routes, admission, pool));
         let stop = CancellationToken::new();
         node.tasks.spawn(accept::accept(listener, Arc::clone(&node), stop.clone()));
         node.tasks.close();
@@ -203,5 +205,35 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+/// A cap on connections that leaves the process descriptors for its database, its chain and its logs.
+fn within_descriptors(wanted: usize) -> usize {
+    let Some(limit) = descriptor_limit() else { return wanted };
+    let room = limit / 4 * 3;
+    if room < wanted {
+        tracing::info!(connections = room, wanted, "fewer connections than configured: raise `ulimit -n`");
+    }
+    wanted.min(room)
+}
+
+/// Files this process may have open, where the system tells (Linux).
+fn descriptor_limit() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_left_for_others() {
+        assert_eq!(within_descriptors(1), 1);
+        if let Some(limit) = descriptor_limit() {
+            assert!(within_descriptors(usize::MAX) < limit);
+        }
     }
 }

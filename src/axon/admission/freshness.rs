@@ -48,7 +48,7 @@ impl FreshnessRung {
         &self,
         headers: &RequestHeaders,
         hotkey: Account,
-        registered: bool,
+        known: bool,
         policy: &AdmissionPolicy,
         now_ns: u64,
     ) -> Result<Ticket, Refused> {
@@ -71,7 +71,7 @@ impl FreshnessRung {
         match judged.map_err(refuse)? {
             Freshness::Until { .. } => {
                 let widest = u64::try_from(policy.max_timeout.as_nanos()).unwrap_or(u64::MAX).saturating_add(GRACE_NS);
-                self.look_timed(Sender { hotkey, uuid, registered }, nonce, now_ns.saturating_sub(widest))
+                self.look_timed(Sender { hotkey, uuid, known }, nonce, now_ns.saturating_sub(widest))
             }
             Freshness::Legacy => {
                 let ordered = self.ordered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -85,12 +85,12 @@ impl FreshnessRung {
     pub(crate) fn look_btauth(
         &self,
         hotkey: Account,
-        registered: bool,
+        known: bool,
         nonce: u64,
         horizon_ns: u64,
     ) -> Result<Ticket, Refused> {
         let uuid = self.memory.hash_uuid(Some("btauth/1"));
-        self.look_timed(Sender { hotkey, uuid, registered }, nonce, horizon_ns)
+        self.look_timed(Sender { hotkey, uuid, known }, nonce, horizon_ns)
     }
 
     fn look_timed(&self, sender: Sender, nonce: u64, horizon_ns: u64) -> Result<Ticket, Refused> {
