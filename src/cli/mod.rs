@@ -12,6 +12,7 @@ mod demo;
 mod exit;
 #[cfg(feature = "localnet")]
 mod localnet;
+mod market_record;
 mod market_sim;
 mod metagraph;
 mod miner;
@@ -53,6 +54,7 @@ const VERBS: &[Verb] = &[
     localnet::VERB,
     market_sim::VERB,
     score::VERB,
+    market_record::VERB,
     wallet::VERB,
     config::VERB,
     register::VERB,

@@ -77,6 +77,23 @@ async fn a_recording_begins_now() {
 }
 
 #[test]
+fn a_simulated_market_can_be_recorded() {
+    let (_market, announced) = start(&["--listen", "127.0.0.1:0", "--seed", "3"]);
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("tape");
+    let output = neuron()
+        .args(["market-record", "--output", "json", "--rounds", "2", "--every", "10ms", "--to", to.to_str().unwrap()])
+        .args(["--market.cutoff_before_end", "2m", "--market.polymarket.url", announced["url"].as_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let done: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(done["rounds"], 2);
+    let tape = neuron::market::tape::load(&to).unwrap();
+    assert!(tape.markets().len() > 40 && tape.markets().iter().all(|market| !market.prices.is_empty()));
+}
+
+#[test]
 fn what_cannot_work_is_said() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use neuron::clock::Clock;
 use neuron::market::polymarket::{Polymarket, PolymarketSettings};
-use neuron::market::tape::{self, Tape, TapeError, Unusable};
+use neuron::market::simulator::{self, SimulatorConfig};
+use neuron::market::tape::{self, Recorder, Tape, TapeError, Unusable};
 use neuron::market::{HttpSettings, Provider, Resolution, Truth};
 use neuron::units::{Probability, UnixMs};
 
@@ -151,4 +152,41 @@ fn recorded_pages_are_a_tape_too() {
     let settled = tape.markets().iter().filter(|m| m.settled.is_some()).count();
     assert!(tape.markets().len() > 1300, "{}", tape.markets().len());
     assert!((285..400).contains(&settled), "{settled}");
+}
+
+#[tokio::test]
+async fn what_is_recorded_plays_back_the_same() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::stepped(UnixMs::from_secs(1_767_225_600));
+    let config = SimulatorConfig { events: Some(6), ..SimulatorConfig::new(11, clock.clone()) };
+    let live = simulator::spawn(config).unwrap();
+    let market = client(live.url(), &clock);
+    let mut recorder = Recorder::open(&folder.path().join("new"), clock.clone()).await.unwrap();
+    let mut seen: BTreeMap<(UnixMs, String), Option<Probability>> = BTreeMap::new();
+    for hour in 0..60 {
+        if hour == 30 {
+            // Somebody restarts it.
+            recorder = Recorder::open(&folder.path().join("new"), clock.clone()).await.unwrap();
+        }
+        recorder.round(&market).await.unwrap();
+        for listing in market.list().await.unwrap() {
+            seen.insert((clock.now(), listing.event.id), listing.quote.map(|q| q.price));
+        }
+        clock.advance(HOUR);
+    }
+    let days = std::fs::read_dir(folder.path().join("new")).unwrap().count();
+    assert_eq!(days, 3);
+    let tape = tape::load(folder.path()).unwrap();
+    assert_eq!(tape.unusable(), Unusable::default());
+    assert_eq!(tape.markets().len(), 6);
+    assert!(seen.len() > 250);
+    for ((at, id), price) in seen {
+        let recorded = tape.markets().iter().find(|m| m.id == id).unwrap();
+        assert_eq!(recorded.price(at), price);
+        let (settled, outcome) = recorded.settled.unwrap();
+        assert_eq!(outcome, live.world().outcome(live.world().index(&id).unwrap()));
+        assert!(settled > at);
+        assert_eq!(recorded.outcomes[0], "On");
+    }
 }

@@ -10,6 +10,15 @@ use crate::units::{Probability, UnixMs};
 /// How far the prices of the two tokens may be from summing to 1.
 const PAIR_TOLERANCE: f64 = 0.05;
 
+/// How every event's text ends, before the outcome's label, a quotation mark and a full stop.
+const OUTCOME_ASKED: &str = "The probability asked is that of the outcome \"";
+
+/// An event's text without its last sentence, and the label of the outcome asked for.
+pub(crate) fn split_outcome(text: &str) -> (&str, Option<&str>) {
+    let Some((text_before, label)) = text.rsplit_once(OUTCOME_ASKED) else { return (text, None) };
+    (text_before.trim_end(), Some(label.strip_suffix("\".").unwrap_or(label)))
+}
+
 /// One page of a list; entries are read one by one, so that a bad one costs only itself.
 #[derive(Debug, Deserialize)]
 pub(super) struct Page {
@@ -69,7 +78,7 @@ impl Market {
         let question = self.question.as_deref().unwrap_or_default().trim();
         let rules = self.description.as_deref().unwrap_or_default().trim();
         let label = self.tokens.first().and_then(|token| token.outcome.as_deref()).unwrap_or_default().trim();
-        let outcome = format!("The probability asked is that of the outcome \"{label}\".");
+        let outcome = format!("{OUTCOME_ASKED}{label}\".");
         [question, rules, &outcome].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
     }
 
@@ -191,5 +200,7 @@ mod tests {
     fn the_text_names_the_outcome_asked_for() {
         let text = market(r#"{"question":"A vs. B?","description":null,"tokens":[{"outcome":"B"},{"outcome":"A"}]}"#);
         assert_eq!(text.text(), "A vs. B?\nThe probability asked is that of the outcome \"B\".");
+        assert_eq!(split_outcome(&text.text()), ("A vs. B?", Some("B")));
+        assert_eq!(split_outcome("Will it?"), ("Will it?", None));
     }
 }

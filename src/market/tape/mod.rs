@@ -6,6 +6,7 @@
 
 mod csv;
 mod files;
+mod record;
 mod recordings;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use self::files::load;
+pub use self::record::{Recorder, Recording};
 use super::exchange::{self, Exchange, Server, Shown, Stage};
 use super::truth::Truth;
 use crate::clock::Clock;
@@ -226,6 +228,14 @@ pub enum TapeError {
     /// The folder or a file in it cannot be read.
     #[error("the recording {path} cannot be read: {source}")]
     Read {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A recording cannot be written.
+    #[error("the recording {path} cannot be written: {source}")]
+    Write {
         /// The folder or file.
         path: PathBuf,
         /// What the system said.

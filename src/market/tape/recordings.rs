@@ -8,7 +8,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::csv::{Row, Table};
+use super::record::Line;
 use super::{Recorded, Tape, Unusable};
+use crate::market::polymarket::split_outcome;
 use crate::units::{Probability, UnixMs};
 
 const DAY_MS: i64 = 86_400_000;
@@ -18,6 +20,7 @@ const DAY_MS: i64 = 86_400_000;
 pub(super) struct Reading {
     markets: Vec<Found>,
     prices: HashMap<String, Vec<(UnixMs, Probability)>>,
+    outcomes: HashMap<String, (Option<UnixMs>, Probability)>,
     pub(super) unusable: Unusable,
 }
 
@@ -71,13 +74,9 @@ impl Reading {
             (&["market", "date", "yes_price"], kalshi_price),
         ];
         let Some((_, take)) = shapes.iter().find(|(columns, _)| table.has(columns)) else { return false };
-        for row in table.rows() {
-            match take(&row) {
-                Some(Entry::Market(market)) => self.markets.push(*market),
-                Some(Entry::Price(of, at, price)) => self.prices.entry(of).or_default().push((at, price)),
-                Some(Entry::Nothing) => {}
-                None => self.unusable.bad_rows += 1,
-            }
+        let before = self.unusable.bad_rows;
+        if !self.take_each(table.rows().map(|row| take(&row))) {
+            self.unusable.bad_rows = before + table.rows().count();
         }
         true
     }
@@ -93,34 +92,46 @@ impl Reading {
             Ok(page) => page.data,
             Err(_) => return false,
         };
-        self.take_each(
-            entries
-                .into_iter()
-                .map(|entry| serde_json::from_str::<BookMarket>(entry.get()).ok().and_then(BookMarket::found)),
-        )
-    }
-
-    /// Takes one market per line.
-    pub(super) fn take_lines(&mut self, text: &str) -> bool {
-        self.take_each(text.lines().filter(|line| !line.trim().is_empty()).map(|line| {
-            let up_down = || serde_json::from_str::<UpDownMarket>(line).ok().and_then(UpDownMarket::found);
-            let question = || serde_json::from_str::<BenchQuestion>(line).ok().and_then(BenchQuestion::found);
-            up_down().or_else(question)
+        self.take_each(entries.into_iter().map(|entry| {
+            serde_json::from_str::<BookMarket>(entry.get()).ok().and_then(BookMarket::found).map(a_market)
         }))
     }
 
-    /// Takes what is a market and counts the rest; `false`, and nothing counted, when there is no market at all.
-    fn take_each(&mut self, entries: impl Iterator<Item = Option<Found>>) -> bool {
-        let (before, mut bad) = (self.markets.len(), 0);
+    /// Takes a market, a price or an outcome per line.
+    pub(super) fn take_lines(&mut self, text: &str) -> bool {
+        self.take_each(text.lines().filter(|line| !line.trim().is_empty()).map(|line| {
+            let own = || serde_json::from_str::<Line>(line).ok().map(own_line);
+            let up_down = || serde_json::from_str::<UpDownMarket>(line).ok().and_then(UpDownMarket::found);
+            let question = || serde_json::from_str::<BenchQuestion>(line).ok().and_then(BenchQuestion::found);
+            own().or_else(|| up_down().or_else(question).map(a_market))
+        }))
+    }
+
+    /// Takes what there is and counts the rest; `false`, and nothing counted, when there is nothing.
+    fn take_each(&mut self, entries: impl Iterator<Item = Option<Entry>>) -> bool {
+        let (mut good, mut bad) = (0, 0);
         for entry in entries {
             match entry {
-                Some(market) => self.markets.push(market),
+                Some(entry) => {
+                    good += 1;
+                    self.take(entry);
+                }
                 None => bad += 1,
             }
         }
-        let known = self.markets.len() > before;
-        self.unusable.bad_rows += if known { bad } else { 0 };
-        known
+        self.unusable.bad_rows += if good > 0 { bad } else { 0 };
+        good > 0
+    }
+
+    fn take(&mut self, entry: Entry) {
+        match entry {
+            Entry::Market(market) => self.markets.push(*market),
+            Entry::Price(of, at, price) => self.prices.entry(of).or_default().push((at, price)),
+            Entry::Outcome(of, at, outcome) => {
+                self.outcomes.insert(of, (Some(at), outcome));
+            }
+            Entry::Nothing => {}
+        }
     }
 
     /// Joins markets and prices.
@@ -129,6 +140,7 @@ impl Reading {
         for mut found in self.markets {
             let mut prices = std::mem::take(&mut found.prices);
             prices.extend(self.prices.remove(&found.prices_of).unwrap_or_default());
+            found.settled = found.settled.or(self.outcomes.get(&found.prices_of).copied());
             prices.sort_by_key(|(at, _)| *at);
             match placed(found, prices) {
                 Some(market) => markets.push(market),
@@ -166,12 +178,35 @@ fn placed(found: Found, prices: Vec<(UnixMs, Probability)>) -> Option<Recorded> 
     })
 }
 
-/// What a row of a table is.
+/// What a row of a table, or a line, is.
 enum Entry {
     Market(Box<Found>),
     Price(String, UnixMs, Probability),
+    Outcome(String, UnixMs, Probability),
     /// A row that is there for other readers.
     Nothing,
+}
+
+fn a_market(found: Found) -> Entry {
+    Entry::Market(Box::new(found))
+}
+
+/// A line of a [`super::Recorder`].
+fn own_line(line: Line) -> Entry {
+    match line {
+        Line::Price { seen, key, price } => Entry::Price(key, seen, price),
+        Line::Outcome { seen, key, outcome } => Entry::Outcome(key, seen, outcome),
+        Line::Met { seen, event } => {
+            let (text, outcome) = split_outcome(&event.description);
+            let (question, rules) = text.split_once('\n').unwrap_or((text, ""));
+            let mut found = Found::new(&event.id, question, outcome.unwrap_or("Yes"));
+            found.rules = rules.to_owned();
+            found.prices_of = event.key.0;
+            found.opens_at = Some(seen);
+            found.ends_at = event.ends_at;
+            Entry::Market(Box::new(found))
+        }
+    }
 }
 
 /// Once-a-day prices of the first outcome; `market_id` joins.

@@ -1,0 +1,87 @@
+//! `neuron market-record`: writes down what a market shows, for `market-sim --replay`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use serde::Serialize;
+
+use super::output::Output;
+use super::{Exit, Failure, OrExit, Verb, args, block_on, interrupted};
+use crate::clock::Clock;
+use crate::config::table::Group;
+use crate::config::{Settings, parse_duration};
+use crate::market::polymarket::{Polymarket, PolymarketSettings};
+use crate::market::tape::{Recorder, Recording};
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+fn command() -> Command {
+    let command = Command::new("market-record")
+        .about("Writes down the events, prices and outcomes of a market, for `market-sim --replay`")
+        .arg(
+            Arg::new("to")
+                .long("to")
+                .value_name("DIR")
+                .required(true)
+                .value_parser(value_parser!(PathBuf))
+                .help("The folder to write into, one file per day; what is there is kept"),
+        )
+        .arg(
+            Arg::new("every")
+                .long("every")
+                .value_name("DURATION")
+                .value_parser(parse_duration)
+                .default_value("60s")
+                .help("Time between two looks at the market"),
+        )
+        .arg(
+            Arg::new("rounds")
+                .long("rounds")
+                .value_name("N")
+                .value_parser(value_parser!(u64))
+                .help("Stop after N looks"),
+        );
+    args::with_settings(command, &[Group::Market, Group::Housekeeping]).mut_arg("db.directory", |arg| arg.hide(true))
+}
+
+#[derive(Serialize)]
+struct Recorded {
+    rounds: u64,
+    lines: usize,
+    events_followed: usize,
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let (_, settings) = args::resolve(matches)?;
+    args::start_logs(&settings)?;
+    block_on(record(matches, &settings, output))
+}
+
+async fn record(matches: &ArgMatches, settings: &Settings, output: Output) -> Result<(), Failure> {
+    let clock = Clock::wall();
+    let market =
+        Polymarket::new(PolymarketSettings::from_config(&settings.market), clock.clone()).or_exit(Exit::Usage)?;
+    let folder = matches.get_one::<PathBuf>("to").ok_or_else(|| anyhow::anyhow!("--to is missing"))?;
+    let every = matches.get_one::<Duration>("every").copied().unwrap_or_default();
+    let rounds = matches.get_one::<u64>("rounds").copied().unwrap_or(u64::MAX);
+    let mut recorder = Recorder::open(folder, clock.clone()).await?;
+    let mut done = Recorded { rounds: 0, lines: 0, events_followed: 0 };
+    let stop = interrupted();
+    tokio::pin!(stop);
+    while done.rounds < rounds {
+        let Recording { events, lines } = recorder.round(&market).await?;
+        tracing::info!(events, lines, "recorded");
+        (done.rounds, done.lines, done.events_followed) = (done.rounds + 1, done.lines + lines, events);
+        if done.rounds < rounds {
+            tokio::select! {
+                () = clock.sleep(every) => {}
+                () = &mut stop => break,
+            }
+        }
+    }
+    output.result(&done, |it| {
+        format!("{} lines in {} rounds; {} events followed at the end", it.lines, it.rounds, it.events_followed)
+    })?;
+    Ok(())
+}
