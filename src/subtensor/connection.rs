@@ -34,6 +34,8 @@ pub struct SubtensorConfig {
     pub write_deadline: Duration,
     /// An endpoint without a new block for so long is left: five blocks of the main network.
     pub stall_after: Duration,
+    /// After so long on a later endpoint, the ones before it are tried again.
+    pub prefer_after: Duration,
     /// The lifetime of a transaction in blocks, a power of two: 128 is what the field's tools use.
     pub lifetime: u64,
 }
@@ -50,6 +52,7 @@ impl SubtensorConfig {
             answer_deadline: Duration::from_secs(12),
             write_deadline: Duration::from_secs(120),
             stall_after: Duration::from_secs(60),
+            prefer_after: Duration::from_secs(300),
             lifetime: 128,
         }
     }
@@ -186,42 +189,59 @@ struct Keeper {
     genesis: Option<H256>,
 }
 
+/// Why a link is not followed any more.
+enum Parting {
+    /// It is of no use.
+    Broken(String),
+    /// An endpoint earlier in the list works again.
+    Better(usize, Arc<Link>),
+}
+
 impl Keeper {
     async fn run(mut self) {
+        let endpoints = self.config.endpoints.len();
         let mut turn = 0;
         let mut failures = 0;
-        loop {
-            let endpoints = self.config.endpoints.len();
-            let Some(endpoint) = self.config.endpoints.get(turn % endpoints.max(1)).cloned() else { return };
+        while let Some(endpoint) = self.config.endpoints.get(turn).cloned() {
             // A node that lags behind is better than none, but only when all others were tried.
             let choosy = failures < endpoints;
-            let reason = match self.connect(&endpoint, choosy).await {
+            let (held, reason) = match self.connect(&endpoint, choosy).await {
                 Ok(link) => {
                     let since = clock::monotonic();
-                    tracing::info!(endpoint = link.endpoint, "connected to the chain");
-                    self.offer.send_replace(Offer { link: Some(link.clone()), ..Offer::default() });
-                    let reason = self.follow(&link).await;
-                    link.condemn(reason.clone());
-                    // One that connects and fails at once is paced like one that does not connect.
-                    failures = if since.elapsed() < SOUND_AFTER { failures + 1 } else { 0 };
-                    reason
+                    let reason = self.hold(&mut turn, link).await;
+                    (since.elapsed(), reason)
                 }
-                Err(reason) => {
-                    failures += 1;
-                    reason
-                }
+                Err(reason) => (Duration::ZERO, reason),
             };
-            let endpoint = shown(&endpoint);
+            // One that connects and fails at once is paced like one that does not connect.
+            failures = if held < SOUND_AFTER { failures + 1 } else { 0 };
+            let endpoint = self.config.endpoints.get(turn).map(|endpoint| shown(endpoint)).unwrap_or_default();
             tracing::warn!(endpoint, reason, "the chain endpoint is not usable");
-            let rounds = u32::try_from(failures / endpoints.max(1)).unwrap_or(u32::MAX);
+            let rounds = u32::try_from(failures / endpoints).unwrap_or(u32::MAX);
             self.offer.send_modify(|offer| {
                 offer.link = None;
                 offer.rounds = rounds;
                 note(&mut offer.attempts, &endpoint, reason);
             });
-            turn += 1;
+            turn = (turn + 1) % endpoints;
             if failures > 0 && failures % endpoints == 0 {
                 tokio::time::sleep(LAST_PAUSE.min(FIRST_PAUSE.saturating_mul(1 << rounds.min(10)))).await;
+            }
+        }
+    }
+
+    /// Offers the link for as long as it works, or a better one. Returns why the last one does not; `turn` is its place.
+    async fn hold(&mut self, turn: &mut usize, mut link: Arc<Link>) -> String {
+        loop {
+            tracing::info!(endpoint = link.endpoint, "connected to the chain");
+            self.offer.send_replace(Offer { link: Some(link.clone()), ..Offer::default() });
+            match self.follow(*turn, &link).await {
+                Parting::Broken(reason) => {
+                    link.condemn(reason.clone());
+                    return reason;
+                }
+                // Who still waits for an answer gets it from the old link, which closes with its last user.
+                Parting::Better(place, better) => (*turn, link) = (place, better),
             }
         }
     }
@@ -246,38 +266,60 @@ impl Keeper {
             return Err(format!("this is another chain: its genesis is {found:?}, expected {expected:?}"));
         }
         let highest = *self.best.borrow();
-        if choosy && height + LAG_ALLOWED < highest {
+        if choosy && height.saturating_add(LAG_ALLOWED) < highest {
             return Err(format!("it is at block {height}, others were at {highest}"));
         }
         self.best.send_replace(height);
         Ok(Arc::new(link))
     }
 
-    /// Passes the heights of new blocks on, until the link is condemned or no block comes any more.
-    async fn follow(&self, link: &Link) -> String {
+    /// Passes the heights of new blocks on, until none comes any more, the link is condemned, or a better one is found.
+    async fn follow(&mut self, place: usize, link: &Link) -> Parting {
         let heads = link.rpc.chain_subscribe_new_heads();
         let mut heads = tokio::select! {
-            reason = link.condemned() => return reason,
+            reason = link.condemned() => return Parting::Broken(reason),
             subscribed = timeout(self.config.answer_deadline, heads) => match subscribed {
                 Ok(Ok(heads)) => heads,
-                Ok(Err(error)) => return super::error::reason(&error),
-                Err(_) => return "no answer to the subscription to new blocks".to_owned(),
+                Ok(Err(error)) => return Parting::Broken(super::error::reason(&error)),
+                Err(_) => return Parting::Broken("no answer to the subscription to new blocks".to_owned()),
             },
         };
+        let mut earlier = tokio::time::interval(self.config.prefer_after.max(Duration::from_millis(1)));
+        earlier.tick().await;
+        let mut last_block = clock::monotonic();
         loop {
+            let patience = self.config.stall_after.saturating_sub(last_block.elapsed());
             let head = tokio::select! {
-                reason = link.condemned() => return reason,
-                head = timeout(self.config.stall_after, heads.next()) => head,
+                reason = link.condemned() => return Parting::Broken(reason),
+                head = timeout(patience, heads.next()) => head,
+                _ = earlier.tick(), if place > 0 => match self.earlier_than(place).await {
+                    Some((place, better)) => return Parting::Better(place, better),
+                    None => continue,
+                },
             };
             match head {
                 Ok(Some(Ok(header))) => {
+                    last_block = clock::monotonic();
                     // The same height again is no news.
                     self.best.send_if_modified(|best| std::mem::replace(best, header.number) != header.number);
                 }
-                Ok(Some(Err(error))) => return super::error::reason(&error),
-                Ok(None) => return "the node closed the connection".to_owned(),
-                Err(_) => return format!("no new block for {:?}", self.config.stall_after),
+                Ok(Some(Err(error))) => return Parting::Broken(super::error::reason(&error)),
+                Ok(None) => return Parting::Broken("the node closed the connection".to_owned()),
+                Err(_) => return Parting::Broken(format!("no new block for {:?}", self.config.stall_after)),
             }
         }
+    }
+
+    /// The first endpoint before `place` that works and is not behind.
+    async fn earlier_than(&mut self, place: usize) -> Option<(usize, Arc<Link>)> {
+        for (earlier, endpoint) in self.config.endpoints.clone().iter().enumerate().take(place) {
+            match self.connect(endpoint, true).await {
+                Ok(link) => return Some((earlier, link)),
+                Err(reason) => {
+                    tracing::debug!(endpoint = shown(endpoint), reason, "a preferred endpoint is still away");
+                }
+            }
+        }
+        None
     }
 }

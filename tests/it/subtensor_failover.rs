@@ -63,6 +63,10 @@ impl Drop for Fake {
 
 impl Fake {
     async fn start(chain: u8, height: u64) -> Self {
+        Self::start_at("127.0.0.1:0", chain, height).await
+    }
+
+    async fn start_at(address: &str, chain: u8, height: u64) -> Self {
         let height = watch::Sender::new(height);
         let node = Arc::new(Node { chain, height, silent: AtomicBool::new(false), requests: AtomicU64::new(0) });
         let mut module = RpcModule::from_arc(node.clone());
@@ -102,7 +106,7 @@ impl Fake {
                 },
             )
             .unwrap();
-        let server = Server::builder().build("127.0.0.1:0").await.unwrap();
+        let server = Server::builder().build(address).await.unwrap();
         let url = format!("ws://{}", server.local_addr().unwrap());
         Self { node, url, server: server.start(module) }
     }
@@ -213,6 +217,18 @@ async fn a_node_far_behind_is_used_only_when_no_other_is_left() {
     drop(third);
     uses(&chain, &behind.url).await;
     assert_eq!(chain.block_number().await.unwrap(), 10);
+}
+
+#[tokio::test]
+async fn the_preferred_endpoint_is_taken_again_when_it_is_back() {
+    let (first, second) = (nobody(), Fake::start(1, 12).await);
+    let endpoints = [first.as_str(), second.url.as_str()];
+    let prefer_after = Duration::from_millis(100);
+    let chain = Subtensor::connect(SubtensorConfig { prefer_after, ..config(endpoints) }).await.unwrap();
+    assert_eq!(chain.endpoint().as_ref(), Some(&second.url));
+    let back = Fake::start_at(first.trim_start_matches("ws://"), 1, 13).await;
+    uses(&chain, &back.url).await;
+    assert_eq!(chain.block_number().await.unwrap(), 13);
 }
 
 #[tokio::test]
