@@ -11,6 +11,7 @@
 //! It has one author and no forks: a block is final when it is made. Its own time runs 12 s per block at whatever
 //! real speed. For development and demonstration only: the keys of its accounts are known to everybody.
 
+pub mod admin_utils;
 mod banner;
 mod blocks;
 mod chain;

@@ -113,6 +113,40 @@ mod calls {
             Ok(())
         }
 
+        /// Buys alpha like add_stake, but not above a price in rao per alpha; partially where that is allowed.
+        #[pallet::call_index(88)]
+        #[pallet::weight((Weight::from_parts(400_000_000, 0), DispatchClass::Normal, Pays::Yes))]
+        pub fn add_stake_limit(
+            origin: OriginFor<T>,
+            hotkey: T::AccountId,
+            netuid: NetUid,
+            amount_staked: TaoBalance,
+            limit_price: TaoBalance,
+            allow_partial: bool,
+        ) -> DispatchResult {
+            let coldkey = ensure_signed(origin)?;
+            let amount = Self::within(amount_staked.0, Self::buyable(netuid, limit_price.0), allow_partial)?;
+            Self::do_add_stake(&coldkey, &hotkey, netuid, amount)
+        }
+
+        /// Sells alpha like remove_stake, but not below a price in rao per alpha; partially where that is allowed.
+        #[pallet::call_index(89)]
+        #[pallet::weight((Weight::from_parts(400_000_000, 0), DispatchClass::Normal, Pays::Yes))]
+        pub fn remove_stake_limit(
+            origin: OriginFor<T>,
+            hotkey: T::AccountId,
+            netuid: NetUid,
+            amount_unstaked: AlphaBalance,
+            limit_price: TaoBalance,
+            allow_partial: bool,
+        ) -> DispatchResult {
+            let coldkey = ensure_signed(origin)?;
+            let held = Self::stake_of(&hotkey, &coldkey, netuid);
+            ensure!(amount_unstaked.0 <= held, Error::<T>::NotEnoughStakeToWithdraw);
+            let amount = Self::within(amount_unstaked.0, Self::sellable(netuid, limit_price.0), allow_partial)?;
+            Self::do_remove_stake(&coldkey, &hotkey, netuid, amount)
+        }
+
         /// The subnet's owner lets it emit and its stake move.
         #[pallet::call_index(92)]
         #[pallet::weight((Weight::from_parts(100_000_000, 0), DispatchClass::Normal, Pays::Yes))]

@@ -5,6 +5,7 @@ use crate::localnet::{
     runtime::{AccountId, NetUid},
     yuma::{self, BondRule, Neuron, Outcome, Subnet},
 };
+use frame_support::ensure;
 
 /// Blocks after which an epoch runs whatever the schedule says.
 const LONGEST_TEMPO: u64 = 50_400;
@@ -54,6 +55,18 @@ impl<T: Config> Pallet<T> {
         let regular = LastEpochBlock::<T>::get(netuid).saturating_add(tempo);
         let pending = PendingEpochAt::<T>::get(netuid);
         Some(if pending > 0 { regular.min(pending) } else { regular })
+    }
+
+    /// May the owner change settings now?
+    ///
+    /// # Errors
+    /// `AdminActionProhibitedDuringWeightsWindow` when an epoch is near or deferred.
+    pub(crate) fn check_freeze_window(netuid: NetUid) -> Result<(), Error<T>> {
+        let left = Self::next_epoch(netuid).map_or(u64::MAX, |next| next.saturating_sub(Self::block()));
+        let frozen =
+            PendingEpochAt::<T>::get(netuid) > Self::block() || left < u64::from(AdminFreezeWindow::<T>::get());
+        ensure!(!frozen, Error::AdminActionProhibitedDuringWeightsWindow);
+        Ok(())
     }
 
     /// Blocks without new weights after which a validator is inactive.

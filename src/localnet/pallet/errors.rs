@@ -27,6 +27,9 @@ mod errors {
         /// The signing coldkey does not own the hotkey: use the wallet whose coldkey owns it.
         #[codec(index = 7)]
         NonAssociatedColdKey,
+        /// The coldkey holds less stake than that on the hotkey: read the position again.
+        #[codec(index = 9)]
+        NotEnoughStakeToWithdraw,
         /// The hotkey's stake weight is below the threshold for setting weights: stake more on it.
         #[codec(index = 10)]
         NotEnoughStakeToSetWeights,
@@ -99,6 +102,9 @@ mod errors {
         /// The subnet's pool is too shallow for this amount.
         #[codec(index = 83)]
         InsufficientLiquidity,
+        /// The price would pass the given limit: allow a partial amount or widen the limit.
+        #[codec(index = 84)]
+        SlippageTooHigh,
         /// The subnet is already started.
         #[codec(index = 88)]
         FirstEmissionBlockNumberAlreadySet,
@@ -108,6 +114,9 @@ mod errors {
         /// The subnet is not started: its owner must call start_call.
         #[codec(index = 94)]
         SubtokenDisabled,
+        /// An owner changes nothing in the last blocks before an epoch: try again after it.
+        #[codec(index = 107)]
+        AdminActionProhibitedDuringWeightsWindow,
         /// There are as many subnets as there may be.
         #[codec(index = 115)]
         SubnetLimitReached,

@@ -70,6 +70,34 @@ pub mod pallet {
     {
     }
 
+    /// Bounds that clients read from the metadata.
+    #[pallet::extra_constants]
+    impl<T: Config> Pallet<T> {
+        /// Shortest tempo that an owner may choose, in blocks.
+        #[pallet::constant_name(MinTempo)]
+        fn min_tempo() -> u16 {
+            360
+        }
+
+        /// Longest tempo that an owner may choose, in blocks.
+        #[pallet::constant_name(MaxTempo)]
+        fn max_tempo() -> u16 {
+            50_400
+        }
+
+        /// Least activity cutoff, thousandths of a tempo.
+        #[pallet::constant_name(MinActivityCutoffFactorMilli)]
+        fn min_activity_cutoff_factor_milli() -> u32 {
+            1000
+        }
+
+        /// Largest activity cutoff, thousandths of a tempo.
+        #[pallet::constant_name(MaxActivityCutoffFactorMilli)]
+        fn max_activity_cutoff_factor_milli() -> u32 {
+            50_000
+        }
+    }
+
     #[pallet::pallet]
     #[pallet::without_storage_info]
     pub struct Pallet<T>(_);

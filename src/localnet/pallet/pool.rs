@@ -4,6 +4,7 @@
 use super::*;
 use crate::localnet::runtime::{FeesToAuthor, NetUid};
 use frame_support::traits::{fungible::Mutate, tokens::Preservation};
+use sp_core::U256;
 use sp_runtime::DispatchError;
 
 /// Of each swap's input, 65535 is all: about 0.05 %.
@@ -73,6 +74,34 @@ impl<T: Config> Pallet<T> {
         enough.then_some(Swap { paid: input, got, fee, slippage: fair.saturating_sub(got) })
     }
 
+    /// The most rao that buy alpha before its price passes `limit` rao.
+    #[must_use]
+    pub fn buyable(netuid: NetUid, limit: u64) -> u64 {
+        if !Self::has_pool(netuid) {
+            return if u128::from(limit) < UNIT { 0 } else { u64::MAX };
+        }
+        let (tao, alpha) = (U256::from(SubnetTAO::<T>::get(netuid)), U256::from(SubnetAlphaIn::<T>::get(netuid)));
+        let after = (tao * alpha * U256::from(limit) / U256::from(UNIT)).integer_sqrt();
+        with_fee(after.saturating_sub(tao))
+    }
+
+    /// The most alpha that sells before its price passes `limit` rao.
+    #[must_use]
+    pub fn sellable(netuid: NetUid, limit: u64) -> u64 {
+        if !Self::has_pool(netuid) {
+            return if u128::from(limit) > UNIT { 0 } else { u64::MAX };
+        }
+        let (tao, alpha) = (U256::from(SubnetTAO::<T>::get(netuid)), U256::from(SubnetAlphaIn::<T>::get(netuid)));
+        let after = (tao * alpha * U256::from(UNIT)).checked_div(U256::from(limit)).map(|square| square.integer_sqrt());
+        after.map_or(u64::MAX, |after| with_fee(after.saturating_sub(alpha)))
+    }
+
+    /// `amount`, or where a part is enough what fits into `room`.
+    pub(crate) fn within(amount: u64, room: u64, allow_partial: bool) -> Result<u64, Error<T>> {
+        let part = amount.min(room);
+        if part == 0 || (part < amount && !allow_partial) { Err(Error::SlippageTooHigh) } else { Ok(part) }
+    }
+
     /// Takes `tao` rao, which are already on the subnet's account, into the pool; the alpha that comes out is the caller's.
     pub(crate) fn buy_alpha(netuid: NetUid, tao: u64) -> Result<u64, DispatchError> {
         let swap = Self::quote_buy(netuid, tao).ok_or(Error::<T>::InsufficientLiquidity)?;
@@ -120,9 +149,15 @@ impl<T: Config> Pallet<T> {
     }
 }
 
+/// The input of which this remains after the fee.
+fn with_fee(net: U256) -> u64 {
+    let whole = u64::from(u16::MAX);
+    u64::try_from(net * U256::from(whole) / U256::from(whole - FEE_RATE)).unwrap_or(u64::MAX)
+}
+
 /// `amount × numerator / denominator`, rounded down; zero where the denominator is zero.
 pub(super) fn scale(amount: u64, numerator: u128, denominator: u128) -> u64 {
-    let product = sp_core::U256::from(amount) * sp_core::U256::from(numerator);
+    let product = U256::from(amount) * U256::from(numerator);
     let quotient = product.checked_div(denominator.into()).unwrap_or_default();
     u64::try_from(quotient).unwrap_or(u64::MAX)
 }

@@ -98,6 +98,16 @@ pub enum RateLimitKey {
     NetworkLastRegistered,
 }
 
+/// How a subnet comes to consensus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub enum EpochConsensus {
+    /// By Yuma consensus, as all subnets here.
+    #[default]
+    Yuma,
+    /// Not at all.
+    Null,
+}
+
 macro_rules! default_value {
     ($(#[$doc:meta])* $name:ident -> $value:ty { $expression:expr }) => {
         $(#[$doc])*

@@ -135,6 +135,8 @@ impl pallet_transaction_payment::Config for Runtime {
 
 impl subtensor::Config for Runtime {}
 
+impl crate::localnet::admin_utils::Config for Runtime {}
+
 impl pallet_utility::Config for Runtime {
     type PalletsOrigin = OriginCaller;
     type RuntimeCall = RuntimeCall;
@@ -185,14 +187,21 @@ pub enum ProxyType {
 
 impl InstanceFilter<RuntimeCall> for ProxyType {
     fn filter(&self, call: &RuntimeCall) -> bool {
+        use subtensor::Call;
         match self {
             Self::Any => true,
             Self::NonTransfer => !matches!(call, RuntimeCall::Balances(_)),
-            Self::Staking => {
-                matches!(call, RuntimeCall::SubtensorModule(_))
-            }
+            Self::Staking => matches!(
+                call,
+                RuntimeCall::SubtensorModule(
+                    Call::add_stake { .. }
+                        | Call::add_stake_limit { .. }
+                        | Call::remove_stake { .. }
+                        | Call::remove_stake_limit { .. }
+                )
+            ),
             Self::Registration => {
-                matches!(call, RuntimeCall::Balances(_))
+                matches!(call, RuntimeCall::SubtensorModule(Call::burned_register { .. } | Call::register_limit { .. }))
             }
             Self::Transfer => matches!(
                 call,
@@ -226,4 +235,44 @@ impl pallet_proxy::Config for Runtime {
     type RuntimeCall = RuntimeCall;
     type RuntimeEvent = RuntimeEvent;
     type WeightInfo = ();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pallet_balances::Call::transfer_all;
+    use pallet_utility::Call::batch;
+    use subtensor::Call::{add_stake, burned_register};
+
+    fn nobody() -> AccountId {
+        AccountId::new([0; 32])
+    }
+
+    #[test]
+    fn a_proxy_does_only_what_its_kind_says() {
+        let netuid = NetUid(8);
+        let stake = RuntimeCall::from(add_stake { hotkey: nobody(), netuid, amount_staked: TaoBalance(1) });
+        let register = RuntimeCall::from(burned_register { netuid, hotkey: nobody() });
+        let transfer = RuntimeCall::from(transfer_all { dest: nobody().into(), keep_alive: false });
+        let kinds = [
+            (ProxyType::Any, [true, true, true]),
+            (ProxyType::NonTransfer, [true, true, false]),
+            (ProxyType::Staking, [true, false, false]),
+            (ProxyType::Registration, [false, true, false]),
+            (ProxyType::Transfer, [false, false, true]),
+        ];
+        for (kind, allowed) in kinds {
+            assert_eq!([&stake, &register, &transfer].map(|call| kind.filter(call)), allowed, "{kind:?}");
+            assert!(ProxyType::Any.is_superset(&kind) && kind.is_superset(&kind));
+        }
+        assert!(!ProxyType::NonTransfer.is_superset(&ProxyType::Transfer));
+        assert!(!ProxyType::Staking.is_superset(&ProxyType::Any));
+    }
+
+    #[test]
+    fn a_batch_holds_no_batch() {
+        let inner = RuntimeCall::from(batch { calls: Vec::new() });
+        assert!(NoNestedBatches::contains(&inner));
+        assert!(!NoNestedBatches::contains(&batch { calls: vec![inner] }.into()));
+    }
 }

@@ -8,7 +8,7 @@
 )]
 
 use super::aura;
-use crate::localnet::pallet as subtensor;
+use crate::localnet::{admin_utils, pallet as subtensor};
 
 #[frame_support::runtime]
 mod rt {
@@ -45,4 +45,6 @@ mod rt {
     pub type Sudo = pallet_sudo;
     #[runtime::pallet_index(16)]
     pub type Proxy = pallet_proxy;
+    #[runtime::pallet_index(19)]
+    pub type AdminUtils = admin_utils;
 }

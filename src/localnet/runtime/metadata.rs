@@ -13,7 +13,8 @@ use std::sync::LazyLock;
 pub const VERSIONS: [u32; 3] = [14, 15, 16];
 
 /// Our modules and the crates they stand for; the first that matches wins, so longer ones come first.
-const RENAMES: [(&[&str], &[&str]); 8] = [
+const RENAMES: [(&[&str], &[&str]); 9] = [
+    (&["neuron", "localnet", "admin_utils"], &["pallet_admin_utils"]),
     (&["neuron", "localnet", "pallet"], &["pallet_subtensor"]),
     (&["neuron", "localnet", "runtime", "extensions"], &["subtensor_transaction_extensions"]),
     (&["neuron", "localnet", "runtime", "apis"], &["pallet_subtensor", "rpc_info"]),

@@ -67,6 +67,9 @@ mod hyperparameters {
     /// Yuma 3 instead of Yuma 2?
     #[pallet::storage]
     pub type Yuma3On<T> = StorageMap<_, Blake2_128Concat, NetUid, bool, ValueQuery>;
+    /// How the subnet comes to consensus; from a later runtime, where SDK 11 reads it before it sets weights.
+    #[pallet::storage]
+    pub type SubnetEpochConsensus<T> = StorageMap<_, Identity, NetUid, EpochConsensus, ValueQuery>;
     /// Are weights committed and revealed later? Then plain weights are refused.
     #[pallet::storage]
     pub type CommitRevealWeightsEnabled<T> = StorageMap<_, Identity, NetUid, bool, ValueQuery, ConstBool<true>>;

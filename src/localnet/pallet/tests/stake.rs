@@ -115,3 +115,38 @@ fn quotes_are_what_swaps_do() {
         assert_eq!(Module::quote_sell(EVENTS, TAO), None);
     });
 }
+
+#[test]
+fn a_limit_holds_the_price() {
+    on_chain(&GenesisConfig::default(), || {
+        register("validator");
+        let limit = TAO + TAO / 100;
+        let add = |amount, partial| {
+            let (hotkey, limit) = (account("validator"), TaoBalance(limit));
+            Module::add_stake_limit(signed("Bob"), hotkey, EVENTS, TaoBalance(amount), limit, partial)
+        };
+        assert_noop!(add(1000 * TAO, false), Failure::SlippageTooHigh);
+        assert_ok!(add(1000 * TAO, true));
+        let price = Module::alpha_price(EVENTS);
+        assert!(price <= limit && price > limit - TAO / 10_000, "{price}");
+        assert_noop!(add(TAO, true), Failure::SlippageTooHigh);
+        let remove = |amount, limit, partial| {
+            let hotkey = account("validator");
+            Module::remove_stake_limit(signed("Bob"), hotkey, EVENTS, AlphaBalance(amount), TaoBalance(limit), partial)
+        };
+        assert_noop!(remove(u64::MAX, TAO, true), Failure::NotEnoughStakeToWithdraw);
+        assert_noop!(remove(held("Bob", EVENTS), price - 10_000, false), Failure::SlippageTooHigh);
+        assert_ok!(remove(held("Bob", EVENTS), price - TAO / 1000, true));
+        assert!(Module::alpha_price(EVENTS).abs_diff(price - TAO / 1000) < TAO / 10_000);
+        assert!(held("Bob", EVENTS) > 0);
+    });
+}
+
+#[test]
+fn on_root_a_limit_is_all_or_nothing() {
+    on_chain(&GenesisConfig::default(), || {
+        assert_eq!((Module::buyable(NetUid::ROOT, TAO), Module::buyable(NetUid::ROOT, TAO - 1)), (u64::MAX, 0));
+        assert_eq!((Module::sellable(NetUid::ROOT, TAO), Module::sellable(NetUid::ROOT, TAO + 1)), (u64::MAX, 0));
+        assert_eq!(Module::sellable(EVENTS, 0), u64::MAX);
+    });
+}

@@ -1,0 +1,446 @@
+//! The pallet `AdminUtils`: setters of hyperparameters, for root and partly for a subnet's owner.
+//!
+//! Of the real chain's setters those that a neuron's developer wants to turn. An owner may not change anything shortly
+//! before an epoch; the real chain's limit on how often an owner may change a parameter is left out.
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    clippy::expect_used,
+    clippy::must_use_candidate,
+    reason = "FRAME's macros make undocumented items"
+)]
+
+pub use pallet::*;
+
+#[frame_support::pallet]
+pub mod pallet {
+    use crate::localnet::{
+        pallet as chain,
+        pallet::Event,
+        runtime::{NetUid, TaoBalance, scalars::U64F64},
+    };
+    use frame_support::pallet_prelude::*;
+    use frame_system::pallet_prelude::*;
+
+    /// Weight of every setter.
+    const SETTER: (Weight, DispatchClass, Pays) =
+        (Weight::from_parts(10_000_000, 0), DispatchClass::Operational, Pays::Yes);
+
+    #[pallet::config]
+    pub trait Config: frame_system::Config + chain::Config {}
+
+    #[pallet::pallet]
+    pub struct Pallet<T>(_);
+
+    #[pallet::error]
+    pub enum Error<T> {
+        /// The subnet does not exist: check the netuid.
+        #[codec(index = 0)]
+        SubnetDoesNotExist,
+        /// There cannot be more validators than neurons.
+        #[codec(index = 1)]
+        MaxValidatorsLargerThanMaxUIds,
+        /// The subnet has more neurons than that.
+        #[codec(index = 2)]
+        MaxAllowedUIdsLessThanCurrentUIds,
+        /// The moving average of bonds is at most 975000 millionths.
+        #[codec(index = 3)]
+        BondsMovingAverageMaxReached,
+        /// The value is out of its bounds.
+        #[codec(index = 5)]
+        ValueNotInBounds,
+        /// Below the least number of neurons of the subnet.
+        #[codec(index = 8)]
+        MaxAllowedUidsLessThanMinAllowedUids,
+        /// No subnet may have that many neurons.
+        #[codec(index = 9)]
+        MaxAllowedUidsGreaterThanDefaultMaxAllowedUids,
+    }
+
+    impl<T: Config> Pallet<T> {
+        fn root(origin: OriginFor<T>, netuid: NetUid) -> DispatchResult {
+            ensure_root(origin)?;
+            Self::exists(netuid)
+        }
+
+        fn owner_or_root(origin: OriginFor<T>, netuid: NetUid) -> DispatchResult {
+            if let Some(who) = ensure_signed_or_root(origin)? {
+                ensure!(chain::SubnetOwner::<T>::get(netuid) == who, DispatchError::BadOrigin);
+                chain::Pallet::<T>::check_freeze_window(netuid)?;
+            }
+            Self::exists(netuid)
+        }
+
+        fn exists(netuid: NetUid) -> DispatchResult {
+            ensure!(chain::NetworksAdded::<T>::get(netuid), Error::<T>::SubnetDoesNotExist);
+            Ok(())
+        }
+
+        fn tell(event: Event<T>) -> DispatchResult {
+            chain::Pallet::<T>::deposit_event(event);
+            Ok(())
+        }
+    }
+
+    #[pallet::call]
+    impl<T: Config> Pallet<T> {
+        /// Blocks between two announcements of an axon. Owner or root.
+        #[pallet::call_index(3)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_serving_rate_limit(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            serving_rate_limit: u64,
+        ) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            chain::ServingRateLimit::<T>::insert(netuid, serving_rate_limit);
+            Self::tell(Event::ServingRateLimitSet(netuid, serving_rate_limit))
+        }
+
+        /// Least version key of weights. Owner or root.
+        #[pallet::call_index(6)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_weights_version_key(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            weights_version_key: u64,
+        ) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            chain::WeightsVersionKey::<T>::insert(netuid, weights_version_key);
+            Self::tell(Event::WeightsVersionKeySet(netuid, weights_version_key))
+        }
+
+        /// Blocks between two settings of weights. Root.
+        #[pallet::call_index(7)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_weights_set_rate_limit(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            weights_set_rate_limit: u64,
+        ) -> DispatchResult {
+            Self::root(origin, netuid)?;
+            chain::WeightsSetRateLimit::<T>::insert(netuid, weights_set_rate_limit);
+            Self::tell(Event::WeightsSetRateLimitSet(netuid, weights_set_rate_limit))
+        }
+
+        /// Blocks in which a fresh neuron is not pruned. Owner or root.
+        #[pallet::call_index(13)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_immunity_period(origin: OriginFor<T>, netuid: NetUid, immunity_period: u16) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            chain::ImmunityPeriod::<T>::insert(netuid, immunity_period);
+            Self::tell(Event::ImmunityPeriodSet(netuid, immunity_period))
+        }
+
+        /// Fewest weights in a row. Owner or root.
+        #[pallet::call_index(14)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_min_allowed_weights(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            min_allowed_weights: u16,
+        ) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            chain::MinAllowedWeights::<T>::insert(netuid, min_allowed_weights);
+            Self::tell(Event::MinAllowedWeightSet(netuid, min_allowed_weights))
+        }
+
+        /// Most neurons, at most 256. Owner or root.
+        #[pallet::call_index(15)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_max_allowed_uids(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            max_allowed_uids: u16,
+        ) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            let least = chain::MinAllowedUids::<T>::get(netuid);
+            ensure!(max_allowed_uids >= least, Error::<T>::MaxAllowedUidsLessThanMinAllowedUids);
+            let now = chain::SubnetworkN::<T>::get(netuid);
+            ensure!(max_allowed_uids >= now, Error::<T>::MaxAllowedUIdsLessThanCurrentUIds);
+            ensure!(max_allowed_uids <= 256, Error::<T>::MaxAllowedUidsGreaterThanDefaultMaxAllowedUids);
+            chain::MaxAllowedUids::<T>::insert(netuid, max_allowed_uids);
+            Self::tell(Event::MaxAllowedUidsSet(netuid, max_allowed_uids))
+        }
+
+        /// Majority of stake that consensus needs, u16 fraction. Root.
+        #[pallet::call_index(16)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_kappa(origin: OriginFor<T>, netuid: NetUid, kappa: u16) -> DispatchResult {
+            Self::root(origin, netuid)?;
+            chain::Kappa::<T>::insert(netuid, kappa);
+            Self::tell(Event::KappaSet(netuid, kappa))
+        }
+
+        /// Is registration open? Root.
+        #[pallet::call_index(19)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_network_registration_allowed(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            registration_allowed: bool,
+        ) -> DispatchResult {
+            Self::root(origin, netuid)?;
+            chain::NetworkRegistrationAllowed::<T>::insert(netuid, registration_allowed);
+            Self::tell(Event::RegistrationAllowed(netuid, registration_allowed))
+        }
+
+        /// Least price of a registration, below 1 TAO and the largest price. Owner or root.
+        #[pallet::call_index(22)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_min_burn(origin: OriginFor<T>, netuid: NetUid, min_burn: TaoBalance) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            let bound = chain::MaxBurn::<T>::get(netuid).min(1_000_000_000);
+            ensure!(min_burn.0 < bound, Error::<T>::ValueNotInBounds);
+            chain::MinBurn::<T>::insert(netuid, min_burn.0);
+            Self::tell(Event::MinBurnSet(netuid, min_burn))
+        }
+
+        /// Largest price of a registration, above 0.1 TAO and the least price. Owner or root.
+        #[pallet::call_index(23)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_max_burn(origin: OriginFor<T>, netuid: NetUid, max_burn: TaoBalance) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            let bound = chain::MinBurn::<T>::get(netuid).max(100_000_000);
+            ensure!(max_burn.0 > bound, Error::<T>::ValueNotInBounds);
+            chain::MaxBurn::<T>::insert(netuid, max_burn.0);
+            Self::tell(Event::MaxBurnSet(netuid, max_burn))
+        }
+
+        /// Most validator permits. Root.
+        #[pallet::call_index(25)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_max_allowed_validators(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            max_allowed_validators: u16,
+        ) -> DispatchResult {
+            Self::root(origin, netuid)?;
+            let most = chain::MaxAllowedUids::<T>::get(netuid);
+            ensure!(max_allowed_validators <= most, Error::<T>::MaxValidatorsLargerThanMaxUIds);
+            chain::MaxAllowedValidators::<T>::insert(netuid, max_allowed_validators);
+            Self::tell(Event::MaxAllowedValidatorsSet(netuid, max_allowed_validators))
+        }
+
+        /// Weight of old bonds, millionths, at most 975000. Owner or root.
+        #[pallet::call_index(26)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_bonds_moving_average(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            bonds_moving_average: u64,
+        ) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            ensure!(bonds_moving_average <= 975_000, Error::<T>::BondsMovingAverageMaxReached);
+            chain::BondsMovingAverage::<T>::insert(netuid, bonds_moving_average);
+            Self::tell(Event::BondsMovingAverageSet(netuid, bonds_moving_average))
+        }
+
+        /// Blocks between two creations of subnets. Root.
+        #[pallet::call_index(29)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_network_rate_limit(origin: OriginFor<T>, rate_limit: u64) -> DispatchResult {
+            ensure_root(origin)?;
+            chain::NetworkRateLimit::<T>::put(rate_limit);
+            Self::tell(Event::NetworkRateLimitSet(rate_limit))
+        }
+
+        /// Period of epochs in blocks; starts a new period now. Root.
+        #[pallet::call_index(30)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_tempo(origin: OriginFor<T>, netuid: NetUid, tempo: u16) -> DispatchResult {
+            Self::root(origin, netuid)?;
+            chain::Tempo::<T>::insert(netuid, tempo);
+            chain::LastEpochBlock::<T>::insert(netuid, chain::Pallet::<T>::block());
+            Self::tell(Event::TempoSet(netuid, tempo))
+        }
+
+        /// Stake weight that setting weights and a permit need, in rao. Root.
+        #[pallet::call_index(42)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_stake_threshold(origin: OriginFor<T>, min_stake: u64) -> DispatchResult {
+            ensure_root(origin)?;
+            chain::StakeThreshold::<T>::put(min_stake);
+            Self::tell(Event::StakeThresholdSet(min_stake))
+        }
+
+        /// Refuses plain weights, as the real chain's subnets do. There is no way to commit weights here, so this is for
+        /// testing what a client does about the refusal. Owner or root.
+        #[pallet::call_index(49)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_commit_reveal_weights_enabled(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            enabled: bool,
+        ) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            chain::CommitRevealWeightsEnabled::<T>::insert(netuid, enabled);
+            Self::tell(Event::CommitRevealEnabled(netuid, enabled))
+        }
+
+        /// Do bonds move liquidly? Only with Yuma 3. Owner or root.
+        #[pallet::call_index(50)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_liquid_alpha_enabled(origin: OriginFor<T>, netuid: NetUid, enabled: bool) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            chain::LiquidAlphaOn::<T>::insert(netuid, enabled);
+            Ok(())
+        }
+
+        /// How far bonds follow the clipped weights, u16 fraction. Owner or root.
+        #[pallet::call_index(60)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_bonds_penalty(origin: OriginFor<T>, netuid: NetUid, bonds_penalty: u16) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            chain::BondsPenalty::<T>::insert(netuid, bonds_penalty);
+            Self::tell(Event::BondsPenaltySet(netuid, bonds_penalty))
+        }
+
+        /// May stake be added and removed? Root.
+        #[pallet::call_index(66)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_subtoken_enabled(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            subtoken_enabled: bool,
+        ) -> DispatchResult {
+            Self::root(origin, netuid)?;
+            chain::SubtokenEnabled::<T>::insert(netuid, subtoken_enabled);
+            Ok(())
+        }
+
+        /// Yuma 3 instead of Yuma 2? Owner or root.
+        #[pallet::call_index(69)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_yuma3_enabled(origin: OriginFor<T>, netuid: NetUid, enabled: bool) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            chain::Yuma3On::<T>::insert(netuid, enabled);
+            Ok(())
+        }
+
+        /// With this many or fewer neurons past immunity, an immune one is pruned instead. Root.
+        #[pallet::call_index(84)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_min_non_immune_uids(origin: OriginFor<T>, netuid: NetUid, min: u16) -> DispatchResult {
+            Self::root(origin, netuid)?;
+            chain::MinNonImmuneUids::<T>::insert(netuid, min);
+            Ok(())
+        }
+
+        /// Blocks in which the price of a registration halves, 1 to 36100. Owner or root.
+        #[pallet::call_index(89)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_burn_half_life(origin: OriginFor<T>, netuid: NetUid, burn_half_life: u16) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            ensure!((1..=36_100).contains(&burn_half_life), Error::<T>::ValueNotInBounds);
+            chain::BurnHalfLife::<T>::insert(netuid, burn_half_life);
+            Ok(())
+        }
+
+        /// Factor by which each registration raises the price, 1 to 3. Owner or root.
+        #[pallet::call_index(90)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_burn_increase_mult(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            burn_increase_mult: U64F64,
+        ) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            ensure!((1 << 64..=3 << 64).contains(&burn_increase_mult.bits), Error::<T>::ValueNotInBounds);
+            chain::BurnIncreaseMult::<T>::insert(netuid, burn_increase_mult);
+            Ok(())
+        }
+
+        /// Does the subnet get TAO? Root.
+        #[pallet::call_index(94)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_subnet_emission_enabled(origin: OriginFor<T>, netuid: NetUid, enabled: bool) -> DispatchResult {
+            Self::root(origin, netuid)?;
+            chain::SubnetEmissionEnabled::<T>::insert(netuid, enabled);
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::localnet::{
+        genesis::{self, GenesisConfig, dev_account},
+        pallet as chain,
+        runtime::{AccountId, AdminUtils, NetUid, Runtime, RuntimeCall, RuntimeOrigin, Sudo, System, TaoBalance},
+    };
+    use frame_support::{assert_noop, assert_ok};
+    use sp_io::TestExternalities;
+    use sp_runtime::DispatchError;
+
+    const EVENTS: NetUid = NetUid(155);
+
+    fn on_chain(test: impl FnOnce()) {
+        TestExternalities::default().execute_with(|| {
+            genesis::build(&GenesisConfig::default());
+            System::set_block_number(1);
+            test();
+        });
+    }
+
+    fn signed(name: &str) -> RuntimeOrigin {
+        RuntimeOrigin::signed(AccountId::new(dev_account(name).0))
+    }
+
+    #[test]
+    fn root_sets_through_sudo() {
+        on_chain(|| {
+            let call = RuntimeCall::AdminUtils(Call::sudo_set_tempo { netuid: EVENTS, tempo: 10 });
+            assert_noop!(Sudo::sudo(signed("Bob"), Box::new(call.clone())), pallet_sudo::Error::<Runtime>::RequireSudo);
+            assert_ok!(Sudo::sudo(signed("Alice"), Box::new(call)));
+            assert_eq!(chain::Tempo::<Runtime>::get(EVENTS), 10);
+            assert_eq!(chain::Pallet::<Runtime>::next_epoch(EVENTS), Some(11));
+        });
+    }
+
+    #[test]
+    fn the_owner_sets_what_it_may_and_others_nothing() {
+        on_chain(|| {
+            assert_ok!(AdminUtils::sudo_set_min_allowed_weights(signed("Alice"), EVENTS, 3));
+            assert_eq!(chain::MinAllowedWeights::<Runtime>::get(EVENTS), 3);
+            let by_other = AdminUtils::sudo_set_min_allowed_weights(signed("Bob"), EVENTS, 4);
+            assert_noop!(by_other, DispatchError::BadOrigin);
+            assert_noop!(AdminUtils::sudo_set_tempo(signed("Alice"), EVENTS, 10), DispatchError::BadOrigin);
+        });
+    }
+
+    #[test]
+    fn shortly_before_an_epoch_the_owner_waits() {
+        on_chain(|| {
+            let next = chain::Pallet::<Runtime>::next_epoch(EVENTS).unwrap();
+            System::set_block_number(u32::try_from(next).unwrap() - 9);
+            let frozen = chain::Error::<Runtime>::AdminActionProhibitedDuringWeightsWindow;
+            assert_noop!(AdminUtils::sudo_set_immunity_period(signed("Alice"), EVENTS, 3), frozen);
+            assert_ok!(AdminUtils::sudo_set_immunity_period(RuntimeOrigin::root(), EVENTS, 3));
+        });
+    }
+
+    #[test]
+    fn values_have_bounds() {
+        on_chain(|| {
+            let root = RuntimeOrigin::root;
+            let nowhere = AdminUtils::sudo_set_kappa(root(), NetUid(77), 1);
+            assert_noop!(nowhere, Error::<Runtime>::SubnetDoesNotExist);
+            let bounds = DispatchError::from(Error::<Runtime>::ValueNotInBounds);
+            assert_noop!(AdminUtils::sudo_set_min_burn(root(), EVENTS, TaoBalance(1_000_000_000)), bounds);
+            assert_noop!(AdminUtils::sudo_set_max_burn(root(), EVENTS, TaoBalance(100_000_000)), bounds);
+            assert_noop!(AdminUtils::sudo_set_burn_half_life(root(), EVENTS, 0), bounds);
+            let uids = |count| AdminUtils::sudo_set_max_allowed_uids(root(), EVENTS, count);
+            assert_noop!(uids(63), Error::<Runtime>::MaxAllowedUidsLessThanMinAllowedUids);
+            assert_noop!(uids(257), Error::<Runtime>::MaxAllowedUidsGreaterThanDefaultMaxAllowedUids);
+            chain::MinAllowedUids::<Runtime>::insert(EVENTS, 0);
+            assert_noop!(uids(0), Error::<Runtime>::MaxAllowedUIdsLessThanCurrentUIds);
+            assert_ok!(uids(64));
+            let validators = AdminUtils::sudo_set_max_allowed_validators(root(), EVENTS, 65);
+            assert_noop!(validators, Error::<Runtime>::MaxValidatorsLargerThanMaxUIds);
+            let bonds = AdminUtils::sudo_set_bonds_moving_average(root(), EVENTS, 975_001);
+            assert_noop!(bonds, Error::<Runtime>::BondsMovingAverageMaxReached);
+        });
+    }
+}
