@@ -5,11 +5,11 @@ use std::io::{BufRead as _, IsTerminal as _, stdin};
 use clap::ArgMatches;
 
 use super::output::Output;
-use super::{Exit, Failure, OrExit, args};
+use super::{Exit, Failure, OrExit, args, wallet};
 use crate::config::Settings;
 use crate::subtensor::{Fault, Subtensor, SubtensorConfig, SubtensorError};
 use crate::units::{Account, NetUid, Rao};
-use crate::wallet::{Class, Given, KeyKind, Keypair, Unlock, Wallet, WalletError};
+use crate::wallet::{AccountFrom, Given, KeyKind, Keypair, ResolvedAccount, Unlock, Wallet, split_name};
 
 /// The settings of a command that talks to the chain, and the connection.
 pub(super) async fn connect(settings: &Settings) -> Result<Subtensor, Failure> {
@@ -28,17 +28,6 @@ pub(super) fn refused(error: SubtensorError) -> Failure {
     Failure::new(exit, error)
 }
 
-/// A wallet's failure with its exit status.
-pub(super) fn wallet_failed(error: WalletError) -> Failure {
-    let exit = match error.class() {
-        Class::Usage => Exit::Usage,
-        Class::Locked => Exit::Locked,
-        Class::Missing => Exit::Missing,
-        _ => Exit::Failed,
-    };
-    Failure::new(exit, error)
-}
-
 /// `--netuid`, which has no default.
 pub(super) fn netuid(settings: &Settings) -> Result<NetUid, Failure> {
     let missing = || anyhow::anyhow!("no subnet is chosen: add --netuid N (or set `netuid` in the file, or BT_NETUID)");
@@ -48,39 +37,49 @@ pub(super) fn netuid(settings: &Settings) -> Result<NetUid, Failure> {
 /// The wallet of the settings.
 pub(super) fn wallet(settings: &Settings) -> Result<Wallet, Failure> {
     let wallet = &settings.wallet;
-    Wallet::open(&wallet.path, &wallet.name, &wallet.hotkey).map_err(wallet_failed)
+    let (name, hotkey) = split_name(&wallet.name, None).map_err(|e| wallet::failed(e.into()))?;
+    Wallet::open(&wallet.path, &name, hotkey.as_deref().unwrap_or(&wallet.hotkey)).map_err(wallet::failed)
 }
 
 /// The coldkey, unlocked by whatever the settings, the environment or a person offer.
 pub(super) fn coldkey(settings: &Settings) -> Result<Keypair, Failure> {
     let unlock = Unlock::of_process(settings.wallet.password_file.clone().map(Given::File));
-    let wallet = wallet(settings)?;
+    let wallet = self::wallet(settings)?;
     // Deriving the key of an encrypted file takes a second of work, and a person may have to type.
-    tokio::task::block_in_place(|| wallet.coldkey(&unlock)).map_err(wallet_failed)
+    tokio::task::block_in_place(|| wallet.coldkey(&unlock)).map_err(wallet::failed)
 }
 
 /// The hotkey, unlocked in the same way.
 pub(super) fn hotkey(settings: &Settings) -> Result<Keypair, Failure> {
     let unlock = Unlock::of_process(settings.wallet.password_file.clone().map(Given::File));
-    let wallet = wallet(settings)?;
-    tokio::task::block_in_place(|| wallet.hotkey(&unlock)).map_err(wallet_failed)
+    let wallet = self::wallet(settings)?;
+    tokio::task::block_in_place(|| wallet.hotkey(&unlock)).map_err(wallet::failed)
 }
 
-/// One of the wallet's addresses; nothing is unlocked. `given` may be an address itself.
+/// An account that a person named: an address, a public key, WALLET or WALLET/HOTKEY. What a name means is told.
+pub(super) fn account(settings: &Settings, text: &str, output: Output) -> Result<Account, Failure> {
+    let found = ResolvedAccount::find(text, &settings.wallet.path).map_err(wallet::failed)?;
+    if found.from != AccountFrom::Address {
+        output.note(&format!("{text} is {found}"));
+    }
+    Ok(found.account)
+}
+
+/// One of the wallet's addresses; nothing is unlocked. `given` names another account instead.
 pub(super) fn address(settings: &Settings, kind: KeyKind, given: Option<&String>) -> Result<Account, Failure> {
     if let Some(text) = given {
-        return text.parse().or_exit(Exit::Usage);
+        return ResolvedAccount::find(text, &settings.wallet.path).map(|found| found.account).map_err(wallet::failed);
     }
     // A hotkey's address where its name is expected means just that.
     if let (KeyKind::Hotkey, Ok(account)) = (kind, settings.wallet.hotkey.parse()) {
         return Ok(account);
     }
-    let wallet = wallet(settings)?;
+    let wallet = self::wallet(settings)?;
     let public = match kind {
         KeyKind::Coldkey => wallet.coldkeypub(),
         KeyKind::Hotkey => wallet.hotkeypub(),
     };
-    Ok(public.map_err(wallet_failed)?.account)
+    Ok(public.map_err(wallet::failed)?.account)
 }
 
 /// An amount of TAO or alpha given on the command line.

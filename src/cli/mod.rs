@@ -124,6 +124,7 @@ pub fn command() -> Command {
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<String> = arguments.into_iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    crate::wallet::forbid_core_dumps();
     let (arguments, notes) = wallet::modern(arguments);
     let wants_json = arguments
         .windows(2)

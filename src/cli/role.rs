@@ -1,6 +1,6 @@
 //! What both roles share on the command line: logs, and the exit status of what went wrong.
 
-use super::{Exit, Failure, chain};
+use super::{Exit, Failure, chain, wallet};
 use crate::config::Settings;
 use crate::role::RoleError;
 use crate::telemetry::{LogLevel, start_logs};
@@ -18,7 +18,7 @@ pub(super) fn logs(settings: &Settings) -> Result<(), Failure> {
 /// The failure of a role, with its exit status.
 pub(super) fn failure(error: RoleError) -> Failure {
     let exit = match error {
-        RoleError::Wallet(e) => return chain::wallet_failed(e),
+        RoleError::Wallet(e) => return wallet::failed(e),
         RoleError::Chain(e) => return chain::refused(e),
         RoleError::Task(_) | RoleError::NotBuilt { .. } | RoleError::Setting(_) | RoleError::Forecast(_) => Exit::Usage,
         RoleError::NotRegistered { .. } => Exit::Missing,

@@ -3,9 +3,9 @@
 use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 
-use super::chain::{address, amount, coldkey, confirm, connect, refused, with_chain};
+use super::chain::{account, address, amount, coldkey, confirm, connect, refused, with_chain};
 use super::output::Output;
-use super::{Exit, Failure, OrExit, Verb, args};
+use super::{Failure, Verb, args};
 use crate::config::table::Group;
 use crate::subtensor::Inclusion;
 use crate::units::{Account, Rao};
@@ -18,7 +18,7 @@ fn command() -> Command {
     let amount = Arg::new("amount").long("amount").value_name("TAO").required(true);
     let command = Command::new("transfer")
         .about("Sends TAO from the wallet's coldkey to another account")
-        .arg(to.help("The ss58 address that gets it"))
+        .arg(to.help("Who gets it: an address, a public key, WALLET, or WALLET/HOTKEY"))
         .arg(amount.help("How much, such as 1.5"));
     args::with_settings(command, &[Group::Wallet, Group::Chain])
 }
@@ -36,7 +36,7 @@ struct Transferred {
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     with_chain(matches, |settings| async move {
         let text = matches.get_one::<String>("to").map_or("", String::as_str);
-        let to: Account = text.parse().or_exit(Exit::Usage)?;
+        let to = account(&settings, text, output)?;
         let amount = amount(matches)?.unwrap_or_default();
         let from = address(&settings, KeyKind::Coldkey, None)?;
         let chain = connect(&settings).await?;

@@ -39,6 +39,6 @@ pub use pair::{KeyError, Keypair, NotAScheme, Scheme, verify, verify_message};
 pub use phrase::{Phrase, PhraseError};
 pub use policy::check_new_password;
 pub use save::{OnExisting, Saved};
-pub use secret::Secret;
+pub use secret::{Secret, forbid_core_dumps};
 pub use store::{DEFAULT_PATH, KeyKind, Wallet, expand_home};
 pub use unlock::{Ask, Environment, Given, PasswordFrom, Terminal, Unlock, Unlocked};

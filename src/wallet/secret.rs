@@ -64,6 +64,17 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Tells the system to write no memory image of this process, which would hold unlocked keys. Quiet when refused.
+pub fn forbid_core_dumps() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        if let Err(fault) = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }) {
+            tracing::debug!("core dumps stay allowed: {fault}");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

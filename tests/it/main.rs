@@ -34,10 +34,12 @@ mod market_simulator;
 mod market_tape;
 mod planted_skill;
 mod python_axon;
+mod python_wallet;
 mod python_wire;
 mod relay;
 mod score;
 mod scoring_properties;
+
 mod scoring_vectors;
 mod subtensor;
 #[cfg(feature = "localnet")]
@@ -46,6 +48,7 @@ mod subtensor_neuron;
 mod support;
 mod wallet_cli;
 mod wallet_vectors;
+mod wallet_walk;
 mod wire_both_ends;
 mod wire_dendrite;
 mod wire_fakes;

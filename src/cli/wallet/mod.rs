@@ -86,7 +86,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 }
 
 /// A wallet failure with the exit status of its class.
-fn failed(error: WalletError) -> Failure {
+pub(super) fn failed(error: WalletError) -> Failure {
     let exit = match error.class() {
         Class::Usage => Exit::Usage,
         Class::Locked => Exit::Locked,

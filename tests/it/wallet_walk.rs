@@ -1,0 +1,91 @@
+//! The walk of `docs/wallets.md`, run as it is written there: on a pseudo-terminal, and without one.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crate::support::neuron;
+
+const PASSWORD: &str = "typed by a person";
+
+/// The shell lines behind `<!-- walk: NAME -->`.
+fn block(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/wallets.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, after) =
+        text.split_once(&format!("<!-- walk: {name} -->\n```sh\n")).unwrap_or_else(|| panic!("no walk `{name}`"));
+    after.split_once("```").unwrap().0.to_owned()
+}
+
+/// A program on a machine of its own: its home folder; the working folder is what a person carries between the two.
+fn on_machine(program: &str, home: &Path, carried: &Path) -> Command {
+    let binary = PathBuf::from(neuron().get_program());
+    let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("NEURON_") || name.starts_with("BT_")) {
+            command.env_remove(name);
+        }
+    }
+    command.env("HOME", home).env("PATH", path).current_dir(carried).stdin(Stdio::null());
+    command
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// The address of the hotkey `default` in what `wallet list` printed.
+fn hotkey_in(text: &str) -> String {
+    let line = text
+        .lines()
+        .find(|line| line.trim_start().starts_with("default "))
+        .unwrap_or_else(|| panic!("no hotkey: {text}"));
+    line.split_whitespace().nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn without_a_terminal() {
+    let (carried, first, second) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let run = |name: &str, home: &Path| {
+        let output = on_machine("sh", home, carried.path()).args(["-euc", &block(name)]).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let here = run("script", first.path());
+    assert!(here.contains("valid: ") && here.contains("2 proven, 0 locked, 0 broken"), "{here}");
+    let there = run("script, another machine", second.path());
+    assert_eq!(hotkey_in(&there), hotkey_in(&here));
+    assert!(there.contains("(public only)"), "the coldkey stayed away: {there}");
+}
+
+/// Runs a block on a pseudo-terminal with these answers; `None` when there is no Python to make one.
+fn at_terminal(name: &str, home: &Path, carried: &Path, answers: &[(&str, &str)]) -> Option<String> {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: there is no python3 to make a pseudo-terminal; this test proved nothing");
+        return None;
+    }
+    let (script, answers_file) = (home.join("walk.sh"), home.join("answers.json"));
+    std::fs::write(&script, block(name)).unwrap();
+    std::fs::write(&answers_file, serde_json::to_string(answers).unwrap()).unwrap();
+    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/terminal.py");
+    let output = on_machine("python3", home, carried).arg(driver).arg(script).arg(answers_file).output().unwrap();
+    assert!(output.status.success(), "{name}: {}", said(&output));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn at_a_terminal() {
+    let (carried, first, second) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let answers =
+        [("New password for", PASSWORD), ("The same once more", PASSWORD), ("Password of the coldkey", PASSWORD)];
+    let Some(here) = at_terminal("terminal", first.path(), carried.path(), &answers) else { return };
+    assert!(here.contains("valid: ") && here.contains("2 proven, 0 locked, 0 broken"), "{here}");
+    let phrases: Vec<&str> = here.lines().filter_map(|line| line.trim().strip_prefix("phrase: ")).collect();
+    let [_, hotkey_phrase] = phrases[..] else { panic!("two phrases are shown: {here}") };
+    let answers = [("The phrase (not shown)", hotkey_phrase)];
+    let there = at_terminal("terminal, another machine", second.path(), carried.path(), &answers).unwrap();
+    assert_eq!(hotkey_in(&there), hotkey_in(&here));
+    assert!(there.contains("(public only)"), "the coldkey stayed away: {there}");
+}
