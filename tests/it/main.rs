@@ -52,6 +52,7 @@ mod wallet_walk;
 mod wire_both_ends;
 mod wire_dendrite;
 mod wire_fakes;
+mod wire_fuzz;
 mod wire_vectors;
 #[cfg(feature = "localnet")]
 mod yuma;
