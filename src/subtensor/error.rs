@@ -235,7 +235,12 @@ pub(super) fn reason(error: &dyn std::error::Error) -> String {
         }
         source = inner.source();
     }
-    text.chars().take(300).collect()
+    // The layers below all say that they are layers.
+    let mut plain = text.as_str();
+    while let Some(rest) = plain.strip_prefix("RPC error: ").or_else(|| plain.strip_prefix("client error: ")) {
+        plain = rest;
+    }
+    plain.chars().take(300).collect()
 }
 
 /// An endpoint without what may be secret in it: user, password, query, fragment.
@@ -258,6 +263,13 @@ mod tests {
     fn an_endpoint_is_shown_without_its_secrets() {
         assert_eq!(shown("wss://me:secret@node.example:443/path?key=secret"), "wss://node.example:443/path");
         assert_eq!(shown("ws://127.0.0.1:9944"), "ws://127.0.0.1:9944");
+    }
+
+    #[test]
+    fn a_reason_is_without_the_words_of_the_layers() {
+        let inner = subxt::rpcs::Error::Client("Connection refused".into());
+        let outer = subxt::rpcs::Error::Client(Box::new(inner));
+        assert_eq!(reason(&outer), "Connection refused");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A second address for a node, at the level of JSON-RPC, that can fail on purpose.
 #![cfg(feature = "localnet")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use jsonrpsee::RpcModule;
 use jsonrpsee::server::{Server, ServerHandle};
@@ -35,6 +35,8 @@ pub struct Faults {
     pub only_metadata_14: AtomicBool,
     /// Transactions handed on.
     pub submissions: AtomicU64,
+    /// What was asked: methods, and with `state_call` the function.
+    pub asked: Mutex<Vec<String>>,
     dying: Notify,
 }
 
@@ -107,6 +109,8 @@ impl Relay {
 impl Inner {
     async fn answer(&self, method: &str, params: Option<Box<RawValue>>) -> Result<Box<RawValue>, ErrorObjectOwned> {
         let text = params.as_ref().map(|p| p.get().to_owned()).unwrap_or_default();
+        let function = if method == "state_call" { text.split('"').nth(1).unwrap_or_default() } else { "" };
+        self.faults.asked.lock().unwrap().push(format!("{method} {function}").trim_end().to_owned());
         if self.faults.only_metadata_14.load(Ordering::SeqCst) && text.contains("Metadata_metadata_versions") {
             // SCALE of `vec![14_u32]`.
             return Ok(to_raw_value("0x040e000000").unwrap());

@@ -179,6 +179,16 @@ async fn the_metagraph_reads_the_same_from_storage() {
         }
     };
     tokio::time::timeout(PATIENCE, whole).await.expect("an epoch between any two readings");
+    // The other way, nothing but the API and the one column that it lacks.
+    let relay_with_apis = Relay::to(&node.ws_url()).await;
+    let with_apis = Subtensor::connect(SubtensorConfig::new([&relay_with_apis.url])).await.unwrap();
+    with_apis.metagraph(EVENTS).await.unwrap();
+    let asked = std::mem::take(&mut *relay_with_apis.faults.asked.lock().unwrap());
+    let called = |name: &str| asked.iter().filter(|asked| asked.starts_with(name)).count();
+    assert_eq!(called("state_call SubnetInfoRuntimeApi_get_metagraph"), 1, "{asked:?}");
+    assert_eq!((called("state_getStorage"), called("state_queryStorageAt")), (1, 0), "{asked:?}");
+    let asked = std::mem::take(&mut *relay.faults.asked.lock().unwrap());
+    assert!(!asked.iter().any(|asked| asked.contains("SubnetInfoRuntimeApi")), "{asked:?}");
     // Blocks go on: compare two readings that found the same one.
     let compared = async {
         loop {
