@@ -33,6 +33,8 @@ mod market_sim_command;
 mod market_simulator;
 mod market_tape;
 mod planted_skill;
+#[cfg(feature = "localnet")]
+mod processes;
 mod python_axon;
 mod python_wallet;
 mod python_wire;

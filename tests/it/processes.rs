@@ -1,0 +1,302 @@
+//! The job across separate processes and real ports, and what each of them survives.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use neuron::ledger::{Ledger, Options};
+use neuron::units::Account;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::neuron;
+
+/// Long enough for a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A process that dies with its test, as if by `kill -9`.
+struct Process(Child);
+
+impl Process {
+    fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
+    fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "still not so after {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// The folders and ports of one small world.
+struct World {
+    folder: TempDir,
+    chain: u16,
+    market: u16,
+    axons: [u16; 2],
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, chain: free_port(), market: free_port(), axons: [free_port(), free_port()] }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        neuron().args(arguments).env("HOME", self.folder.path()).stdin(Stdio::null()).output().unwrap()
+    }
+
+    fn must(&self, arguments: &[&str]) -> Output {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    fn start(&self, log: &str, arguments: &[&str]) -> Process {
+        let log = std::fs::File::options().create(true).append(true).open(self.path(log)).unwrap();
+        let child = neuron()
+            .args(arguments)
+            .env("HOME", self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Process(child)
+    }
+
+    fn endpoint(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.chain)
+    }
+
+    fn market_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.market)
+    }
+
+    fn localnet(&self) -> Process {
+        let (port, state) = (self.chain.to_string(), self.path("chain"));
+        let localnet =
+            self.start("localnet.log", &["localnet", "--port", &port, "--block-time", "25ms", "--state", &state]);
+        wait_until("the chain serves", || std::net::TcpStream::connect(("127.0.0.1", self.chain)).is_ok());
+        localnet
+    }
+
+    fn market_sim(&self) -> Process {
+        let listen = format!("127.0.0.1:{}", self.market);
+        let sim = ["market-sim", "--listen", &listen, "--spacing", "1s", "--horizon", "8s", "--step", "1s", "--lag", "2s"];
+        let market = self.start("market.log", &sim);
+        wait_until("the market serves", || std::net::TcpStream::connect(("127.0.0.1", self.market)).is_ok());
+        market
+    }
+
+    fn wallet(&self, name: &str) {
+        let wallets = self.path("wallets");
+        let common = ["--wallet.path", &wallets, "--wallet.name", name, "--no-password", "--yes"];
+        self.must(&[&["wallet", "new-coldkey", "--uri", "//Bob"], &common[..]].concat());
+        self.must(&[&["wallet", "new-hotkey", "--uri", &format!("//Test//{name}")], &common[..]].concat());
+    }
+
+    fn neuron_flags(&self, name: &str) -> Vec<String> {
+        [
+            "--netuid",
+            "155",
+            "--subtensor.network",
+            &self.endpoint(),
+            "--wallet.path",
+            &self.path("wallets"),
+            "--wallet.name",
+            name,
+            "--logging.debug",
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    }
+
+    fn miner(&self, index: usize, error: &str) -> Process {
+        let mut arguments = vec!["miner".to_owned()];
+        arguments.extend(self.neuron_flags(&format!("m{index}")));
+        let (port, market) = (self.axons[index].to_string(), self.market_url());
+        let own = [
+            ["--axon.ip", "127.0.0.2"],
+            ["--axon.port", &port],
+            ["--blacklist.min_stake", "100"],
+            ["--forecaster", "skilled"],
+            ["--forecaster.error", error],
+            ["--forecaster.refresh", "500ms"],
+            ["--market.polymarket.url", &market],
+        ];
+        arguments.extend(own.concat().into_iter().map(str::to_owned));
+        self.start(&format!("m{index}.log"), &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn validator(&self) -> Process {
+        let mut arguments = vec!["validator".to_owned()];
+        arguments.extend(self.neuron_flags("v"));
+        let (market, db) = (self.market_url(), self.path("db"));
+        let own = [
+            ["--tick", "500ms"],
+            ["--market.cutoff_before_end", "0s"],
+            ["--market.polymarket.url", &market],
+            ["--dendrite.allow_private", "--yes"],
+            ["--db.directory", &db],
+        ];
+        arguments.extend(own.concat().into_iter().map(str::to_owned));
+        self.start("validator.log", &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// The incentive of each neuron, by hotkey; empty while the chain does not answer.
+    fn incentives(&self) -> BTreeMap<String, f64> {
+        let output = self.run(&["metagraph", "--netuid", "155", "--network", &self.endpoint(), "--output", "json"]);
+        let Ok(document) = serde_json::from_slice::<Value>(&output.stdout) else { return BTreeMap::new() };
+        let neurons = document["neurons"].as_array().cloned().unwrap_or_default();
+        neurons
+            .iter()
+            .map(|n| (n["hotkey"].as_str().unwrap().to_owned(), n["incentive"].as_f64().unwrap()))
+            .collect()
+    }
+
+    fn logs(&self) -> String {
+        let tail = |path: &Path| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            format!("== {}\n{}\n", path.display(), lines[lines.len().saturating_sub(15)..].join("\n"))
+        };
+        let files = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|e| e == "log")).map(|path| tail(&path)).collect()
+    }
+}
+
+fn hotkey(name: &str) -> Account {
+    use neuron::wallet::{Keypair, Scheme};
+    Keypair::from_uri(&format!("//Test//{name}"), Scheme::Sr25519).unwrap().account()
+}
+
+/// Every score in the ledger, by event and hotkey. No validator may run.
+fn scores(world: &World) -> BTreeMap<(String, String), f64> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let path = world.folder.path().join("db/netuid155").join(format!("{}.sqlite", hotkey("v")));
+    runtime.block_on(async {
+        let ledger = Ledger::open(path, Options::default()).unwrap();
+        let mut scores = BTreeMap::new();
+        for (identity, _) in ledger.identities().await.unwrap() {
+            for line in ledger.history(identity, 10_000).await.unwrap() {
+                if let Some(score) = line.score {
+                    scores.insert((line.event, identity.hotkey.to_string()), score);
+                }
+            }
+        }
+        scores
+    })
+}
+
+#[test]
+fn five_processes_do_the_job_and_survive_the_restart_of_each() {
+    let world = World::new();
+    let mut localnet = world.localnet();
+    let mut market = world.market_sim();
+    for name in ["v", "m0", "m1"] {
+        world.wallet(name);
+        let flags = world.neuron_flags(name);
+        let flags: Vec<&str> = flags.iter().map(String::as_str).filter(|flag| *flag != "--logging.debug").collect();
+        world.must(&[&["register", "--yes"], &flags[..]].concat());
+        if name == "v" {
+            world.must(&[&["stake", "add", "--yes", "--amount", "1000"], &flags[..]].concat());
+        }
+    }
+    let mut miners = [world.miner(0, "0.02"), world.miner(1, "0.4")];
+    let mut validator = world.validator();
+
+    let (skilled, v) = (hotkey("m0").to_string(), hotkey("v").to_string());
+    let begin = Instant::now();
+    while world.incentives().get(&skilled).is_none_or(|incentive| *incentive <= 0.0) {
+        assert!(begin.elapsed() < PATIENCE, "no incentive for the skilled miner\n{}", world.logs());
+        assert!(validator.is_running() && miners[0].is_running(), "{}", world.logs());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(world.incentives()[&v], 0.0);
+
+    // The validator is killed without a word, and goes on with the same scores.
+    validator.kill();
+    let before = scores(&world);
+    assert!(before.keys().any(|(_, who)| *who == skilled), "{before:?}");
+    validator = world.validator();
+
+    // Each of the others in turn.
+    localnet.kill();
+    localnet = world.localnet();
+    market.kill();
+    market = world.market_sim();
+    miners[0].kill();
+    miners[0] = world.miner(0, "0.02");
+    std::thread::sleep(Duration::from_secs(12));
+    for (name, process) in
+        [("validator", &mut validator), ("localnet", &mut localnet), ("market", &mut market)].into_iter().chain(
+            miners.iter_mut().map(|miner| ("miner", miner)),
+        )
+    {
+        assert!(process.is_running(), "the {name} has ended\n{}", world.logs());
+    }
+    validator.kill();
+    let after = scores(&world);
+    for (key, score) in &before {
+        assert_eq!(after.get(key), Some(score), "{key:?} changed");
+    }
+    let new = after.keys().filter(|key| !before.contains_key(*key) && key.1 == skilled).count();
+    assert!(new > 0, "nothing was scored after the restarts\n{}", world.logs());
+}
+
+#[test]
+fn what_is_missing_is_named_with_its_remedy() {
+    let world = World::new();
+    let wallets = world.path("wallets");
+    let fails = |arguments: &[&str], status: i32, words: &[&str]| {
+        let output = world.run(arguments);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {message}");
+        for word in words {
+            assert!(message.contains(word), "no `{word}` in: {message}");
+        }
+    };
+    fails(&["miner"], 2, &["--netuid"]);
+    fails(&["miner", "--netuid", "77"], 2, &["77", "--task"]);
+    fails(&["miner", "--netuid", "8"], 2, &["timeseries", "not built yet"]);
+    fails(&["validator", "--netuid", "155", "--wallet.path", &wallets], 4, &["default", "neuron wallet create"]);
+    world.wallet("v");
+    let endpoint = world.endpoint();
+    let flags = ["--netuid", "155", "--wallet.path", &wallets, "--wallet.name", "v", "--subtensor.network", &endpoint];
+    fails(&[&["validator"], &flags[..]].concat(), 5, &[&endpoint, "--subtensor"]);
+    let _localnet = world.localnet();
+    fails(&[&["validator"], &flags[..]].concat(), 4, &["not registered", "neuron register --netuid 155"]);
+    fails(&["localnet", "--port", &world.chain.to_string()], 1, &["in use", "--port"]);
+
+    world.must(&[&["register", "--yes"], &flags[..]].concat());
+    let taken = TcpListener::bind("127.0.0.2:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let axon = ["--axon.ip", "127.0.0.2", "--axon.port", &port];
+    fails(&[&["miner"], &flags[..], &axon[..]].concat(), 1, &[&port, "--axon.port"]);
+    fails(&[&["miner"], &flags[..], &["--axon.port", "0"]].concat(), 2, &["--axon.external_ip"]);
+}
