@@ -72,3 +72,27 @@ fn without_a_terminal_there_are_plain_lines_and_a_table() {
     assert!(!text.contains('\x1b'), "escape sequences in a pipe");
     assert!(text.contains("events scored") && text.contains("planted skill") && text.contains("copycat"), "{text}");
 }
+
+#[test]
+fn recorded_real_markets_are_scored_exactly_once_each() {
+    let Some(recordings) = crate::support::shared("data/polymarket-history") else { return };
+    let report = report(&["--market.replay", recordings.to_str().unwrap()]);
+    let scored = report["events_scored"].as_u64().unwrap();
+    let tape = neuron::market::tape::load(&recordings).unwrap().only_scorable(2);
+    assert_eq!(scored, tape.markets().len() as u64);
+    assert!(scored > 200, "{scored}");
+    assert_eq!(report["ranking_matches"], true);
+    for miner in report["miners"].as_array().unwrap() {
+        assert!(miner["predicted"].as_u64().unwrap() <= scored);
+        assert_eq!(miner["planted_skill"], serde_json::Value::Null);
+    }
+}
+
+#[test]
+fn a_folder_without_recordings_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = demo(&["--market.replay", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains(folder.path().to_str().unwrap()) && message.contains("record"), "{message}");
+}

@@ -107,7 +107,8 @@ impl World {
 
     fn market_sim(&self) -> Process {
         let listen = format!("127.0.0.1:{}", self.market);
-        let sim = ["market-sim", "--listen", &listen, "--spacing", "1s", "--horizon", "8s", "--step", "1s", "--lag", "2s"];
+        let sim =
+            ["market-sim", "--listen", &listen, "--spacing", "1s", "--horizon", "8s", "--step", "1s", "--lag", "2s"];
         let market = self.start("market.log", &sim);
         wait_until("the market serves", || std::net::TcpStream::connect(("127.0.0.1", self.market)).is_ok());
         market
@@ -173,10 +174,7 @@ impl World {
         let output = self.run(&["metagraph", "--netuid", "155", "--network", &self.endpoint(), "--output", "json"]);
         let Ok(document) = serde_json::from_slice::<Value>(&output.stdout) else { return BTreeMap::new() };
         let neurons = document["neurons"].as_array().cloned().unwrap_or_default();
-        neurons
-            .iter()
-            .map(|n| (n["hotkey"].as_str().unwrap().to_owned(), n["incentive"].as_f64().unwrap()))
-            .collect()
+        neurons.iter().map(|n| (n["hotkey"].as_str().unwrap().to_owned(), n["incentive"].as_f64().unwrap())).collect()
     }
 
     fn logs(&self) -> String {
@@ -244,6 +242,8 @@ fn five_processes_do_the_job_and_survive_the_restart_of_each() {
     let before = scores(&world);
     assert!(before.keys().any(|(_, who)| *who == skilled), "{before:?}");
     validator = world.validator();
+    let starts = || std::fs::read_to_string(world.path("validator.log")).unwrap().matches("Ctrl-C stops").count();
+    wait_until("the validator is back", || starts() == 2);
 
     // Each of the others in turn.
     localnet.kill();
@@ -253,10 +253,9 @@ fn five_processes_do_the_job_and_survive_the_restart_of_each() {
     miners[0].kill();
     miners[0] = world.miner(0, "0.02");
     std::thread::sleep(Duration::from_secs(12));
-    for (name, process) in
-        [("validator", &mut validator), ("localnet", &mut localnet), ("market", &mut market)].into_iter().chain(
-            miners.iter_mut().map(|miner| ("miner", miner)),
-        )
+    for (name, process) in [("validator", &mut validator), ("localnet", &mut localnet), ("market", &mut market)]
+        .into_iter()
+        .chain(miners.iter_mut().map(|miner| ("miner", miner)))
     {
         assert!(process.is_running(), "the {name} has ended\n{}", world.logs());
     }
