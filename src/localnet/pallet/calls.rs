@@ -94,7 +94,8 @@ mod calls {
             Self::do_register(&coldkey, netuid, &hotkey, None)
         }
 
-        /// Creates a subnet; the signing coldkey pays the lock cost.
+        /// Creates a subnet; the signing coldkey pays the lock cost. As on the real chain plain weights are refused there
+        /// until AdminUtils switches commit-reveal off.
         #[pallet::call_index(59)]
         #[pallet::weight((Weight::from_parts(400_000_000, 0), DispatchClass::Normal, Pays::Yes))]
         pub fn register_network(origin: OriginFor<T>, hotkey: T::AccountId) -> DispatchResult {

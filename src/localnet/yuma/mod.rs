@@ -8,6 +8,8 @@ mod bonds;
 mod consensus;
 pub mod fixed;
 mod sparse;
+#[cfg(test)]
+mod tests;
 
 pub use bonds::BondRule;
 
@@ -268,101 +270,4 @@ pub fn stored_weights(values: &[u16]) -> Vec<u16> {
             scaled.round_to_u16()
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Two validators with stakes 3 : 1 and two miners, which they weight 3 : 1 and 1 : 3.
-    fn subnet() -> Subnet {
-        let validator = |stake, weights: &[(u16, u16)]| Neuron {
-            alpha_stake: stake,
-            last_update: Some(990),
-            registered_at: 10,
-            permit: Some(true),
-            weights: weights.to_vec(),
-            ..Neuron::default()
-        };
-        let miner = || Neuron { last_update: Some(20), registered_at: 20, permit: Some(false), ..Neuron::default() };
-        Subnet {
-            block: 1000,
-            tempo: 100,
-            last_step_block: 900,
-            activity_cutoff: 500,
-            stake_threshold: 0,
-            tao_weight: 0,
-            owner: None,
-            max_validators: 64,
-            kappa: 32_767,
-            bonds_penalty: u16::MAX,
-            bonds_moving_average: 900_000,
-            bond_rule: BondRule::Yuma3,
-            emission: 1_000_000,
-            neurons: vec![
-                validator(3_000_000_000, &[(2, 49_151), (3, 16_384)]),
-                validator(1_000_000_000, &[(2, 16_384), (3, 49_151)]),
-                miner(),
-                miner(),
-            ],
-        }
-    }
-
-    #[test]
-    fn the_majority_decides_and_the_minority_is_clipped() {
-        let outcome = epoch(&subnet());
-        assert_eq!(outcome.consensus, [0, 0, 49_150, 16_383]);
-        assert!(outcome.validator_trust[0] > 65_530);
-        assert!(outcome.validator_trust[1] < 32_800, "what is above the consensus does not count");
-        assert!(outcome.incentive[2] > 2 * outcome.incentive[3]);
-        assert!(outcome.dividends[0] > 3 * outcome.dividends[1]);
-        assert_eq!(outcome.validator_permit, [true, true, false, false]);
-        assert_eq!(outcome.active, [true, true, false, false]);
-        let paid: u64 = outcome.emission.iter().sum();
-        assert!((999_990..=1_000_000).contains(&paid), "paid {paid}");
-    }
-
-    #[test]
-    fn weights_older_than_the_miner_do_not_count() {
-        let mut subnet = subnet();
-        subnet.neurons[2].registered_at = 995;
-        let outcome = epoch(&subnet);
-        assert_eq!(outcome.incentive[2], 0);
-        assert_eq!(outcome.incentive[3], u16::MAX);
-    }
-
-    #[test]
-    fn without_weights_stake_earns() {
-        let mut subnet = subnet();
-        for neuron in &mut subnet.neurons {
-            neuron.weights.clear();
-        }
-        let outcome = epoch(&subnet);
-        assert_eq!(outcome.validator_emission, [750_000, 250_000, 0, 0]);
-        assert_eq!(outcome.server_emission, [0; 4]);
-    }
-
-    #[test]
-    fn of_equal_stakes_the_higher_uid_has_the_permit() {
-        let mut subnet = subnet();
-        subnet.max_validators = 1;
-        subnet.neurons[0].alpha_stake = 1_000_000_000;
-        assert_eq!(epoch(&subnet).validator_permit, [false, true, false, false]);
-        subnet.owner = Some(3);
-        assert_eq!(epoch(&subnet).validator_permit, [false, true, false, true]);
-    }
-
-    #[test]
-    fn an_empty_subnet_has_an_epoch() {
-        let mut subnet = subnet();
-        subnet.neurons.clear();
-        assert!(epoch(&subnet).emission.is_empty());
-    }
-
-    #[test]
-    fn rows_are_stored_with_the_largest_value_at_the_top() {
-        assert_eq!(stored_weights(&[1, 2, 0]), [32_768, 65_535, 0]);
-        assert_eq!(stored_weights(&[32_767, 65_534]), [32_767, 65_535]);
-        assert_eq!(stored_weights(&[0, 0]), [0, 0]);
-    }
 }

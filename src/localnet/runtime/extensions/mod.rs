@@ -3,6 +3,8 @@
 mod guard;
 mod nonce;
 mod payment;
+#[cfg(test)]
+mod tests;
 
 pub use guard::{SubtensorTransactionExtension, SudoTransactionExtension};
 pub use nonce::CheckNonce;
