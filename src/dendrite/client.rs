@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
+use super::counters::{Counters, Snapshot};
 use super::dialect::{Dialect, Dialects};
 use super::exchange::{self, Budget, Collected};
 use super::lanes::{Lane, Lanes};
@@ -170,6 +171,7 @@ pub(super) struct Inner {
     in_flight: Arc<Semaphore>,
     /// Bodies read into synapses at once: as many as there are cores.
     readers: Arc<Semaphore>,
+    counters: Arc<Counters>,
     allow_private: bool,
     max_response: usize,
 }
@@ -205,6 +207,7 @@ impl Dendrite {
             budget: Budget::new(config.max_held),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight.max(1))),
             readers: Arc::new(Semaphore::new(cores)),
+            counters: Arc::default(),
             allow_private: config.allow_private,
             max_response: config.max_response,
         })))
@@ -259,6 +262,12 @@ impl Dendrite {
     ) -> Result<Answer<S>, DendriteError> {
         let prepared = self.prepare(synapse, deadlines)?;
         Ok(self.0.call(target, &prepared, Instant::now() + deadlines.total, deadlines.per_peer).await)
+    }
+
+    /// What came of all requests so far.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.counters.snapshot()
     }
 
     pub(super) fn prepare<S: Synapse>(&self, synapse: &S, deadlines: Deadlines) -> Result<Arc<Prepared>, NotSendable> {
@@ -316,7 +325,31 @@ impl Inner {
             Ok((head, body)) => self.read(head, body).await,
             Err(failure) => Err(failure),
         };
+        self.note::<S>(target, dialect, result.as_ref().err(), latency);
         Answer { hotkey: target.hotkey, result, latency, dialect }
+    }
+
+    /// Counts an exchange that is over.
+    pub(super) fn note<S: Synapse>(
+        &self,
+        target: &Target,
+        dialect: Dialect,
+        failure: Option<&Failure>,
+        took: Duration,
+    ) {
+        self.counters.count(S::NAME, dialect, failure, took);
+        tracing::debug!(
+            synapse = S::NAME,
+            dialect = dialect.name(),
+            axon.hotkey = %target.hotkey,
+            duration_ms = took.as_millis(),
+            failure = failure.map(tracing::field::display),
+            "asked an axon"
+        );
+    }
+
+    pub(super) const fn counters(&self) -> &Arc<Counters> {
+        &self.counters
     }
 
     /// Sends the request and waits for the head of the answer; checks who answers.

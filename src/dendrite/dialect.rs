@@ -7,12 +7,23 @@ use crate::synapse::reply::ReplyHead;
 use crate::units::Account;
 
 /// A protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
     /// The headers of SDK 6 to 10; the signature covers the hash fields of the body only.
     Headers,
     /// `btauth/1` of SDK 11; the signature covers the whole body.
     BtAuth,
+}
+
+impl Dialect {
+    /// The name in metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Headers => "sdk",
+            Self::BtAuth => "btauth",
+        }
+    }
 }
 
 /// More axons than any subnet has; beyond, all is forgotten and learned again.

@@ -8,6 +8,7 @@
 //!   understands it, else the headers of SDK 10, which every axon since SDK 6 takes.
 
 mod client;
+pub mod counters;
 mod dialect;
 mod exchange;
 mod lanes;

@@ -1,10 +1,13 @@
 //! Answers that come as a stream of text.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
 use super::client::{Deadlines, Dendrite, DendriteError, Failure, Opened};
+use super::counters::Counters;
+use super::dialect::Dialect;
 use super::exchange;
 use super::lanes::Lane;
 use super::target::Target;
@@ -31,6 +34,9 @@ pub struct TextStream {
     started: Instant,
     until: Instant,
     failure: Option<Failure>,
+    name: &'static str,
+    dialect: Dialect,
+    counters: Arc<Counters>,
     _lane: Lane,
 }
 
@@ -62,9 +68,10 @@ impl Dendrite {
         let prepared = self.prepare(synapse, deadlines)?;
         let started = Instant::now();
         let until = started + deadlines.total.min(deadlines.per_peer);
+        let inner = self.inner();
+        let dialect = inner.dialect_of(target);
         let begin = async {
-            let inner = self.inner();
-            let opened = inner.open(target, &prepared, inner.dialect_of(target)).await?;
+            let opened = inner.open(target, &prepared, dialect).await?;
             let Opened { head, response, lane } = opened;
             if head.refusal().is_some() {
                 let body = exchange::collect(response, inner.max_response(), inner.budget()).await?;
@@ -77,10 +84,27 @@ impl Dendrite {
                 return Err(Failure::Malformed(format!("HTTP status {} but status header 200", head.http)));
             }
             let limit = inner.max_response();
-            let (tail, response, failure) = (Vec::new(), Some(response), None);
-            Ok(TextStream { response, tail, received: 0, limit, started, until, failure, _lane: lane })
+            let (tail, response, counters) = (Vec::new(), Some(response), Arc::clone(inner.counters()));
+            let (failure, name) = (None, S::NAME);
+            Ok(TextStream {
+                response,
+                tail,
+                received: 0,
+                limit,
+                started,
+                until,
+                failure,
+                name,
+                dialect,
+                counters,
+                _lane: lane,
+            })
         };
-        Ok(timeout_at(until, begin).await.unwrap_or(Err(Failure::Timeout)))
+        let begun = timeout_at(until, begin).await.unwrap_or(Err(Failure::Timeout));
+        if let Err(failure) = &begun {
+            inner.note::<S>(target, dialect, Some(failure), started.elapsed());
+        }
+        Ok(begun)
     }
 }
 
@@ -102,6 +126,7 @@ impl TextStream {
                 Ok(Err(error)) => return self.fail(exchange::cut(&error)),
                 Ok(Ok(None)) if self.tail.is_empty() => {
                     self.response = None;
+                    self.counters.count(self.name, self.dialect, None, self.started.elapsed());
                     return None;
                 }
                 Ok(Ok(None)) => return self.fail(Failure::Malformed("the stream ends inside a character".into())),
@@ -137,6 +162,7 @@ impl TextStream {
 
     fn fail(&mut self, failure: Failure) -> Option<Chunk> {
         self.response = None;
+        self.counters.count(self.name, self.dialect, Some(&failure), self.started.elapsed());
         self.failure = Some(failure);
         None
     }

@@ -1,5 +1,6 @@
 //! Our dendrite and our axon, over real sockets: dialects, streams cut midway, whole rounds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use neuron::axon::{AdmissionPolicy, AxonConfig};
@@ -59,6 +60,14 @@ async fn a_stream_is_whole_or_says_that_it_is_not() {
     let stream = dendrite.stream(&target, &prompt, deadlines(1500)).await.unwrap().unwrap();
     let streamed = stream.collect().await;
     assert_eq!((streamed.text.as_str(), streamed.partial), ("one two", Some(Failure::Timeout)));
+    let outcomes: BTreeMap<&str, u64> = dendrite.snapshot().into_values().flat_map(|tally| tally.outcomes).fold(
+        BTreeMap::new(),
+        |mut all, (outcome, count)| {
+            *all.entry(outcome).or_default() += count;
+            all
+        },
+    );
+    assert_eq!(outcomes, BTreeMap::from([("answered", 2), ("malformed", 2), ("timeout", 1)]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
