@@ -171,6 +171,9 @@ impl Wallet {
     pub fn unlocked(&self, kind: KeyKind, unlock: &Unlock) -> Result<UnlockedKey, WalletError> {
         let path = self.secret_path(kind);
         let locked = self.locked(kind)?;
+        if let Some(mode) = disk::mode(&path).filter(|mode| mode & 0o077 != 0) {
+            tracing::warn!(path = %path.display(), "others can read it (mode {mode:04o}); run `chmod 600` on it");
+        }
         let opened = unlock.open(&locked, &path, kind, &self.name)?;
         for note in &opened.notes {
             tracing::warn!(path = %path.display(), "{note}");

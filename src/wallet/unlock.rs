@@ -222,12 +222,6 @@ impl Unlock {
         &*self.ask
     }
 
-    /// The source named on the command line.
-    #[must_use]
-    pub const fn given(&self) -> Option<&Given> {
-        self.given.as_ref()
-    }
-
     /// The derived keys of this process.
     #[must_use]
     pub const fn keys(&self) -> &KeyCache {
@@ -286,6 +280,14 @@ impl Unlock {
             return Err(WalletError::Locked { path: path.to_owned(), variable, terminal: false });
         }
         Err(attempt.wrong(&tried))
+    }
+
+    /// The password of the source named on the command line, read once: standard input has it only once.
+    ///
+    /// # Errors
+    /// [`WalletError::PasswordSource`].
+    pub fn given_secret(&self) -> Result<Option<&Secret>, WalletError> {
+        self.given.as_ref().map(|given| self.given_password(given)).transpose()
     }
 
     fn given_password(&self, given: &Given) -> Result<&Secret, WalletError> {

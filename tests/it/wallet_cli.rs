@@ -263,3 +263,53 @@ fn an_encrypted_coldkey_opens_by_file_descriptor_stdin_and_variables() {
     assert_eq!(json(root.path(), "passwd", &passwd).0["format"], "plain");
     json(root.path(), "sign", &sign);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_others_can_write_to_gets_no_secret() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("w");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let output = run(root.path(), &["new-coldkey", "-w", "w", "--no-password"]);
+    assert_eq!(output.status.code(), Some(9));
+    assert!(text(&output.stderr).contains("chmod go-w"), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(run(root.path(), &["new-coldkey", "-w", "w", "--no-password"]).status.success());
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&folder.join("coldkey")), mode(&folder)), (0o600, 0o755));
+    assert!(run(root.path(), &["new-hotkey", "-w", "fresh"]).status.success());
+    assert_eq!((mode(&root.path().join("fresh")), mode(&root.path().join("fresh/hotkeys"))), (0o700, 0o700));
+}
+
+#[test]
+fn upgrade_renews_what_old_tools_wrote_and_new_ones_spoiled() {
+    let Some(vectors) = crate::support::shared("vectors/wallet/keyfiles") else { return };
+    let root = tempfile::tempdir().unwrap();
+    let wallet = root.path().join("w");
+    std::fs::create_dir_all(wallet.join("hotkeys")).unwrap();
+    std::fs::copy(vectors.join("ansible-w100"), wallet.join("coldkey")).unwrap();
+    std::fs::copy(vectors.join("plain-w411-sr"), wallet.join("hotkeys/number")).unwrap();
+    std::fs::copy(vectors.join("plain-w411-utf8-seed"), wallet.join("hotkeys/as-text")).unwrap();
+    std::fs::write(wallet.join("hotkeys/broken"), "{").unwrap();
+    let password = root.path().join("pw");
+    std::fs::write(&password, "Tr0ub4dor&3").unwrap();
+    let upgrade = ["upgrade", "w", "--wallet.password_file", password.to_str().unwrap()];
+    let (records, status) = json(root.path(), "upgrade", &upgrade);
+    assert_eq!(status, 1, "one hotkey is broken");
+    let record = |name: &str| records.as_array().unwrap().iter().find(|r| r["name"] == name).unwrap().clone();
+    assert_eq!((&record("coldkey")["from"], &record("coldkey")["format"]), (&"ansible".into(), &"nacl".into()));
+    assert!(record("broken")["error"].is_string());
+    for name in ["number", "as-text"] {
+        assert_eq!(record(name)["changed"], true, "{name}");
+        let content = std::fs::read_to_string(wallet.join("hotkeys").join(name)).unwrap();
+        assert!(!content.contains("cryptoType") && !content.contains("ASCII"), "{name}");
+    }
+    let (report, _) =
+        json(root.path(), "verify_keys", &["verify-keys", "w", "--wallet.password_file", password.to_str().unwrap()]);
+    assert_eq!((&report["proven"], &report["broken"]), (&3.into(), &1.into()));
+    let (again, _) = json(root.path(), "upgrade", &upgrade);
+    assert!(again.as_array().unwrap().iter().all(|record| record["changed"] == false));
+}

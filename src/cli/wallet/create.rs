@@ -148,7 +148,11 @@ fn create(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         } else {
             // A development URI names the coldkey; the hotkey is fresh.
             let key = fresh(matches, scheme_flag, kind == KeyKind::Coldkey)?;
-            write(&context, matches, &wallet, kind, &key)?
+            write(&context, matches, &wallet, kind, &key).inspect_err(|_| {
+                if done.coldkey.as_ref().is_some_and(|coldkey| coldkey.written) {
+                    output.note("note: the coldkey was written; `neuron wallet show --show-mnemonic` shows its phrase");
+                }
+            })?
         };
         done = done.with(&wallet, kind, key);
     }

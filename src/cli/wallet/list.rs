@@ -99,9 +99,10 @@ fn show(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         true => Some(phrase_of(&context, context.kind(matches))?),
         false => None,
     };
-    let encrypted = listed.coldkey.iter().filter(|key| key.encrypted == Some(true));
-    let variables =
-        encrypted.map(|_| EnvPassword::of(&wallet.secret_path(KeyKind::Coldkey)).name().to_owned()).collect();
+    let coldkey = listed.coldkey.iter().map(|key| (key, "coldkey".into()));
+    let hotkeys = listed.hotkeys.iter().map(|key| (key, std::path::Path::new("hotkeys").join(&key.name)));
+    let encrypted = coldkey.chain(hotkeys).filter(|(key, _)| key.encrypted == Some(true));
+    let variables = encrypted.map(|(_, file)| EnvPassword::of(&wallet.folder().join(file)).name().to_owned()).collect();
     let shown = Shown { path: wallet.folder().to_owned(), wallet: listed, password_variables: variables, mnemonic };
     output.result(&shown, describe)?;
     Ok(())

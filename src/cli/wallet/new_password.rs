@@ -9,7 +9,7 @@ use super::context::Context;
 use super::failed;
 use crate::wallet::{Given, Secret, check_new_password};
 
-/// The flags of a new password. `plain_flag` is the word for having none.
+/// The flags of a new password.
 pub(super) fn with_new_password(command: Command) -> Command {
     command
         .arg(
@@ -72,7 +72,7 @@ pub(super) fn for_new_key(
     if flag("no-password") || !(wanted || flag("use-password")) {
         return Ok(None);
     }
-    let given = context.unlock.given().map(Given::read).transpose().map_err(failed)?;
+    let given = context.unlock.given_secret().map_err(failed)?.map(|secret| Secret::new(secret.expose().to_owned()));
     choose(context, matches, given, whose).map(Some)
 }
 

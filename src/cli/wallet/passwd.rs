@@ -122,7 +122,9 @@ fn upgrade_key(context: &Context, matches: &ArgMatches, wallet: &Wallet, kind: K
 
 fn try_upgrade(context: &Context, matches: &ArgMatches, wallet: &Wallet, kind: KeyKind) -> Result<Rewritten, Failure> {
     let (from, key, notes, mut password) = open(context, wallet, kind).map_err(failed)?;
-    let mut reasons: Vec<String> = notes.iter().map(ToString::to_string).collect();
+    // How the password was spelled is no fault of the file.
+    let of_file = notes.iter().filter(|note| **note != Note::PasswordRespelled);
+    let mut reasons: Vec<String> = of_file.map(ToString::to_string).collect();
     if matches!(from, Envelope::Ansible | Envelope::Fernet) {
         reasons.push(format!("its {from} envelope is out of date"));
     }

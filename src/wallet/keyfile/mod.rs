@@ -327,4 +327,55 @@ mod tests {
         assert_eq!(opened.public(), key);
         assert_eq!(opened.into_secret().unwrap_err(), KeyfileError::PublicOnly);
     }
+
+    /// A valid plain keyfile.
+    fn plain() -> Vec<u8> {
+        let key = UnlockedKey::from_uri("//Alice", Scheme::Sr25519).unwrap();
+        seal(&key, None, &KeyCache::default()).unwrap().to_vec()
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+
+        /// Foreign bytes behind each envelope's first bytes: an answer, never a panic.
+        #[test]
+        fn any_bytes_get_an_answer(
+            start in proptest::sample::select(vec!["", "{", "0x", "$NACL", "$ANSIBLE_VAULT;1.1;AES256\n", "gAAAAA", "{\"secretSeed\":\""]),
+            rest in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+        ) {
+            let bytes = [start.as_bytes(), &rest].concat();
+            // Long enough for a Fernet token it would cost ten million rounds.
+            proptest::prop_assume!(!bytes.starts_with(b"gAAAAA") || bytes.len() < 90);
+            for role in [Role::Secret, Role::Public] {
+                if let Ok(locked) = LockedKey::new(Zeroizing::new(bytes.clone()), role) {
+                    let _ = locked.stated();
+                    let _ = locked.open(Some(&Secret::new("pw".into())), &KeyCache::knowing("pw"));
+                }
+            }
+        }
+
+        /// One changed byte of a keyfile never opens another account.
+        #[test]
+        fn a_damaged_file_never_opens_another_account(at in 0usize..400, byte in proptest::prelude::any::<u8>()) {
+            let mut bytes = plain();
+            let before = LockedKey::new(Zeroizing::new(bytes.clone()), Role::Secret).unwrap().open(None, &KeyCache::default()).unwrap();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            if let Ok(after) = LockedKey::new(Zeroizing::new(bytes), Role::Secret).and_then(|file| file.open(None, &KeyCache::default())) {
+                proptest::prop_assert_eq!(after.public(), before.public());
+            }
+        }
+
+        /// Whatever the key, what is sealed opens to it.
+        #[test]
+        fn sealed_keys_open(seed in proptest::prelude::any::<[u8; 32]>(), ed in proptest::prelude::any::<bool>(), locked in proptest::prelude::any::<bool>()) {
+            let scheme = if ed { Scheme::Ed25519 } else { Scheme::Sr25519 };
+            let key = UnlockedKey::from_seed(Zeroizing::new(seed), scheme);
+            let (keys, password) = (KeyCache::knowing("pw"), Secret::new("pw".into()));
+            let bytes = seal(&key, locked.then_some(&password), &keys).unwrap();
+            let opened = LockedKey::new(bytes, Role::Secret).unwrap().open(Some(&password), &keys).unwrap();
+            proptest::prop_assert_eq!(opened.public(), key.public());
+            proptest::prop_assert!(opened.notes.iter().all(|note| *note == Note::NumberUnreadableByOldTools));
+        }
+    }
 }
