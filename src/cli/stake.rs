@@ -1,13 +1,13 @@
-//! `neuron stake add` and `neuron stake remove`: the coldkey's stake on a hotkey in a subnet.
+//! `neuron stake list`, `add` and `remove`: the coldkey's stake on hotkeys.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
 
 use super::chain::{address, amount, coldkey, confirm, connect, netuid, refused, with_chain};
-use super::output::Output;
+use super::output::{Output, TextTable};
 use super::{Exit, Failure, Verb, args};
 use crate::config::table::Group;
-use crate::subtensor::Inclusion;
+use crate::subtensor::{Inclusion, Position};
 use crate::units::{Account, NetUid, Rao};
 use crate::wallet::KeyKind;
 
@@ -24,12 +24,15 @@ fn command() -> Command {
         .about("Takes stake off a hotkey in a subnet; it comes back as TAO")
         .arg(amount("Alpha of the subnet to take off, such as 1.5; TAO on root").required_unless_present("all"))
         .arg(all);
+    let whose = Arg::new("address").value_name("ADDRESS").help("A coldkey's ss58 address; the wallet's by default");
+    let list = Command::new("list").about("Prints what a coldkey has staked, by subnet and hotkey").arg(whose);
     let groups = [Group::Subnet, Group::Wallet, Group::Chain];
     Command::new("stake")
-        .about("Adds and removes stake")
+        .about("Shows, adds and removes stake")
         .after_help("--wallet.hotkey also takes the address of somebody else's hotkey.")
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(args::with_settings(list, &[Group::Wallet, Group::Chain]))
         .subcommand(args::with_settings(add, &groups))
         .subcommand(args::with_settings(remove, &groups))
 }
@@ -47,10 +50,30 @@ struct Staked {
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    let Some((verb, matches)) = matches.subcommand() else {
-        return Err(anyhow::anyhow!("`neuron stake` knows `add` and `remove`").into());
-    };
-    let adding = verb == "add";
+    match matches.subcommand() {
+        Some(("list", matches)) => list(matches, output),
+        Some((verb, matches)) => change(matches, output, verb == "add"),
+        None => Err(anyhow::anyhow!("`neuron stake` knows `list`, `add` and `remove`").into()),
+    }
+}
+
+fn list(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    with_chain(matches, |settings| async move {
+        let coldkey = address(&settings, KeyKind::Coldkey, matches.get_one("address"))?;
+        let positions = connect(&settings).await?.stakes(&coldkey).await.map_err(refused)?;
+        Ok(output.result(&positions, |positions| {
+            let mut table = TextTable::new(["netuid", "hotkey", "alpha", "registered"]);
+            for Position { hotkey, netuid, stake, is_registered } in positions {
+                let registered = if *is_registered { "yes" } else { "" };
+                let alpha = format!("{:.9}", stake.as_tao());
+                table.row([netuid.to_string(), hotkey.to_string(), alpha, registered.to_owned()]);
+            }
+            table.render()
+        })?)
+    })
+}
+
+fn change(matches: &ArgMatches, output: Output, adding: bool) -> Result<(), Failure> {
     with_chain(matches, |settings| async move {
         let netuid = netuid(&settings)?;
         let hotkey = address(&settings, KeyKind::Hotkey, None)?;

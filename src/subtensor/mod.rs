@@ -41,6 +41,7 @@ pub use error::{Attempt, Fault, Retry, SubtensorError};
 pub use hyperparameters::Hyperparameters;
 pub use metagraph::{AxonInfo, Metagraph, Neuron};
 pub use refusals::Refusal;
+pub use stake::Position;
 pub use submit::Inclusion;
 
 use crate::units::BlockNumber;

@@ -9,7 +9,7 @@ use super::chain::{account, account_id};
 use super::error::{Failure, SubtensorError};
 use super::metagraph::RawAxon;
 use super::snapshot::{PALLET, Snapshot};
-use super::{AxonInfo, Hyperparameters, Metagraph, Subtensor, stake};
+use super::{AxonInfo, Hyperparameters, Metagraph, Position, Subtensor, stake};
 use crate::units::{Account, BlockNumber, NetUid, Rao, Uid};
 
 /// `System.Account`, as far as it is about money.
@@ -115,6 +115,16 @@ impl Subtensor {
             stake::position(&at, hot, cold, netuid.0).await
         })
         .await
+    }
+
+    /// Everything a coldkey has staked, by subnet and hotkey.
+    ///
+    /// # Errors
+    /// When the chain cannot be read, or its runtime does not describe the API.
+    pub async fn stakes(&self, coldkey: &Account) -> Result<Vec<Position>, SubtensorError> {
+        let key = account_id(coldkey);
+        let what = format!("the stakes of {coldkey}");
+        self.ask(&what, |at| async move { stake::positions(&at, key).await }).await
     }
 
     /// Where a hotkey serves in a subnet, as the chain has it.

@@ -7,9 +7,10 @@ use sp_core::U256;
 use subxt::ext::scale_decode::DecodeAsType;
 use subxt::utils::AccountId32;
 
+use super::chain::account;
 use super::error::Failure;
 use super::snapshot::{PALLET, Snapshot};
-use crate::units::Rao;
+use crate::units::{Account, NetUid, Rao};
 
 const INTERFACE: &str = "StakeInfoRuntimeApi";
 const METHOD: &str = "get_stake_info_for_hotkey_coldkey_netuid";
@@ -18,7 +19,40 @@ const METHOD: &str = "get_stake_info_for_hotkey_coldkey_netuid";
 #[derive(DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 struct RawStake {
+    hotkey: AccountId32,
+    netuid: u16,
     stake: u64,
+    is_registered: bool,
+}
+
+/// What a coldkey has staked on one hotkey in one subnet.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Position {
+    /// On whom.
+    pub hotkey: Account,
+    /// Where; 0 is root.
+    pub netuid: NetUid,
+    /// How much, in alpha-rao of the subnet (rao on root).
+    pub stake: Rao,
+    /// Whether the hotkey is registered there now.
+    pub is_registered: bool,
+}
+
+/// All positions of a coldkey, by subnet and hotkey.
+pub(super) async fn positions(at: &Snapshot, coldkey: AccountId32) -> Result<Vec<Position>, Failure> {
+    let all: Vec<RawStake> = at.api(INTERFACE, "get_stake_info_for_coldkey", (coldkey,)).await?;
+    let mut positions: Vec<Position> = all
+        .iter()
+        .filter(|row| row.stake > 0)
+        .map(|row| Position {
+            hotkey: account(&row.hotkey),
+            netuid: NetUid(row.netuid),
+            stake: Rao(row.stake),
+            is_registered: row.is_registered,
+        })
+        .collect();
+    positions.sort_by_key(|position| (position.netuid, position.hotkey));
+    Ok(positions)
 }
 
 /// The chain's `SafeFloat`: mantissa × 10^exponent.

@@ -84,7 +84,7 @@ async fn balances_and_transfers() {
     assert_eq!(all.status, 6, "refused by the chain: {}", all.stderr);
     assert_eq!(all.document["error"]["class"], "refused");
     let typo = machine.run(&["transfer", "--to", "5Grwva", "--amount", "1", "--yes"]).await;
-    assert_eq!(typo.status, 2, "{}", typo.stderr);
+    assert_eq!(typo.status, 4, "neither an address nor a wallet: {}", typo.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -134,6 +134,11 @@ async fn a_hotkey_is_registered_and_staked_on() {
     let added = machine.run(&["stake", "add", "--netuid", "155", "--amount", "25", "--yes"]).await;
     assert_eq!(added.status, 0, "{}", added.stderr);
     assert!(added.document["stake_rao"].as_u64().unwrap() > Rao::from_tao(10).0);
+    let listed = machine.run(&["stake", "list"]).await;
+    assert_eq!(listed.status, 0, "{}", listed.stderr);
+    let position = &listed.document.as_array().unwrap()[..];
+    assert_eq!((position.len(), &position[0]["hotkey"]), (1, &Value::from(hotkey.to_string())));
+    assert_eq!((&position[0]["netuid"], &position[0]["is_registered"]), (&Value::from(155), &Value::from(true)));
     let removed = machine.run(&["stake", "remove", "--netuid", "155", "--all", "--yes"]).await;
     assert_eq!(removed.status, 0, "{}", removed.stderr);
     // Emission may have come in between.
