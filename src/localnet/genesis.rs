@@ -9,7 +9,8 @@ use super::{
 use crate::units::{Account, Rao, UnixMs};
 use codec::Encode;
 use frame_support::traits::{BuildGenesisConfig, fungible::Mutate};
-use sp_core::{Pair, crypto::DEV_PHRASE, sr25519};
+use sp_core::{DeriveJunction, Pair, crypto::DEV_PHRASE, sr25519};
+use std::sync::LazyLock;
 
 /// Accounts every development chain has, with their TAO: keys are `//Alice` and so on.
 pub const DEV_ACCOUNTS: [(&str, u64); 6] =
@@ -117,12 +118,16 @@ impl SubnetGenesis {
     }
 }
 
+/// The key of the phrase itself; stretching it takes longer than all derivations together.
+static ROOT: LazyLock<Option<sr25519::Pair>> = LazyLock::new(|| sr25519::Pair::from_string(DEV_PHRASE, None).ok());
+
 /// The account of a development key: `Alice` for `//Alice`, `Owner//8` for `//Owner//8`.
 #[must_use]
 pub fn dev_account(path: &str) -> Account {
+    let junctions = path.split("//").map(|junction| DeriveJunction::from(junction).harden());
     // The phrase is a constant and hard junctions always derive.
-    let key = sr25519::Pair::from_string(&format!("{DEV_PHRASE}//{path}"), None).map(|pair| pair.public().0);
-    Account(key.unwrap_or_default())
+    let derived = ROOT.as_ref().and_then(|root| root.derive(junctions, None).ok());
+    Account(derived.map(|(pair, _)| pair.public().0).unwrap_or_default())
 }
 
 pub(super) fn account_id(account: Account) -> AccountId {
@@ -215,6 +220,14 @@ mod tests {
         assert_ne!(state_of(&config), state_of(&GenesisConfig { seed: 1, ..config.clone() }));
         let richer = GenesisConfig { funded: vec![(Account([7; 32]), Rao::from_tao(5))], ..config.clone() };
         assert_ne!(state_of(&config), state_of(&richer));
+    }
+
+    #[test]
+    fn development_keys_are_those_that_tools_derive() {
+        for path in ["Alice", "Owner//155", "Demo//7//validator"] {
+            let pair = sr25519::Pair::from_string(&format!("//{path}"), None).unwrap();
+            assert_eq!(dev_account(path), Account(pair.public().0), "{path}");
+        }
     }
 
     #[test]

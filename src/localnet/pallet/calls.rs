@@ -156,6 +156,22 @@ mod calls {
             Self::do_start_call(&coldkey, netuid)
         }
 
+        /// Sells all alpha that the coldkey holds on a hotkey, where a limit is given not below that price in rao per alpha.
+        #[pallet::call_index(103)]
+        #[pallet::weight((Weight::from_parts(400_000_000, 0), DispatchClass::Normal, Pays::Yes))]
+        pub fn remove_stake_full_limit(
+            origin: OriginFor<T>,
+            hotkey: T::AccountId,
+            netuid: NetUid,
+            limit_price: Option<TaoBalance>,
+        ) -> DispatchResult {
+            let coldkey = ensure_signed(origin)?;
+            let held = Self::stake_of(&hotkey, &coldkey, netuid);
+            let room = limit_price.map_or(u64::MAX, |limit| Self::sellable(netuid, limit.0));
+            ensure!(held <= room, Error::<T>::SlippageTooHigh);
+            Self::do_remove_stake(&coldkey, &hotkey, netuid, held)
+        }
+
         /// Sets the weights of the signing hotkey in a mechanism; there is only the main one, 0.
         #[pallet::call_index(119)]
         #[pallet::weight((Weight::from_parts(1_000_000_000, 0), DispatchClass::Normal, Pays::No))]

@@ -198,6 +198,7 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
                         | Call::add_stake_limit { .. }
                         | Call::remove_stake { .. }
                         | Call::remove_stake_limit { .. }
+                        | Call::remove_stake_full_limit { .. }
                 )
             ),
             Self::Registration => {

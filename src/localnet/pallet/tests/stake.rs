@@ -143,6 +143,19 @@ fn a_limit_holds_the_price() {
 }
 
 #[test]
+fn everything_can_be_sold_at_once() {
+    on_chain(&GenesisConfig::default(), || {
+        register("validator");
+        assert_ok!(add("Bob", EVENTS, 100 * TAO));
+        let sell = |limit| Module::remove_stake_full_limit(signed("Bob"), account("validator"), EVENTS, limit);
+        assert_noop!(sell(Some(TaoBalance(2 * TAO))), Failure::SlippageTooHigh);
+        assert_ok!(sell(Some(TaoBalance(TAO / 2))));
+        assert_eq!(held("Bob", EVENTS), 0);
+        assert_noop!(sell(None), Failure::AmountTooLow);
+    });
+}
+
+#[test]
 fn on_root_a_limit_is_all_or_nothing() {
     on_chain(&GenesisConfig::default(), || {
         assert_eq!((Module::buyable(NetUid::ROOT, TAO), Module::buyable(NetUid::ROOT, TAO - 1)), (u64::MAX, 0));
