@@ -33,7 +33,7 @@ fn command() -> Command {
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (_, settings) = args::resolve(matches)?;
-    role::logs(&settings)?;
+    args::start_logs(&settings)?;
     block_on(async {
         let parts = setup::miner(&settings).await.map_err(role::failure)?;
         let forecaster = parts.forecaster.name();

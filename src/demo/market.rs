@@ -18,8 +18,8 @@ use crate::units::UnixMs;
 const START: UnixMs = UnixMs::from_secs(1_767_225_600);
 /// Between two looks at the simulated market: the step of its world.
 const STEP: Duration = Duration::from_secs(3600);
-/// Prices before its end that make a recorded market worth asking about.
-const LEAST_PRICES: usize = 2;
+/// Prices before its end that a recorded market must have to be scored.
+const LEAST_PRICES: usize = 1;
 /// Recorded markets are listed until their end, which may be years ahead.
 const EVER: Duration = Duration::from_secs(50 * 365 * 24 * 3600);
 

@@ -26,7 +26,7 @@ pub struct CacheSettings {
     pub forget_after: Duration,
     /// Questions held at most; before a further one, the tenth asked longest ago is forgotten.
     pub max_questions: usize,
-    /// Questions handed to the forecaster at once.
+    /// Questions handed to the forecaster at once, at most; it may prefer fewer.
     pub batch: usize,
 }
 
@@ -107,18 +107,25 @@ impl Cache {
         None
     }
 
-    /// Asks the forecaster about everything that is due at the clock's time, and returns when it has answered.
+    /// Asks the forecaster about everything that is due, each question once, and returns when it has answered.
+    ///
+    /// New questions come first, also those that arrive meanwhile, then the stalest.
     pub async fn refresh(&self) -> Refreshed {
         let inner = &self.0;
         let _one_at_a_time = inner.refreshing.lock().await;
-        let now = inner.clock.now();
-        let (due, forgotten) = inner.due(now);
-        let mut done = Refreshed { asked: due.len(), answered: 0, forgotten };
-        for batch in due.chunks(inner.settings.batch.max(1)) {
-            let answers = inner.forecaster.forecast(batch, now).await;
+        let began = inner.clock.now();
+        let mut done = Refreshed { forgotten: inner.forget(began), ..Refreshed::default() };
+        loop {
+            let now = inner.clock.now();
+            let batch = inner.next_batch(began, now);
+            if batch.is_empty() {
+                break;
+            }
+            done.asked += batch.len();
+            let answers = inner.forecaster.forecast(&batch, now).await;
             let mut entries = inner.lock();
             for (question, answer) in batch.iter().zip(answers.into_iter().chain(std::iter::repeat(None))) {
-                // It may have lost its place in the meantime.
+                // It may have been forgotten in the meantime.
                 let Some(entry) = entries.get_mut(question) else { continue };
                 entry.tried = Some(now);
                 entry.answer = answer;
@@ -164,21 +171,31 @@ impl Inner {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets what is over, and returns what to ask now, nearest cutoff first, with the number forgotten.
-    fn due(&self, now: UnixMs) -> (Vec<Question>, usize) {
+    /// Forgets what is over or asked by nobody any more; returns how many.
+    fn forget(&self, now: UnixMs) -> usize {
         let mut entries = self.lock();
         let before = entries.len();
         let forget_after = millis(self.settings.forget_after);
         entries.retain(|question, entry| !is_over(question, now) && now.since(entry.last_asked) <= forget_after);
+        before - entries.len()
+    }
+
+    /// What to ask next: of what is due at `now` and has not been asked since `began` the most urgent.
+    fn next_batch(&self, began: UnixMs, now: UnixMs) -> Vec<Question> {
+        let entries = self.lock();
         let refresh = millis(self.settings.refresh);
-        let is_due = |entry: &Entry| entry.tried.is_none_or(|tried| now.since(tried) >= refresh);
-        let mut due: Vec<Question> = entries.iter().filter(|(_, e)| is_due(e)).map(|(q, _)| q.clone()).collect();
-        let forgotten = before - entries.len();
-        drop(entries);
-        due.sort_by(|a, b| {
-            (a.cutoff.unwrap_or(UnixMs(i64::MAX)), &a.key).cmp(&(b.cutoff.unwrap_or(UnixMs(i64::MAX)), &b.key))
-        });
-        (due, forgotten)
+        let is_due = |entry: &Entry| match entry.tried {
+            Some(tried) => tried < began && now.since(tried) >= refresh,
+            None => true,
+        };
+        let mut due: Vec<(&Question, Option<UnixMs>)> = entries
+            .iter()
+            .filter(|(_, entry)| is_due(entry))
+            .map(|(question, entry)| (question, entry.tried))
+            .collect();
+        due.sort_by_key(|(question, tried)| (*tried, question.cutoff.unwrap_or(UnixMs(i64::MAX)), &question.key));
+        let size = self.settings.batch.min(self.forecaster.batch()).max(1);
+        due.into_iter().take(size).map(|(question, _)| question.clone()).collect()
     }
 }
 
@@ -300,6 +317,42 @@ mod tests {
             assert!(cache.len() <= 1000);
         }
         assert!(cache.len() > 900);
+    }
+
+    /// Answers one question at a time, and hears of a new one while it thinks.
+    struct Slow(Mutex<Vec<String>>, Mutex<Option<Cache>>);
+
+    impl Forecaster for Slow {
+        fn name(&self) -> &'static str {
+            "slow"
+        }
+
+        fn batch(&self) -> usize {
+            1
+        }
+
+        fn forecast<'a>(&'a self, questions: &'a [Question], _now: UnixMs) -> BoxFuture<'a, Vec<Option<Probability>>> {
+            self.0.lock().unwrap().extend(questions.iter().map(|q| q.id.clone()));
+            let cache = self.1.lock().unwrap().clone().unwrap();
+            let _ = cache.answer(&question("news", 3));
+            std::future::ready(vec![Some(Probability::ONE); questions.len()]).boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn news_comes_first_and_everything_gets_its_turn() {
+        let clock = Clock::stepped(UnixMs(0));
+        let slow = Arc::new(Slow(Mutex::default(), Mutex::default()));
+        let cache = Cache::new(Arc::clone(&slow) as _, CacheSettings::default(), clock.clone());
+        *slow.1.lock().unwrap() = Some(cache.clone());
+        for (id, cutoff) in [("late", 300), ("soon", 2)] {
+            let _ = cache.answer(&question(id, cutoff));
+        }
+        assert_eq!(cache.refresh().await, Refreshed { asked: 3, answered: 3, forgotten: 0 });
+        clock.advance(MINUTE);
+        cache.refresh().await;
+        assert_eq!(*slow.0.lock().unwrap(), ["soon", "news", "late", "soon", "news", "late"]);
+        *slow.1.lock().unwrap() = None;
     }
 
     #[tokio::test]

@@ -115,6 +115,10 @@ impl Forecaster for Command {
         "exec"
     }
 
+    fn batch(&self) -> usize {
+        self.settings.in_flight.max(1)
+    }
+
     fn forecast<'a>(&'a self, questions: &'a [Question], now: UnixMs) -> BoxFuture<'a, Vec<Option<Probability>>> {
         let asked = stream::iter(questions).map(move |question| self.ask(question, now));
         asked.buffered(self.settings.in_flight.max(1)).collect().boxed()

@@ -42,6 +42,11 @@ pub trait Forecaster: Send + Sync + 'static {
     /// Its name in logs and on the command line.
     fn name(&self) -> &'static str;
 
+    /// How many questions it likes to have at once; a slow one says few, so that new questions get their turn soon.
+    fn batch(&self) -> usize {
+        256
+    }
+
     /// The probability of each of `questions`, in their order, at market time `now`; `None` abstains.
     ///
     /// Nothing that goes wrong inside is an error here: it is logged where it happened, and the question abstained

@@ -132,10 +132,14 @@ impl Tape {
         self.markets.iter().filter_map(next).min()
     }
 
-    /// The markets whose prices are at least `points` before they ended, and that ended: those a score can be made of.
+    /// The markets that ended, with at least `points` prices from before their scheduled end: those that forecasts can
+    /// be asked for and scored.
     #[must_use]
     pub fn only_scorable(self, points: usize) -> Self {
-        let scorable = |market: &Recorded| market.settled.is_some() && market.prices.len() >= points;
+        let scorable = |market: &Recorded| {
+            let end = market.ends_at.unwrap_or(UnixMs(i64::MAX));
+            market.settled.is_some() && market.prices.partition_point(|(at, _)| *at < end) >= points
+        };
         let unusable = self.unusable;
         Self::new(self.markets.into_iter().filter(scorable).collect(), unusable)
     }
