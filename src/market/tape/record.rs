@@ -20,25 +20,35 @@ use crate::units::{Probability, UnixMs};
 /// Events that are no longer listed and not yet over, looked up per round.
 const LOOKUPS: usize = 50;
 
-/// A line of a recording.
+/// A line of a recording: an event that is met, the price of one, or the outcome of one.
+///
+/// One struct and not an untagged enum: those cannot hold floats when a dependency switches on serde_json's
+/// `arbitrary_precision`, as the development chain's do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Line {
-    /// An event is met.
-    Met {
-        seen: UnixMs,
-        event: Event,
-    },
-    Price {
-        seen: UnixMs,
-        key: String,
-        price: Probability,
-    },
-    Outcome {
-        seen: UnixMs,
-        key: String,
-        outcome: Probability,
-    },
+pub(super) struct Line {
+    pub(super) seen: UnixMs,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) event: Option<Event>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) price: Option<Probability>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) outcome: Option<Probability>,
+}
+
+impl Line {
+    const fn met(seen: UnixMs, event: Event) -> Self {
+        Self { seen, event: Some(event), key: None, price: None, outcome: None }
+    }
+
+    const fn price(seen: UnixMs, key: String, price: Probability) -> Self {
+        Self { seen, event: None, key: Some(key), price: Some(price), outcome: None }
+    }
+
+    const fn outcome(seen: UnixMs, key: String, outcome: Probability) -> Self {
+        Self { seen, event: None, key: Some(key), price: None, outcome: Some(outcome) }
+    }
 }
 
 /// What a round of recording did.
@@ -113,19 +123,19 @@ impl Recorder {
         let (seen, key, id) = (self.clock.now(), event.key.0.clone(), event.id.clone());
         let known = self.followed.get(&id).copied();
         if known.is_none() {
-            lines.push(Line::Met { seen, event });
+            lines.push(Line::met(seen, event));
         }
         match resolution {
             Resolution::Open => {
                 let price = quote.map(|quote| quote.price);
                 let written = known.flatten();
                 if let Some(price) = price.filter(|price| written != Some(*price)) {
-                    lines.push(Line::Price { seen, key, price });
+                    lines.push(Line::price(seen, key, price));
                 }
                 self.followed.insert(id, price.or(written));
             }
             Resolution::Resolved { outcome, .. } => {
-                lines.push(Line::Outcome { seen, key, outcome });
+                lines.push(Line::outcome(seen, key, outcome));
                 self.followed.remove(&id);
             }
             Resolution::Void => {
@@ -172,13 +182,13 @@ fn unfinished(folder: &Path) -> std::io::Result<BTreeSet<String>> {
         }
         for line in BufReader::new(std::fs::File::open(path)?).split(b'\n') {
             match serde_json::from_slice(&line?) {
-                Ok(Line::Met { event, .. }) => {
+                Ok(Line { event: Some(event), .. }) => {
                     ids.insert(event.key.0, event.id);
                 }
-                Ok(Line::Outcome { key, .. }) => {
+                Ok(Line { key: Some(key), outcome: Some(_), .. }) => {
                     over.insert(key);
                 }
-                Ok(Line::Price { .. }) | Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
         }
     }

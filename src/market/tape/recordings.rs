@@ -100,7 +100,7 @@ impl Reading {
     /// Takes a market, a price or an outcome per line.
     pub(super) fn take_lines(&mut self, text: &str) -> bool {
         self.take_each(text.lines().filter(|line| !line.trim().is_empty()).map(|line| {
-            let own = || serde_json::from_str::<Line>(line).ok().map(own_line);
+            let own = || serde_json::from_str::<Line>(line).ok().and_then(own_line);
             let up_down = || serde_json::from_str::<UpDownMarket>(line).ok().and_then(UpDownMarket::found);
             let question = || serde_json::from_str::<BenchQuestion>(line).ok().and_then(BenchQuestion::found);
             own().or_else(|| up_down().or_else(question).map(a_market))
@@ -192,11 +192,9 @@ fn a_market(found: Found) -> Entry {
 }
 
 /// A line of a [`super::Recorder`].
-fn own_line(line: Line) -> Entry {
+fn own_line(line: Line) -> Option<Entry> {
     match line {
-        Line::Price { seen, key, price } => Entry::Price(key, seen, price),
-        Line::Outcome { seen, key, outcome } => Entry::Outcome(key, seen, outcome),
-        Line::Met { seen, event } => {
+        Line { seen, event: Some(event), .. } => {
             let (text, outcome) = split_outcome(&event.description);
             let (question, rules) = text.split_once('\n').unwrap_or((text, ""));
             let mut found = Found::new(&event.id, question, outcome.unwrap_or("Yes"));
@@ -204,8 +202,11 @@ fn own_line(line: Line) -> Entry {
             found.prices_of = event.key.0;
             found.opens_at = Some(seen);
             found.ends_at = event.ends_at;
-            Entry::Market(Box::new(found))
+            Some(a_market(found))
         }
+        Line { seen, key: Some(key), price: Some(price), .. } => Some(Entry::Price(key, seen, price)),
+        Line { seen, key: Some(key), outcome: Some(outcome), .. } => Some(Entry::Outcome(key, seen, outcome)),
+        _ => None,
     }
 }
 
