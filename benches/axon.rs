@@ -43,7 +43,14 @@ fn main() {
     match words[..] {
         ["serve", kind, threads] => serve(kind, threads.parse().unwrap()),
         ["attack", port] => attack(port.parse().unwrap()),
-        [] => report(),
+        [] => {
+            capacity();
+            memory();
+            calm();
+        }
+        ["capacity"] => capacity(),
+        ["memory"] => memory(),
+        ["calm"] => calm(),
         _ => panic!("run by scripts/bench-wire.sh"),
     }
 }
@@ -380,7 +387,7 @@ fn attack(port: u16) {
 
 // ---- report ----------------------------------------------------------------
 
-fn report() {
+fn capacity() {
     let pinned = Command::new("taskset").arg("--version").output().is_ok();
     println!("| server | cores | requests/s | p50 ms | p99 ms | CPU ms/request | of the limit | failures |");
     println!("|---|---|---|---|---|---|---|---|");
@@ -396,7 +403,7 @@ fn report() {
         let measure = |kind: &str| {
             let server = Server::own(kind, threads, cores);
             load(&server, 20);
-            load(&server, 250)
+            load(&server, 120)
         };
         let limit = measure("bare");
         row("bare handler (the limit)", label, &limit, None);
@@ -409,8 +416,6 @@ fn report() {
         }
         None => println!("| Python SDK 10 axon | | SKIPPED: NEURON_PYTHON is not set | | | | | |"),
     }
-    memory();
-    calm();
 }
 
 fn memory() {
@@ -439,9 +444,9 @@ fn memory() {
         println!("| the same, each after one answered request | {:.1} |", server.rss_mib());
     });
     let server = Server::own("axon", 2, None);
-    for round in 1..=3 {
-        load(&server, 500);
-        println!("| after {} requests, as many nonces | {:.1} |", round * 500 * CONNECTIONS, server.rss_mib());
+    for round in 1..=2 {
+        load(&server, 200);
+        println!("| after {} requests, as many nonces | {:.1} |", round * 200 * CONNECTIONS, server.rss_mib());
     }
 }
 
@@ -451,11 +456,11 @@ fn calm() {
     let print =
         |name: &str, run: &Run| println!("| {name} | {:.2} | {:.2} | {} |", run.p50_ms, run.p99_ms, run.failures);
     honest(&server, 10);
-    print("alone", &honest(&server, 100));
+    print("alone", &honest(&server, 50));
     let mut attacker = Command::new(std::env::current_exe().unwrap());
     attacker.args(["attack", &server.port.to_string()]);
     let attacker = Server::start(&mut attacker, |_| 0);
-    print("under forged signatures, replays, dripping heads and missing bodies", &honest(&server, 100));
+    print("under forged signatures, replays, dripping heads and missing bodies", &honest(&server, 50));
     drop(attacker);
-    print("after it", &honest(&server, 100));
+    print("after it", &honest(&server, 50));
 }
