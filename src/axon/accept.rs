@@ -4,10 +4,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,6 +24,9 @@ use super::socket::{Phase, Watched};
 
 /// A pause after a failed accept: out of descriptors, it fails at once and for ever.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// After so much rest a connection gives its buffers back.
+const REST: Duration = Duration::from_secs(1);
 
 /// The answer to a connection there is no room for. It is written before a request was read.
 const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
@@ -75,54 +80,80 @@ async fn refuse(mut stream: TcpStream) {
     .await;
 }
 
-/// A connection from its first byte to its end. Until that byte it costs a socket and a small task, no buffers.
+/// A connection that rests: a socket, and what was read of the next head, if anything.
+struct Resting {
+    stream: TcpStream,
+    read: Bytes,
+}
+
+/// A connection to its end. While it rests, before its first request and between requests, it costs a socket and a small
+/// task: the buffers and the state of a request exist only while there is one.
 async fn converse(stream: TcpStream, peer: SocketAddr, node: Arc<Node>, place: Place, stop: CancellationToken) {
-    let speaks = tokio::select! {
-        readable = stream.readable() => readable.is_ok(),
-        () = tokio::time::sleep(node.config.idle_timeout) => false,
-        () = stop.cancelled() => false,
-    };
-    if speaks {
-        let ended = Box::pin(drive(stream, peer, Arc::clone(&node), stop)).await;
-        if let Err(error) = ended {
-            node.counters.broken.fetch_add(1, Relaxed);
-            tracing::debug!(peer.ip = %peer.ip(), %error, "a connection broke");
+    let mut resting = Some(Resting { stream, read: Bytes::new() });
+    while let Some(connection) = resting.take() {
+        if connection.read.is_empty() && !speaks(&connection.stream, &node, &stop).await {
+            break;
+        }
+        match talk(connection, peer, Arc::clone(&node), stop.clone()).await {
+            Ok(rests) => resting = rests,
+            Err(error) => {
+                node.counters.broken.fetch_add(1, Relaxed);
+                tracing::debug!(peer.ip = %peer.ip(), %error, "a connection broke");
+            }
         }
     }
     drop(place);
 }
 
+/// Waits for a byte, as long as a connection may rest.
+async fn speaks(stream: &TcpStream, node: &Node, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        readable = stream.readable() => readable.is_ok(),
+        () = tokio::time::sleep(node.config.idle_timeout) => false,
+        () = stop.cancelled() => false,
+    }
+}
+
+type Talk = Pin<Box<dyn Future<Output = Result<Option<Resting>, hyper::Error>> + Send>>;
+
+/// [`drive`] on the heap: its future is large, and a resting connection must not carry it.
+fn talk(connection: Resting, peer: SocketAddr, node: Arc<Node>, stop: CancellationToken) -> Talk {
+    Box::pin(drive(connection, peer, node, stop))
+}
+
+/// Serves requests until the connection ends (`None`) or rests.
 async fn drive(
-    stream: TcpStream,
+    Resting { stream, read }: Resting,
     peer: SocketAddr,
     node: Arc<Node>,
     stop: CancellationToken,
-) -> Result<(), hyper::Error> {
+) -> Result<Option<Resting>, hyper::Error> {
     let config = &node.config;
     let phase = Arc::new(Phase::default());
-    let socket = Watched::new(stream, Arc::clone(&phase), config.head_timeout, config.idle_timeout);
+    let socket = Watched::new(stream, read, Arc::clone(&phase), config.head_timeout, config.idle_timeout);
     let service = service_fn(|request| {
-        let (node, phase) = (Arc::clone(&node), Arc::clone(&phase));
-        async move {
-            phase.begin();
-            let response = serve::respond(&node, peer, request).await;
-            phase.finish();
-            Ok::<_, std::convert::Infallible>(response)
-        }
+        let (node, busy) = (Arc::clone(&node), phase.begin());
+        async move { Ok::<_, std::convert::Infallible>(serve::respond(&node, peer, request, busy).await) }
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.idle_timeout)
         .max_headers(config.max_headers)
         // The buffer of a head; hyper needs at least 8 KiB.
         .max_buf_size(config.max_head_bytes.max(8192))
         .serve_connection(TokioIo::new(socket), service);
-    tokio::pin!(connection);
     tokio::select! {
-        ended = connection.as_mut() => return ended,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        biased;
+        ended = &mut connection => return ended.map(|()| None),
+        () = stop.cancelled() => {
+            Pin::new(&mut connection).graceful_shutdown();
+            let ended = tokio::time::timeout(config.shutdown_grace, connection).await;
+            return ended.unwrap_or(Ok(())).map(|()| None);
+        }
+        () = phase.rested(REST) => {}
     }
-    tokio::time::timeout(config.shutdown_grace, connection).await.unwrap_or(Ok(()))
+    let parts = connection.into_parts();
+    Ok(Some(Resting { stream: parts.io.into_inner().into_inner(), read: parts.read_buf }))
 }
 
 /// A listener on `address`, with a backlog for bursts.

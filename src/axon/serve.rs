@@ -25,6 +25,7 @@ use super::counters::Outcome;
 use super::handler::{Caller, Dialect, Refusal};
 use super::node::Node;
 use super::route::{Done, Exchange, Ready, Route, refusal_status};
+use super::socket::Busy;
 use super::stream::{self, Ended, StreamedBody};
 use crate::clock;
 use crate::synapse::answer::{self, AnswerHead};
@@ -51,7 +52,12 @@ struct Visit<'a> {
 }
 
 /// The answer to one request. Whatever happens, there is one, with both status headers.
-pub(super) async fn respond(node: &Arc<Node>, peer: SocketAddr, request: Request<Incoming>) -> Response<AnswerBody> {
+pub(super) async fn respond(
+    node: &Arc<Node>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+    busy: Busy,
+) -> Response<AnswerBody> {
     let (head, body) = request.into_parts();
     let mut body = Some(body);
     let mut visit = Visit {
@@ -65,7 +71,10 @@ pub(super) async fn respond(node: &Arc<Node>, peer: SocketAddr, request: Request
         proven: false,
     };
     match visit.climb(&head, &mut body).await {
-        Ok(response) => response,
+        Ok(response) => response.map(|body| match body {
+            Either::Right(stream) => Either::Right(stream.keeping(busy)),
+            whole => whole,
+        }),
         Err(refused) => {
             let reusable = match body {
                 Some(body) => drain(body).await,

@@ -10,26 +10,47 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// What the service tells its socket.
+/// What the service and its socket tell each other.
 #[derive(Debug, Default)]
 pub(super) struct Phase {
     heads: AtomicU64,
     busy: AtomicBool,
+    head_under_way: AtomicBool,
+    write_under_way: AtomicBool,
+}
+
+/// A request under way; dropped when it is read to its end and answered.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Phase>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Relaxed);
+    }
 }
 
 impl Phase {
     /// A head is complete; what arrives now is its body.
-    pub(super) fn begin(&self) {
+    pub(super) fn begin(self: &Arc<Self>) -> Busy {
         self.heads.fetch_add(1, Relaxed);
         self.busy.store(true, Relaxed);
+        Busy(Arc::clone(self))
     }
 
-    /// The request is read to its end and answered.
-    pub(super) fn finish(&self) {
-        self.busy.store(false, Relaxed);
+    /// Waits until nothing was under way for about `period`: no head, no request, no answer still to be written.
+    pub(super) async fn rested(&self, period: Duration) {
+        loop {
+            let heads = self.heads.load(Relaxed);
+            tokio::time::sleep(period).await;
+            let under_way = [&self.busy, &self.head_under_way, &self.write_under_way];
+            if heads == self.heads.load(Relaxed) && !under_way.iter().any(|flag| flag.load(Relaxed)) {
+                return;
+            }
+        }
     }
 }
 
@@ -37,6 +58,8 @@ impl Phase {
 #[derive(Debug)]
 pub(super) struct Watched<T> {
     inner: T,
+    /// Bytes that were read before.
+    prefix: Bytes,
     phase: Arc<Phase>,
     head_timeout: Duration,
     write_timeout: Duration,
@@ -73,9 +96,19 @@ impl Deadline {
 }
 
 impl<T> Watched<T> {
-    pub(super) fn new(inner: T, phase: Arc<Phase>, head_timeout: Duration, write_timeout: Duration) -> Self {
+    pub(super) fn new(
+        inner: T,
+        prefix: Bytes,
+        phase: Arc<Phase>,
+        head_timeout: Duration,
+        write_timeout: Duration,
+    ) -> Self {
         let (head, write) = (Deadline::default(), Deadline::default());
-        Self { inner, phase, head_timeout, write_timeout, head, head_number: 0, write }
+        Self { inner, prefix, phase, head_timeout, write_timeout, head, head_number: 0, write }
+    }
+
+    pub(super) fn into_inner(self) -> T {
+        self.inner
     }
 
     /// Forgets the head's deadline once the head has been handed to the service.
@@ -84,6 +117,14 @@ impl<T> Watched<T> {
         if heads != self.head_number {
             self.head_number = heads;
             self.head.stop();
+            self.phase.head_under_way.store(false, Relaxed);
+        }
+    }
+
+    fn bytes_arrived(&mut self) {
+        if !self.phase.busy.load(Relaxed) {
+            self.head.start();
+            self.phase.head_under_way.store(true, Relaxed);
         }
     }
 }
@@ -92,6 +133,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         this.follow_phase();
+        if !this.prefix.is_empty() {
+            let first = this.prefix.split_to(this.prefix.len().min(buf.remaining()));
+            buf.put_slice(&first);
+            this.bytes_arrived();
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         match Pin::new(&mut this.inner).poll_read(cx, buf) {
             Poll::Pending => {
@@ -100,8 +147,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the head did not arrive in time")))
             }
             Poll::Ready(read) => {
-                if buf.filled().len() > before && !this.phase.busy.load(Relaxed) {
-                    this.head.start();
+                if buf.filled().len() > before {
+                    this.bytes_arrived();
                 }
                 Poll::Ready(read)
             }
@@ -112,6 +159,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
 impl<T: AsyncWrite + Unpin> Watched<T> {
     /// Passes a finished write on; a pending one only within its time.
     fn watch<R>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        self.phase.write_under_way.store(written.is_pending(), Relaxed);
         if written.is_ready() {
             self.write.stop();
             return written;
@@ -163,7 +211,7 @@ mod tests {
     async fn a_dripping_head_is_cut_and_a_resting_connection_is_not() {
         let (mut client, server) = tokio::io::duplex(64);
         let phase = Arc::new(Phase::default());
-        let mut socket = Watched::new(server, Arc::clone(&phase), HEAD, WRITE);
+        let mut socket = Watched::new(server, Bytes::new(), Arc::clone(&phase), HEAD, WRITE);
         let mut byte = [0; 1];
         let rest = tokio::time::timeout(Duration::from_secs(20), socket.read(&mut byte)).await;
         assert!(rest.is_err(), "it may rest before a head");
@@ -178,22 +226,38 @@ mod tests {
     async fn a_body_and_the_rest_after_it_have_no_head_deadline() {
         let (mut client, server) = tokio::io::duplex(64);
         let phase = Arc::new(Phase::default());
-        let mut socket = Watched::new(server, Arc::clone(&phase), HEAD, WRITE);
+        let mut socket = Watched::new(server, Bytes::from("H"), Arc::clone(&phase), HEAD, WRITE);
         let mut byte = [0; 1];
-        client.write_all(b"H").await.unwrap();
         socket.read_exact(&mut byte).await.unwrap();
-        phase.begin();
+        let busy = phase.begin();
         client.write_all(b"B").await.unwrap();
         socket.read_exact(&mut byte).await.unwrap();
-        phase.finish();
+        drop(busy);
         let rest = tokio::time::timeout(Duration::from_secs(20), socket.read(&mut byte)).await;
         assert!(rest.is_err(), "neither its body nor its rest is a head");
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_connection_rests_only_when_nothing_is_under_way() {
+        let phase = Arc::new(Phase::default());
+        let second = Duration::from_secs(1);
+        let rests = |phase: &Arc<Phase>| {
+            let phase = Arc::clone(phase);
+            async move { tokio::time::timeout(5 * second, phase.rested(second)).await.is_ok() }
+        };
+        assert!(rests(&phase).await);
+        let busy = phase.begin();
+        assert!(!rests(&phase).await);
+        drop(busy);
+        assert!(rests(&phase).await);
+        phase.write_under_way.store(true, Relaxed);
+        assert!(!rests(&phase).await);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_peer_that_does_not_read_is_given_up() {
         let (_client, server) = tokio::io::duplex(8);
-        let mut socket = Watched::new(server, Arc::default(), HEAD, WRITE);
+        let mut socket = Watched::new(server, Bytes::new(), Arc::default(), HEAD, WRITE);
         let stalled = socket.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!(stalled.kind(), io::ErrorKind::TimedOut);
     }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::handler::{Chunks, Refusal};
+use super::socket::Busy;
 
 /// How a stream came to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub(super) struct StreamedBody {
     pieces: mpsc::Receiver<Piece>,
     breaking: bool,
     ended: bool,
+    /// The connection does not rest while its answer streams.
+    _busy: Option<Busy>,
 }
 
 /// The body that yields `chunks`, and the work that fills it, to be run beside it.
@@ -60,7 +63,7 @@ pub(super) fn streamed(chunks: Chunks, deadline: Instant) -> (StreamedBody, impl
         }
         ended
     };
-    (StreamedBody { pieces, breaking: false, ended: false }, work)
+    (StreamedBody { pieces, breaking: false, ended: false, _busy: None }, work)
 }
 
 async fn forward(mut chunks: Chunks, sender: &mpsc::Sender<Piece>) -> Ended {
@@ -75,6 +78,13 @@ async fn forward(mut chunks: Chunks, sender: &mpsc::Sender<Piece>) -> Ended {
         }
     }
     if text.rest.is_empty() { Ended::Complete } else { Ended::Failed(no_text()) }
+}
+
+impl StreamedBody {
+    /// The same, keeping its connection busy until it ends.
+    pub(super) fn keeping(self, busy: Busy) -> Self {
+        Self { _busy: Some(busy), ..self }
+    }
 }
 
 impl Body for StreamedBody {
