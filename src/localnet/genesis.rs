@@ -10,7 +10,7 @@ use crate::units::{Account, Rao, UnixMs};
 use codec::Encode;
 use frame_support::traits::{BuildGenesisConfig, fungible::Mutate};
 use sp_core::{DeriveJunction, Pair, crypto::DEV_PHRASE, sr25519};
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 /// Accounts every development chain has, with their TAO: keys are `//Alice` and so on.
 pub const DEV_ACCOUNTS: [(&str, u64); 6] =
@@ -25,7 +25,7 @@ pub struct GenesisConfig {
     pub time: UnixMs,
     /// Accounts with balances, beside [`DEV_ACCOUNTS`].
     pub funded: Vec<(Account, Rao)>,
-    /// The subnets; root is always there. Each belongs to `//Alice` and has an owner's neuron at uid 0.
+    /// The subnets; root is always there, and of several with one number the last counts. Each belongs to `//Alice` and has an owner's neuron at uid 0.
     pub subnets: Vec<SubnetGenesis>,
     /// Stake weight that setting weights and a permit need.
     pub stake_threshold: Rao,
@@ -153,7 +153,9 @@ pub fn build(config: &GenesisConfig) {
     pallet::GenesisFingerprint::<Runtime>::put(sp_io::hashing::blake2_256(&fingerprint));
     pallet::StakeThreshold::<Runtime>::put(config.stake_threshold.0);
     pallet::Pallet::<Runtime>::create_root();
-    for subnet in &config.subnets {
+    let subnets: BTreeMap<u16, &SubnetGenesis> =
+        config.subnets.iter().map(|subnet| (subnet.netuid, subnet)).filter(|(netuid, _)| *netuid != 0).collect();
+    for subnet in subnets.values() {
         build_subnet(subnet, &alice);
     }
     pallet::TotalIssuance::<Runtime>::put(pallet_balances::TotalIssuance::<Runtime>::get());
@@ -179,7 +181,7 @@ fn build_subnet(subnet: &SubnetGenesis, owner: &AccountId) {
     let minted = Balances::mint_into(&account, subnet.pool.0);
     let created = pallet::Pallet::<Runtime>::create_subnet(netuid, owner, &hotkey, subnet.pool.0, subnet.pool.0);
     if minted.is_err() || created.is_err() {
-        tracing::error!(netuid = subnet.netuid, "the subnet could not be made: is it named twice?");
+        tracing::error!(netuid = subnet.netuid, "the subnet could not be made");
         return;
     }
     pallet::Pallet::<Runtime>::start_subnet(netuid, 1);
@@ -228,6 +230,18 @@ mod tests {
             let pair = sr25519::Pair::from_string(&format!("//{path}"), None).unwrap();
             assert_eq!(dev_account(path), Account(pair.public().0), "{path}");
         }
+    }
+
+    #[test]
+    fn a_subnet_named_twice_is_made_once() {
+        let twice = SubnetGenesis { tempo: 7, ..SubnetGenesis::events() };
+        let config = GenesisConfig { subnets: vec![SubnetGenesis::events(), twice], ..GenesisConfig::default() };
+        TestExternalities::default().execute_with(|| {
+            build(&config);
+            assert_eq!(pallet::TotalNetworks::<Runtime>::get(), 2);
+            assert_eq!(pallet::SubnetworkN::<Runtime>::get(NetUid(155)), 1);
+            assert_eq!(pallet::Tempo::<Runtime>::get(NetUid(155)), 7);
+        });
     }
 
     #[test]

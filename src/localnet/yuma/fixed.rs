@@ -42,7 +42,7 @@ impl Fixed {
             return Self::ZERO;
         }
         // One bit of the quotient at a time: shifting the part by 32 bits at once would not fit.
-        let mut bits = i128::try_from(part / whole).unwrap_or(i128::MAX >> POINT);
+        let mut bits = i128::try_from(part / whole).unwrap_or(i128::MAX).min(i128::from(i64::MAX));
         let mut rest = part % whole;
         for _ in 0..POINT {
             let carried = rest.checked_shl(1).filter(|_| rest >> 127 == 0);
@@ -170,6 +170,14 @@ mod tests {
         assert_eq!((Fixed::ZERO - step) * Fixed::HALF, Fixed(-1));
         assert_eq!((Fixed::ZERO - step) / Fixed::whole(2), Fixed::ZERO);
         assert_eq!(Fixed::ONE / Fixed::ZERO, Fixed::ZERO);
+    }
+
+    #[test]
+    fn a_ratio_of_any_size_is_a_number() {
+        assert_eq!(Fixed::ratio(u128::MAX, 1), Fixed(i64::MAX));
+        assert_eq!(Fixed::ratio(u128::MAX, u128::MAX), Fixed::ONE);
+        assert_eq!(Fixed::ratio(u128::MAX / 2, u128::MAX - 1), Fixed::HALF);
+        assert_eq!(Fixed::ratio(1, 0), Fixed::ZERO);
     }
 
     #[test]
