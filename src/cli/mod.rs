@@ -1,6 +1,6 @@
 //! The command line: definitions and thin handlers, one file per command.
 //!
-//! A command is a [`Verb`] in [`VERBS`]: how clap knows it, and the function that runs it.
+//! A command is a [`Verb`] in `VERBS`: how clap knows it, and the function that runs it.
 
 pub mod args;
 mod axon;

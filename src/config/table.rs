@@ -169,7 +169,7 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Path,
         None,
         Group::Wallet,
-        "A file whose first line unlocks an encrypted key; without it, and without a terminal, the environment is asked.",
+        "A file that holds the password of an encrypted key (a final line end is not part of it); without it the environment is asked, then a person at a terminal.",
     )
     .alias(&["password.file"])
     .env(&["BT_WALLET_PASSWORD_FILE"]),

@@ -49,6 +49,8 @@ pub enum Verdict {
     Proven,
     /// Encrypted, and no password was given: only the envelope was looked at.
     Locked,
+    /// Encrypted, and the password that was given did not open it: it is the wrong one, or the file is damaged.
+    Refused,
     /// Only the public half is here.
     PublicOnly,
     /// It does not open, or its parts disagree.
@@ -145,6 +147,13 @@ fn examine_key(wallet: &Wallet, kind: KeyKind, unlock: &Unlock) -> KeyReport {
                 Err(WalletError::Locked { .. }) => {
                     if report.problems.is_empty() {
                         report.verdict = Verdict::Locked;
+                    }
+                }
+                Err(fault @ WalletError::WrongPassword { .. }) => {
+                    // Not broken for all we know: in a batch, one password rarely fits every wallet.
+                    report.warnings.push(fault.to_string());
+                    if report.problems.is_empty() {
+                        report.verdict = Verdict::Refused;
                     }
                 }
                 Err(fault) => report.problem(&fault),

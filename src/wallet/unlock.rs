@@ -350,6 +350,11 @@ impl Unlock {
                 from: "the terminal".to_owned(),
                 reason: fault.to_string(),
             })?;
+            if password.is_empty() {
+                // Enter alone is a no; an empty password counts only where it is passed on purpose.
+                let variable = EnvPassword::of(attempt.path).name().to_owned();
+                return Err(WalletError::Locked { path: attempt.path.to_owned(), variable, terminal: true });
+            }
             match attempt.with(&password, PasswordFrom::Person) {
                 Ok(unlocked) => {
                     typed.push(password);
@@ -474,6 +479,7 @@ mod tests {
     #[test]
     fn a_person_is_asked_three_times_and_then_remembered() {
         assert!(open(&policy(None, &[], &["wrong", "wrong", "wrong", "right"])).is_err());
+        assert!(matches!(open(&policy(None, &[], &["", "right"])), Err(WalletError::Locked { terminal: true, .. })));
         let unlock = policy(None, &[], &["right"]);
         open(&unlock).unwrap();
         open(&unlock).unwrap();

@@ -153,6 +153,10 @@ fn one_broken_key_stops_no_batch() {
     let (list, status) = json(root.path(), "list", &["list"]);
     assert_eq!((status, list["wallets"].as_array().unwrap().len()), (0, 2));
     assert_eq!(run(root.path(), &["list", "--strict"]).status.code(), Some(1));
+    std::fs::create_dir(root.path().join("other")).unwrap();
+    std::fs::write(root.path().join("other/coldkey"), "$ANSIBLE_VAULT;1.1;AES256\n").unwrap();
+    let (report, status) = json(root.path(), "verify_keys", &["verify-keys", "other"]);
+    assert_eq!((status, &report["locked"]), (0, &1.into()), "without a password nothing can be said");
 }
 
 #[test]

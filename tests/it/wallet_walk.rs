@@ -59,18 +59,22 @@ fn without_a_terminal() {
     assert!(there.contains("(public only)"), "the coldkey stayed away: {there}");
 }
 
-/// Runs a block on a pseudo-terminal with these answers; `None` when there is no Python to make one.
+/// Runs a walk on a pseudo-terminal with these answers; `None` when there is no Python to make one.
 fn at_terminal(name: &str, home: &Path, carried: &Path, answers: &[(&str, &str)]) -> Option<String> {
+    lines_at_terminal(&block(name), home, carried, answers)
+}
+
+fn lines_at_terminal(lines: &str, home: &Path, carried: &Path, answers: &[(&str, &str)]) -> Option<String> {
     if Command::new("python3").arg("--version").output().is_err() {
         eprintln!("SKIPPED: there is no python3 to make a pseudo-terminal; this test proved nothing");
         return None;
     }
     let (script, answers_file) = (home.join("walk.sh"), home.join("answers.json"));
-    std::fs::write(&script, block(name)).unwrap();
+    std::fs::write(&script, lines).unwrap();
     std::fs::write(&answers_file, serde_json::to_string(answers).unwrap()).unwrap();
     let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/terminal.py");
     let output = on_machine("python3", home, carried).arg(driver).arg(script).arg(answers_file).output().unwrap();
-    assert!(output.status.success(), "{name}: {}", said(&output));
+    assert!(output.status.success(), "{lines}: {}", said(&output));
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
@@ -88,4 +92,12 @@ fn at_a_terminal() {
     let there = at_terminal("terminal, another machine", second.path(), carried.path(), &answers).unwrap();
     assert_eq!(hotkey_in(&there), hotkey_in(&here));
     assert!(there.contains("(public only)"), "the coldkey stayed away: {there}");
+}
+
+#[test]
+fn yes_asks_nothing_even_at_a_terminal() {
+    let home = tempfile::tempdir().unwrap();
+    let lines = "status=0; neuron wallet create --yes || status=$?; test $status = 3\n";
+    let Some(shown) = lines_at_terminal(lines, home.path(), home.path(), &[]) else { return };
+    assert!(shown.contains("nobody to ask") && !shown.contains("New password for the"), "{shown}");
 }

@@ -32,6 +32,7 @@ struct Report {
     keys: Vec<KeyReport>,
     proven: usize,
     locked: usize,
+    refused: usize,
     broken: usize,
 }
 
@@ -50,12 +51,20 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         keys.retain(|key| key.name == context.hotkey);
     }
     let count = |verdict: Verdict| keys.iter().filter(|key| key.verdict == verdict).count();
-    let (proven, locked, broken) = (count(Verdict::Proven), count(Verdict::Locked), count(Verdict::Broken));
-    let report = Report { proven, locked, broken, keys };
+    let report = Report {
+        proven: count(Verdict::Proven),
+        locked: count(Verdict::Locked),
+        refused: count(Verdict::Refused),
+        broken: count(Verdict::Broken),
+        keys,
+    };
     output.result(&report, describe)?;
     // The result tells why; a second document would spoil the first.
     if report.broken > 0 {
         return Err(Failure::silent(Exit::BadFile));
+    }
+    if report.refused > 0 {
+        return Err(Failure::silent(Exit::Locked));
     }
     if matches.get_flag("strict") && report.keys.iter().any(|key| !key.warnings.is_empty()) {
         return Err(Failure::silent(Exit::Failed));
@@ -69,6 +78,7 @@ fn describe(report: &Report) -> String {
         let verdict = match key.verdict {
             Verdict::Proven => "proven",
             Verdict::Locked => "locked, not proven",
+            Verdict::Refused => "password refused, not proven",
             Verdict::PublicOnly => "public only",
             Verdict::Broken => "BROKEN",
         };
