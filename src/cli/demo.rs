@@ -12,6 +12,12 @@ use crate::telemetry::{LogLevel, start_logs};
 
 pub(super) const VERB: Verb = Verb { command, run };
 
+/// The narrowest terminal that the live view is made for.
+const COLUMNS: usize = 79;
+/// Width of the progress bar.
+const BAR: usize = 40;
+/// Lines of open events with their prices.
+const QUOTES: usize = 4;
 /// Without a terminal, a line of progress after so many ticks.
 const TICKS_PER_LINE: u64 = 12;
 
@@ -125,12 +131,23 @@ fn market_time(seconds: i64) -> String {
         .map_or_else(|_| "-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
+/// The live view, always the same number of lines, none wider than [`COLUMNS`]: what wraps cannot be redrawn.
 fn frame(progress: &Progress) -> String {
-    const WIDTH: usize = 40;
-    let done = usize::try_from(progress.scored.saturating_mul(WIDTH as u64) / progress.events.max(1))
-        .unwrap_or(WIDTH)
-        .min(WIDTH);
-    let bar: String = "█".repeat(done) + &"·".repeat(WIDTH - done);
+    let Progress { tick, scored, events, open, answered, block, .. } = progress;
+    let share = usize::try_from(scored.saturating_mul(BAR as u64) / (*events).max(1)).unwrap_or(BAR).min(BAR);
+    let bar: String = "█".repeat(share) + &"·".repeat(BAR - share);
+    let time = market_time(progress.at.as_secs());
+    let mut frame = format!("{bar} {scored}/{events} events scored\n");
+    frame.push_str(&format!("{time}  tick {tick}, block {block}, {open} events open, {answered} miners answered\n\n"));
+    for line in 0..QUOTES {
+        let quote = progress.quoted.get(line).map(|quote| {
+            let question: String =
+                quote.description.lines().next().unwrap_or_default().chars().take(COLUMNS - 7).collect();
+            format!("{:.3}  {question}", quote.price)
+        });
+        frame.push_str(&quote.unwrap_or_default());
+        frame.push('\n');
+    }
     let mut table = TextTable::new(["miner", "mean gain", "last weight"]);
     for (name, gain) in &progress.gains {
         let weight = progress.weights.iter().find(|(of, _)| of == name).map(|(_, weight)| *weight);
@@ -140,7 +157,7 @@ fn frame(progress: &Progress) -> String {
             weight.map_or_else(|| "-".to_owned(), |w| w.to_string()),
         ]);
     }
-    format!("{bar} {}\n\n{}", headline(progress), table.render())
+    format!("{frame}\n{}", table.render())
 }
 
 fn text(report: &Report) -> String {

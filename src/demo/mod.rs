@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use crate::clock::monotonic;
 use crate::role::WeightsOutcome;
+use crate::subnets::events::Quoted;
 use crate::units::UnixMs;
 
 pub use cast::Role;
@@ -46,6 +47,8 @@ pub struct Progress {
     pub events: u64,
     /// Events open now.
     pub open: usize,
+    /// Some open events with their prices.
+    pub quoted: Vec<Quoted>,
     /// Miners that answered in this tick.
     pub answered: usize,
     /// The newest block.
@@ -70,6 +73,7 @@ pub async fn run(config: &DemoConfig, mut watch: impl FnMut(&Progress)) -> Resul
         scored: 0,
         events,
         open: 0,
+        quoted: Vec::new(),
         answered: 0,
         block: 0,
         gains: Vec::new(),
@@ -87,6 +91,7 @@ pub async fn run(config: &DemoConfig, mut watch: impl FnMut(&Progress)) -> Resul
         progress.at = summary.at;
         progress.scored += scored as u64;
         progress.open = summary.open_events;
+        progress.quoted = summary.quoted;
         progress.answered = summary.answered;
         progress.block = stage.block();
         progress.gains = stage.gains().await?;

@@ -8,4 +8,4 @@ mod validator;
 
 pub use miner::EventsMiner;
 pub use registry::Limits;
-pub use validator::{EventsValidator, Miner, TickSummary};
+pub use validator::{EventsValidator, Miner, Quoted, TickSummary};

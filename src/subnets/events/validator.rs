@@ -20,6 +20,8 @@ use crate::ledger::{EventRow, Ledger, LedgerError, PriceRow, Resolution, Settlem
 use crate::market::{Listing, MarketError, Provider};
 use crate::units::{Identity, Uid, UnixMs};
 
+/// Events whose price a summary tells.
+const QUOTED: usize = 4;
 /// Look-ups of single events at once.
 const LOOKUPS_AT_ONCE: usize = 4;
 
@@ -34,6 +36,15 @@ pub struct Miner {
     pub target: Target,
 }
 
+/// An open event and its price.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Quoted {
+    /// The question.
+    pub description: String,
+    /// The market's price, `0.0..=1.0`.
+    pub price: f64,
+}
+
 /// What a tick did.
 #[derive(Debug, Default, Serialize)]
 pub struct TickSummary {
@@ -45,6 +56,8 @@ pub struct TickSummary {
     pub new_events: usize,
     /// Events asked about.
     pub open_events: usize,
+    /// Some of them with their price of now, soonest cutoff first.
+    pub quoted: Vec<Quoted>,
     /// Miners asked.
     pub asked: usize,
     /// Miners that gave a usable answer.
@@ -112,6 +125,7 @@ impl EventsValidator {
 
         let open = self.ledger.open_events(at).await?;
         summary.open_events = open.len();
+        summary.quoted = quoted(&open, &prices);
         summary.asked = miners.len();
         let mut tick = Tick { at, prices, ..Tick::default() };
         if !open.is_empty() && !miners.is_empty() {
@@ -231,4 +245,15 @@ impl EventsValidator {
             }
         }
     }
+}
+
+/// The open events that close first, with their prices.
+fn quoted(open: &[EventRow], prices: &[PriceRow]) -> Vec<Quoted> {
+    let mut soonest: Vec<&EventRow> = open.iter().collect();
+    soonest.sort_by_key(|row| row.cutoff);
+    let quote = |row: &EventRow| {
+        let price = prices.iter().find(|price| *price.event == *row.key)?.price;
+        Some(Quoted { description: row.description.clone(), price })
+    };
+    soonest.into_iter().filter_map(quote).take(QUOTED).collect()
 }
