@@ -7,10 +7,10 @@ mod axon;
 mod balance;
 mod chain;
 mod config;
-#[cfg(feature = "localnet")]
+#[cfg(all(feature = "localnet", not(doc)))]
 mod demo;
 mod exit;
-#[cfg(feature = "localnet")]
+#[cfg(all(feature = "localnet", not(doc)))]
 mod localnet;
 mod market_record;
 mod market_sim;
@@ -46,11 +46,11 @@ pub struct Verb {
 
 /// Every command, in the order of the help page.
 const VERBS: &[Verb] = &[
-    #[cfg(feature = "localnet")]
+    #[cfg(all(feature = "localnet", not(doc)))]
     demo::VERB,
     miner::VERB,
     validator::VERB,
-    #[cfg(feature = "localnet")]
+    #[cfg(all(feature = "localnet", not(doc)))]
     localnet::VERB,
     market_sim::VERB,
     score::VERB,
