@@ -470,3 +470,40 @@ async fn many_axons_many_keys_one_signature_each() {
         answers.iter().zip(&targets).all(|(answer, target)| answer.result.is_ok() && answer.hotkey == target.hotkey)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn turns_are_bounded_and_the_total_deadline_holds_for_those_who_wait() {
+    let silent = Fake::serve(|stream, _, _| hold(stream)).await;
+    let good = Fake::says(success("{}")).await;
+    let dendrite = Dendrite::new(DendriteConfig { max_in_flight: 1, ..config() }, alice()).unwrap();
+    let question = question(Generation::July2025);
+    let kinds = |answers: Vec<neuron::dendrite::Answer<EventPredictionSynapse>>| {
+        answers.into_iter().map(|answer| answer.result.err().map_or("ok", |failure| failure.kind())).collect::<Vec<_>>()
+    };
+    // One turn at a time: the silent one gives its turn up at its own deadline, and the good one still has its.
+    let each = Deadlines { total: Duration::from_secs(60), per_peer: Duration::from_secs(2) };
+    let answers = dendrite.broadcast(&[silent.target(), good.target()], &question, each).await.unwrap();
+    assert_eq!(kinds(answers), ["timeout", "ok"]);
+    // The deadline for all comes first: whoever has had no turn by then fails with the others.
+    let all = Deadlines { total: Duration::from_millis(500), per_peer: Duration::from_secs(60) };
+    let answers = dendrite.broadcast(&[silent.target(), silent.target()], &question, all).await.unwrap();
+    assert_eq!(kinds(answers), ["timeout", "timeout"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ipv6_axons_are_reached() {
+    let Ok(listener) = tokio::net::TcpListener::bind("[::1]:0").await else {
+        eprintln!("SKIPPED: this machine has no IPv6 loopback; this test proved nothing");
+        return;
+    };
+    let address = listener.local_addr().unwrap();
+    let axon = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (head, _) = read_request(&mut stream).await.unwrap();
+        stream.write_all(success("{}").as_bytes()).await.unwrap();
+        (header(&head, "host").unwrap().to_owned(), header(&head, "bt_header_axon_ip").unwrap().to_owned())
+    });
+    let answer = dendrite().call(&target(address), &question(Generation::July2025), deadlines(LONG)).await.unwrap();
+    assert!(answer.result.is_ok(), "{:?}", answer.result);
+    assert_eq!(axon.await.unwrap(), (address.to_string(), "::1".to_owned()));
+}
