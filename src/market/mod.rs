@@ -56,7 +56,7 @@ pub struct Event {
 }
 
 /// The state of an event at its provider.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum Resolution {
     /// Trading, or closed and waiting for an outcome.
@@ -82,7 +82,7 @@ pub struct Quote {
 }
 
 /// An event with what a poll saw of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Listing {
     /// The question.
     pub event: Event,
