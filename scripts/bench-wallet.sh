@@ -15,18 +15,18 @@ TIMEFORMAT='%3R s (%3U s of CPU)'
 "$neuron" wallet create --wallet.path "$work/many" --wallet.name w0 --no-password >/dev/null 2>&1
 for i in $(seq 1 999); do cp -r "$work/many/w0" "$work/many/w$i"; done
 "$neuron" wallet list --wallet.path "$work/many" >/dev/null
-echo -n "list of 1,000 wallets: "
+echo -n "list of 1,000 wallets: " >&2
 time "$neuron" wallet list --wallet.path "$work/many" >/dev/null
-echo -n "start to the end of an empty list: "
+echo -n "start to the end of an empty list: " >&2
 time "$neuron" wallet list --wallet.path "$work/none" >/dev/null
 
 printf 'a long and memorable password' >"$work/password"
 "$neuron" wallet new-coldkey --wallet.path "$work" --wallet.name one --wallet.password_file "$work/password" >/dev/null 2>&1
 for _ in 1 2 3; do
-    echo -n "unlock, neuron: "
+    echo -n "unlock, neuron: " >&2
     time "$neuron" wallet sign one --message x --wallet.path "$work" --wallet.password_file "$work/password" >/dev/null
     if [ -n "${NEURON_PYTHON_WALLET411:-}" ]; then
-        echo -n "unlock, bittensor_wallet: "
+        echo -n "unlock, bittensor_wallet: " >&2
         time "$NEURON_PYTHON_WALLET411" - "$work/one/coldkey" "$(cat "$work/password")" >/dev/null <<'PY'
 import sys
 from bittensor_wallet import Keyfile
