@@ -89,6 +89,8 @@ fn serve(kind: &str, threads: usize) {
                     max_connections_per_ip: 20_000,
                     max_connections: 20_000,
                     signature_threads: threads,
+                    // Ten thousand connections take a while to open on a busy machine.
+                    idle_timeout: Duration::from_secs(600),
                     ..AxonConfig::loopback()
                 };
                 let policy = AdmissionPolicy { ip_rate: None, hotkey_rate: None, ..AdmissionPolicy::default() };

@@ -107,8 +107,10 @@ async fn converse(stream: TcpStream, peer: SocketAddr, node: Arc<Node>, place: P
 
 /// Waits for a byte, as long as a connection may rest.
 async fn speaks(stream: &TcpStream, node: &Node, stop: &CancellationToken) -> bool {
+    // `readable` is no promise: it says yes for a fresh socket without a byte.
+    let mut byte = [0];
     tokio::select! {
-        readable = stream.readable() => readable.is_ok(),
+        peeked = stream.peek(&mut byte) => matches!(peeked, Ok(1..)),
         () = tokio::time::sleep(node.config.idle_timeout) => false,
         () = stop.cancelled() => false,
     }
