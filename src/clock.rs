@@ -1,8 +1,8 @@
-//! Wall, accelerated and stepped time; the only place that asks the operating system.
+//! Wall and stepped time; the only place that asks the operating system.
 //!
-//! Market time is a parameter: everything that schedules, records or judges takes a [`Clock`]. The demo runs days of
-//! market time in a minute with [`Clock::accelerated`], tests step through it with [`Clock::stepped`]. What crosses the
-//! wire (nonces, deadlines of a request) is always wall time.
+//! Market time is a parameter: everything that schedules, records or judges takes a [`Clock`]. The demo and the tests
+//! step through days of it with [`Clock::stepped`], as fast as the work allows. What crosses the wire (nonces, deadlines
+//! of a request) is always wall time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -18,7 +18,6 @@ pub struct Clock(Source);
 #[derive(Debug, Clone)]
 enum Source {
     Wall,
-    Accelerated { origin: Instant, start: UnixMs, speed: f64 },
     Stepped(Arc<watch::Sender<UnixMs>>),
 }
 
@@ -27,13 +26,6 @@ impl Clock {
     #[must_use]
     pub const fn wall() -> Self {
         Self(Source::Wall)
-    }
-
-    /// Time that starts at `start` now and runs `speed` times as fast as the wall's (`speed` > 0; else 1).
-    #[must_use]
-    pub fn accelerated(start: UnixMs, speed: f64) -> Self {
-        let speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
-        Self(Source::Accelerated { origin: monotonic(), start, speed })
     }
 
     /// Time that stands still until [`Clock::advance`].
@@ -47,9 +39,6 @@ impl Clock {
     pub fn now(&self) -> UnixMs {
         match &self.0 {
             Source::Wall => wall_ms(),
-            Source::Accelerated { origin, start, speed } => {
-                start.plus_ms((origin.elapsed().as_secs_f64() * 1000.0 * speed) as i64)
-            }
             Source::Stepped(time) => *time.borrow(),
         }
     }
@@ -58,7 +47,6 @@ impl Clock {
     pub async fn sleep(&self, duration: Duration) {
         match &self.0 {
             Source::Wall => tokio::time::sleep(duration).await,
-            Source::Accelerated { speed, .. } => tokio::time::sleep(duration.div_f64(*speed)).await,
             Source::Stepped(time) => {
                 let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
                 let until = self.now().plus_ms(ms);
@@ -68,7 +56,7 @@ impl Clock {
         }
     }
 
-    /// Moves a stepped clock forward; no effect on the others.
+    /// Moves a stepped clock forward; no effect on the wall's.
     pub fn advance(&self, duration: Duration) {
         if let Source::Stepped(time) = &self.0 {
             let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
@@ -112,11 +100,5 @@ mod tests {
         clock.advance(Duration::from_secs(3600));
         sleeper.await.unwrap();
         assert_eq!(clock.now(), UnixMs(3_600_000));
-    }
-
-    #[test]
-    fn an_accelerated_clock_starts_where_told() {
-        let clock = Clock::accelerated(UnixMs(1_000_000), 1000.0);
-        assert!(clock.now() >= UnixMs(1_000_000));
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! | level | rooms |
 //! |---|---|
-//! | 0 | [`units`] quantities that cannot be wrong, [`clock`] wall, accelerated and stepped time |
+//! | 0 | [`units`] quantities that cannot be wrong, [`clock`] wall and stepped time |
 //! | 1 | [`config`] settings and their layers, [`telemetry`] logs and metrics, [`wallet`] keys, [`scoring`] pure arithmetic |
 //! | 2 | [`synapse`] the wire format and its signatures |
 //! | 3 | [`axon`] serving, [`dendrite`] calling, [`subtensor`] the chain, [`market`] outside worlds, [`ledger`] durable state |

@@ -13,8 +13,8 @@ mod tasks;
 pub use duration::{ParseDurationError, parse_duration};
 pub use resolve::{ConfigError, Layer, Layers, Resolved, ResolvedValue};
 pub use settings::{
-    AxonSettings, BlacklistSettings, DbSettings, DendriteSettings, ForecasterKind, ForecasterSettings, LogFormat,
-    LoggingSettings, MarketSettings, PolymarketSettings, PrioritySettings, Settings, SubtensorSettings,
-    ValidatorSettings, WalletSettings,
+    AxonSettings, BlacklistSettings, DbSettings, DendriteSettings, ForecasterKind, ForecasterSettings, LoggingSettings,
+    MarketSettings, PolymarketSettings, PrioritySettings, Settings, SubtensorSettings, ValidatorSettings,
+    WalletSettings,
 };
 pub use tasks::{KNOWN_SUBNETS, Task, TaskError, task_of};

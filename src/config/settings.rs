@@ -180,15 +180,6 @@ pub struct ValidatorSettings {
     pub disable: bool,
 }
 
-/// How logs look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For a person.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
 /// What is logged.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -197,14 +188,6 @@ pub struct LoggingSettings {
     pub debug: bool,
     pub trace: bool,
     pub json: bool,
-}
-
-impl LoggingSettings {
-    /// How logs look.
-    #[must_use]
-    pub const fn format(&self) -> LogFormat {
-        if self.json { LogFormat::Json } else { LogFormat::Text }
-    }
 }
 
 /// Where state lives.
