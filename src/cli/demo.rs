@@ -76,7 +76,8 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     if report.ranking_matches {
         return Ok(());
     }
-    Err(anyhow::anyhow!("the miners' ranking is not that of their planted skill").into())
+    let error = anyhow::anyhow!("the miners' ranking is not that of their planted skill");
+    Err(Failure::new(Exit::Failed, error).after_result())
 }
 
 /// The live view: one block of lines that is redrawn on a terminal, plain lines elsewhere.

@@ -389,6 +389,8 @@ async fn connections_uuid_and_body_serve_tick_after_tick() {
     let dendrite = dendrite();
     for _ in 0..5 {
         dendrite.call(&fake.target(), &question(Generation::July2025), deadlines(LONG)).await.unwrap().result.unwrap();
+        // The client's own task takes the connection back a moment after the answer.
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let seen = seen.lock().unwrap();
     assert_eq!((seen.ports.len(), seen.uuids.iter().collect::<HashSet<_>>().len()), (1, 1));
@@ -398,7 +400,9 @@ async fn connections_uuid_and_body_serve_tick_after_tick() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_axon_that_offers_btauth_is_spoken_to_in_it() {
     let fake = Fake::serve(|mut stream, _, _| async move {
-        let answer = success("{}").replacen("content-type", "x-bittensor-version: 1\r\ncontent-type", 1);
+        // It hangs up after the answer, and says so: else the next call may meet the dying connection.
+        let offer = "x-bittensor-version: 1\r\nconnection: close\r\ncontent-type";
+        let answer = success("{}").replacen("content-type", offer, 1);
         let _ = stream.write_all(answer.as_bytes()).await;
     })
     .await;
