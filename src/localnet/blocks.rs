@@ -1,7 +1,7 @@
 //! Building a block: the runtime is initialised, fed with the pool's candidates, and finalised.
 //!
-//! An extrinsic that is refused or panics leaves no trace and costs nothing but itself. A panic in the block's own
-//! hooks costs the block: nothing of it is kept, the parent stays the head.
+//! An extrinsic that is refused or panics leaves no trace and costs nothing but itself, also when it is the block's own
+//! hooks that it makes panic. When they panic without any, there is no block: the parent stays the head.
 
 use std::sync::Arc;
 
@@ -94,12 +94,49 @@ pub(crate) fn genesis(write: impl FnOnce()) -> Result<(Block, Delta), BlockError
 }
 
 /// Builds the block after `parent`, whose state is `state`. `now` is the block's time in Unix milliseconds.
+///
+/// # Errors
+/// When no block can be built even without candidates.
 pub(crate) fn build(
     parent: &Block,
     state: &State,
     now: u64,
     candidates: &[Arc<Transaction>],
 ) -> Result<Built, BlockError> {
+    let mut candidates = candidates.to_vec();
+    let mut breakers = Vec::new();
+    loop {
+        let error = match build_once(parent, state, now, &candidates) {
+            Ok(mut built) => {
+                built.fates.extend(breakers);
+                return Ok(built);
+            }
+            Err(error) => error,
+        };
+        // A candidate can leave something behind that makes the hooks panic. It would do so for ever.
+        if candidates.is_empty() || build_once(parent, state, now, &[]).is_err() {
+            return Err(error);
+        }
+        let breaker = candidates.remove(shortest_failing(parent, state, now, &candidates) - 1);
+        tracing::warn!(target: "neuron::localnet", transaction = ?breaker.hash, %error, "an extrinsic broke its block");
+        breakers.push((breaker.hash, Fate::Refused(error.to_string())));
+    }
+}
+
+/// The length of the shortest head of `candidates` with which no block can be built; their whole is one.
+fn shortest_failing(parent: &Block, state: &State, now: u64, candidates: &[Arc<Transaction>]) -> usize {
+    let (mut good, mut bad) = (0, candidates.len());
+    while good + 1 < bad {
+        let middle = good.midpoint(bad);
+        match candidates.get(..middle).map(|head| build_once(parent, state, now, head)) {
+            Some(Ok(_)) => good = middle,
+            _ => bad = middle,
+        }
+    }
+    bad
+}
+
+fn build_once(parent: &Block, state: &State, now: u64, candidates: &[Arc<Transaction>]) -> Result<Built, BlockError> {
     let number = parent.number() + 1;
     let hook = |source| BlockError::Hook { number, source };
     let digest = Digest { logs: vec![DigestItem::PreRuntime(*b"aura", (now / SLOT_DURATION_MS).encode())] };

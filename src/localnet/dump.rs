@@ -227,3 +227,108 @@ fn record<T: Decode>(rest: &mut &[u8]) -> Option<T> {
 fn io_at(path: &Path, source: io::Error) -> DumpError {
     DumpError::Io { path: path.to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests {
+    use sp_runtime::traits::Header as _;
+    use sp_runtime::{Digest, StateVersion};
+    use sp_state_machine::Backend;
+
+    use super::*;
+    use crate::localnet::state::{Overlay, enter};
+
+    const WINDOW: Window = Window { states: 4, blocks: 8, bytes: 1 << 20 };
+    const ORIGIN: Origin = Origin { runtime: H256::repeat_byte(1), genesis_time: 7 };
+
+    /// A block after `parent` that stores its number.
+    fn next(parent: Option<&Chain>) -> (Block, Delta) {
+        let head = parent.map(|chain| &chain.head().1);
+        let number = head.map_or(0, |head| head.number() + 1);
+        let state = match parent {
+            Some(chain) => chain.state(chain.head().0).unwrap(),
+            None => crate::localnet::state::Nodes::default().empty(),
+        };
+        let mut overlay = Overlay::default();
+        enter(&state, &mut overlay, || sp_io::storage::set(b"number", &[number as u8; 40])).unwrap();
+        let changes = overlay.drain_storage_changes(&state, StateVersion::V1).unwrap();
+        let parent = head.map(|head| head.hash()).unwrap_or_default();
+        let root = changes.transaction_storage_root;
+        let header = super::super::runtime::Header::new(number, H256::zero(), root, parent, Digest::default());
+        (Block { header, extrinsics: vec![vec![number as u8; 20]] }, Delta::of(changes.transaction))
+    }
+
+    fn chain() -> Chain {
+        let (block, delta) = next(None);
+        Chain::new(block, delta, WINDOW)
+    }
+
+    fn grow(chain: &mut Chain, journal: &mut Journal, blocks: usize) {
+        for _ in 0..blocks {
+            let (block, delta) = next(Some(chain));
+            journal.append(&block, &delta).unwrap();
+            chain.push(block, delta);
+        }
+    }
+
+    fn load(folder: &Path) -> Chain {
+        let folder = Folder::open(folder).unwrap();
+        let (chain, origin) = folder.load(ORIGIN.runtime, WINDOW).unwrap().unwrap();
+        assert_eq!(origin, ORIGIN);
+        chain
+    }
+
+    #[test]
+    fn blocks_before_and_after_a_rewrite_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chain = chain();
+        let mut journal = Folder::open(folder.path()).unwrap().journal(&chain, ORIGIN).unwrap();
+        grow(&mut chain, &mut journal, 30);
+        let long = journal.length;
+        journal.compact(&chain.snapshot()).unwrap();
+        assert!(journal.length < long);
+        grow(&mut chain, &mut journal, 5);
+        drop(journal);
+
+        let again = load(folder.path());
+        assert_eq!(
+            (again.head().0, again.genesis(), again.oldest()),
+            (chain.head().0, chain.genesis(), chain.oldest())
+        );
+        for number in 32..=35 {
+            let state = again.state(again.hash_of(number).unwrap()).unwrap();
+            assert_eq!(state.storage(b"number").unwrap(), Some(vec![number as u8; 40]));
+        }
+    }
+
+    #[test]
+    fn every_cut_of_the_file_loses_whole_blocks_from_the_end_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chain = chain();
+        let mut journal = Folder::open(folder.path()).unwrap().journal(&chain, ORIGIN).unwrap();
+        let base = usize::try_from(journal.base).unwrap();
+        grow(&mut chain, &mut journal, 3);
+        drop(journal);
+        let file = folder.path().join(FILE);
+        let whole = fs::read(&file).unwrap();
+        let mut heights = Vec::new();
+        for length in base..=whole.len() {
+            fs::write(&file, &whole[..length]).unwrap();
+            heights.push(load(folder.path()).height());
+        }
+        assert!(heights.is_sorted());
+        heights.dedup();
+        assert_eq!(heights, [0, 1, 2, 3]);
+        // A flipped bit in the last record costs that block.
+        let mut flipped = whole.clone();
+        flipped[whole.len() - 1] ^= 1;
+        fs::write(&file, &flipped).unwrap();
+        assert_eq!(load(folder.path()).height(), 2);
+        // Into the snapshot there is no way on, and the file is left as it is.
+        fs::write(&file, &whole[..base - 1]).unwrap();
+        let refused = Folder::open(folder.path()).unwrap().load(ORIGIN.runtime, WINDOW).err().unwrap();
+        assert!(matches!(refused, DumpError::Damaged { .. }));
+        fs::write(&file, &whole).unwrap();
+        let other = Folder::open(folder.path()).unwrap().load(H256::zero(), WINDOW).err().unwrap();
+        assert!(matches!(other, DumpError::OtherRuntime(_)));
+    }
+}

@@ -21,11 +21,21 @@ const VALIDATIONS: usize = 4;
 /// Locks are taken in the order of the fields, and none is held while the runtime runs, except for reading a nonce.
 pub(crate) struct Node {
     /// Held while a block is made: one at a time.
-    journal: Mutex<Option<Journal>>,
+    books: Mutex<Books>,
     pool: Mutex<Pool>,
     chain: RwLock<Chain>,
     heads: watch::Sender<BlockNumber>,
     genesis_time: u64,
+}
+
+/// Where blocks are written down.
+enum Books {
+    /// Nowhere.
+    None,
+    /// In a file.
+    Open(Journal),
+    /// The chain was stopped: there are no more blocks.
+    Closed,
 }
 
 /// Why a state could not be read.
@@ -77,13 +87,16 @@ pub(crate) enum AuthorError {
     /// It could not be written down, so it was not made.
     #[error(transparent)]
     Dump(#[from] DumpError),
+    /// The chain was stopped.
+    #[error("the chain was stopped")]
+    Stopped,
 }
 
 impl Node {
     /// A node on `chain`. `genesis_time` is block 0's time in Unix milliseconds.
     pub(crate) fn new(chain: Chain, journal: Option<Journal>, genesis_time: u64) -> Self {
         Self {
-            journal: Mutex::new(journal),
+            books: Mutex::new(journal.map_or(Books::None, Books::Open)),
             pool: Mutex::new(Pool::new(Limits::default(), chain.height())),
             heads: watch::Sender::new(chain.height()),
             chain: RwLock::new(chain),
@@ -105,7 +118,12 @@ impl Node {
     ///
     /// The block is written to the journal before anyone can see it.
     pub(crate) fn author(&self) -> Result<H256, AuthorError> {
-        let mut journal = self.journal.lock();
+        let mut books = self.books.lock();
+        let mut journal = match &mut *books {
+            Books::None => None,
+            Books::Open(journal) => Some(journal),
+            Books::Closed => return Err(AuthorError::Stopped),
+        };
         let (parent, state) = {
             let chain = self.chain.read();
             let (hash, parent) = chain.head().clone();
@@ -116,7 +134,7 @@ impl Node {
         let now = self.genesis_time + u64::from(number) * SLOT_DURATION_MS;
         let built = blocks::build(&parent, &state, now, &candidates)?;
         let hash = built.block.hash();
-        if let Some(journal) = journal.as_mut() {
+        if let Some(journal) = &mut journal {
             journal.append(&built.block, &built.delta)?;
         }
         {
@@ -126,7 +144,7 @@ impl Node {
         }
         self.heads.send_replace(number);
         tracing::debug!(block = number, candidates = candidates.len(), "a block was made");
-        if let Some(journal) = journal.as_mut().filter(|journal| journal.has_grown()) {
+        if let Some(journal) = journal.filter(|journal| journal.has_grown()) {
             let snapshot = self.chain.read().snapshot();
             // The journal as it was still is complete, so the chain goes on.
             if let Err(error) = journal.compact(&snapshot) {
@@ -136,9 +154,12 @@ impl Node {
         Ok(hash)
     }
 
-    /// Makes what was written durable.
-    pub(crate) fn sync(&self) -> Result<(), DumpError> {
-        self.journal.lock().as_mut().map_or(Ok(()), Journal::sync)
+    /// Ends block production, makes what was written durable, and gives the folder free.
+    pub(crate) fn close(&self) -> Result<(), DumpError> {
+        match std::mem::replace(&mut *self.books.lock(), Books::Closed) {
+            Books::Open(mut journal) => journal.sync(),
+            Books::None | Books::Closed => Ok(()),
+        }
     }
 
     /// Runs `code` on the state after block `hash`.

@@ -174,7 +174,12 @@ impl Pool {
         self.arrivals += 1;
         self.entries.insert(hash, entry);
         self.futures.insert(hash);
-        self.promote();
+        if usurped.is_empty() {
+            self.promote();
+        } else {
+            // What depended on the old ones may have to wait again.
+            self.refresh();
+        }
         if let Some(entry) = self.entries.get(&hash).filter(|entry| !entry.ready) {
             entry.tell(Status::Future);
         }

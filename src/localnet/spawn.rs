@@ -254,7 +254,7 @@ impl Handle {
             tracing::warn!(target: "neuron::localnet", "a connection did not end in time; it is left behind");
         }
         let node = Arc::clone(&self.node);
-        tokio::task::spawn_blocking(move || node.sync())
+        tokio::task::spawn_blocking(move || node.close())
             .await
             .map_err(|error| LocalnetError::Start(error.to_string()))?
             .map_err(LocalnetError::State)

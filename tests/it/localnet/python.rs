@@ -23,7 +23,7 @@ async fn the_python_sdk_reads_transfers_registers_and_sets_weights() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/sdk10_chain.py");
     let home = tempfile::tempdir().unwrap();
     let url = chain.ws_url();
-    let run = move || Command::new(python).arg(script).arg(url).env("HOME", home.path()).output();
+    let run = move || Command::new(python).arg(script).arg(url).arg("without-views").env("HOME", home.path()).output();
     let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "stdout:\n{out}\nstderr:\n{err}");

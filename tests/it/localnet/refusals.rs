@@ -123,6 +123,35 @@ async fn a_panic_in_a_call_costs_that_extrinsic_alone() {
     assert_eq!(net.in_head().await, [hex(&next)]);
 }
 
+/// Deletes what the timestamp's hook insists on at the end of the block.
+fn block_breaking() -> impl subxt::tx::Payload {
+    let key = hex::decode(&super::client::storage_key("Timestamp", "DidUpdate")[2..]).unwrap();
+    let keys = Dynamic::unnamed_composite([Dynamic::from_bytes(key)]);
+    let kill = Dynamic::unnamed_variant("kill_storage", [keys]);
+    dynamic::transaction("Sudo", "sudo", (Dynamic::unnamed_variant("System", [kill]),))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_breaks_its_block_is_found_and_dropped() {
+    let net = start(config()).await;
+    let others = ["//Bob", "//Charlie", "//Dave", "//Eve"];
+    let mut good = Vec::new();
+    for who in others {
+        let bytes = net.signed(who, &transfer("//Ferdie", 5), 0, 0).await;
+        net.submit(&bytes).await.unwrap();
+        good.push(hex(&bytes));
+    }
+    let bad = net.signed("//Alice", &block_breaking(), 0, 0).await;
+    net.submit(&bad).await.unwrap();
+    net.chain.mine(1).await.unwrap();
+    let mut included = net.in_head().await;
+    included.sort();
+    good.sort();
+    assert_eq!(included, good);
+    assert_eq!(net.ask("author_pendingExtrinsics", json!([])).await.unwrap(), json!([]));
+    net.chain.mine(1).await.unwrap();
+}
+
 fn nested(levels: usize) -> Dynamic {
     let remark = Dynamic::unnamed_variant("remark", [Dynamic::from_bytes([7u8])]);
     (0..levels).fold(Dynamic::unnamed_variant("System", [remark]), |call, _| {

@@ -217,6 +217,16 @@ async fn http_answers_on_the_same_port_with_batches_and_the_type_of_each_id() {
     assert_eq!(post(port, "{").await["error"]["code"], -32700);
     let named = post(port, r#"{"jsonrpc":"2.0","id":1,"method":"chain_getHeader","params":{"hash":null}}"#).await;
     assert_eq!(named["error"]["code"], -32602);
+
+    // More than any extrinsic: refused without being read into memory, and the node goes on.
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let head =
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n";
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    socket.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 413");
+    assert_eq!(net.ask("system_chainType", json!([])).await.unwrap(), json!("Development"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
