@@ -18,6 +18,7 @@
 
 mod archive;
 mod block;
+mod conditions;
 mod error;
 mod open;
 mod read;
@@ -36,8 +37,8 @@ use rusqlite::Connection;
 pub use archive::{Archive, Difference, MeanReport, Rescored, Verification};
 pub use error::LedgerError;
 pub use types::{
-    EventRow, IntervalLine, NewEvent, Outcome, PriceRow, Resolution, ScoredLine, Settlement, Standing, Standings,
-    Submission, Tick, TickReport, WeightSet,
+    ConditionSet, EventRow, IntervalLine, NewEvent, Outcome, PriceRow, Resolution, ScoredLine, Settlement, Standing,
+    Standings, Submission, Tick, TickReport, WeightSet,
 };
 
 use crate::scoring::Rules;

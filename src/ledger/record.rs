@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::block::{self, Cells, Columns, Logged, MinerId};
+use super::conditions;
 use super::error::Fault;
 use super::read::state_name;
 use super::types::{NewEvent, Submission, Tick, TickReport, WeightSet, fate_name};
@@ -97,8 +98,9 @@ pub(super) fn record_tick(connection: &mut Connection, tick: &Tick, rules: &Rule
     }
     report.recorded = true;
     record_prices(&transaction, tick, &mut report)?;
+    let conditional = conditions::due(&transaction, tick)?;
     let mut by_event: BTreeMap<&Arc<str>, Vec<&Submission>> = BTreeMap::new();
-    for submission in &tick.submissions {
+    for submission in tick.submissions.iter().chain(&conditional) {
         by_event.entry(&submission.event).or_default().push(submission);
     }
     let mut miners = Miners::default();
@@ -112,6 +114,7 @@ pub(super) fn record_tick(connection: &mut Connection, tick: &Tick, rules: &Rule
             None => submissions.iter().for_each(|_| report.count("unknown_event")),
         }
     }
+    conditions::replace(&transaction, tick)?;
     transaction
         .prepare_cached("INSERT INTO ticks (at, counted) VALUES (?1, ?2)")?
         .execute(params![tick.at.0, report.counted() as i64])?;
@@ -219,6 +222,9 @@ impl Part<'_> {
             self.merge(interval, &reports)?;
         }
         if !log.is_empty() {
+            // In order of arrival: of several reports of a miner the last one stands.
+            let standing = log.iter().map(|report| (report.miner, report.p)).collect();
+            conditions::note_aggregate(self.transaction, self.event.id, self.tick, &standing)?;
             self.transaction
                 .prepare_cached("INSERT INTO raw (event, tick, block) VALUES (?1, ?2, ?3)")?
                 .execute(params![self.event.id, self.tick.0, block::pack_reports(self.tick, &log)])?;
@@ -324,7 +330,7 @@ pub(super) fn prune(connection: &mut Connection, raw_before: UnixMs, settled_bef
     transaction.execute("DELETE FROM raw WHERE tick < ?1", [raw_before.0])?;
     transaction.execute("DELETE FROM ticks WHERE at < ?1", [settled_before.0.min(raw_before.0)])?;
     let old = "SELECT id FROM events WHERE state <> 'open' AND settled_at < ?1";
-    for table in ["prices", "stats", "raw", "scores"] {
+    for table in ["aggregates", "prices", "stats", "raw", "scores"] {
         transaction.execute(&format!("DELETE FROM {table} WHERE event IN ({old})"), [settled_before.0])?;
     }
     let gone = transaction.execute(&format!("DELETE FROM events WHERE id IN ({old})"), [settled_before.0])?;

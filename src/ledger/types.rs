@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::scoring::admission::{EventState, Fate};
+use crate::scoring::conditional::Conditional;
 use crate::units::{BlockNumber, Identity, UnixMs};
 
 /// An event to be offered, as a market lists it.
@@ -89,8 +90,20 @@ pub struct Tick {
     pub prices: Vec<PriceRow>,
     /// The answers, in order of arrival.
     pub submissions: Vec<Submission>,
+    /// Conditional forecasts that arrived in this round; they speak from the next round on.
+    pub conditions: Vec<ConditionSet>,
     /// What was dropped before it came here, by reason; added to the counters.
     pub dropped: Vec<(String, u64)>,
+}
+
+/// The conditional forecasts of one miner. They replace those it sent before, hold for a day, and end one by one with its
+/// plain answers about the same event. At most `crate::scoring::conditional::MAX_PER_MINER` are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConditionSet {
+    /// Who sent them.
+    pub identity: Identity,
+    /// In the miner's order: of several about one event the first that holds speaks. Events by key.
+    pub rules: Vec<Conditional<Arc<str>>>,
 }
 
 /// What became of a tick.

@@ -43,9 +43,9 @@ impl IntervalStats {
         Self { count: 1, sum_p: p, sum_r: r, sum_p2_minus_r2: square_difference(p, r), first: report, last: report }
     }
 
-    /// Adds a report that arrived after those already in here (its time may be earlier). Saturates at 2³² reports.
+    /// Adds a report that arrived after those already in here (its time may be earlier). Saturates at 2³¹ − 1 reports.
     pub fn add(&mut self, report: Report) {
-        if self.count == u32::MAX {
+        if self.count >= i32::MAX as u32 {
             return;
         }
         self.count += 1;

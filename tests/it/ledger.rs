@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use neuron::ledger::{
-    Ledger, LedgerError, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick, WeightSet,
+    ConditionSet, Ledger, LedgerError, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick, WeightSet,
 };
 use neuron::scoring::Rules;
 use neuron::scoring::admission::EventState;
+use neuron::scoring::conditional::{Conditional, MAX_PER_MINER, Side};
 use neuron::scoring::rules::{ReferencePick, RuleName};
 use neuron::units::{Account, Identity, UnixMs};
 
@@ -42,6 +43,7 @@ fn tick(minute: i64, key: &str, price: f64, answers: &[(u8, f64)]) -> Tick {
         prices: vec![PriceRow { event: event.clone(), price, at }],
         submissions: answers.iter().map(submission).collect(),
         dropped: vec![("timeout".into(), 2)],
+        ..Tick::default()
     }
 }
 
@@ -239,4 +241,70 @@ async fn what_was_recorded_is_there_after_opening_again() {
     let much_later = UnixMs(START + 2000 * 24 * HOUR);
     assert_eq!(ledger.prune(much_later).await.unwrap(), 1);
     assert!(ledger.all_events().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_conditional_forecast_speaks_for_an_absent_miner_until_it_answers_plainly() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path(), Rules::default());
+    ledger.upsert_events(vec![event("x", 8), event("z", 8)]).await.unwrap();
+    let rule = |p, side| Conditional { event: "test-z".into(), p, if_event: "test-x".into(), side, threshold: 0.5 };
+    // Miner 9: if the others think that x is likely, z is too; if not, not.
+    let round = |minute: i64, x: f64| {
+        let mut round = tick(minute, "test-x", 0.5, &[(1, x), (2, x)]);
+        round.prices.push(PriceRow { event: "test-z".into(), price: 0.5, at: round.at });
+        round
+    };
+    let mut first = round(0, 0.9);
+    let rules = vec![rule(0.8, Side::Above), rule(0.3, Side::Below)];
+    first.conditions.push(ConditionSet { identity: miner(9), rules });
+    // Rules speak from the next round on, about the aggregate of the round before.
+    assert_eq!(ledger.record_tick(first).await.unwrap().counted(), 2);
+    assert_eq!(ledger.record_tick(round(1, 0.1)).await.unwrap().counted(), 3);
+    assert_eq!(ledger.record_tick(round(2, 0.5)).await.unwrap().counted(), 3);
+    // The aggregate is on the threshold: neither rule holds.
+    assert_eq!(ledger.record_tick(round(3, 0.9)).await.unwrap().counted(), 2);
+    let said = ledger.intervals(miner(9), "test-z".into()).await.unwrap()[0].stats;
+    assert_eq!((said.count, said.first.p, said.last.p), (2, 0.8, 0.3));
+
+    let mut plain = round(4, 0.9);
+    plain.submissions.push(Submission { identity: miner(9), event: "test-z".into(), p: 0.6, at: plain.at });
+    assert_eq!(ledger.record_tick(plain).await.unwrap().counted(), 3);
+    assert_eq!(ledger.record_tick(round(5, 0.9)).await.unwrap().counted(), 2);
+    let settled = ledger.resolve(resolution("test-z", Outcome::Payout(1.0), None)).await.unwrap();
+    let gain = |p: f64| 0.25 - (1.0 - p) * (1.0 - p);
+    near(settled.scores[0].1, (gain(0.8) + gain(0.3) + gain(0.6)) / 3.0);
+}
+
+#[tokio::test]
+async fn conditional_forecasts_are_bounded_and_end_with_their_miner() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path(), Rules::default());
+    let names: Vec<String> = (0..MAX_PER_MINER + 8).map(|n| format!("e{n:02}")).collect();
+    ledger.upsert_events(names.iter().map(|name| event(name, 48)).collect()).await.unwrap();
+    let round = |minute: i64| {
+        let mut round = tick(minute, "test-e00", 0.5, &[(1, 0.9)]);
+        let price = |name: &String| PriceRow { event: format!("test-{name}").into(), price: 0.5, at: round.at };
+        round.prices = names.iter().map(price).collect();
+        round
+    };
+    let rule = |name: &String, p: f64| Conditional {
+        event: format!("test-{name}").into(),
+        p,
+        if_event: "test-e00".into(),
+        side: Side::Above,
+        threshold: 0.5,
+    };
+    let mut first = round(0);
+    let mut rules: Vec<_> = names.iter().map(|name| rule(name, 7.0)).collect();
+    rules.insert(0, rule(&names[1], f64::NAN));
+    first.conditions.push(ConditionSet { identity: miner(9), rules });
+    ledger.record_tick(first).await.unwrap();
+    assert_eq!(ledger.record_tick(round(1)).await.unwrap().counted(), 1 + MAX_PER_MINER as u64);
+    let clamped = ledger.intervals(miner(9), "test-e01".into()).await.unwrap()[0].stats;
+    assert_eq!((clamped.count, clamped.last.p), (1, 1.0));
+    // A day later the rules are forgotten, unless they were sent again.
+    assert_eq!(ledger.record_tick(round(24 * 60 - 1)).await.unwrap().counted(), 1);
+    assert_eq!(ledger.record_tick(round(24 * 60)).await.unwrap().counted(), 1 + MAX_PER_MINER as u64);
+    assert_eq!(ledger.record_tick(round(24 * 60 + 1)).await.unwrap().counted(), 1);
 }

@@ -48,7 +48,7 @@ async fn ledger(folder: &Path) -> PathBuf {
                 at,
                 prices: vec![PriceRow { event: key.clone(), price, at }],
                 submissions: answers.iter().enumerate().map(submission).collect(),
-                dropped: Vec::new(),
+                ..Tick::default()
             };
             assert_eq!(ledger.record_tick(tick).await.unwrap().counted(), 6);
         }

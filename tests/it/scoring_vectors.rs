@@ -8,9 +8,13 @@ use neuron::scoring::admission::{EventState, Fate, Prices, Window};
 use neuron::scoring::averages_2024::{Daily, ema_step};
 use neuron::scoring::event::{EventFrame, EventStats, selected};
 use neuron::scoring::grid::{interval_weights, minutes_since_origin};
+use neuron::scoring::legacy::{
+    Cell2025, differentiated_2024_07, differentiated_2024_08, interval_score_2024, interval_score_2025, shares_2025,
+};
 use neuron::scoring::peer::{PeerCell, Presence, interval};
 use neuron::scoring::rules::{Clip, IntervalWeight, ReferencePick, RuleName, SequentialOrder, SubmissionPick};
 use neuron::scoring::sequential::chain;
+use neuron::scoring::sybil::pair_rent;
 use neuron::scoring::timeseries::chain::Spread;
 use neuron::scoring::timeseries::long_run::{Start, update};
 use neuron::scoring::timeseries::volatility::{PercentileTables, percentile};
@@ -658,4 +662,161 @@ fn timeseries_weights_for_the_chain() {
         got.iter().zip(want).for_each(|((_, got), want)| near(&context, *got, want.as_f64().unwrap(), 1e-7));
     }
     assert_eq!(deviations, 4);
+}
+
+#[test]
+fn the_class_balanced_average_of_the_peer_rule() {
+    let Some(cases) = cases("peer_average", 8) else { return };
+    for (i, case) in cases.iter().enumerate() {
+        let context = format!("case {i}");
+        let window_events = case["window_before"].as_u64().unwrap() as usize + 1;
+        let rules = Rules { class_balance: true, exponent: 2, window_events, ..Rules::default() };
+        type Who = (u64, String);
+        let mut events: Vec<(String, ScoredEvent<Who>)> = Vec::new();
+        for event in case["events"].as_array().unwrap() {
+            let outcome = event[1].as_f64().unwrap();
+            events.push((text(&event[0]), ScoredEvent { outcome, resolved: UnixMs(0), scores: Vec::new() }));
+        }
+        for line in case["scores"].as_array().unwrap() {
+            let event = events.iter_mut().find(|(name, _)| line[0] == **name).unwrap();
+            event.1.scores.push(((line[1].as_u64().unwrap(), text(&line[2])), line[3].as_f64().unwrap()));
+        }
+        let plain: Vec<_> = events
+            .iter()
+            .map(|(_, event)| ScoredEvent {
+                outcome: event.outcome,
+                resolved: event.resolved,
+                scores: event.scores.iter().map(|(who, score)| (who_id(case, who), *score)).collect(),
+            })
+            .collect();
+        for line in case["expect_rows"].as_array().unwrap() {
+            let place = events.iter().position(|(name, _)| line[0] == **name).unwrap();
+            let window = &plain[(place + 1).saturating_sub(window_events)..=place];
+            let averages = averages(window, &rules);
+            let who = who_id(case, &(line[1].as_u64().unwrap(), text(&line[2])));
+            near(&format!("{context} {line}"), averages[&who].mean, line[4].as_f64().unwrap(), 1e-9);
+            assert_eq!(averages[&who].predicted as u64, line[6].as_u64().unwrap(), "{context}");
+            // The reference normalises over the miners that have a row for this event.
+            let own: Vec<usize> = plain[place].scores.iter().map(|(who, _)| *who).collect();
+            let total: f64 = own.iter().map(|who| averages[who].reward).sum();
+            near(
+                &format!("{context} {line}"),
+                averages[&who].reward / total.max(1e-7),
+                line[3].as_f64().unwrap(),
+                1e-9,
+            );
+        }
+    }
+}
+
+/// A number for a (uid, hotkey) pair: averages want keys that are copied.
+fn who_id(case: &Value, who: &(u64, String)) -> usize {
+    let mut lines = case["scores"].as_array().unwrap().iter();
+    lines.position(|line| line[1].as_u64() == Some(who.0) && line[2] == *who.1).unwrap()
+}
+
+/// The interval starts (minutes) of an event, as the references of 2024 count them.
+fn legacy_starts(registered: UnixMs, end: UnixMs) -> Vec<i64> {
+    let grid = Rules::default().grid();
+    (grid.index(registered)..grid.index(end)).map(|k| minutes_since_origin(grid.start(k))).collect()
+}
+
+#[test]
+fn the_interval_scores_of_summer_2024() {
+    let Some(cases) = cases("legacy_intervals", 16) else { return };
+    let mut defects = 0;
+    for (i, case) in cases.iter().enumerate() {
+        let context = format!("case {i}");
+        let starts = legacy_starts(time(&case["registered"]), time(&case["cutoff"]).min(time(&case["now"])));
+        let weights = interval_weights(IntervalWeight::Exponential, 2.0, starts.len());
+        let n = case["n"].as_u64().unwrap() as usize;
+        let mut scores = vec![0.0; n];
+        for miner in case["predictions"].as_array().unwrap() {
+            let said: HashMap<i64, f64> =
+                miner[1].as_array().unwrap().iter().map(|x| (x[0].as_i64().unwrap(), x[1].as_f64().unwrap())).collect();
+            let means: Vec<_> = starts.iter().map(|start| said.get(start).copied()).collect();
+            let score = interval_score_2024(&means, &weights, case["answer"].as_f64().unwrap());
+            scores[miner[0].as_u64().unwrap() as usize] = score;
+        }
+        let got = if case["variant"] == "intervals_2024_07_25" {
+            differentiated_2024_07(&scores)
+        } else {
+            differentiated_2024_08(&scores)
+        };
+        for (got, want) in got.iter().zip(floats(&case["rewards"])) {
+            if want.is_nan() {
+                // The only correct miner got nothing.
+                defects += 1;
+                assert!(*got > 0.66, "{context}");
+            } else {
+                near(&context, *got, want, 1e-5);
+            }
+        }
+    }
+    assert_eq!(defects, 3);
+}
+
+#[test]
+fn the_interval_scores_of_january_2025() {
+    let Some(cases) = cases("legacy_brier_2025_01", 16) else { return };
+    for (i, case) in cases.iter().enumerate() {
+        let context = format!("case {i}");
+        let opened = time(&case["registered"]);
+        let starts = legacy_starts(opened, time(&case["cutoff"]));
+        let weights = interval_weights(IntervalWeight::Exponential, 2.0, starts.len());
+        let outcome = case["outcome"].as_f64().unwrap();
+        let mut scores = Vec::new();
+        for miner in case["miners"].as_array().unwrap() {
+            let since = minutes_since_origin(time(&miner[2]));
+            let said: HashMap<i64, f64> = case["predictions"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|p| p[0] == miner[0])
+                .map(|p| (p[1].as_i64().unwrap(), p[2].as_f64().unwrap()))
+                .collect();
+            let cells: Vec<_> = starts
+                .iter()
+                .map(|start| match said.get(start) {
+                    Some(p) => Cell2025::Reported(*p),
+                    None if start + 240 <= since => Cell2025::Unborn,
+                    None => Cell2025::Silent,
+                })
+                .collect();
+            let (prediction, score) = interval_score_2025(&cells, &weights, outcome);
+            let want = case["rows"].as_array().unwrap().iter().find(|row| row[0] == miner[0]).unwrap();
+            if want[1].as_f64() > Some(-1.0) {
+                near(&format!("{context} {miner}"), prediction, want[1].as_f64().unwrap(), 1e-9);
+            }
+            near(&format!("{context} {miner}"), score, want[2].as_f64().unwrap(), 1e-9);
+            scores.push(score);
+        }
+        for (share, row) in shares_2025(&scores).iter().zip(case["rows"].as_array().unwrap()) {
+            near(&context, *share, row[3].as_f64().unwrap(), 1e-9);
+        }
+    }
+}
+
+#[test]
+fn what_a_pair_of_sybils_may_expect() {
+    let Some(cases) = cases("sybil", 43) else { return };
+    for (i, case) in cases.iter().enumerate() {
+        let context = format!("case {i}");
+        let per_slot = || number(&case["expected_per_slot"]).unwrap_or_else(|| fraction(&case["expected_per_slot"]));
+        let price = || number(&case["price"]).unwrap();
+        match case["kind"].as_str().unwrap() {
+            // Floored per event the pair earns what it does in one event, for ever.
+            "per_event_clip_pair" => near(&context, pair_rent(price(), 1), per_slot(), 1e-12),
+            "aggregate_clip_pair" => {
+                let events = case["events"].as_u64().unwrap() as u32;
+                near(&context, pair_rent(price(), events), per_slot(), 1e-12);
+            }
+            // The best uninformed shift is a result for the documentation; ours is its Gaussian approximation.
+            "aggregate_clip_best_shift" => {
+                let n = case["events"].as_f64().unwrap();
+                near(&context, 0.1012 * 4.0 * price() * (1.0 - price()) / n, per_slot(), 0.01 * per_slot());
+            }
+            other => panic!("{other}"),
+        }
+    }
 }

@@ -1,0 +1,123 @@
+//! Conditional forecasts in the ledger: kept, evaluated at each tick, replaced by plain answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rusqlite::{Connection, Transaction, params};
+
+use super::block::MinerId;
+use super::error::Fault;
+use super::record::miner_id;
+use super::types::{ConditionSet, Submission, Tick};
+use crate::scoring::conditional::{self, Conditional, MAX_PER_MINER, Side};
+use crate::units::{Identity, UnixMs};
+
+/// Rules that were not sent again for so long are forgotten: a miner that is gone must not go on speaking.
+const LIFETIME_MS: i64 = 24 * 3_600_000;
+/// Aggregates of older rounds say nothing about now.
+const AGGREGATE_MAX_AGE_MS: i64 = 3_600_000;
+
+/// What the rules say in this tick, as submissions of its time. Miners with a plain answer for the same event in this
+/// tick are left out: that answer counts.
+pub(super) fn due(transaction: &Transaction<'_>, tick: &Tick) -> Result<Vec<Submission>, Fault> {
+    let rules = load(transaction, tick.at.plus_ms(-LIFETIME_MS))?;
+    if rules.is_empty() {
+        return Ok(Vec::new());
+    }
+    let aggregates = aggregates(transaction, tick.at.plus_ms(-AGGREGATE_MAX_AGE_MS))?;
+    let plain: BTreeSet<(Identity, &str)> = tick.submissions.iter().map(|s| (s.identity, &*s.event)).collect();
+    let mut found = Vec::new();
+    for (identity, rules) in &rules {
+        for (event, p) in conditional::evaluate(rules, |event| aggregates.get(event).copied()) {
+            if !plain.contains(&(*identity, &**event)) {
+                found.push(Submission { identity: *identity, event: event.clone(), p, at: tick.at });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The rules of each miner, in its order.
+type RulesOf = BTreeMap<Identity, Vec<Conditional<Arc<str>>>>;
+
+fn load(connection: &Connection, since: UnixMs) -> Result<RulesOf, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT m.hotkey, m.registered_block, c.event, c.p, c.if_event, c.above, c.threshold
+         FROM conditions c JOIN miners m ON m.id = c.miner WHERE c.sent_at >= ?1 ORDER BY c.miner, c.place",
+    )?;
+    let mut rows = query.query([since.0])?;
+    let mut found: BTreeMap<Identity, Vec<_>> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let hotkey: String = row.get(0)?;
+        let hotkey = hotkey.parse().map_err(|e| Fault::Block(format!("miners.hotkey: {e}")))?;
+        let identity = Identity { hotkey, registered_at: row.get::<_, i64>(1)?.unsigned_abs() };
+        let text = |column: usize| row.get::<_, String>(column).map(Arc::<str>::from);
+        let side = if row.get(5)? { Side::Above } else { Side::Below };
+        let rule = Conditional { event: text(2)?, p: row.get(3)?, if_event: text(4)?, side, threshold: row.get(6)? };
+        found.entry(identity).or_default().push(rule);
+    }
+    Ok(found)
+}
+
+fn aggregates(connection: &Connection, since: UnixMs) -> Result<BTreeMap<Arc<str>, f64>, Fault> {
+    let mut query = connection
+        .prepare_cached("SELECT e.key, a.p FROM aggregates a JOIN events e ON e.id = a.event WHERE a.tick >= ?1")?;
+    let rows = query.query_map([since.0], |row| Ok((row.get::<_, String>(0)?.into(), row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Notes the aggregate of an event's round: of each miner its last report.
+pub(super) fn note_aggregate(
+    transaction: &Transaction<'_>,
+    event: i64,
+    tick: UnixMs,
+    reports: &BTreeMap<MinerId, f64>,
+) -> Result<(), Fault> {
+    let mut values: Vec<f64> = reports.values().copied().collect();
+    if let Some(p) = conditional::aggregate(&mut values) {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO aggregates (event, tick, p, reports) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![event, tick.0, p, values.len() as i64])?;
+    }
+    Ok(())
+}
+
+/// Plain answers replace the rules about the same event; then new sets replace old ones.
+pub(super) fn replace(transaction: &Transaction<'_>, tick: &Tick) -> Result<(), Fault> {
+    let kept = load(transaction, UnixMs(i64::MIN))?;
+    if !kept.is_empty() {
+        let about =
+            |s: &Submission| kept.get(&s.identity).is_some_and(|rules| rules.iter().any(|r| r.event == s.event));
+        let mut forget = transaction.prepare_cached("DELETE FROM conditions WHERE miner = ?1 AND event = ?2")?;
+        for submission in tick.submissions.iter().filter(|s| s.p.is_finite() && about(s)) {
+            let miner = miner_id(transaction, submission.identity, tick.at)?;
+            forget.execute(params![miner, &*submission.event])?;
+        }
+    }
+    for set in &tick.conditions {
+        store(transaction, tick.at, set)?;
+    }
+    Ok(())
+}
+
+fn store(transaction: &Transaction<'_>, at: UnixMs, set: &ConditionSet) -> Result<(), Fault> {
+    let miner = miner_id(transaction, set.identity, at)?;
+    transaction.prepare_cached("DELETE FROM conditions WHERE miner = ?1")?.execute([miner])?;
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO conditions (miner, place, event, p, if_event, above, threshold, sent_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    for (place, rule) in set.rules.iter().filter(|rule| rule.is_sound()).take(MAX_PER_MINER).enumerate() {
+        insert.execute(params![
+            miner,
+            place as i64,
+            &*rule.event,
+            rule.p.clamp(0.0, 1.0),
+            &*rule.if_event,
+            rule.side == Side::Above,
+            rule.threshold,
+            at.0,
+        ])?;
+    }
+    Ok(())
+}

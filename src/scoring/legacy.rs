@@ -1,0 +1,70 @@
+//! The interval scores of July 2024 to January 2025, for reading old data and agreeing with old peers. Not selectable:
+//! their differentiation steps rank miners against each other inside one event.
+//!
+//! All work on means per interval of one event, oldest first; weights are those of `interval_weight = "exponential"`.
+
+use super::brier::UNINFORMED;
+use super::quadratic::gain;
+
+/// The score of summer 2024: weighted mean gain, a silent interval counting 0, less 0.75, floored at 0. 0 for an event
+/// without intervals.
+#[must_use]
+pub fn interval_score_2024(means: &[Option<f64>], weights: &[f64], outcome: f64) -> f64 {
+    let gains = means.iter().map(|mean| mean.map_or(0.0, |p| gain(p.clamp(0.0, 1.0), outcome)));
+    (weighted(gains, weights) - UNINFORMED).max(0.0)
+}
+
+/// The differentiation of 25 July 2024 over the positive scores: a third of the score, two thirds of its place between
+/// the least and the greatest. Where all positive scores are equal the reference divided 0 by 0 and the only correct
+/// miner got nothing; here its place is the top.
+#[must_use]
+pub fn differentiated_2024_07(scores: &[f64]) -> Vec<f64> {
+    let positive = || scores.iter().copied().filter(|score| *score > 0.0);
+    let (least, most) = (positive().fold(f64::INFINITY, f64::min), positive().fold(0.0, f64::max));
+    let place = |score: f64| if most > least { (score - least) / (most - least) } else { 1.0 };
+    scores.iter().map(|score| if *score > 0.0 { score / 3.0 + 2.0 / 3.0 * place(*score) } else { 0.0 }).collect()
+}
+
+/// The differentiation of 16 August 2024: `exp(25 s)` of the positive scores, in shares.
+#[must_use]
+pub fn differentiated_2024_08(scores: &[f64]) -> Vec<f64> {
+    let powers: Vec<f64> = scores.iter().map(|s| if *s > 0.0 { (25.0 * s).exp() } else { 0.0 }).collect();
+    let total: f64 = powers.iter().sum();
+    powers.iter().map(|power| if total > 0.0 { power / total } else { 0.0 }).collect()
+}
+
+/// One miner in one interval, as January 2025 sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cell2025 {
+    /// Its mean report, clamped.
+    Reported(f64),
+    /// Silent: counts as fully wrong.
+    Silent,
+    /// The interval ended before the miner registered: counts as 0.5.
+    Unborn,
+}
+
+/// Weighted prediction and weighted gain of January 2025; the gain of an event without intervals is 0.
+#[must_use]
+pub fn interval_score_2025(cells: &[Cell2025], weights: &[f64], outcome: f64) -> (f64, f64) {
+    let report = |cell: &Cell2025| match cell {
+        Cell2025::Reported(p) => p.clamp(0.0, 1.0),
+        Cell2025::Silent => 1.0 - outcome,
+        Cell2025::Unborn => 0.5,
+    };
+    let gains = cells.iter().map(|cell| gain(report(cell), outcome));
+    (weighted(cells.iter().map(report), weights), weighted(gains, weights))
+}
+
+/// Shares of January 2025: `exp(5 s)`, in shares.
+#[must_use]
+pub fn shares_2025(scores: &[f64]) -> Vec<f64> {
+    let powers: Vec<f64> = scores.iter().map(|score| (5.0 * score).exp()).collect();
+    let total: f64 = powers.iter().sum();
+    powers.iter().map(|power| power / total).collect()
+}
+
+fn weighted(values: impl Iterator<Item = f64>, weights: &[f64]) -> f64 {
+    let total: f64 = weights.iter().sum();
+    if total > 0.0 { values.zip(weights).map(|(value, weight)| value * weight).sum::<f64>() / total } else { 0.0 }
+}
