@@ -1,4 +1,4 @@
-//! The interval scores of July 2024 to January 2025, for reading old data and agreeing with old peers. Not selectable:
+//! The interval scores of summer 2024, for reading old data and agreeing with old peers. Not selectable:
 //! their differentiation steps rank miners against each other inside one event.
 //!
 //! All work on means per interval of one event, oldest first; weights are those of `interval_weight = "exponential"`.
@@ -31,37 +31,6 @@ pub fn differentiated_2024_08(scores: &[f64]) -> Vec<f64> {
     let powers: Vec<f64> = scores.iter().map(|s| if *s > 0.0 { (25.0 * s).exp() } else { 0.0 }).collect();
     let total: f64 = powers.iter().sum();
     powers.iter().map(|power| if total > 0.0 { power / total } else { 0.0 }).collect()
-}
-
-/// One miner in one interval, as January 2025 sees it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Cell2025 {
-    /// Its mean report, clamped.
-    Reported(f64),
-    /// Silent: counts as fully wrong.
-    Silent,
-    /// The interval ended before the miner registered: counts as 0.5.
-    Unborn,
-}
-
-/// Weighted prediction and weighted gain of January 2025; the gain of an event without intervals is 0.
-#[must_use]
-pub fn interval_score_2025(cells: &[Cell2025], weights: &[f64], outcome: f64) -> (f64, f64) {
-    let report = |cell: &Cell2025| match cell {
-        Cell2025::Reported(p) => p.clamp(0.0, 1.0),
-        Cell2025::Silent => 1.0 - outcome,
-        Cell2025::Unborn => 0.5,
-    };
-    let gains = cells.iter().map(|cell| gain(report(cell), outcome));
-    (weighted(cells.iter().map(report), weights), weighted(gains, weights))
-}
-
-/// Shares of January 2025: `exp(5 s)`, in shares.
-#[must_use]
-pub fn shares_2025(scores: &[f64]) -> Vec<f64> {
-    let powers: Vec<f64> = scores.iter().map(|score| (5.0 * score).exp()).collect();
-    let total: f64 = powers.iter().sum();
-    powers.iter().map(|power| power / total).collect()
 }
 
 fn weighted(values: impl Iterator<Item = f64>, weights: &[f64]) -> f64 {

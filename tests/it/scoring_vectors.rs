@@ -8,9 +8,7 @@ use neuron::scoring::admission::{EventState, Fate, Prices, Window};
 use neuron::scoring::averages_2024::{Daily, ema_step};
 use neuron::scoring::event::{EventFrame, EventStats, selected};
 use neuron::scoring::grid::{interval_weights, minutes_since_origin};
-use neuron::scoring::legacy::{
-    Cell2025, differentiated_2024_07, differentiated_2024_08, interval_score_2024, interval_score_2025, shares_2025,
-};
+use neuron::scoring::legacy::{differentiated_2024_07, differentiated_2024_08, interval_score_2024};
 use neuron::scoring::peer::{PeerCell, Presence, interval};
 use neuron::scoring::rules::{Clip, IntervalWeight, ReferencePick, RuleName, SequentialOrder, SubmissionPick};
 use neuron::scoring::sequential::chain;
@@ -754,47 +752,6 @@ fn the_interval_scores_of_summer_2024() {
         }
     }
     assert_eq!(defects, 3);
-}
-
-#[test]
-fn the_interval_scores_of_january_2025() {
-    let Some(cases) = cases("legacy_brier_2025_01", 16) else { return };
-    for (i, case) in cases.iter().enumerate() {
-        let context = format!("case {i}");
-        let opened = time(&case["registered"]);
-        let starts = legacy_starts(opened, time(&case["cutoff"]));
-        let weights = interval_weights(IntervalWeight::Exponential, 2.0, starts.len());
-        let outcome = case["outcome"].as_f64().unwrap();
-        let mut scores = Vec::new();
-        for miner in case["miners"].as_array().unwrap() {
-            let since = minutes_since_origin(time(&miner[2]));
-            let said: HashMap<i64, f64> = case["predictions"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter(|p| p[0] == miner[0])
-                .map(|p| (p[1].as_i64().unwrap(), p[2].as_f64().unwrap()))
-                .collect();
-            let cells: Vec<_> = starts
-                .iter()
-                .map(|start| match said.get(start) {
-                    Some(p) => Cell2025::Reported(*p),
-                    None if start + 240 <= since => Cell2025::Unborn,
-                    None => Cell2025::Silent,
-                })
-                .collect();
-            let (prediction, score) = interval_score_2025(&cells, &weights, outcome);
-            let want = case["rows"].as_array().unwrap().iter().find(|row| row[0] == miner[0]).unwrap();
-            if want[1].as_f64() > Some(-1.0) {
-                near(&format!("{context} {miner}"), prediction, want[1].as_f64().unwrap(), 1e-9);
-            }
-            near(&format!("{context} {miner}"), score, want[2].as_f64().unwrap(), 1e-9);
-            scores.push(score);
-        }
-        for (share, row) in shares_2025(&scores).iter().zip(case["rows"].as_array().unwrap()) {
-            near(&context, *share, row[3].as_f64().unwrap(), 1e-9);
-        }
-    }
 }
 
 #[test]
