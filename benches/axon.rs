@@ -204,7 +204,7 @@ fn ask() -> EventPredictionSynapse {
         event.metadata = Metadata::from_json(metadata.into()).unwrap();
         (format!("ifgames-{number}"), event)
     };
-    EventPredictionSynapse { events: (0..EVENTS).map(event).collect() }
+    EventPredictionSynapse { events: (0..EVENTS).map(event).collect(), ..Default::default() }
 }
 
 /// Signed requests, ready to be written.

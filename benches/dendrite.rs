@@ -124,7 +124,7 @@ fn question() -> EventPredictionSynapse {
             EventPrediction::ask(format!("{number:08}-aaaa"), "llm".into(), words, Some(1_752_000_000)),
         )
     };
-    EventPredictionSynapse { events: (0..EVENTS).map(event).collect() }
+    EventPredictionSynapse { events: (0..EVENTS).map(event).collect(), ..Default::default() }
 }
 
 fn report() {

@@ -5,15 +5,16 @@
 //! two questions: nobody can plant an answer for others.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Forecaster, Question};
+use super::{Forecast, Forecaster, Question};
 use crate::clock::Clock;
-use crate::units::{Probability, UnixMs};
+use crate::units::UnixMs;
 
 /// How long what is remembered. All times are market time.
 #[derive(Debug, Clone)]
@@ -64,6 +65,8 @@ struct Inner {
     entries: Mutex<HashMap<Question, Entry>>,
     /// Told when there is a question without an answer.
     news: Notify,
+    /// Whether the forecaster has ever answered with conditional forecasts.
+    conditional: AtomicBool,
     /// One refresh at a time.
     refreshing: tokio::sync::Mutex<()>,
 }
@@ -72,7 +75,7 @@ struct Entry {
     last_asked: UnixMs,
     /// When the forecaster was last asked.
     tried: Option<UnixMs>,
-    answer: Option<Probability>,
+    answer: Forecast,
 }
 
 impl Cache {
@@ -81,30 +84,38 @@ impl Cache {
     #[must_use]
     pub fn new(forecaster: Arc<dyn Forecaster>, settings: CacheSettings, clock: Clock) -> Self {
         let (entries, news, refreshing) = (Mutex::default(), Notify::new(), tokio::sync::Mutex::default());
-        Self(Arc::new(Inner { forecaster, settings, clock, entries, news, refreshing }))
+        let conditional = AtomicBool::new(false);
+        Self(Arc::new(Inner { forecaster, settings, clock, entries, news, conditional, refreshing }))
     }
 
-    /// The answer there is now; `None` abstains. Never waits, and remembers the question for the next refresh.
+    /// The answer there is now, which may abstain. Never waits, and remembers the question for the next refresh.
     #[must_use]
-    pub fn answer(&self, question: &Question) -> Option<Probability> {
+    pub fn answer(&self, question: &Question) -> Forecast {
         let inner = &self.0;
         let now = inner.clock.now();
         if is_over(question, now) {
-            return None;
+            return Forecast::default();
         }
         let mut entries = inner.lock();
         if let Some(entry) = entries.get_mut(question) {
             entry.last_asked = now;
-            let made = entry.tried?;
-            return entry.answer.filter(|_| now.since(made) <= millis(inner.settings.max_age));
+            let is_fresh = |made: UnixMs| now.since(made) <= millis(inner.settings.max_age);
+            return if entry.tried.is_some_and(is_fresh) { entry.answer.clone() } else { Forecast::default() };
         }
         if entries.len() >= inner.settings.max_questions.max(1) {
             make_room(&mut entries);
         }
-        entries.insert(question.clone(), Entry { last_asked: now, tried: None, answer: None });
+        entries.insert(question.clone(), Entry { last_asked: now, tried: None, answer: Forecast::default() });
         drop(entries);
         inner.news.notify_one();
-        None
+        Forecast::default()
+    }
+
+    /// Whether the forecaster has ever answered with conditional forecasts: from then on, that there are none is worth
+    /// saying.
+    #[must_use]
+    pub fn speaks_conditionally(&self) -> bool {
+        self.0.conditional.load(Ordering::Relaxed)
     }
 
     /// Asks the forecaster about everything that is due, each question once, and returns when it has answered.
@@ -124,12 +135,15 @@ impl Cache {
             done.asked += batch.len();
             let answers = inner.forecaster.forecast(&batch, now).await;
             let mut entries = inner.lock();
-            for (question, answer) in batch.iter().zip(answers.into_iter().chain(std::iter::repeat(None))) {
+            for (question, answer) in
+                batch.iter().zip(answers.into_iter().chain(std::iter::repeat(Forecast::default())))
+            {
                 // It may have been forgotten in the meantime.
                 let Some(entry) = entries.get_mut(question) else { continue };
                 entry.tried = Some(now);
+                done.answered += usize::from(!answer.abstains());
+                inner.conditional.fetch_or(!answer.conditions.is_empty(), Ordering::Relaxed);
                 entry.answer = answer;
-                done.answered += usize::from(answer.is_some());
             }
         }
         if done.asked > 0 {
@@ -234,6 +248,8 @@ mod tests {
 
     use super::*;
     use crate::market::EventKey;
+    use crate::scoring::conditional::Conditional;
+    use crate::units::Probability;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -245,9 +261,9 @@ mod tests {
             "minutes"
         }
 
-        fn forecast<'a>(&'a self, questions: &'a [Question], now: UnixMs) -> BoxFuture<'a, Vec<Option<Probability>>> {
+        fn forecast<'a>(&'a self, questions: &'a [Question], now: UnixMs) -> BoxFuture<'a, Vec<Forecast>> {
             let answer = Probability::clamped(now.0 as f64 / 6_000_000.0);
-            let answers = questions.iter().map(|q| answer.filter(|_| q.description != "?")).collect();
+            let answers = questions.iter().map(|q| answer.filter(|_| q.description != "?").into()).collect();
             std::future::ready(answers).boxed()
         }
     }
@@ -268,41 +284,41 @@ mod tests {
         (Cache::new(Arc::new(Minutes), settings, clock.clone()), clock)
     }
 
-    fn percent(answer: Option<Probability>) -> Option<f64> {
-        answer.map(|p| (p.get() * 100.0).round())
+    fn percent(answer: &Forecast) -> Option<f64> {
+        answer.probability.map(|p| (p.get() * 100.0).round())
     }
 
     #[tokio::test]
     async fn the_first_ask_abstains_and_later_ones_are_fresh() {
         let (cache, clock) = cache(10);
         let asked = question("a", 100);
-        assert_eq!(cache.answer(&asked), None);
+        assert_eq!(percent(&cache.answer(&asked)), None);
         clock.advance(MINUTE);
         assert_eq!(cache.refresh().await, Refreshed { asked: 1, answered: 1, forgotten: 0 });
-        assert_eq!(percent(cache.answer(&asked)), Some(1.0));
+        assert_eq!(percent(&cache.answer(&asked)), Some(1.0));
         assert_eq!(cache.refresh().await.asked, 0, "fresh enough");
         clock.advance(9 * MINUTE);
-        assert_eq!(percent(cache.answer(&asked)), Some(1.0));
+        assert_eq!(percent(&cache.answer(&asked)), Some(1.0));
         clock.advance(2 * MINUTE);
-        assert_eq!(percent(cache.answer(&asked)), None, "too old to be said");
+        assert_eq!(percent(&cache.answer(&asked)), None, "too old to be said");
         cache.refresh().await;
-        assert_eq!(percent(cache.answer(&asked)), Some(12.0));
+        assert_eq!(percent(&cache.answer(&asked)), Some(12.0));
     }
 
     #[tokio::test]
     async fn questions_end_are_forgotten_and_never_pile_up() {
         let (cache, clock) = cache(4);
         for id in ["a", "b", "c", "d"] {
-            assert_eq!(cache.answer(&question(id, 5)), None);
+            assert_eq!(percent(&cache.answer(&question(id, 5))), None);
             clock.advance(Duration::from_millis(1));
         }
         cache.refresh().await;
-        assert!(cache.answer(&question("a", 5)).is_some());
-        assert_eq!(cache.answer(&question("e", 2000)), None);
+        assert!(!cache.answer(&question("a", 5)).abstains());
+        assert_eq!(percent(&cache.answer(&question("e", 2000))), None);
         assert_eq!(cache.len(), 4);
-        assert_eq!(cache.answer(&question("b", 5)), None, "its place was taken");
+        assert_eq!(percent(&cache.answer(&question("b", 5))), None, "its place was taken");
         clock.advance(5 * MINUTE);
-        assert_eq!(cache.answer(&question("a", 5)), None, "past its cutoff");
+        assert_eq!(percent(&cache.answer(&question("a", 5))), None, "past its cutoff");
         assert_eq!(cache.refresh().await, Refreshed { asked: 1, answered: 1, forgotten: 3 });
         clock.advance(361 * MINUTE);
         assert_eq!(cache.refresh().await.forgotten, 1);
@@ -313,7 +329,7 @@ mod tests {
     fn a_flood_of_questions_stays_within_the_bound() {
         let (cache, _clock) = cache(1000);
         for n in 0..5000 {
-            assert_eq!(cache.answer(&question(&n.to_string(), 5)), None);
+            assert_eq!(percent(&cache.answer(&question(&n.to_string(), 5))), None);
             assert!(cache.len() <= 1000);
         }
         assert!(cache.len() > 900);
@@ -331,11 +347,11 @@ mod tests {
             1
         }
 
-        fn forecast<'a>(&'a self, questions: &'a [Question], _now: UnixMs) -> BoxFuture<'a, Vec<Option<Probability>>> {
+        fn forecast<'a>(&'a self, questions: &'a [Question], _now: UnixMs) -> BoxFuture<'a, Vec<Forecast>> {
             self.0.lock().unwrap().extend(questions.iter().map(|q| q.id.clone()));
             let cache = self.1.lock().unwrap().clone().unwrap();
             let _ = cache.answer(&question("news", 3));
-            std::future::ready(vec![Some(Probability::ONE); questions.len()]).boxed()
+            std::future::ready(vec![Some(Probability::ONE).into(); questions.len()]).boxed()
         }
     }
 
@@ -362,17 +378,50 @@ mod tests {
         other.description = "?".to_owned();
         let _ = (cache.answer(&question("a", 100)), cache.answer(&other));
         assert_eq!(cache.refresh().await, Refreshed { asked: 2, answered: 1, forgotten: 0 });
-        assert!(cache.answer(&question("a", 100)).is_some());
-        assert_eq!(cache.answer(&other), None);
+        assert!(!cache.answer(&question("a", 100)).abstains());
+        assert_eq!(percent(&cache.answer(&other)), None);
     }
 
     #[tokio::test]
     async fn the_background_answers_news_at_once() {
         let (cache, _clock) = cache(10);
         let running = cache.spawn();
-        while cache.answer(&question("a", 100)).is_none() {
+        while cache.answer(&question("a", 100)).abstains() {
             tokio::task::yield_now().await;
         }
         drop(running);
+    }
+
+    /// Abstains, with a rule beside it as long as the description says so.
+    struct Ruled;
+
+    impl Forecaster for Ruled {
+        fn name(&self) -> &'static str {
+            "ruled"
+        }
+
+        fn forecast<'a>(&'a self, questions: &'a [Question], _now: UnixMs) -> BoxFuture<'a, Vec<Forecast>> {
+            let rule = |q: &Question| Conditional::new(q.key.0.clone(), 0.9, "x".into(), Some(0.5), None).unwrap();
+            let answer = |q: &Question| Forecast { probability: None, conditions: vec![rule(q)] };
+            let answers = questions.iter().map(|q| if q.description == "?" { Forecast::default() } else { answer(q) });
+            std::future::ready(answers.collect()).boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn rules_are_kept_as_answers_are() {
+        let clock = Clock::stepped(UnixMs(0));
+        let cache = Cache::new(Arc::new(Ruled), CacheSettings::default(), clock.clone());
+        let silent = Question { description: "?".into(), ..question("b", 100) };
+        assert!(cache.answer(&silent).abstains());
+        assert_eq!(cache.refresh().await, Refreshed { asked: 1, answered: 0, forgotten: 0 });
+        assert!(!cache.speaks_conditionally());
+        assert!(cache.answer(&question("a", 100)).abstains());
+        assert_eq!(cache.refresh().await, Refreshed { asked: 1, answered: 1, forgotten: 0 });
+        let answer = cache.answer(&question("a", 100));
+        assert_eq!((answer.probability, answer.conditions[0].p), (None, 0.9));
+        assert!(cache.speaks_conditionally());
+        clock.advance(11 * MINUTE);
+        assert!(cache.answer(&question("a", 100)).abstains(), "too old to be said");
     }
 }

@@ -3,6 +3,7 @@
 //! The program is not trusted to live: when it dies or hangs it is started again, with growing pauses, and what it
 //! was asked is abstained from. Its words are not trusted either: a line that is no answer is ignored.
 
+mod answer;
 mod process;
 
 use std::path::PathBuf;
@@ -16,8 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::process::{Ask, Shared};
-use super::{ForecastError, Forecaster, Question};
-use crate::units::{Probability, UnixMs};
+use super::{Forecast, ForecastError, Forecaster, Question};
+use crate::units::UnixMs;
 
 /// What to run, and how long to believe in it.
 #[derive(Debug, Clone)]
@@ -81,7 +82,7 @@ impl Command {
         Self { settings, asks, shared, _keeper: keeper }
     }
 
-    async fn ask(&self, question: &Question, now: UnixMs) -> Option<Probability> {
+    async fn ask(&self, question: &Question, now: UnixMs) -> Forecast {
         let number = self.shared.next_number();
         let mut line = json!({
             "id": number,
@@ -100,11 +101,11 @@ impl Command {
             answer.await.ok()
         };
         match tokio::time::timeout(self.settings.deadline, round).await {
-            Ok(answer) => answer.flatten(),
+            Ok(answer) => answer.unwrap_or_default().about(question),
             Err(_) => {
                 tracing::warn!(event = %question.key, deadline = ?self.settings.deadline, "the program gave no answer in time");
                 self.shared.gave_up(number, self.settings.patience);
-                None
+                Forecast::default()
             }
         }
     }
@@ -119,7 +120,7 @@ impl Forecaster for Command {
         self.settings.in_flight.max(1)
     }
 
-    fn forecast<'a>(&'a self, questions: &'a [Question], now: UnixMs) -> BoxFuture<'a, Vec<Option<Probability>>> {
+    fn forecast<'a>(&'a self, questions: &'a [Question], now: UnixMs) -> BoxFuture<'a, Vec<Forecast>> {
         let asked = stream::iter(questions).map(move |question| self.ask(question, now));
         asked.buffered(self.settings.in_flight.max(1)).collect().boxed()
     }

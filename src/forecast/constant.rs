@@ -5,7 +5,7 @@ use std::future::ready;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::{Forecaster, Question};
+use super::{Forecast, Forecaster, Question};
 use crate::units::{Probability, UnixMs};
 
 /// Answers every question with one number.
@@ -17,7 +17,7 @@ impl Forecaster for Constant {
         "constant"
     }
 
-    fn forecast<'a>(&'a self, questions: &'a [Question], _now: UnixMs) -> BoxFuture<'a, Vec<Option<Probability>>> {
-        ready(vec![Some(self.0); questions.len()]).boxed()
+    fn forecast<'a>(&'a self, questions: &'a [Question], _now: UnixMs) -> BoxFuture<'a, Vec<Forecast>> {
+        ready(vec![Some(self.0).into(); questions.len()]).boxed()
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 
-use super::{Forecaster, Question};
+use super::{Forecast, Forecaster, Question};
 use crate::market::{Listing, MarketError, Provider, Resolution};
 use crate::units::{Probability, UnixMs};
 
@@ -71,9 +71,9 @@ impl Forecaster for FollowMarket {
         "market"
     }
 
-    fn forecast<'a>(&'a self, questions: &'a [Question], _now: UnixMs) -> BoxFuture<'a, Vec<Option<Probability>>> {
+    fn forecast<'a>(&'a self, questions: &'a [Question], _now: UnixMs) -> BoxFuture<'a, Vec<Forecast>> {
         async move {
-            let mut answers = vec![None; questions.len()];
+            let mut answers = vec![Forecast::default(); questions.len()];
             for provider in &self.providers {
                 let ours = |question: &Question| question.provider == provider.name();
                 let ids: Vec<String> = questions.iter().filter(|q| ours(q)).map(|q| q.id.clone()).collect();
@@ -82,7 +82,7 @@ impl Forecaster for FollowMarket {
                 }
                 let prices = self.prices(provider.as_ref(), ids).await;
                 for (answer, question) in answers.iter_mut().zip(questions).filter(|(_, q)| ours(q)) {
-                    *answer = prices.get(&question.id).copied();
+                    *answer = prices.get(&question.id).copied().into();
                 }
             }
             answers

@@ -20,6 +20,7 @@ pub use self::constant::Constant;
 pub use self::follow_market::FollowMarket;
 pub use self::skilled::{Skill, Skilled, Source};
 use crate::market::{EventKey, MarketError};
+use crate::scoring::conditional::Conditional;
 use crate::units::{Probability, UnixMs};
 
 /// A question as a validator puts it.
@@ -37,6 +38,30 @@ pub struct Question {
     pub cutoff: Option<UnixMs>,
 }
 
+/// What a strategy says about one question; the default abstains.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Forecast {
+    /// The probability now.
+    pub probability: Option<Probability>,
+    /// What it is to be, depending on what the others think of another event: rules about the question's event, in
+    /// order of precedence. They speak in the rounds in which no probability is given.
+    pub conditions: Vec<Conditional<String>>,
+}
+
+impl From<Option<Probability>> for Forecast {
+    fn from(probability: Option<Probability>) -> Self {
+        Self { probability, conditions: Vec::new() }
+    }
+}
+
+impl Forecast {
+    /// Whether nothing is said.
+    #[must_use]
+    pub fn abstains(&self) -> bool {
+        self.probability.is_none() && self.conditions.is_empty()
+    }
+}
+
 /// A strategy.
 pub trait Forecaster: Send + Sync + 'static {
     /// Its name in logs and on the command line.
@@ -47,11 +72,11 @@ pub trait Forecaster: Send + Sync + 'static {
         256
     }
 
-    /// The probability of each of `questions`, in their order, at market time `now`; `None` abstains.
+    /// What there is to say about each of `questions`, in their order, at market time `now`.
     ///
     /// Nothing that goes wrong inside is an error here: it is logged where it happened, and the question abstained
     /// from. Missing answers at the end are abstentions too.
-    fn forecast<'a>(&'a self, questions: &'a [Question], now: UnixMs) -> BoxFuture<'a, Vec<Option<Probability>>>;
+    fn forecast<'a>(&'a self, questions: &'a [Question], now: UnixMs) -> BoxFuture<'a, Vec<Forecast>>;
 }
 
 /// A strategy that cannot be set up.

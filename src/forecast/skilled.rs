@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 
-use super::{ForecastError, Forecaster, Question};
+use super::{Forecast, ForecastError, Forecaster, Question};
 use crate::market::simulator::{label, off_by, sign, uniform};
 use crate::market::{Truth, TruthClient};
 use crate::units::{Probability, UnixMs};
@@ -95,8 +95,9 @@ impl Forecaster for Skilled {
         "skilled"
     }
 
-    fn forecast<'a>(&'a self, questions: &'a [Question], now: UnixMs) -> BoxFuture<'a, Vec<Option<Probability>>> {
-        stream::iter(questions).map(move |question| self.one(question, now)).buffered(CONCURRENT).collect().boxed()
+    fn forecast<'a>(&'a self, questions: &'a [Question], now: UnixMs) -> BoxFuture<'a, Vec<Forecast>> {
+        let answers = stream::iter(questions).map(move |question| self.one(question, now)).buffered(CONCURRENT);
+        answers.map(Forecast::from).collect().boxed()
     }
 }
 
@@ -142,9 +143,9 @@ mod tests {
         let early = forecaster.forecast(&questions, UnixMs(120_000)).await;
         assert_eq!(early, forecaster.forecast(&questions, UnixMs(179_999)).await);
         assert_ne!(early, forecaster.forecast(&questions, UnixMs(180_000)).await);
-        let high = early.iter().filter(|p| p.unwrap().get() > 0.5).count();
+        let high = early.iter().filter(|f| f.probability.unwrap().get() > 0.5).count();
         assert!((400..600).contains(&high), "{high}");
-        assert!(early.iter().all(|p| ((p.unwrap().get() - 0.5).abs() - 0.1).abs() < 1e-12));
+        assert!(early.iter().all(|f| ((f.probability.unwrap().get() - 0.5).abs() - 0.1).abs() < 1e-12));
     }
 
     #[tokio::test]
@@ -152,10 +153,10 @@ mod tests {
         let questions: Vec<Question> = (0..1000).map(question).collect();
         let forecaster = skilled(0.0, 0.5);
         let answers = forecaster.forecast(&questions, UnixMs(0)).await;
-        let there = answers.iter().flatten().count();
+        let there = answers.iter().filter(|f| !f.abstains()).count();
         assert!((430..570).contains(&there), "{there}");
         let later = forecaster.forecast(&questions, UnixMs(10_000_000)).await;
-        assert!(answers.iter().zip(&later).all(|(a, b)| a.is_some() == b.is_some()));
+        assert!(answers.iter().zip(&later).all(|(a, b)| a.abstains() == b.abstains()));
     }
 
     #[test]

@@ -17,20 +17,24 @@ const LIFETIME_MS: i64 = 24 * 3_600_000;
 /// Aggregates of older rounds say nothing about now.
 const AGGREGATE_MAX_AGE_MS: i64 = 3_600_000;
 
-/// What the rules say in this tick, as submissions of its time. Miners with a plain answer for the same event in this
-/// tick are left out: that answer counts.
+/// What the rules say in this tick, about events that are open, as submissions of the moment when its last price and its
+/// last answer had come: a rule knows no price that a plain answer could not have been measured against. Miners with a
+/// plain answer for the same event in this tick are left out: that answer counts.
 pub(super) fn due(transaction: &Transaction<'_>, tick: &Tick) -> Result<Vec<Submission>, Fault> {
     let rules = load(transaction, tick.at.plus_ms(-LIFETIME_MS))?;
     if rules.is_empty() {
         return Ok(Vec::new());
     }
+    let (prices, answers) = (tick.prices.iter().map(|price| price.at), tick.submissions.iter().map(|s| s.at));
+    let at = prices.chain(answers).fold(tick.at, UnixMs::max);
+    let open = open(transaction, at)?;
     let aggregates = aggregates(transaction, tick.at.plus_ms(-AGGREGATE_MAX_AGE_MS))?;
     let plain: BTreeSet<(Identity, &str)> = tick.submissions.iter().map(|s| (s.identity, &*s.event)).collect();
     let mut found = Vec::new();
     for (identity, rules) in &rules {
         for (event, p) in conditional::evaluate(rules, |event| aggregates.get(event).copied()) {
-            if !plain.contains(&(*identity, &**event)) {
-                found.push(Submission { identity: *identity, event: event.clone(), p, at: tick.at });
+            if open.contains(event) && !plain.contains(&(*identity, &**event)) {
+                found.push(Submission { identity: *identity, event: event.clone(), p, at });
             }
         }
     }
@@ -57,6 +61,14 @@ fn load(connection: &Connection, since: UnixMs) -> Result<RulesOf, Fault> {
         found.entry(identity).or_default().push(rule);
     }
     Ok(found)
+}
+
+/// The events about which a report of this moment is in time.
+fn open(connection: &Connection, at: UnixMs) -> Result<BTreeSet<Arc<str>>, Fault> {
+    let mut query =
+        connection.prepare_cached("SELECT key FROM events WHERE state = 'open' AND opened_at <= ?1 AND cutoff > ?1")?;
+    let rows = query.query_map([at.0], |row| Ok(row.get::<_, String>(0)?.into()))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn aggregates(connection: &Connection, since: UnixMs) -> Result<BTreeMap<Arc<str>, f64>, Fault> {

@@ -3,9 +3,9 @@
 //! A miner sends rules once; the validator evaluates them at every round on the aggregates of the last closed round, so
 //! that no rule can wait for another, and the reports that result enter the scoring rule like any other.
 //!
-//! On the wire rules are an optional member `conditions` of the events synapse, which old peers ignore:
-//! `[{"event": "polymarket-Z", "probability": 0.7, "if_event": "polymarket-X", "above": 0.5}, …]`, with `below` in place
-//! of `above` for the other side.
+//! As JSON a rule is `{"event": "polymarket-Z", "probability": 0.7, "if_event": "polymarket-X", "above": 0.5}`, with
+//! `below` in place of `above` for the other side: so it stands in the optional member `conditions` of the events
+//! synapse, which old peers ignore.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,7 @@ use serde::{Deserialize, Serialize};
 pub const MAX_PER_MINER: usize = 32;
 
 /// On which side of the threshold a rule holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// The aggregate is greater than the threshold.
     Above,
@@ -26,6 +25,7 @@ pub enum Side {
 
 /// One rule of a miner; `E` names events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Entry<E>", into = "Entry<E>", bound(serialize = "E: Clone + Serialize"))]
 pub struct Conditional<E> {
     /// The event it speaks about.
     pub event: E,
@@ -39,7 +39,35 @@ pub struct Conditional<E> {
     pub threshold: f64,
 }
 
+/// A rule that is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a conditional forecast needs a probability and either `above` or `below`, all of them numbers from 0 to 1")]
+pub struct NoRule;
+
 impl<E> Conditional<E> {
+    /// A rule out of its members: exactly one of `above` and `below` is there, and all numbers are in `0..=1`.
+    ///
+    /// # Errors
+    /// [`NoRule`] otherwise.
+    pub fn new(event: E, p: f64, if_event: E, above: Option<f64>, below: Option<f64>) -> Result<Self, NoRule> {
+        let (side, threshold) = match (above, below) {
+            (Some(above), None) => (Side::Above, above),
+            (None, Some(below)) => (Side::Below, below),
+            _ => return Err(NoRule),
+        };
+        let is_share = |number: f64| (0.0..=1.0).contains(&number);
+        if !is_share(p) || !is_share(threshold) {
+            return Err(NoRule);
+        }
+        Ok(Self { event, p, if_event, side, threshold })
+    }
+
+    /// The same rule between events named otherwise.
+    #[must_use]
+    pub const fn between<F>(&self, event: F, if_event: F) -> Conditional<F> {
+        Conditional { event, p: self.p, if_event, side: self.side, threshold: self.threshold }
+    }
+
     /// Whether its numbers are numbers.
     #[must_use]
     pub fn is_sound(&self) -> bool {
@@ -53,6 +81,34 @@ impl<E> Conditional<E> {
             Side::Above => aggregate > self.threshold,
             Side::Below => aggregate < self.threshold,
         })
+    }
+}
+
+/// A rule as JSON.
+#[derive(Serialize, Deserialize)]
+struct Entry<E> {
+    event: E,
+    probability: f64,
+    if_event: E,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    above: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    below: Option<f64>,
+}
+
+impl<E> TryFrom<Entry<E>> for Conditional<E> {
+    type Error = NoRule;
+
+    fn try_from(entry: Entry<E>) -> Result<Self, NoRule> {
+        Self::new(entry.event, entry.probability, entry.if_event, entry.above, entry.below)
+    }
+}
+
+impl<E> From<Conditional<E>> for Entry<E> {
+    fn from(rule: Conditional<E>) -> Self {
+        let on = |side| (rule.side == side).then_some(rule.threshold);
+        let (above, below) = (on(Side::Above), on(Side::Below));
+        Self { event: rule.event, probability: rule.p, if_event: rule.if_event, above, below }
     }
 }
 
@@ -109,6 +165,30 @@ mod tests {
         // On the threshold neither side holds.
         assert_eq!(evaluate(&rules, at(0.5)), BTreeMap::from([(&"z", 0.1)]));
         assert!(evaluate(&rules, |_| None).is_empty());
+    }
+
+    #[test]
+    fn as_json_a_rule_has_one_side_and_numbers_in_range() {
+        for text in [
+            r#"{"event":"z","probability":0.7,"if_event":"x","above":0.5}"#,
+            r#"{"event":"z","probability":0.0,"if_event":"x","below":1.0}"#,
+        ] {
+            let rule: Conditional<String> = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&rule).unwrap(), text);
+        }
+        for members in [
+            r#""probability":0.7,"if_event":"x""#,
+            r#""probability":0.7,"if_event":"x","above":0.5,"below":0.5"#,
+            r#""probability":70,"if_event":"x","above":0.5"#,
+            r#""probability":0.7,"if_event":"x","above":-0.5"#,
+            r#""probability":null,"if_event":"x","above":0.5"#,
+            r#""probability":0.7,"if_event":7,"above":0.5"#,
+            r#""probability":"0.7","if_event":"x","above":0.5"#,
+            r#""probability":0.7,"above":0.5"#,
+        ] {
+            let text = format!(r#"{{"event":"z",{members}}}"#);
+            assert!(serde_json::from_str::<Conditional<String>>(&text).is_err(), "{members}");
+        }
     }
 
     #[test]

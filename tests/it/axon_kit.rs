@@ -346,5 +346,5 @@ pub fn events(keys: &[&str]) -> EventPredictionSynapse {
         let event = EventPrediction::ask((*key).into(), "llm".into(), "Will it?".into(), Some(1_752_000_000));
         ((*key).to_owned(), event)
     };
-    EventPredictionSynapse { events: keys.iter().map(ask).collect() }
+    EventPredictionSynapse { events: keys.iter().map(ask).collect(), ..Default::default() }
 }

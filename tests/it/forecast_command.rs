@@ -34,7 +34,7 @@ const GOOD: &str = r#"
 async fn ask(program: &Command, ids: &[&str]) -> Vec<Option<f64>> {
     let questions: Vec<Question> = ids.iter().map(|id| question(id)).collect();
     let answers = program.forecast(&questions, UnixMs(7000)).await;
-    answers.into_iter().map(|p| p.map(Probability::get)).collect()
+    answers.into_iter().map(|f| f.probability.map(Probability::get)).collect()
 }
 
 /// Asks until there is an answer: after a death, the program is away for a while.

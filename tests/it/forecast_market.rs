@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use neuron::clock::Clock;
-use neuron::forecast::{FollowMarket, Forecaster, Question, Skill, Skilled, Source};
+use neuron::forecast::{FollowMarket, Forecast, Forecaster, Question, Skill, Skilled, Source};
 use neuron::market::polymarket::{NAME, Polymarket, PolymarketSettings};
 use neuron::market::simulator::{self, Handle, SimulatorConfig};
 use neuron::market::{EventKey, HttpSettings, Provider, TruthClient};
@@ -44,7 +44,7 @@ async fn few_or_many_the_prices_are_the_markets() {
         // The first 31 events have opened.
         let expected = range.map(|i| (i <= 30).then(|| world.price(i, clock.now())));
         let expected: Vec<Option<f64>> = expected.chain([None, None]).collect();
-        assert_eq!(answers.iter().map(|p| p.map(Probability::get)).collect::<Vec<_>>(), expected);
+        assert_eq!(answers.iter().map(|f| f.probability.map(Probability::get)).collect::<Vec<_>>(), expected);
     }
 }
 
@@ -60,8 +60,8 @@ async fn skill_is_the_same_inside_and_outside_the_process() {
     let outside = Skilled::new(skill, Source::There(client)).unwrap();
     let questions: Vec<Question> = (0..40).map(|i| question(&handle.world().id(i), NAME)).collect();
     // Numbers may lose their last bit on the way through JSON.
-    let rounded = |answers: Vec<Option<Probability>>| -> Vec<Option<i64>> {
-        answers.into_iter().map(|p| p.map(|p| (p.get() * 1e12).round() as i64)).collect()
+    let rounded = |answers: Vec<Forecast>| -> Vec<Option<i64>> {
+        answers.into_iter().map(|f| f.probability.map(|p| (p.get() * 1e12).round() as i64)).collect()
     };
     let answers = rounded(inside.forecast(&questions, clock.now()).await);
     assert_eq!(answers, rounded(outside.forecast(&questions, clock.now()).await));

@@ -10,14 +10,17 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use neuron::ledger::{
-    IntervalLine, Ledger, NewEvent, Options, Outcome, PriceRow, Resolution, Standings, Submission, Tick,
+    ConditionSet, IntervalLine, Ledger, NewEvent, Options, Outcome, PriceRow, Resolution, Standings, Submission, Tick,
 };
+use neuron::scoring::conditional::{Conditional, Side};
 use neuron::units::{Account, Identity, UnixMs};
 
 const START: i64 = 1_717_200_000_000;
 const MINUTE: i64 = 60_000;
 const EVENTS: i64 = 6;
 const MINERS: u8 = 12;
+/// A miner that speaks by conditional forecasts alone, sent anew every few rounds.
+const RULED: u8 = MINERS;
 const STEPS: i64 = 120;
 const PLACE: &str = "LEDGER_KILL9_PLACE";
 const FROM: &str = "LEDGER_KILL9_FROM";
@@ -57,6 +60,17 @@ async fn step(ledger: &Ledger, k: i64) {
             tick.submissions.push(Submission { identity: miner(n), event: name.clone(), p, at });
         }
     }
+    if k % 15 == 2 {
+        let rule = |event: i64, side| Conditional {
+            event: key(event).into(),
+            p: pseudo(k, 77 + event),
+            if_event: key((event + 1) % EVENTS).into(),
+            side,
+            threshold: 0.5,
+        };
+        let rules = (0..EVENTS).flat_map(|event| [rule(event, Side::Above), rule(event, Side::Below)]).collect();
+        tick.conditions.push(ConditionSet { identity: miner(RULED), rules });
+    }
     ledger.record_tick(tick).await.unwrap();
 }
 
@@ -90,7 +104,7 @@ async fn picture(folder: &Path) -> Picture {
     let ledger = Ledger::open(folder.join("ledger.sqlite"), Options::default()).unwrap();
     let mut intervals = Vec::new();
     for event in 0..EVENTS {
-        for n in 0..MINERS {
+        for n in 0..=RULED {
             intervals.push(ledger.intervals(miner(n), key(event)).await.unwrap());
         }
     }
@@ -141,5 +155,8 @@ async fn killed_anywhere_it_goes_on_as_if_nothing_had_happened() {
     }
     assert!(next > 101 && next <= STEPS);
     work(broken.path(), next, |_| ()).await;
-    assert_eq!(picture(broken.path()).await, picture(plain.path()).await);
+    let (got, want) = (picture(broken.path()).await, picture(plain.path()).await);
+    assert_eq!(got, want);
+    let by_rule = want.intervals.iter().skip(RULED.into()).step_by(usize::from(RULED) + 1).flatten();
+    assert!(by_rule.map(|line| line.stats.count).sum::<u32>() > 100, "the rules have spoken in most rounds");
 }

@@ -18,6 +18,7 @@ mod axon_probe;
 mod axon_vectors;
 mod cli;
 mod cli_chain;
+mod conditional;
 #[cfg(feature = "localnet")]
 mod demo;
 mod forecast_command;
@@ -41,7 +42,6 @@ mod python_wire;
 mod relay;
 mod score;
 mod scoring_properties;
-
 mod scoring_vectors;
 mod subtensor;
 #[cfg(feature = "localnet")]

@@ -43,7 +43,7 @@ async fn mean_gains(seed: u64) -> Vec<f64> {
                 let price = world.price(index, at);
                 let answer = match (&forecaster, planted.how) {
                     (Some(skilled), _) => {
-                        skilled.forecast(&[question(&world, index)], at).await[0].map(Probability::get)
+                        skilled.forecast(&[question(&world, index)], at).await[0].probability.map(Probability::get)
                     }
                     (None, How::FollowsMarket) => Some(price),
                     (None, _) => None,

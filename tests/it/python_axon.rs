@@ -4,13 +4,17 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 
-use neuron::axon::{AdmissionPolicy, AxonConfig, Dialect, Handle};
+use neuron::axon::{AdmissionPolicy, Axon, AxonConfig, Caller, Dialect, Handle, Handler, Refusal, Reply};
+use neuron::scoring::conditional::Conditional;
+use neuron::subnets::events::conditions::Conditions;
+use neuron::subnets::events::synapse::EventPredictionSynapse;
 use neuron::subnets::timeseries::synapse::prediction_hash;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::axon_kit::{PREDICTIONS, bob, key, open_bob};
+use crate::axon_kit::{PREDICTIONS, Peer, bob, key, open_bob};
 use crate::support::shared;
 
 /// The interpreter that `variable` names, and the peer's script; `None` with a loud word.
@@ -64,6 +68,40 @@ async fn sdk_10_asks_each_synapse_streams_included() {
     let snapshot = axon.snapshot();
     assert!(snapshot.routes.iter().all(|route| route.dialect == Dialect::Sdk));
     assert_eq!(snapshot.unauthenticated_bodies.get(&key("//Alice").account()), Some(&8), "all but the ping");
+}
+
+/// Answers as the peer does, with a conditional forecast beside.
+#[derive(Clone)]
+struct Ruled(Peer);
+
+impl Handler<EventPredictionSynapse> for Ruled {
+    async fn handle(
+        &self,
+        caller: &Caller,
+        ask: EventPredictionSynapse,
+    ) -> Result<Reply<EventPredictionSynapse>, Refusal> {
+        let Reply::Answer(mut answer) = self.0.handle(caller, ask).await? else {
+            return Err(Refusal::internal("a stream of events"));
+        };
+        let (event, if_event) = ("ifgames-1".to_owned(), "ifgames-2".to_owned());
+        answer.conditions = Conditions::of([Conditional::new(event, 0.75, if_event, None, Some(0.5)).unwrap()]);
+        Ok(Reply::Answer(answer))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sdk_10_reads_past_conditional_forecasts() {
+    let Some(dendrite) = peer("NEURON_PYTHON", "dendrite_peer.py") else { return };
+    let ruled = Ruled(Peer { hotkey: key("//Bob").account().ss58() });
+    let axon = Axon::builder(AxonConfig::loopback(), Arc::new(key("//Bob"))).serve::<EventPredictionSynapse>(ruled);
+    let axon = axon.policy(AdmissionPolicy::open()).spawn().await.unwrap();
+    let hotkey = axon.hotkey().to_owned();
+    let (report, content) = run(dendrite, &axon, &["--hotkey", &hotkey, "--synapses", "events-v1,events-v2"]).await;
+    assert!(content, "{report:#}");
+    for events in ["events-v1", "events-v2"] {
+        assert_eq!(result(&report, events)["answered"], 3);
+        assert_eq!(result(&report, events)["probabilities"], serde_json::json!(["0.25"]));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

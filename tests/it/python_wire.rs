@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use neuron::dendrite::{Dendrite, DendriteConfig, Dialect, Failure, Target};
+use neuron::scoring::conditional::Conditional;
+use neuron::subnets::events::conditions::Conditions;
 use neuron::subnets::events::synapse::{EventPrediction, EventPredictionSynapse, Generation};
 use neuron::subnets::prompting::synapse::StreamPromptingSynapse;
 use neuron::subnets::timeseries::synapse::{
@@ -77,7 +79,7 @@ fn events(generation: Generation) -> EventPredictionSynapse {
         event.generation = generation;
         (format!("llm-id-{n}"), event)
     };
-    EventPredictionSynapse { events: (0..3).map(event).collect() }
+    EventPredictionSynapse { events: (0..3).map(event).collect(), ..Default::default() }
 }
 
 /// Starts both peers off the async threads.
@@ -164,6 +166,21 @@ async fn streaming(peer: &Peer) {
     let stream = dendrite().stream(&peer.target, &prompt, deadlines(LONG)).await.unwrap().unwrap();
     let streamed = stream.collect().await;
     assert_eq!((streamed.text.as_str(), streamed.partial), (sentence, None));
+}
+
+/// The Python peers know nothing of `conditions`: they check the body hash, read the rest, and answer it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_python_axon_ignores_conditional_forecasts() {
+    let Some(python) = python("NEURON_PYTHON", "bittensor==10.5.0") else { return };
+    for (generation, name) in [(Generation::July2025, "v2"), (Generation::June2024, "v1")] {
+        let peer = start(python.clone(), "axon_peer.py", vec!["--events", name]).await;
+        let rule = Conditional::new("llm-id-1".to_owned(), 0.75, "llm-id-2".to_owned(), Some(0.5), None).unwrap();
+        let asked = EventPredictionSynapse { conditions: Conditions::of([rule]), ..events(generation) };
+        assert!(serde_json::to_string(&asked).unwrap().contains(r#""conditions":[{"event":"llm-id-1","#));
+        let answered = peer.ask(&asked).await;
+        assert_eq!((answered.generation(), answered.events.len()), (generation, 3));
+        assert!(answered.events.values().all(|event| event.probability == Some(0.25)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

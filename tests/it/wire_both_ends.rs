@@ -21,7 +21,7 @@ fn events(generation: Generation) -> EventPredictionSynapse {
         event.generation = generation;
         (format!("llm-id-{n}"), event)
     };
-    EventPredictionSynapse { events: (0..5).map(event).collect() }
+    EventPredictionSynapse { events: (0..5).map(event).collect(), ..Default::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]

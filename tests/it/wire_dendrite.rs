@@ -26,7 +26,7 @@ const LONG: u64 = 30_000;
 fn question(generation: Generation) -> EventPredictionSynapse {
     let mut event = EventPrediction::ask("1".into(), "llm".into(), "d".into(), Some(1));
     event.generation = generation;
-    EventPredictionSynapse { events: [("k-1".to_owned(), event)].into() }
+    EventPredictionSynapse { events: [("k-1".to_owned(), event)].into(), ..Default::default() }
 }
 
 fn answer_of_one_event() -> String {

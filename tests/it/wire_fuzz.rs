@@ -119,7 +119,7 @@ fn events(generation: Generation) -> EventPredictionSynapse {
     event.generation = generation;
     event.probability = Some(0.25);
     event.metadata = Metadata::from_json(r#"{"topics": ["FX"], "n": 1.5e300}"#.into()).unwrap();
-    EventPredictionSynapse { events: [("llm-0x1".to_owned(), event)].into() }
+    EventPredictionSynapse { events: [("llm-0x1".to_owned(), event)].into(), ..Default::default() }
 }
 
 fn prompt() -> StreamPromptingSynapse {

@@ -7,15 +7,13 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use serde::Deserialize;
-use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::CommandSettings;
-use crate::units::Probability;
+use super::answer::Answer;
 
 /// Longest line listened to; the rest of a longer one is dropped.
 const MAX_LINE: usize = 64 << 10;
@@ -27,7 +25,7 @@ const OUR_ENVIRONMENT: [&str; 2] = ["NEURON_", "BT_"];
 pub(super) struct Ask {
     pub(super) number: u64,
     pub(super) line: String,
-    pub(super) reply: oneshot::Sender<Option<Probability>>,
+    pub(super) reply: oneshot::Sender<Answer>,
 }
 
 /// What those who ask, the writer and the reader share.
@@ -35,7 +33,7 @@ pub(super) struct Ask {
 pub(super) struct Shared {
     last_number: AtomicU64,
     /// Who waits for which answer; as many as are in flight at most.
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Option<Probability>>>>,
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
     /// Answers passed on, ever.
     answers: AtomicU64,
     /// Questions given up since the last answer.
@@ -56,7 +54,7 @@ impl Shared {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Option<Probability>>>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Answer>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -68,21 +66,11 @@ impl Shared {
 
     /// Passes an answer on; `false` when the line is none, or one that nobody waits for.
     fn take_line(&self, line: &[u8]) -> bool {
-        #[derive(Deserialize)]
-        struct Answer {
-            id: u64,
-            probability: Value,
-        }
-        let Ok(answer) = serde_json::from_slice::<Answer>(line) else { return false };
-        let probability = answer.probability.as_f64().and_then(|p| Probability::new(p).ok());
-        // Clamping would make certainty of a percentage; a number out of range is a mistake, so no answer.
-        if probability.is_none() && !answer.probability.is_null() {
-            tracing::warn!(answer = %answer.probability, "the program answered something that is no probability");
-        }
-        let Some(reply) = self.waiting().remove(&answer.id) else { return false };
+        let Some((id, answer)) = Answer::read(line) else { return false };
+        let Some(reply) = self.waiting().remove(&id) else { return false };
         self.given_up.store(0, Ordering::Relaxed);
         self.answers.fetch_add(1, Ordering::Relaxed);
-        let _ = reply.send(probability);
+        let _ = reply.send(answer);
         true
     }
 }
@@ -238,6 +226,7 @@ async fn bounded_line(from: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::Probability;
 
     #[tokio::test]
     async fn lines_are_cut_at_the_bound_and_the_next_one_is_whole() {
@@ -258,7 +247,7 @@ mod tests {
             let (reply, mut answer) = oneshot::channel();
             shared.waiting().insert(1, reply);
             let taken = shared.take_line(line.as_bytes());
-            (taken, answer.try_recv().ok().flatten().map(Probability::get))
+            (taken, answer.try_recv().ok().and_then(|answer| answer.probability).map(Probability::get))
         };
         assert_eq!(expect(r#"{"id":1,"probability":0.25,"why":"because"}"#), (true, Some(0.25)));
         assert_eq!(expect(r#"{"id":1,"probability":0}"#), (true, Some(0.0)));

@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::conditions::Conditions;
 use super::synapse::{EventPrediction, EventPredictionSynapse};
 use crate::dendrite::{Deadlines, Dendrite, DendriteError, Failure, Target};
 use crate::ledger::EventRow;
+use crate::scoring::conditional::Conditional;
 use crate::synapse::{Hollow, Synapse};
 
 /// What one miner reports.
@@ -19,6 +21,8 @@ pub(super) struct Reports {
     pub(super) numbers: Vec<(Arc<str>, f64)>,
     /// Entries that are no answer to anything: wrong types, numbers out of range, missing members.
     pub(super) misfits: u64,
+    /// The miner's conditional forecasts, when it said anything about them: the set that replaces the one before.
+    pub(super) rules: Option<Vec<Conditional<Arc<str>>>>,
 }
 
 /// Asks all miners about `open` events at once; one result for each, in their order.
@@ -50,7 +54,10 @@ impl Round {
             let (id, provider, text) = (row.id.clone(), row.provider.clone(), row.description.clone());
             (row.key.clone(), EventPrediction::ask(id, provider, text, Some(row.cutoff.as_secs())))
         };
-        Self { synapse: EventPredictionSynapse { events: open.iter().map(entry).collect() }, misfits: 0 }
+        Self {
+            synapse: EventPredictionSynapse { events: open.iter().map(entry).collect(), ..Default::default() },
+            misfits: 0,
+        }
     }
 
     /// Numbers for events that were asked about; what is said about others is nobody's business.
@@ -59,7 +66,16 @@ impl Round {
             let key = keys.get(key)?;
             event.forecast().map(|p| (Arc::clone(key), p.get()))
         };
-        Reports { numbers: self.synapse.events.iter().filter_map(report).collect(), misfits: self.misfits }
+        let rule = |rule: &Conditional<String>| {
+            let (event, if_event) = (keys.get(&rule.event)?, keys.get(&rule.if_event)?);
+            Some(rule.between(Arc::clone(event), Arc::clone(if_event)))
+        };
+        let conditions = &self.synapse.conditions;
+        Reports {
+            numbers: self.synapse.events.iter().filter_map(report).collect(),
+            misfits: self.misfits + conditions.misfits,
+            rules: conditions.rules.as_ref().map(|rules| rules.iter().filter_map(rule).collect()),
+        }
     }
 }
 
@@ -77,9 +93,12 @@ impl<'de> Deserialize<'de> for Round {
         struct Raw {
             #[serde(default)]
             events: BTreeMap<String, Box<RawValue>>,
+            #[serde(default)]
+            conditions: Conditions,
         }
         let raw = Raw::deserialize(deserializer)?;
-        let mut round = Self { synapse: EventPredictionSynapse::default(), misfits: 0 };
+        let synapse = EventPredictionSynapse { conditions: raw.conditions, ..Default::default() };
+        let mut round = Self { synapse, misfits: 0 };
         for (key, entry) in raw.events {
             match serde_json::from_str(entry.get()) {
                 Ok(event) => {
@@ -111,11 +130,33 @@ mod tests {
             let round: Round = body::read(text.as_bytes()).unwrap();
             let keys = HashMap::from([("m-1".to_owned(), "m-1".into()), ("m-2".to_owned(), "m-2".into())]);
             let reports = round.reports(&keys);
-            assert_eq!(reports, Reports { numbers: vec![("m-1".into(), 0.25)], misfits: 1 }, "{bad}");
+            let expected = Reports { numbers: vec![("m-1".into(), 0.25)], misfits: 1, rules: None };
+            assert_eq!(reports, expected, "{bad}");
         }
         let nan = format!(r#"{{"events":{{"m-1":{good},"m-2":{}}}}}"#, entry("NaN"));
         let round: Round = body::read(nan.as_bytes()).unwrap();
         assert_eq!(round.synapse.events["m-1"].forecast().unwrap().get(), 0.25);
         assert!(round.synapse.events.get("m-2").is_none_or(|event| event.forecast().is_none()));
+    }
+
+    #[test]
+    fn rules_about_events_that_were_asked_are_read_and_garbage_costs_itself() {
+        let keys = HashMap::from(["m-1", "m-2"].map(|key| (key.to_owned(), key.into())));
+        let good = r#"{"event":"m-1","probability":0.75,"if_event":"m-2","below":0.5}"#;
+        let strange = r#"{"event":"m-1","probability":0.75,"if_event":"m-9","below":0.5}"#;
+        for bad in ["7", "null", "{}", "[[]]", r#"{"event":"m-1","probability":2,"if_event":"m-2","above":0.5}"#] {
+            let text = format!(r#"{{"events":{{}},"conditions":[{bad},{good},{strange}]}}"#);
+            let reports = body::read::<Round>(text.as_bytes()).unwrap().reports(&keys);
+            let rule = Conditional::new("m-1".into(), 0.75, "m-2".into(), None, Some(0.5)).unwrap();
+            assert_eq!((reports.rules, reports.misfits), (Some(vec![rule]), 1), "{bad}");
+        }
+        for (absent, misfits) in [("null", 0), ("7", 1), ("{}", 1), ("\"[]\"", 1)] {
+            let text = format!(r#"{{"events":{{"m-1":{}}},"conditions":{absent}}}"#, entry("0.25"));
+            let reports = body::read::<Round>(text.as_bytes()).unwrap().reports(&keys);
+            assert_eq!((reports.rules, reports.misfits), (None, misfits), "{absent}");
+            assert_eq!(reports.numbers, [("m-1".into(), 0.25)], "{absent}");
+        }
+        let withdrawn = body::read::<Round>(br#"{"events":{},"conditions":[]}"#).unwrap().reports(&keys);
+        assert_eq!(withdrawn.rules, Some(Vec::new()));
     }
 }

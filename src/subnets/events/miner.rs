@@ -5,6 +5,7 @@ use crate::forecast::{Cache, Question};
 use crate::market::EventKey;
 use crate::units::UnixMs;
 
+use super::conditions::Conditions;
 use super::synapse::{EventPrediction, EventPredictionSynapse};
 
 /// Events in one request; a validator's registry is far smaller, and a longer list is somebody's trick.
@@ -35,15 +36,20 @@ impl Handler<EventPredictionSynapse> for EventsMiner {
         if synapse.events.len() > MAX_EVENTS {
             return Err(Refusal::bad_request(format!("more than {MAX_EVENTS} events in one request")));
         }
+        let mut rules = Vec::new();
         for (key, event) in &mut synapse.events {
             // What a caller filled in is its business, not our answer.
             (event.probability, event.reasoning, event.miner_answered) = (None, None, false);
-            if let Some(question) = question(key, event)
-                && let Some(probability) = self.cache.answer(&question)
-            {
+            let Some(question) = question(key, event) else { continue };
+            let answer = self.cache.answer(&question);
+            rules.extend(answer.conditions);
+            if let Some(probability) = answer.probability {
                 event.answer(probability, None);
             }
         }
+        // A miner that knows nothing of rules answers in the bytes of one that was written before them.
+        synapse.conditions =
+            if self.cache.speaks_conditionally() { Conditions::of(rules) } else { Conditions::default() };
         Ok(Reply::Answer(synapse))
     }
 }

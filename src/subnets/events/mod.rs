@@ -1,6 +1,7 @@
 //! Probabilities of binary events, scored against the market.
 
 mod asking;
+pub mod conditions;
 mod miner;
 mod registry;
 pub mod synapse;

@@ -11,6 +11,7 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::conditions::Conditions;
 use crate::synapse::{Hollow, Scalar, Synapse, lax_opt_bool, lax_opt_i64};
 use crate::units::Probability;
 
@@ -20,6 +21,9 @@ pub struct EventPredictionSynapse {
     /// The events; keys are the asker's and come back unchanged.
     #[serde(default)]
     pub events: BTreeMap<String, EventPrediction>,
+    /// The miner's conditional forecasts; an addition of this program, left out where there are none.
+    #[serde(default, skip_serializing_if = "Conditions::is_absent")]
+    pub conditions: Conditions,
 }
 
 impl Synapse for EventPredictionSynapse {

@@ -16,7 +16,7 @@ use super::asking;
 use super::registry::{self, Intake, Limits};
 use crate::clock::Clock;
 use crate::dendrite::{Dendrite, Target};
-use crate::ledger::{EventRow, Ledger, LedgerError, PriceRow, Resolution, Settlement, Submission, Tick};
+use crate::ledger::{ConditionSet, EventRow, Ledger, LedgerError, PriceRow, Resolution, Settlement, Submission, Tick};
 use crate::market::{Listing, MarketError, Provider};
 use crate::units::{Identity, Uid, UnixMs};
 
@@ -230,6 +230,9 @@ impl EventsValidator {
                     summary.answered += 1;
                     if reports.misfits > 0 {
                         tick.dropped.push(("misfit".to_owned(), reports.misfits));
+                    }
+                    if let Some(rules) = reports.rules {
+                        tick.conditions.push(ConditionSet { identity: miner.identity, rules });
                     }
                     tick.submissions.extend(reports.numbers.into_iter().map(|(event, p)| Submission {
                         identity: miner.identity,

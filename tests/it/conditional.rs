@@ -1,0 +1,186 @@
+//! Conditional forecasts over HTTP: a program says them, its miner sends them, the validator's ledger lets them speak.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, ready};
+use neuron::axon::{AdmissionPolicy, Axon, AxonConfig, Handle};
+use neuron::clock::Clock;
+use neuron::forecast::{Cache, CacheSettings, Command, CommandSettings, Forecast, Forecaster, Question};
+use neuron::ledger::{Ledger, Options};
+use neuron::market::{Event, EventKey, Listing, MarketError, Provider, Quote, Resolution};
+use neuron::subnets::events::{EventsMiner, EventsValidator, Limits, Miner, TickSummary};
+use neuron::units::{Identity, Probability, Uid, UnixMs};
+
+use crate::axon_kit::key;
+use crate::wire_fakes::{dendrite, target};
+
+/// 2024-06-01T00:00Z, the start of an interval.
+const START: UnixMs = UnixMs(1_717_200_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A market with the events `x` and `z` at even odds, until `over`.
+struct Market {
+    clock: Clock,
+    over: Mutex<bool>,
+}
+
+impl Market {
+    fn listing(&self, id: &str) -> Listing {
+        let resolution = if *self.over.lock().unwrap() {
+            Resolution::Resolved { outcome: Probability::ONE, at: None }
+        } else {
+            Resolution::Open
+        };
+        Listing {
+            event: Event {
+                key: EventKey::new("m", id),
+                provider: "m".into(),
+                id: id.into(),
+                description: format!("Will {id}?"),
+                cutoff: START.plus_ms(3 * 3_600_000),
+                ends_at: None,
+            },
+            quote: Some(Quote { price: Probability::new(0.5).unwrap(), at: self.clock.now() }),
+            resolution,
+        }
+    }
+}
+
+impl Provider for Market {
+    fn name(&self) -> &'static str {
+        "m"
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Listing>, MarketError>> {
+        ready(Ok(["x", "z"].map(|id| self.listing(id)).to_vec())).boxed()
+    }
+
+    fn fetch<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Listing, MarketError>> {
+        ready(Ok(self.listing(id))).boxed()
+    }
+}
+
+/// Says what it is told to, by event.
+#[derive(Default)]
+struct Told(Mutex<BTreeMap<String, f64>>);
+
+impl Forecaster for Told {
+    fn name(&self) -> &'static str {
+        "told"
+    }
+
+    fn forecast<'a>(&'a self, questions: &'a [Question], _: UnixMs) -> BoxFuture<'a, Vec<Forecast>> {
+        let told = self.0.lock().unwrap().clone();
+        let answer = |q: &Question| told.get(&q.id).and_then(|p| Probability::new(*p).ok()).into();
+        ready(questions.iter().map(answer).collect()).boxed()
+    }
+}
+
+/// A program with two rules about `z`, that says 0.6 instead as soon as there is a file `plain`.
+fn program(folder: &Path) -> Command {
+    let mut settings = CommandSettings::from_line("sh -c").unwrap();
+    settings.arguments.push(format!(
+        r#"while read -r line; do
+            n=${{line#*'"id":'}}; n=${{n%%[!0-9]*}}
+            p=null; rules=
+            case $line in *'"event":"m-z"'*)
+                if [ -e '{}/plain' ]; then p=0.6; else
+                    rules='{{"if_event":"m-x","above":0.5,"probability":0.8}},7,'
+                    rules="$rules"'{{"if_event":"m-x","below":0.5,"probability":0.3}}'
+                fi;;
+            esac
+            echo "{{\"id\": $n, \"probability\": $p, \"conditions\": [$rules]}}"
+        done"#,
+        folder.display()
+    ));
+    settings.deadline = Duration::from_secs(20);
+    Command::spawn(settings)
+}
+
+struct Stage {
+    clock: Clock,
+    market: Arc<Market>,
+    told: Arc<Told>,
+    caches: Vec<Cache>,
+    miners: Vec<Miner>,
+    validator: EventsValidator,
+    _axons: Vec<Handle>,
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::stepped(START);
+        let market = Arc::new(Market { clock: clock.clone(), over: Mutex::new(false) });
+        let told = Arc::new(Told::default());
+        let forecasters = [Arc::clone(&told) as Arc<dyn Forecaster>, Arc::new(program(folder.path()))];
+        let (mut caches, mut miners, mut axons) = (Vec::new(), Vec::new(), Vec::new());
+        for (forecaster, (uid, name)) in forecasters.into_iter().zip([(1, "//Bob"), (2, "//Charlie")]) {
+            let settings = CacheSettings { refresh: Duration::from_secs(1), ..CacheSettings::default() };
+            let cache = Cache::new(forecaster, settings, clock.clone());
+            let hotkey = Arc::new(key(name));
+            let axon =
+                Axon::builder(AxonConfig::loopback(), Arc::clone(&hotkey)).serve(EventsMiner::new(cache.clone()));
+            let axon = axon.policy(AdmissionPolicy::open()).spawn().await.unwrap();
+            let identity = Identity { hotkey: hotkey.account(), registered_at: 7 };
+            let target = neuron::dendrite::Target { hotkey: hotkey.account(), ..target(axon.local_addr()) };
+            miners.push(Miner { uid: Uid(uid), identity, target });
+            caches.push(cache);
+            axons.push(axon);
+        }
+        let ledger = Ledger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
+        let limits = Limits { max_events: 10, void_after: Duration::from_secs(9_000_000), lookups: 10 };
+        let providers = vec![Arc::clone(&market) as Arc<dyn Provider>];
+        let patience = Duration::from_secs(60);
+        let validator = EventsValidator::new(providers, ledger, dendrite(), clock.clone(), limits, patience);
+        Self { clock, market, told, caches, miners, validator, _axons: axons, folder }
+    }
+
+    /// A minute later: fresh forecasts, and one round. Returns how many reports counted.
+    async fn round(&self, x: f64) -> u64 {
+        self.told.0.lock().unwrap().insert("x".into(), x);
+        for cache in &self.caches {
+            cache.refresh().await;
+        }
+        let counted = self.tick().await.fates.get("scored").copied().unwrap_or(0);
+        self.clock.advance(MINUTE);
+        counted
+    }
+
+    async fn tick(&self) -> TickSummary {
+        let summary = self.validator.tick(&self.miners).await.unwrap();
+        assert_eq!(summary.answered, if summary.open_events > 0 { 2 } else { 0 });
+        summary
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_programs_rules_travel_speak_and_are_scored() {
+    let stage = Stage::new().await;
+    assert_eq!(stage.round(0.9).await, 0, "nobody knew the questions");
+    assert_eq!(stage.round(0.9).await, 1, "the rules come with this round and speak from the next");
+    assert_eq!(stage.round(0.1).await, 2);
+    assert_eq!(stage.round(0.5).await, 2);
+    assert_eq!(stage.round(0.9).await, 1, "the aggregate stood on the threshold");
+    std::fs::write(stage.folder.path().join("plain"), "").unwrap();
+    assert_eq!(stage.round(0.9).await, 2, "the plain answer");
+    let ledger = stage.validator.ledger();
+    let charlie = stage.miners[1].identity;
+    let said = ledger.intervals(charlie, "m-z".into()).await.unwrap();
+    assert_eq!((said.len(), said[0].stats.count), (1, 3));
+    assert_eq!((said[0].stats.first.p, said[0].stats.last.p), (0.8, 0.6));
+    assert!((said[0].stats.sum_p - (0.8 + 0.3 + 0.6)).abs() < 1e-12);
+
+    *stage.market.over.lock().unwrap() = true;
+    let settled = stage.tick().await.settled;
+    let event = settled.iter().find(|settlement| settlement.event == "m-z").unwrap();
+    let gain = |p: f64| 0.25 - (1.0 - p) * (1.0 - p);
+    let (identity, score) = event.scores[0];
+    assert_eq!((identity, event.scores.len()), (charlie, 1));
+    assert!((score - (gain(0.8) + gain(0.3) + gain(0.6)) / 3.0).abs() < 1e-12, "{score}");
+}
