@@ -1,7 +1,8 @@
 //! How fast scores are made. `cargo bench --bench scoring`, or `scripts/bench-scoring.sh` for a comparison with Python.
 //!
 //! Prints, for every rule, the time for 500 events of 256 miners and 180 intervals, the bytes of statistics read a
-//! second, and that as a share of what the memory streams; then the recomputation of a year from a ledger on disk.
+//! second, and that as a share of what the memory streams; the search for sybils; then the recomputation of a year from a
+//! ledger on disk.
 #![allow(
     clippy::disallowed_macros,
     clippy::print_stdout,
@@ -21,6 +22,7 @@ use neuron::ledger::{Archive, Ledger, NewEvent, Options, Outcome, PriceRow, Reso
 use neuron::scoring::event::{EventFrame, EventStats, selected};
 use neuron::scoring::grid::ORIGIN;
 use neuron::scoring::rules::{Duplicates, RuleName, SequentialOrder};
+use neuron::scoring::sybil::{EventReports, Thresholds, pairs};
 use neuron::scoring::{IntervalStats, Report, Rules};
 use neuron::units::{Account, Identity, UnixMs};
 
@@ -41,6 +43,7 @@ fn main() {
     let bandwidth = streaming_bandwidth();
     println!("streaming read of one core: {:.1} GB/s", bandwidth / 1e9);
     rules(bandwidth);
+    sybils();
     year();
 }
 
@@ -109,7 +112,7 @@ fn rules(bandwidth: f64) {
         let bytes = (EVENTS * MINERS * INTERVALS * CELL_BYTES) as f64;
         let rate = bytes / time.as_secs_f64();
         let per_event = time.as_secs_f64() * 1e3 / EVENTS as f64;
-        let columns = rules.rule == RuleName::MarketDelta;
+        let columns = rules == Rules::default();
         let (speed, share) = if columns {
             (format!("{:.1}", rate / 1e9), format!("{:.0} %", 100.0 * rate / bandwidth))
         } else {
@@ -117,6 +120,18 @@ fn rules(bandwidth: f64) {
         };
         println!("{name:<28} {:>9.3} {per_event:>12.3} {speed:>10} {share:>12}", time.as_secs_f64());
     }
+}
+
+/// The search for pairs, each with everybody else, over as many events as a window has.
+fn sybils() {
+    let mut seed = 5;
+    let event =
+        |_| EventReports { miners: (0..MINERS).map(|miner| (miner, pseudo(&mut seed), pseudo(&mut seed))).collect() };
+    let events: Vec<EventReports<usize>> = (0..EVENTS).map(event).collect();
+    let time = best(3, || {
+        black_box(pairs(&events, &Thresholds::default()));
+    });
+    println!("\nsearch for sybils, {MINERS} miners x {EVENTS} events: {:.3} s", time.as_secs_f64());
 }
 
 /// 20,000 events, unless `NEURON_BENCH_EVENTS` says otherwise; 256 miners, each in six intervals of each event.

@@ -3,10 +3,6 @@
 //! Every interval in which the miner reported counts with the plain mean of its reports, so that one answer is enough,
 //! and answering every minute does not multiply the score.
 
-use std::collections::HashMap;
-
-use ndarray::Zip;
-
 use super::event::{EventView, Rule};
 use super::quadratic::delta;
 use super::rules::{Duplicates, SubmissionPick};
@@ -98,25 +94,70 @@ impl Columns {
 /// equal to the last bit.
 fn interval_means_split(event: &EventView<'_>) -> Vec<Option<f64>> {
     let mut sums = vec![Sums::default(); event.miners()];
-    let mut equals: HashMap<u64, f64> = HashMap::with_capacity(event.miners());
+    let mut equals = Equals::new(event.miners());
     let rows = event.count.rows().into_iter().zip(event.sum_p.rows()).zip(event.sum_r.rows()).zip(event.sum_d.rows());
     for ((((count, sum_p), sum_r), sum_d), weight) in rows.zip(event.weights) {
-        let report = |count: u32, sum_p: f64| (sum_p / f64::from(count)).to_bits();
         equals.clear();
-        for (&count, &sum_p) in count.iter().zip(sum_p).filter(|(count, _)| **count > 0) {
-            *equals.entry(report(count, sum_p)).or_default() += 1.0;
+        count.iter().zip(sum_p).for_each(|(count, sum_p)| equals.push(*count, *sum_p));
+        let cells = sums.iter_mut().zip(&count).zip(&sum_p).zip(&sum_r).zip(&sum_d).zip(equals.sharers());
+        for (((((sums, &count), &sum_p), &sum_r), &sum_d), sharers) in cells {
+            if count > 0 {
+                let value = mean_delta(count, sum_p, sum_r, sum_d, event.outcome);
+                sums.add(*weight, if value > 0.0 { value / f64::from(sharers) } else { value });
+            }
         }
-        Zip::from(&mut sums[..]).and(&count).and(&sum_p).and(&sum_r).and(&sum_d).for_each(
-            |sums, &count, &sum_p, &sum_r, &sum_d| {
-                if count > 0 {
-                    let value = mean_delta(count, sum_p, sum_r, sum_d, event.outcome);
-                    let sharers = equals.get(&report(count, sum_p)).copied().unwrap_or(1.0);
-                    sums.add(*weight, if value > 0.0 { value / sharers } else { value });
-                }
-            },
-        );
     }
     sums.iter().map(Sums::mean).collect()
+}
+
+/// Counts equal mean reports of one interval: a hash table by open addressing that is emptied by advancing its round,
+/// so that an interval costs no allocation and no clearing.
+struct Equals {
+    /// `(round, bits of the mean report, miners)`; a power of two of them, at most half in use.
+    slots: Vec<(u32, u64, u32)>,
+    round: u32,
+    /// Each miner's slot in this round.
+    places: Vec<usize>,
+}
+
+impl Equals {
+    fn new(miners: usize) -> Self {
+        let size = (2 * miners).next_power_of_two().max(2);
+        Self { slots: vec![(0, 0, 0); size], round: 0, places: Vec::with_capacity(miners) }
+    }
+
+    fn clear(&mut self) {
+        self.round += 1;
+        self.places.clear();
+    }
+
+    /// The next miner's reports.
+    fn push(&mut self, count: u32, sum_p: f64) {
+        if count == 0 {
+            return self.places.push(usize::MAX);
+        }
+        let bits = (sum_p / f64::from(count)).to_bits();
+        // Fibonacci hashing: the high bits of the product are well mixed.
+        let hash = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let mask = self.slots.len() - 1;
+        let mut place = hash as usize & mask;
+        while let Some(slot) = self.slots.get_mut(place) {
+            if slot.0 != self.round {
+                *slot = (self.round, bits, 0);
+            }
+            if slot.1 == bits {
+                slot.2 += 1;
+                break;
+            }
+            place = (place + 1) & mask;
+        }
+        self.places.push(place);
+    }
+
+    /// How many share each miner's report, itself included; 1 for a miner without reports.
+    fn sharers(&self) -> impl Iterator<Item = u32> {
+        self.places.iter().map(|place| self.slots.get(*place).map_or(1, |slot| slot.2))
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -138,5 +179,32 @@ impl Sums {
     fn mean(&self) -> Option<f64> {
         let plain = || self.plain / f64::from(self.intervals);
         (self.intervals > 0).then(|| if self.weight > 0.0 { self.weighted / self.weight } else { plain() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Equals;
+
+    #[test]
+    fn equal_reports_are_counted_round_by_round() {
+        let mut equals = Equals::new(6);
+        for shift in 0..50 {
+            // Reports of 0.25 (as 1 and as 2 answers), 0.5, another one, and one who is silent.
+            let other = f64::from(shift) / 64.0 + 0.001;
+            equals.clear();
+            for (count, sum_p) in [(1, 0.25), (2, 0.5), (1, 0.5), (0, 0.0), (1, other), (4, 1.0)] {
+                equals.push(count, sum_p);
+            }
+            assert_eq!(equals.sharers().collect::<Vec<_>>(), [3, 3, 1, 1, 1, 3]);
+        }
+    }
+
+    #[test]
+    fn many_distinct_reports_stay_apart() {
+        let mut equals = Equals::new(1000);
+        equals.clear();
+        (0..1000).for_each(|n| equals.push(1, f64::from(n / 2) / 500.0));
+        assert!(equals.sharers().all(|n| n == 2));
     }
 }
