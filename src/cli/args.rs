@@ -36,6 +36,13 @@ fn flag(setting: &'static Setting) -> Arg {
             None => setting.help.to_owned(),
         })
         .value_name(value_name(setting.kind));
+    // As btcli 9 and 11 have them.
+    arg = match setting.key {
+        "wallet.name" => arg.short('w'),
+        "wallet.hotkey" => arg.short('H'),
+        "wallet.path" => arg.short('p'),
+        _ => arg,
+    };
     arg = match setting.kind {
         Kind::List => arg.action(ArgAction::Append),
         Kind::Bool => arg.action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true"),

@@ -96,7 +96,7 @@ pub(super) fn confirm(output: Output, question: &str) -> Result<(), Failure> {
         let error = anyhow::anyhow!("{question} There is no terminal to answer on: add --yes");
         return Err(Failure::new(Exit::Declined, error));
     }
-    output.note(&format!("{question} [y/N]"));
+    output.say(&format!("{question} [y/N]"));
     let mut answer = String::new();
     tokio::task::block_in_place(|| stdin().lock().read_line(&mut answer))?;
     match answer.trim().to_ascii_lowercase().as_str() {

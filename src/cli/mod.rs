@@ -20,6 +20,7 @@ pub mod output;
 mod register;
 mod role;
 mod score;
+mod spellings;
 mod stake;
 mod transfer;
 mod validator;
@@ -29,7 +30,7 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 pub use exit::{EXIT_STATUSES, Exit, Failure, OrExit};
@@ -99,6 +100,12 @@ pub fn command() -> Command {
         .global(true)
         .hide(true)
         .action(ArgAction::SetTrue);
+    let quiet = Arg::new("quiet")
+        .long("quiet")
+        .short('q')
+        .global(true)
+        .action(ArgAction::SetTrue)
+        .help("Print results, errors and questions, but no notes");
     let yes = Arg::new("yes")
         .long("yes")
         .short('y')
@@ -115,6 +122,7 @@ pub fn command() -> Command {
             .arg_required_else_help(true)
             .arg(output)
             .arg(json)
+            .arg(quiet)
             .arg(yes),
         |tree, verb| tree.subcommand((verb.command)()),
     )
@@ -125,7 +133,7 @@ pub fn command() -> Command {
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<String> = arguments.into_iter().map(|a| a.to_string_lossy().into_owned()).collect();
     crate::wallet::forbid_core_dumps();
-    let (arguments, notes) = wallet::modern(arguments);
+    let (arguments, notes) = spellings::modern(arguments);
     let wants_json = arguments
         .windows(2)
         .any(|pair| matches!(pair, [flag, value] if flag == "--output" && value == "json"))
@@ -138,9 +146,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             let _ = e.print();
             return ExitCode::SUCCESS;
         }
+        Err(e) if e.kind() == ErrorKind::InvalidSubcommand && gone(&e).is_some() => {
+            let failure = Failure::new(Exit::Usage, anyhow::anyhow!(gone(&e).unwrap_or_default()));
+            let format = if wants_json { Format::Json } else { Format::Text };
+            Output { format, yes: false, quiet: false }.failure(&failure);
+            return ExitCode::from(Exit::Usage as u8);
+        }
         Err(e) if wants_json => {
             let failure = Failure::new(Exit::Usage, anyhow::anyhow!("{}", e.to_string().trim()));
-            Output { format: Format::Json, yes: false }.failure(&failure);
+            Output { format: Format::Json, yes: false, quiet: false }.failure(&failure);
             return ExitCode::from(Exit::Usage as u8);
         }
         Err(e) => {
@@ -149,7 +163,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let format = if wants_json { Format::Json } else { Format::Text };
-    let output = Output { format, yes: matches.get_flag("yes") };
+    let output = Output { format, yes: matches.get_flag("yes"), quiet: matches.get_flag("quiet") };
     for note in notes {
         output.note(&note);
     }
@@ -163,6 +177,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     ExitCode::from(exit as u8)
+}
+
+/// What to tell about a command that other tools have.
+fn gone(error: &clap::Error) -> Option<String> {
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) => spellings::gone(word),
+        _ => None,
+    }
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {

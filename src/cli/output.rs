@@ -26,6 +26,8 @@ pub struct Output {
     pub format: Format,
     /// `--yes`: no questions.
     pub yes: bool,
+    /// `--quiet`: no notes.
+    pub quiet: bool,
 }
 
 impl Output {
@@ -44,8 +46,15 @@ impl Output {
         quiet_when_closed(io::stdout().lock().write_all(shown.as_bytes()))
     }
 
-    /// A line for the person at the terminal, on stderr.
+    /// A line for the person at the terminal, on stderr, unless `--quiet`.
     pub fn note(&self, line: &str) {
+        if !self.quiet {
+            self.say(line);
+        }
+    }
+
+    /// A line on stderr that must be seen: an error, or a question.
+    pub fn say(&self, line: &str) {
         // Nobody is left to tell when stderr is closed.
         let _ = writeln!(io::stderr().lock(), "{line}");
     }
@@ -69,7 +78,7 @@ impl Output {
             });
             let _ = self.result(&document, ToString::to_string);
         }
-        self.note(&format!("error: {failure}"));
+        self.say(&format!("error: {failure}"));
     }
 
     /// Whether a person watches stdout.

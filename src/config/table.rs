@@ -171,8 +171,7 @@ pub const SETTINGS: &[Setting] = &[
         Group::Wallet,
         "A file that holds the password of an encrypted key (a final line end is not part of it); without it the environment is asked, then a person at a terminal.",
     )
-    .alias(&["password.file"])
-    .env(&["BT_WALLET_PASSWORD_FILE"]),
+    .alias(&["password.file"]),
     setting(
         "subtensor.network",
         Kind::Text,

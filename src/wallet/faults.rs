@@ -94,6 +94,25 @@ fn change_password(wallet: &Wallet, kind: KeyKind, keys: &KeyCache) -> Result<()
     wallet.rewrite(kind, &key("Old"), Some(&Secret::new(PASSWORD.into())), keys).map(drop)
 }
 
+/// A file with a number that old tools cannot read, in place of what was saved.
+fn spoil(wallet: &Wallet, kind: KeyKind) {
+    let path = wallet.secret_path(kind);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace('}', ", \"cryptoType\": 1}")).unwrap();
+}
+
+/// What `wallet upgrade` does to a key; a second try finds nothing to do.
+fn upgrade(wallet: &Wallet, kind: KeyKind, keys: &KeyCache) -> Result<(), WalletError> {
+    let fault = |fault| WalletError::Keyfile { path: wallet.secret_path(kind), fault };
+    let opened = wallet.locked(kind)?.open(None, keys).map_err(fault)?;
+    wallet.mend_modes(kind)?;
+    if opened.notes.is_empty() {
+        return Ok(());
+    }
+    let key = opened.into_secret().map_err(fault)?;
+    wallet.rewrite(kind, &key, None, keys).map(drop)
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -138,7 +157,7 @@ fn check_remains(wallet: &Wallet, kind: KeyKind, keys: &KeyCache, had_old: bool,
 }
 
 /// Runs `operation` with a fault at every step it has.
-fn survives(operation: Operation, had_old: bool) {
+fn survives(operation: Operation, had_old: bool, spoil: impl Fn(&Wallet, KeyKind)) {
     let keys = KeyCache::knowing(PASSWORD);
     for kind in [KeyKind::Coldkey, KeyKind::Hotkey] {
         for fault in [Fault::Killed, Fault::Full] {
@@ -149,6 +168,7 @@ fn survives(operation: Operation, had_old: bool) {
                 if had_old {
                     wallet.save(kind, &key("Old"), None, OnExisting::Refuse, &keys).unwrap();
                 }
+                spoil(&wallet, kind);
                 let faulty = Arc::new(FaultyDisk { fault, fails_at: steps, step: AtomicUsize::new(0) });
                 let outcome = operation(&wallet.clone().on(faulty.clone()), kind, &keys);
                 check_remains(&wallet, kind, &keys, had_old, fault, steps);
@@ -168,15 +188,20 @@ fn survives(operation: Operation, had_old: bool) {
 
 #[test]
 fn creating_survives_a_fault_at_every_step() {
-    survives(create, false);
+    survives(create, false, |_, _| {});
 }
 
 #[test]
 fn regenerating_over_a_key_survives_a_fault_at_every_step() {
-    survives(regenerate, true);
+    survives(regenerate, true, |_, _| {});
 }
 
 #[test]
 fn changing_the_password_survives_a_fault_at_every_step() {
-    survives(change_password, true);
+    survives(change_password, true, |_, _| {});
+}
+
+#[test]
+fn upgrading_survives_a_fault_at_every_step() {
+    survives(upgrade, true, spoil);
 }

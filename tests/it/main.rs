@@ -49,6 +49,7 @@ mod subtensor_failover;
 mod subtensor_neuron;
 mod support;
 mod wallet_cli;
+mod wallet_kill9;
 mod wallet_vectors;
 mod wallet_walk;
 mod wire_both_ends;

@@ -198,6 +198,34 @@ fn spellings_of_three_generations_mean_the_same() {
             PHRASE,
         ],
         vec!["wallets", "regen-coldkeypub", "--name", "d", "--wallet_path", path, "--ss58_address", ADDRESS],
+        // The legacy grammar, with flags that key files have no use for.
+        vec![
+            "btcli",
+            "w",
+            "regen_coldkeypub",
+            "-w",
+            "e",
+            "-p",
+            path,
+            "--ss58",
+            ADDRESS,
+            "--no-overwrite",
+            "-n",
+            "test",
+        ],
+        vec![
+            "btcli",
+            "wallet",
+            "update",
+            "--wallet.name",
+            "c",
+            "-p",
+            path,
+            "--verbose",
+            "--quiet",
+            "--no_version_checking",
+        ],
+        vec!["wallet", "list", "-p", path, "--network", "finney", "-v"],
     ];
     for line in &lines {
         let output = neuron().args(line).stdin(Stdio::null()).output().unwrap();
@@ -205,7 +233,20 @@ fn spellings_of_three_generations_mean_the_same() {
     }
     let (list, _) = json(root.path(), "list", &["list"]);
     let addresses: Vec<_> = list["wallets"].as_array().unwrap().iter().map(|w| w["coldkey"]["ss58"].clone()).collect();
-    assert_eq!(addresses, [ADDRESS; 4]);
+    assert_eq!(addresses, [ADDRESS; 5]);
+}
+
+#[test]
+fn a_word_of_another_tool_is_explained_and_quiet_is_quiet() {
+    let output = neuron().args(["nominate", "--amount", "1"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("no longer exists"), "{}", text(&output.stderr));
+    let root = made();
+    let path = root.path().to_str().unwrap();
+    let loud = neuron().args(["list", "-p", path]).output().unwrap();
+    let quiet = neuron().args(["list", "-p", path, "-q"]).output().unwrap();
+    assert!(text(&loud.stderr).contains("`list` is now `neuron wallet list`"));
+    assert_eq!((text(&quiet.stdout), text(&quiet.stderr)), (text(&loud.stdout), String::new()));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The walk of `docs/wallets.md`, run as it is written there: on a pseudo-terminal, and without one.
+//! The walk of the README, run as it is written there: on a pseudo-terminal, and without one.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -9,7 +9,7 @@ const PASSWORD: &str = "typed by a person";
 
 /// The shell lines behind `<!-- walk: NAME -->`.
 fn block(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/wallets.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let text = std::fs::read_to_string(path).unwrap();
     let (_, after) =
         text.split_once(&format!("<!-- walk: {name} -->\n```sh\n")).unwrap_or_else(|| panic!("no walk `{name}`"));

@@ -79,9 +79,11 @@ pub(super) fn with_password(command: Command) -> Command {
 
 /// Adds `--use-hotkey`, by which a command means the hotkey instead of the coldkey.
 pub(super) fn with_key_choice(command: Command) -> Command {
-    command.arg(
+    let no = Arg::new("no-use-hotkey").long("no-use-hotkey").hide(true).action(ArgAction::SetTrue);
+    command.arg(no.overrides_with("use-hotkey")).arg(
         Arg::new("use-hotkey")
             .long("use-hotkey")
+            .overrides_with("no-use-hotkey")
             .action(ArgAction::SetTrue)
             .help("Use the hotkey (a target WALLET/HOTKEY means it too); without it, the coldkey"),
     )
@@ -99,11 +101,7 @@ impl Context {
         let wallet = target.unwrap_or(&settings.wallet.name);
         let named_hotkey = is_flag("wallet.hotkey").then_some(settings.wallet.hotkey.as_str());
         let (name, inner) = split_name(wallet, named_hotkey).map_err(|e| failed(e.into()))?;
-        // A password file named by BT_WALLET_PASSWORD_FILE has its own place in the order of sources.
-        let file_is_own =
-            !matches!(layer("wallet.password_file"), Some(Layer::Environment { name }) if name.starts_with("BT_"));
-        let file = settings.wallet.password_file.filter(|_| file_is_own);
-        let given = given(matches, file, output);
+        let given = given(matches, settings.wallet.password_file, output);
         let ask: Box<dyn Ask> = if output.yes { Box::new(NotAsked) } else { Box::new(Terminal) };
         Ok(Self {
             root: settings.wallet.path,

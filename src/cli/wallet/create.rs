@@ -15,7 +15,7 @@ use super::super::output::{Format, Output};
 use super::context::{Context, with_key_choice, with_password, write_secret_file};
 use super::new_password::{for_new_key, with_new_password};
 use super::sources::{fresh, known, with_fresh, with_hotkey_scheme, with_known};
-use super::{failed, with_wallet};
+use super::{failed, with_overwrite, with_wallet};
 use crate::units::Account;
 use crate::wallet::{KeyKind, OnExisting, Saved, Scheme, UnlockedKey, Wallet};
 
@@ -32,13 +32,8 @@ pub(super) const IMPORT: Verb = Verb { command: import_command, run: import };
 
 /// What all writers of keys take.
 fn writer(command: Command) -> Command {
-    with_new_password(with_password(with_wallet(command))).arg(
-        Arg::new("overwrite")
-            .long("overwrite")
-            .aliases(["overwrite-coldkey", "overwrite-hotkey"])
-            .action(ArgAction::SetTrue)
-            .help("Replace a key that is there; its files are kept beside it as NAME.bak-TIME"),
-    )
+    let help = "Replace a key that is there; its files are kept beside it as NAME.bak-TIME";
+    with_overwrite(with_new_password(with_password(with_wallet(command))), help)
 }
 
 fn with_phrase_output(command: Command) -> Command {

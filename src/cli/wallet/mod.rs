@@ -9,18 +9,15 @@ mod passwd;
 mod public;
 mod sign;
 mod sources;
-mod spellings;
 mod verify_keys;
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::{Verb, args};
 use crate::config::table::Group;
 use crate::wallet::{Class, WalletError};
-
-pub(super) use spellings::modern;
 
 pub(super) const VERB: Verb = Verb { command, run };
 
@@ -68,12 +65,28 @@ fn command() -> Command {
     )
 }
 
-/// A subcommand with the settings of wallets, under the short flags of btcli 9 and 11.
+/// A subcommand with the settings of wallets. btcli gives these commands a network and more that key files have no use
+/// for; its scripts work unchanged.
 fn with_wallet(command: Command) -> Command {
+    let unused = |name: &'static str| Arg::new(format!("unused-{name}")).long(name).hide(true);
+    let network = unused("network").aliases(["subtensor.network", "chain", "subtensor.chain_endpoint"]);
     args::with_settings(command, &[Group::Wallet])
-        .mut_arg("wallet.name", |arg| arg.short('w'))
-        .mut_arg("wallet.hotkey", |arg| arg.short('H').alias("hotkey.ss58"))
-        .mut_arg("wallet.path", |arg| arg.short('p'))
+        .mut_arg("wallet.hotkey", |arg| arg.alias("hotkey.ss58"))
+        .arg(network.value_name("NETWORK"))
+        .arg(unused("no-version-checking").action(ArgAction::SetTrue))
+        .arg(unused("verbose").short('v').action(ArgAction::Count))
+}
+
+/// The flags that allow a file to be replaced, and btcli 9's word for the default.
+fn with_overwrite(command: Command, help: &'static str) -> Command {
+    let yes = Arg::new("overwrite")
+        .long("overwrite")
+        .aliases(["overwrite-coldkey", "overwrite-hotkey", "overwrite-coldkeypub"])
+        .help(help);
+    let no = Arg::new("no-overwrite").long("no-overwrite").hide(true);
+    command
+        .arg(yes.action(ArgAction::SetTrue).overrides_with("no-overwrite"))
+        .arg(no.action(ArgAction::SetTrue).overrides_with("overwrite"))
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {

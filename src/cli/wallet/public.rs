@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 
 use super::super::Verb;
 use super::super::exit::Failure;
 use super::super::output::Output;
 use super::context::Context;
-use super::{failed, usage, with_wallet};
+use super::{failed, usage, with_overwrite, with_wallet};
 use crate::units::Account;
 use crate::wallet::{KeyKind, OnExisting, PublicKey, ResolvedAccount, Saved, Scheme};
 
@@ -23,7 +23,7 @@ fn command(name: &'static str) -> Command {
         "regen-coldkeypub" => "Writes coldkeypub.txt from an address or public key: the coldkey itself stays elsewhere",
         _ => "Writes a hotkey's public file from an address or public key",
     };
-    with_wallet(Command::new(name).about(about))
+    let command = with_wallet(Command::new(name).about(about))
         .arg(
             Arg::new("ss58")
                 .long("ss58")
@@ -44,14 +44,8 @@ fn command(name: &'static str) -> Command {
                 .value_name("sr25519|ed25519")
                 .value_parser(|text: &str| text.parse::<Scheme>())
                 .help("The signature scheme of the key [default: sr25519]"),
-        )
-        .arg(
-            Arg::new("overwrite")
-                .long("overwrite")
-                .alias("overwrite-coldkeypub")
-                .action(ArgAction::SetTrue)
-                .help("Replace a file that is there; it is kept beside it as NAME.bak-TIME"),
-        )
+        );
+    with_overwrite(command, "Replace a file that is there; it is kept beside it as NAME.bak-TIME")
 }
 
 #[derive(Debug, Serialize)]
