@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::quadratic::delta;
+
 /// The mean report and the mean reference price of each miner on one event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventReports<K> {
@@ -157,12 +159,23 @@ pub fn groups<K: Ord + Copy>(pairs: &[Pair<K>]) -> Vec<Vec<K>> {
 }
 
 /// What an uninformed pair that answers 1 and 0 earns per slot, with a fair price `r`, averaged over `events` events and
-/// floored after averaging: the exact binomial sum. Floored per event it is `r(1−r)`/1 per event for ever (half of
-/// `2r(1−r)`… for both slots together `r(1−r)`).
+/// floored after averaging. Floored per event it is what one event brings, `r(1−r)/2`, for ever.
 #[must_use]
 pub fn pair_rent(r: f64, events: u32) -> f64 {
+    (report_rent(1.0, r, events) + report_rent(0.0, r, events)) / 2.0
+}
+
+/// What the uninformed report `p` earns, with a fair price `r`, averaged over `events` events and floored after
+/// averaging: the exact binomial sum. 0 for no events.
+#[must_use]
+pub fn report_rent(p: f64, r: f64, events: u32) -> f64 {
+    if events == 0 {
+        return 0.0;
+    }
     let n = f64::from(events);
-    let yes_gain = 1.0 - (1.0 - r) * (1.0 - r);
+    let (yes, no) = (delta(p, r, 1.0), delta(p, r, 0.0));
+    // Nothing times the logarithm of nothing is nothing: at a price of 0 or 1 there is one possible count.
+    let times_log = |times: f64, x: f64| if times == 0.0 { 0.0 } else { times * x.ln() };
     let mut expected = 0.0;
     let mut log_choose = 0.0_f64;
     for k in 0..=events {
@@ -170,13 +183,10 @@ pub fn pair_rent(r: f64, events: u32) -> f64 {
             log_choose += (f64::from(events - k + 1) / f64::from(k)).ln();
         }
         let k = f64::from(k);
-        let probability = (log_choose + k * r.ln() + (n - k) * (1.0 - r).ln()).exp();
-        // The slot that says 1 gains (1−r)² on YES and loses 1−r² on NO; the one that says 0 the reverse.
-        let one = (k * (1.0 - r) * (1.0 - r) - (n - k) * (1.0 - r * r)) / n;
-        let zero = ((n - k) * r * r - k * yes_gain) / n;
-        expected += probability * (one.max(0.0) + zero.max(0.0));
+        let probability = (log_choose + times_log(k, r) + times_log(n - k, 1.0 - r)).exp();
+        expected += probability * ((k * yes + (n - k) * no) / n).max(0.0);
     }
-    expected / 2.0
+    expected
 }
 
 #[cfg(test)]

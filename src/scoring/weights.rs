@@ -17,13 +17,14 @@ const FILLER: f32 = 1e-5;
 /// Empty when nobody has a positive share, or when the subnet has fewer uids than `min_allowed`: submit nothing then.
 #[must_use]
 pub fn weights_u16(shares: &[(Uid, f64)], min_allowed: usize, max_share: f64) -> Vec<(Uid, u16)> {
-    let processed = process(shares, min_allowed, max_share);
+    let processed = process(shares, min_allowed, max_share, 0.0);
     emit(&processed)
 }
 
-/// Drops what is not positive, fills up to the minimum, limits the largest share. Shares sum to 1, by ascending uid.
+/// Drops what is not positive, fills up to the minimum, leaves out what lies below the quantile `exclude` (0.0: nobody) as
+/// far as the minimum allows, limits the largest share. Shares sum to 1, by ascending uid.
 #[must_use]
-pub fn process(shares: &[(Uid, f64)], min_allowed: usize, max_share: f64) -> Vec<(Uid, f32)> {
+pub fn process(shares: &[(Uid, f64)], min_allowed: usize, max_share: f64, exclude: f32) -> Vec<(Uid, f32)> {
     let usable = |share: f64| if share.is_finite() && share > 0.0 { share as f32 } else { 0.0 };
     let mut all: Vec<_> = shares.iter().map(|(uid, share)| (*uid, usable(*share))).collect();
     all.sort_by_key(|(uid, _)| *uid);
@@ -41,9 +42,22 @@ pub fn process(shares: &[(Uid, f64)], min_allowed: usize, max_share: f64) -> Vec
     let mut chosen = positive;
     if chosen.len() < min_allowed {
         chosen = all.into_iter().map(|(uid, share)| (uid, FILLER + share)).collect();
+    } else {
+        let spare = (chosen.len() - min_allowed) as f32 / chosen.len() as f32;
+        let least = quantile(chosen.iter().map(|(_, share)| *share).collect(), exclude.min(spare));
+        chosen.retain(|(_, share)| *share >= least);
     }
     let limited = limit_largest(&chosen.iter().map(|(_, share)| *share).collect::<Vec<_>>(), max_share as f32);
     chosen.into_iter().map(|(uid, _)| uid).zip(limited).collect()
+}
+
+/// The quantile of values, with linear interpolation between neighbours (as numpy does); 0 of none.
+fn quantile(mut values: Vec<f32>, quantile: f32) -> f32 {
+    values.sort_by(f32::total_cmp);
+    let place = quantile.clamp(0.0, 1.0) * values.len().saturating_sub(1) as f32;
+    let at = |place: f32| values.get(place as usize).or(values.last()).copied().unwrap_or(0.0);
+    let (low, high, part) = (at(place.floor()), at(place.floor() + 1.0), place.fract());
+    if part < 0.5 { low + (high - low) * part } else { high - (high - low) * (1.0 - part) }
 }
 
 /// Normalises to sum 1 so that no entry exceeds `limit`: entries above a common cutoff are cut down to it.
@@ -52,14 +66,15 @@ pub fn process(shares: &[(Uid, f64)], min_allowed: usize, max_share: f64) -> Vec
 #[must_use]
 pub fn limit_largest(x: &[f32], limit: f32) -> Vec<f32> {
     const EPSILON: f32 = 1e-7;
-    let total: f32 = x.iter().sum();
-    if total <= 0.0 || x.len() as f32 * limit <= 1.0 {
+    if sum(x) <= 0.0 || x.len() as f32 * limit <= 1.0 {
         return vec![1.0 / x.len() as f32; x.len()];
     }
     let mut sorted = x.to_vec();
     sorted.sort_by(f32::total_cmp);
+    let total = sum(&sorted);
     let shares: Vec<f32> = sorted.iter().map(|value| value / total).collect();
     if shares.last().is_none_or(|largest| *largest <= limit) {
+        let total = sum(x);
         return x.iter().map(|value| value / total).collect();
     }
     // With everything above the i-th share cut down to it, its new share is share / (what is above + what is below).
@@ -75,8 +90,27 @@ pub fn limit_largest(x: &[f32], limit: f32) -> Vec<f32> {
     let (count, kept_sum) = kept;
     let cutoff = (limit * kept_sum - EPSILON) / (1.0 - limit * (shares.len() - count) as f32) * total;
     let cut: Vec<f32> = x.iter().map(|value| value.min(cutoff)).collect();
-    let cut_total: f32 = cut.iter().sum();
+    let cut_total = sum(&cut);
     cut.iter().map(|value| value / cut_total).collect()
+}
+
+/// The sum as numpy rounds it: eight partial sums in blocks of 128, blocks by halves. A last bit that differs here is one
+/// of the 65535 steps on the chain.
+fn sum(x: &[f32]) -> f32 {
+    const BLOCK: usize = 128;
+    if x.len() > BLOCK {
+        let half = x.len() / 2;
+        let (left, right) = x.split_at(half - half % 8);
+        return sum(left) + sum(right);
+    }
+    let (chunks, rest) = x.as_chunks::<8>();
+    let Some((first, others)) = chunks.split_first() else { return rest.iter().sum() };
+    let mut partial = *first;
+    for chunk in others {
+        partial.iter_mut().zip(chunk).for_each(|(partial, value)| *partial += value);
+    }
+    let [a, b, c, d, e, f, g, h] = partial;
+    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
 }
 
 /// Scales the largest to 65535, rounds half to even, leaves zeros out.

@@ -8,11 +8,13 @@ use neuron::scoring::admission::{EventState, Fate, Prices, Window};
 use neuron::scoring::averages_2024::{Daily, ema_step};
 use neuron::scoring::event::{EventFrame, EventStats, selected};
 use neuron::scoring::grid::{interval_weights, minutes_since_origin};
-use neuron::scoring::legacy::{differentiated_2024_07, differentiated_2024_08, interval_score_2024};
+use neuron::scoring::legacy::{
+    differentiated_2024_07, differentiated_2024_08, differentiated_2025_01, interval_score_2024, interval_score_2025_01,
+};
 use neuron::scoring::peer::{PeerCell, Presence, interval};
 use neuron::scoring::rules::{Clip, IntervalWeight, ReferencePick, RuleName, SequentialOrder, SubmissionPick};
 use neuron::scoring::sequential::chain;
-use neuron::scoring::sybil::pair_rent;
+use neuron::scoring::sybil::{pair_rent, report_rent};
 use neuron::scoring::timeseries::chain::Spread;
 use neuron::scoring::timeseries::long_run::{Start, update};
 use neuron::scoring::timeseries::volatility::{PercentileTables, percentile};
@@ -223,6 +225,12 @@ fn the_quadratic_rule_and_the_settlement_of_june_2024() {
             near(&context, quadratic::gain(p, o), case["gain"].as_f64().unwrap(), 1e-15);
             continue;
         }
+        // On 20 June whatever resolved NO was thrown away (defect 1); the rest is scored as on 28 June.
+        let old = &case["ref_2024_06_20"];
+        assert!(case["answer"] != 0 || old["scored"] == false, "{context}");
+        if old["scored"] == true {
+            assert_eq!(old["scores_f32"], case["ref_2024_06_28"]["scores_f32"], "{context}");
+        }
         // The version of 28 June; it takes NaN for 1 (defect 6) and fails on text (defect 5). Ours: no prediction.
         let Some(want) = case["ref_2024_06_28"]["scores_f32"].as_array() else { continue };
         let outcome = case["answer"].as_f64().unwrap();
@@ -421,6 +429,9 @@ fn averages_of_summer_2024() {
                     near(&format!("{context} {field}"), got.get(&uid).copied().unwrap_or(0.0), want, 1e-6);
                 }
             }
+            if let Some(iterations) = step.get("iterations") {
+                assert_eq!(daily.events, iterations.as_u64().unwrap(), "{context}");
+            }
         }
     }
 }
@@ -428,7 +439,7 @@ fn averages_of_summer_2024() {
 #[test]
 fn the_sdk_conversion_to_chain_weights() {
     let Some(cases) = cases("weights_sdk10", 95) else { return };
-    let mut deviations = 0;
+    let (mut deviations, mut errors) = (0, 0);
     for (i, case) in cases.iter().enumerate() {
         let context = format!("case {i} {}", case["fn"]);
         let uids = || case["uids"].as_array().unwrap().iter().map(|u| Uid(u.as_u64().unwrap() as u16));
@@ -446,18 +457,21 @@ fn the_sdk_conversion_to_chain_weights() {
                 let n = case["n"].as_u64().unwrap() as usize;
                 let positive = given.iter().filter(|(_, w)| *w > 0.0).count();
                 let consecutive = given.iter().enumerate().all(|(place, (uid, _))| usize::from(uid.0) == place);
-                let quantile = case["exclude_quantile"].as_f64().unwrap();
-                let uniform = positive == 0 || n < minimum;
-                let by_position = positive < minimum && !(consecutive && given.len() == n);
-                if uniform || by_position || quantile > 0.0 {
-                    // Ours: send nothing; fill by uid; no quantile. Each is tested in `weights.rs`.
+                let quantile = case["exclude_quantile"].as_f64().unwrap() as f32 / 65535.0;
+                let got = process(&given, minimum, case["max_weight_limit"].as_f64().unwrap(), quantile);
+                if positive == 0 || n < minimum {
+                    // The SDK sends the same to everybody; ours sends nothing.
                     deviations += 1;
-                    if uniform && given.len() == n {
-                        assert_eq!(process(&given, minimum, 1.0), [], "{context}");
-                    }
+                    assert_eq!(got, [], "{context}");
+                    assert!(
+                        floats(&case["weights_out"]).iter().all(|w| (w * n as f64 - 1.0).abs() < 1e-6),
+                        "{context}"
+                    );
                     continue;
                 }
-                let got = process(&given, minimum, case["max_weight_limit"].as_f64().unwrap());
+                if positive < minimum {
+                    assert!(consecutive && given.len() == n, "{context}: filled by position; ours is by uid");
+                }
                 let want: Vec<_> =
                     case["uids_out"].as_array().unwrap().iter().zip(floats(&case["weights_out"])).collect();
                 assert_eq!(got.len(), want.len(), "{context}");
@@ -469,14 +483,21 @@ fn the_sdk_conversion_to_chain_weights() {
                     case["emit_uids"].as_array().unwrap().iter().zip(floats(&case["emit_weights"])).collect();
                 let emitted = emit(&got);
                 assert_eq!(emitted.len(), want.len(), "{context}");
+                let largest = got.iter().map(|(_, weight)| *weight).fold(0.0, f32::max);
                 for ((uid, value), (want_uid, want)) in emitted.iter().zip(&want) {
                     assert_eq!(u64::from(uid.0), want_uid.as_u64().unwrap(), "{context}");
-                    near(&context, f64::from(*value), *want, 1.0);
+                    let weight = got.iter().find(|(found, _)| found == uid).unwrap().1;
+                    let scaled = f64::from(weight) / f64::from(largest) * 65535.0;
+                    let is_close_call = (scaled.fract() - 0.5).abs() < 1e-3;
+                    near(&context, f64::from(*value), *want, if is_close_call { 1.0 } else { 0.0 });
                 }
             }
             "convert_weights_and_uids_for_emit" => {
                 if case.get("error").is_some() {
-                    continue; // A negative weight cannot come out of `process`.
+                    // A negative weight cannot come out of `process`; where the SDK raises, it counts as none.
+                    assert_eq!(emit(&[(Uid(0), 0.5), (Uid(1), -0.1)]), [(Uid(0), 65535)]);
+                    errors += 1;
+                    continue;
                 }
                 let given: Vec<_> = uids().zip(floats(&case["weights"])).map(|(uid, w)| (uid, w as f32)).collect();
                 let got: Vec<(u64, u64)> =
@@ -496,7 +517,7 @@ fn the_sdk_conversion_to_chain_weights() {
             other => panic!("{other}"),
         }
     }
-    assert!(deviations < 30, "{deviations} of 45 cases take another way than the SDK");
+    assert_eq!((deviations, errors), (11, 1));
 }
 
 /// `[name, number]` pairs.
@@ -665,6 +686,7 @@ fn timeseries_weights_for_the_chain() {
 #[test]
 fn the_class_balanced_average_of_the_peer_rule() {
     let Some(cases) = cases("peer_average", 8) else { return };
+    let mut refused = 0;
     for (i, case) in cases.iter().enumerate() {
         let context = format!("case {i}");
         let window_events = case["window_before"].as_u64().unwrap() as usize + 1;
@@ -704,7 +726,37 @@ fn the_class_balanced_average_of_the_peer_rule() {
                 1e-9,
             );
         }
+        // Joined with the metagraph: of a pair that is registered now its latest score, others 0.
+        let latest: HashMap<(u64, String), f64> = case["last"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| ((line[0].as_u64().unwrap(), text(&line[1])), line[2].as_f64().unwrap()))
+            .collect();
+        let registered = case["metagraph"].as_array().unwrap().iter();
+        let rewards: Vec<_> = registered
+            .map(|pair| {
+                let who = (pair[0].as_u64().unwrap(), text(&pair[1]));
+                let reward = latest.get(&who).copied().unwrap_or(0.0);
+                (who.0, reward)
+            })
+            .collect();
+        let got = shares(&rewards);
+        match case["raw_weights"].as_array() {
+            None => {
+                assert_eq!(got, None, "{context}: nobody who is registered has earned anything");
+                refused += 1;
+            }
+            Some(want) => {
+                let got = got.unwrap();
+                assert_eq!(got.len(), want.len(), "{context}");
+                for ((_, share), want) in got.iter().zip(want) {
+                    near(&context, *share, want.as_f64().unwrap(), 1e-9);
+                }
+            }
+        }
     }
+    assert_eq!(refused, 1);
 }
 
 /// A number for a (uid, hotkey) pair: averages want keys that are copied.
@@ -755,6 +807,50 @@ fn the_interval_scores_of_summer_2024() {
 }
 
 #[test]
+fn the_interval_scores_of_january_2025() {
+    let Some(cases) = cases("legacy_brier_2025_01", 16) else { return };
+    let mut rows = 0;
+    for (i, case) in cases.iter().enumerate() {
+        let opened = time(&case["registered"]);
+        let starts = legacy_starts(opened, time(&case["cutoff"]));
+        let weights = interval_weights(IntervalWeight::Exponential, 2.0, starts.len());
+        let outcome = case["outcome"].as_f64().unwrap();
+        let predictions = case["predictions"].as_array().unwrap();
+        let (mut scores, want) = (Vec::new(), case["rows"].as_array().unwrap());
+        for (miner, row) in case["miners"].as_array().unwrap().iter().zip(want) {
+            assert_eq!(miner[0], row[0]);
+            let since = minutes_since_origin(time(&miner[2]));
+            let unborn = starts.iter().filter(|start| *start + 240 <= since).count();
+            let said = |start: &i64| {
+                let mut own = predictions.iter().filter(|p| p[0] == miner[0]);
+                own.find(|p| p[1].as_i64() == Some(*start)).map(|p| p[2].as_f64().unwrap())
+            };
+            let means: Vec<_> = starts.iter().map(said).collect();
+            let (score, prediction) = interval_score_2025_01(&means, unborn, &weights, outcome);
+            near(&format!("case {i} {row}"), score, row[2].as_f64().unwrap(), 1e-9);
+            match row[1].as_f64().unwrap() {
+                // Its marks for "no interval" and "an old miner that said nothing"; the score is 0 for both.
+                mark @ (-99.0 | -999.0) => {
+                    assert_eq!(
+                        (starts.is_empty(), mark == -99.0),
+                        (mark == -99.0, starts.is_empty()),
+                        "case {i} {row}"
+                    );
+                    assert!(means.iter().all(Option::is_none) && unborn == 0, "case {i} {row}");
+                }
+                want => near(&format!("case {i} {row}"), prediction, want, 1e-9),
+            }
+            scores.push(score);
+        }
+        for (share, row) in differentiated_2025_01(&scores).iter().zip(want) {
+            near(&format!("case {i} {row}"), *share, row[3].as_f64().unwrap(), 1e-9);
+            rows += 1;
+        }
+    }
+    assert_eq!(rows, cases.iter().map(|case| case["miners"].as_array().unwrap().len()).sum::<usize>());
+}
+
+#[test]
 fn what_a_pair_of_sybils_may_expect() {
     let Some(cases) = cases("sybil", 43) else { return };
     for (i, case) in cases.iter().enumerate() {
@@ -768,10 +864,14 @@ fn what_a_pair_of_sybils_may_expect() {
                 let events = case["events"].as_u64().unwrap() as u32;
                 near(&context, pair_rent(price(), events), per_slot(), 1e-12);
             }
-            // The best uninformed shift is a result for the documentation; ours is its Gaussian approximation.
             "aggregate_clip_best_shift" => {
-                let n = case["events"].as_f64().unwrap();
-                near(&context, 0.1012 * 4.0 * price() * (1.0 - price()) / n, per_slot(), 0.01 * per_slot());
+                let events = case["events"].as_u64().unwrap() as u32;
+                let rent = |hundredths: u32| report_rent(price() + f64::from(hundredths) / 100.0, price(), events);
+                let best = (1..=50).max_by(|a, b| rent(*a).total_cmp(&rent(*b))).unwrap();
+                near(&context, f64::from(best) / 100.0, case["shift"].as_f64().unwrap(), 1e-12);
+                near(&context, rent(best), per_slot(), 1e-12);
+                let gaussian = 0.1012 * 4.0 * price() * (1.0 - price()) / f64::from(events);
+                near(&context, gaussian, case["gaussian_approximation"].as_f64().unwrap(), 1e-12);
             }
             other => panic!("{other}"),
         }
