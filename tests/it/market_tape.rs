@@ -143,6 +143,8 @@ async fn the_recorded_history_plays_through() {
     let scorable = tape.clone().only_scorable(1).markets().len();
     eprintln!("{} markets, {settled} settled, {scorable} of them with prices, {unusable:?}", tape.markets().len());
     assert!(tape.markets().len() > 200 && scorable > 60);
+    let prices: usize = tape.markets().iter().map(|m| m.prices.len()).sum();
+    assert!(prices > 20_000, "every trade and every hour: {prices}");
     let with_prices = play(tape.only_scorable(1), Some(Duration::from_secs(2 * 86_400))).await;
     assert!(with_prices >= scorable * 9 / 10, "{with_prices} of {scorable} were met by a poll every two days");
 }
@@ -152,8 +154,30 @@ fn recorded_pages_are_a_tape_too() {
     let Some(folder) = shared("data/polymarket-api") else { return };
     let tape = tape::load(&folder).unwrap();
     let settled = tape.markets().iter().filter(|m| m.settled.is_some()).count();
-    assert!(tape.markets().len() > 1300, "{}", tape.markets().len());
-    assert!((285..400).contains(&settled), "{settled}");
+    let gamma =
+        tape.markets().iter().filter(|m| m.settled.is_some_and(|(at, _)| at.0 % 1000 == 0 && at.0 % 86_400_000 != 0));
+    eprintln!(
+        "{} markets, {settled} settled, {} at a second of Gamma, {:?}",
+        tape.markets().len(),
+        gamma.count(),
+        tape.unusable()
+    );
+    // Without Gamma's lists: 1,499 markets of the pages, 21 single ones.
+    assert!(tape.markets().len() > 1700, "{}", tape.markets().len());
+    assert!((285 + 140..700).contains(&settled), "{settled}");
+}
+
+#[test]
+fn trades_are_prices_of_yes_whichever_token_was_traded() {
+    let folder = tempfile::tempdir().unwrap();
+    let markets =
+        "event_slug,slug,condition_id,resolved_yes,event_end,last_trade\nfed,will-it,0xf,1,2023-03-02T00:00:00Z,\n";
+    let trades = "timestamp,condition_id,market,side_token,price,token_volume\n1677628800,0xf,up,No,0.75,3\n1677628800,0xf,up,Yes,0.5,1\n1677628900,0xf,up,No,2,1\n";
+    std::fs::write(folder.path().join("m.csv"), markets).unwrap();
+    std::fs::write(folder.path().join("t.csv"), trades).unwrap();
+    let tape = tape::load(folder.path()).unwrap();
+    let prices: Vec<f64> = tape.markets()[0].prices.iter().map(|(_, price)| price.get()).collect();
+    assert_eq!((prices, tape.unusable().bad_rows), (vec![0.25, 0.5], 1));
 }
 
 #[tokio::test]

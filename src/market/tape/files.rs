@@ -30,7 +30,7 @@ pub fn load(folder: &Path) -> Result<Tape, TapeError> {
         let text = read(&path)?;
         let known = match kind {
             "csv" => Table::parse(&text).is_some_and(|table| reading.take_table(&table)),
-            "json" => reading.take_page(&text),
+            "json" => reading.take_document(&text),
             _ => reading.take_lines(&text),
         };
         if !known {

@@ -8,6 +8,7 @@ mod csv;
 mod files;
 mod record;
 mod recordings;
+mod shapes;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
