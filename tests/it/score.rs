@@ -169,12 +169,38 @@ async fn an_export_recomputes_like_the_original() {
     let copy = target.join("ledger.sqlite");
     let (status, found) = score(folder.path(), &["verify", "--ledger", copy.to_str().unwrap()]);
     assert_eq!((status, found["scores"].as_u64()), (Some(0), Some(180)));
-    let (status, plotted) = score(folder.path(), &["plot", "--to", target.to_str().unwrap()]);
+}
+
+#[tokio::test]
+async fn plots_are_text_or_pixels() {
+    let folder = tempfile::tempdir().unwrap();
+    ledger(folder.path()).await;
+    let target = folder.path().join("plots");
+    let to = target.to_str().unwrap();
+    let (status, plotted) = score(folder.path(), &["plot", "--to", to]);
     assert_eq!((status, plotted["calibration"].as_array().unwrap().len()), (Some(0), 7));
-    for picture in ["reliability.svg", "history.svg"] {
-        let text = std::fs::read_to_string(target.join(picture)).unwrap();
-        assert!(text.contains("</svg>") && !text.contains("NaN"), "{picture}");
+    let names = ["calibration", "reliability", "history"];
+    for name in names {
+        let text = std::fs::read_to_string(target.join(format!("{name}.svg"))).unwrap();
+        assert!(text.ends_with("</svg>\n") && !text.contains("NaN"), "{name}");
+        // Every picture says how much it is drawn from.
+        assert!(text.contains("n = 30"), "{name}");
     }
+    let hotkey = miner(3).hotkey.ss58();
+    let (status, plotted) = score(folder.path(), &["plot", "--to", to, "--format", "png", "--hotkey", &hotkey]);
+    assert_eq!((status, plotted["calibration"].as_array().unwrap().len()), (Some(0), 2));
+    let pictures: Vec<_> =
+        names.iter().map(|name| std::fs::read(target.join(format!("{name}.png"))).unwrap()).collect();
+    for picture in &pictures {
+        assert_eq!(picture[..8], *b"\x89PNG\r\n\x1a\n");
+        let number = |at: usize| u32::from_be_bytes(picture[at..at + 4].try_into().unwrap());
+        assert_eq!((number(16), number(20)), (1600, 1160));
+        assert!(picture.len() > 20_000, "an empty picture is smaller: {}", picture.len());
+    }
+    assert!(pictures[0] != pictures[1] && pictures[1] != pictures[2]);
+    let (status, stranger) = score(folder.path(), &["plot", "--to", to, "--hotkey", &miner(99).hotkey.ss58()]);
+    assert_eq!(status, Some(4));
+    assert!(stranger["error"]["message"].as_str().unwrap().contains("is no miner of this ledger"));
 }
 
 #[test]

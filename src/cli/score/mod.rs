@@ -5,11 +5,11 @@ mod explain;
 mod export;
 mod incentives;
 mod plot;
-mod svg;
 mod sybil;
 mod verify;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -143,6 +143,15 @@ fn hotkey_args() -> [Arg; 2] {
         .value_parser(value_parser!(u64))
         .help("Which registration of the hotkey [default: the latest]");
     [hotkey, block]
+}
+
+/// Makes a folder to write into.
+fn create_folder(folder: &Path) -> Result<(), Failure> {
+    let class =
+        |e: &io::Error| if e.kind() == io::ErrorKind::PermissionDenied { Exit::Permission } else { Exit::Failed };
+    fs::create_dir_all(folder).map_err(|e| {
+        Failure::new(class(&e), anyhow!("{}: {e}; name a folder that can be written to with --to", folder.display()))
+    })
 }
 
 /// A hotkey short enough for a table, long enough to be found again.
