@@ -195,6 +195,11 @@ impl Handle {
         self.node.policy.set(policy);
     }
 
+    #[cfg(test)]
+    pub(super) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
     /// Stops it and waits until its port is free and its open requests are done or out of grace.
     pub async fn shutdown(self) {
         self.stop.cancel();

@@ -23,7 +23,7 @@ pub(super) mod freshness;
 pub(super) mod policy;
 pub(super) mod queue;
 pub(super) mod rate;
-pub(super) mod replay;
+pub mod replay;
 pub(super) mod signature;
 
 use std::time::Duration;

@@ -15,39 +15,41 @@ use crate::units::Account;
 
 /// Bounds of the memory. One remembered nonce takes about 24 bytes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
+pub struct Bounds {
     /// Callers remembered.
-    pub(crate) callers: usize,
+    pub callers: usize,
     /// Nonces remembered of one caller.
-    pub(crate) per_caller: usize,
+    pub per_caller: usize,
     /// Nonces remembered in all; when they are that many, callers keep [`SMALLEST_WINDOW`] each.
-    pub(crate) nonces: usize,
+    pub nonces: usize,
 }
 
 /// What every caller may keep, however full the memory is.
 const SMALLEST_WINDOW: usize = 16;
 
 impl Bounds {
-    /// Four subnets' worth of neurons, and a validator that asks 500 times a second.
-    pub(crate) const USUAL: Self = Self { callers: 4096, per_caller: 8192, nonces: 131_072 };
+    /// Those of an axon: four subnets' worth of neurons, and a validator that asks 500 times a second.
+    pub const USUAL: Self = Self { callers: 4096, per_caller: 8192, nonces: 131_072 };
 }
 
 /// This nonce was accepted before, or lies below what is still remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Replay;
+pub struct Replay;
 
 /// Who sent a nonce: one dendrite object of one hotkey. The uuid is a hash, as the text is the sender's.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sender {
-    pub(crate) hotkey: Account,
-    pub(crate) uuid: u64,
+pub struct Sender {
+    /// Who signed.
+    pub hotkey: Account,
+    /// The dendrite, by [`ReplayMemory::hash_uuid`].
+    pub uuid: u64,
     /// Registered (or listed) callers and strangers are remembered apart: strangers cannot push the former out.
-    pub(crate) known: bool,
+    pub known: bool,
 }
 
 /// The memory of one axon.
 #[derive(Debug)]
-pub(crate) struct ReplayMemory {
+pub struct ReplayMemory {
     known: Mutex<Table>,
     strangers: Mutex<Table>,
     hasher: RandomState,
@@ -55,29 +57,38 @@ pub(crate) struct ReplayMemory {
 
 impl ReplayMemory {
     /// A memory that refuses every nonce up to `started_ns`, the wall time of the axon's start.
-    pub(crate) fn new(bounds: Bounds, started_ns: u64) -> Self {
+    #[must_use]
+    pub fn new(bounds: Bounds, started_ns: u64) -> Self {
         let table = || Mutex::new(Table::new(bounds, started_ns));
         Self { known: table(), strangers: table(), hasher: RandomState::new() }
     }
 
     /// The hash under which a dendrite's uuid is remembered.
-    pub(crate) fn hash_uuid(&self, uuid: Option<&str>) -> u64 {
+    #[must_use]
+    pub fn hash_uuid(&self, uuid: Option<&str>) -> u64 {
         self.hasher.hash_one(uuid)
     }
 
     /// Whether `nonce` could be claimed; a cheap look before the signature is checked.
-    pub(crate) fn look(&self, sender: Sender, nonce: u64) -> Result<(), Replay> {
+    ///
+    /// # Errors
+    /// [`Replay`].
+    pub fn look(&self, sender: Sender, nonce: u64) -> Result<(), Replay> {
         self.table(sender).lock().unwrap_or_else(PoisonError::into_inner).look(sender, nonce)
     }
 
     /// Claims `nonce` for good, once its signature is known to be right. What lies below `horizon_ns` is forgotten: no
     /// freshness rule would accept it any more.
-    pub(crate) fn claim(&self, sender: Sender, nonce: u64, horizon_ns: u64) -> Result<(), Replay> {
+    ///
+    /// # Errors
+    /// [`Replay`].
+    pub fn claim(&self, sender: Sender, nonce: u64, horizon_ns: u64) -> Result<(), Replay> {
         self.table(sender).lock().unwrap_or_else(PoisonError::into_inner).claim(sender, nonce, horizon_ns)
     }
 
     /// Nonces and callers remembered now.
-    pub(crate) fn size(&self) -> (usize, usize) {
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
         [&self.known, &self.strangers].into_iter().fold((0, 0), |(nonces, callers), table| {
             let table = table.lock().unwrap_or_else(PoisonError::into_inner);
             (nonces + table.nonces, callers + table.windows.len())
@@ -181,12 +192,22 @@ impl Table {
         });
     }
 
+    /// Makes room for newcomers: forgets the sixteenth of the callers that has been silent longest. One by one, each
+    /// newcomer would cost a look at all of them.
     fn forget_longest_silent(&mut self) {
-        let silent = self.windows.iter().min_by_key(|(_, window)| window.last()).map(|(hotkey, _)| *hotkey);
-        if let Some(window) = silent.and_then(|hotkey| self.windows.remove(&hotkey)) {
-            self.nonces -= window.seen.len();
-            self.floor = self.floor.max(window.last());
+        let mut lasts: Vec<_> = self.windows.values().map(Window::last).collect();
+        if lasts.is_empty() {
+            return;
         }
+        let forgotten = (lasts.len() / 16).max(1);
+        let newest = *lasts.select_nth_unstable(forgotten - 1).1;
+        let nonces = &mut self.nonces;
+        self.windows.retain(|_, window| {
+            let stays = window.last() > newest;
+            *nonces -= if stays { 0 } else { window.seen.len() };
+            stays
+        });
+        self.floor = self.floor.max(newest);
     }
 }
 
