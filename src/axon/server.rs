@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
 
 use super::accept;
@@ -215,19 +216,21 @@ impl Drop for Handle {
 
 /// A cap on connections that leaves the process descriptors for its database, its chain and its logs.
 fn within_descriptors(wanted: usize) -> usize {
-    let Some(limit) = descriptor_limit() else { return wanted };
+    let Some(limit) = descriptors() else { return wanted };
     let room = limit / 4 * 3;
     if room < wanted {
-        tracing::info!(connections = room, wanted, "fewer connections than configured: raise `ulimit -n`");
+        tracing::info!(connections = room, wanted, "fewer connections than configured: raise the hard `ulimit -n`");
     }
     wanted.min(room)
 }
 
-/// Files this process may have open, where the system tells (Linux).
-fn descriptor_limit() -> Option<usize> {
-    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
+/// Files this process may have open, after asking for as many as it may ask for: many shells begin with 1024. `None` is no
+/// limit.
+fn descriptors() -> Option<usize> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // Some systems refuse "without limit"; then it stays as it was.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    usize::try_from(getrlimit(Resource::Nofile).current?).ok()
 }
 
 #[cfg(test)]
@@ -237,8 +240,9 @@ mod tests {
     #[test]
     fn descriptors_are_left_for_others() {
         assert_eq!(within_descriptors(1), 1);
-        if let Some(limit) = descriptor_limit() {
+        if let Some(limit) = descriptors() {
             assert!(within_descriptors(usize::MAX) < limit);
+            assert_eq!(getrlimit(Resource::Nofile).maximum, Some(limit as u64), "as many as may be asked for");
         }
     }
 }
