@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Client, Response, redirect};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
@@ -14,6 +14,7 @@ use super::counters::{Counters, Snapshot};
 use super::dialect::{Dialect, Dialects};
 use super::exchange::{self, Budget, Collected};
 use super::lanes::{Lane, Lanes};
+use super::reuse::Reuse;
 use super::signer::Signer;
 use super::target::{NotAllowed, Target};
 use crate::synapse::Synapse;
@@ -31,7 +32,7 @@ pub struct DendriteConfig {
     pub max_response: usize,
     /// Bytes of answers held at once, over all requests under way; beyond, bodies over 1 MiB are refused.
     pub max_held: usize,
-    /// Requests under way at once.
+    /// Requests under way at once, streams until their end included.
     pub max_in_flight: usize,
     /// Longest time for a connection to stand; its peer then counts as unreachable.
     pub connect_timeout: Duration,
@@ -162,6 +163,9 @@ pub struct Dendrite(Arc<Inner>);
 #[derive(Debug)]
 pub(super) struct Inner {
     client: Client,
+    /// Opens a connection for each request.
+    fresh: Client,
+    reuse: Reuse,
     signer: Signer,
     scheme: Scheme,
     own_ss58: String,
@@ -185,20 +189,24 @@ impl Dendrite {
     pub fn new(config: DendriteConfig, key: Arc<Keypair>) -> Result<Self, DendriteError> {
         // Axons speak plain HTTP; the client wants a TLS implementation nevertheless. An error says there is one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .user_agent(concat!("neuron/", env!("CARGO_PKG_VERSION")))
-            .http1_only()
-            .no_proxy()
-            .tcp_nodelay(true)
-            .redirect(redirect::Policy::none())
-            .connect_timeout(config.connect_timeout)
-            .pool_idle_timeout(config.pool_idle)
-            .pool_max_idle_per_host(4)
-            .build()?;
+        let client = |idle: usize| {
+            Client::builder()
+                .user_agent(concat!("neuron/", env!("CARGO_PKG_VERSION")))
+                .http1_only()
+                .no_proxy()
+                .tcp_nodelay(true)
+                .redirect(redirect::Policy::none())
+                .connect_timeout(config.connect_timeout)
+                .pool_idle_timeout(config.pool_idle)
+                .pool_max_idle_per_host(idle)
+                .build()
+        };
         let default = if key.scheme() == Scheme::Ed25519 { Some(Dialect::BtAuth) } else { config.dialect };
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Ok(Self(Arc::new(Inner {
-            client,
+            client: client(4)?,
+            fresh: client(0)?,
+            reuse: Reuse::new(config.pool_idle),
             scheme: key.scheme(),
             own_ss58: key.account().ss58(),
             signer: Signer::spawn(key, config.external_ip.map(|ip| ip.to_string()))?,
@@ -308,7 +316,7 @@ impl Inner {
         let dialect = self.dialects.of(&target.hotkey);
         let mut started = Instant::now();
         let exchange = async {
-            let _turn = self.in_flight.acquire().await;
+            let _turn = self.turn().await;
             started = Instant::now();
             let within = until.min(started + per_peer);
             let whole = async {
@@ -361,11 +369,14 @@ impl Inner {
     ) -> Result<Opened, Failure> {
         target.check(self.allow_private)?;
         let lane = self.lanes.take(target.hotkey);
-        let headers = self.signer.headers(prepared, target, dialect, lane.uuid()).await;
-        let headers = headers.ok_or_else(|| Failure::Unreachable("the signing thread is gone".into()))?;
-        let url = format!("http://{}{}", target.authority(), prepared.path());
-        let request = self.client.post(url).headers(headers).body(prepared.body.clone());
-        let response = request.send().await.map_err(|e| exchange::no_head(&e))?;
+        let mut sent = self.send(&self.client, target, prepared, dialect, &lane).await?;
+        // Lost on a connection that was closing: asked again, under a new nonce, on one that is not.
+        if sent.as_ref().is_err_and(exchange::hung_up) && self.reuse.possible(target) {
+            tracing::debug!(axon.hotkey = %target.hotkey, "a kept connection was closing; asking again on a new one");
+            sent = self.send(&self.fresh, target, prepared, dialect, &lane).await?;
+        }
+        let response = sent.map_err(|e| exchange::no_head(&e))?;
+        self.reuse.note(target);
         let mut head = ReplyHead::read(response.status().as_u16(), response.headers());
         match dialect {
             Dialect::Headers => {
@@ -379,6 +390,27 @@ impl Inner {
             self.dialects.learn(target.hotkey, &head);
         }
         Ok(Opened { head, response, lane })
+    }
+
+    /// Signs and sends once; the inner error says what became of it on the wire.
+    async fn send(
+        &self,
+        client: &Client,
+        target: &Target,
+        prepared: &Arc<Prepared>,
+        dialect: Dialect,
+        lane: &Lane,
+    ) -> Result<Result<Response, reqwest::Error>, Failure> {
+        let headers = self.signer.headers(prepared, target, dialect, lane.uuid()).await;
+        let headers = headers.ok_or_else(|| Failure::Unreachable("the signing thread is gone".into()))?;
+        let url = format!("http://{}{}", target.authority(), prepared.path());
+        Ok(client.post(url).headers(headers).body(prepared.body.clone()).send().await)
+    }
+
+    /// A turn among the requests under way, kept until it is dropped.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // Nobody closes it; without a turn it would be one request too many, no more.
+        Arc::clone(&self.in_flight).acquire_owned().await.ok()
     }
 
     pub(super) fn dialect_of(&self, target: &Target) -> Dialect {

@@ -1,6 +1,7 @@
 //! One request and its answer: sent, capped, judged.
 
 use std::error::Error as StdError;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -84,6 +85,16 @@ pub(super) fn no_head(error: &reqwest::Error) -> Failure {
         // Refused, reset, no route, or closed without a word.
         Failure::Unreachable(reason)
     }
+}
+
+/// Whether the peer closed the connection instead of answering. What is no answer, or came too late, is not that.
+pub(super) fn hung_up(error: &reqwest::Error) -> bool {
+    let closed = |e: &std::io::Error| {
+        matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe)
+    };
+    !error.is_connect()
+        && (hyper_error(error).is_some_and(hyper::Error::is_incomplete_message)
+            || sources(error).any(|source| source.downcast_ref().is_some_and(closed)))
 }
 
 /// What a failure inside a body means.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use super::client::{Deadlines, Dendrite, DendriteError, Failure, Opened};
@@ -19,11 +20,11 @@ use crate::synapse::reply::{self, Reply};
 pub struct Chunk {
     /// The text.
     pub text: String,
-    /// From the call to the arrival of its last byte.
+    /// From its turn to the arrival of its last byte.
     pub at: Duration,
 }
 
-/// An answer under way. Dropping it ends the request.
+/// An answer under way. It has a turn among the requests under way until its end; dropping it ends the request.
 #[derive(Debug)]
 pub struct TextStream {
     response: Option<reqwest::Response>,
@@ -37,6 +38,8 @@ pub struct TextStream {
     name: &'static str,
     dialect: Dialect,
     counters: Arc<Counters>,
+    /// Among the requests under way, until the end.
+    turn: Option<OwnedSemaphorePermit>,
     _lane: Lane,
 }
 
@@ -66,10 +69,16 @@ impl Dendrite {
         deadlines: Deadlines,
     ) -> Result<Result<TextStream, Failure>, DendriteError> {
         let prepared = self.prepare(synapse, deadlines)?;
-        let started = Instant::now();
-        let until = started + deadlines.total.min(deadlines.per_peer);
+        let mut started = Instant::now();
+        let all = started + deadlines.total;
         let inner = self.inner();
         let dialect = inner.dialect_of(target);
+        let Ok(turn) = timeout_at(all, inner.turn()).await else {
+            inner.note::<S>(target, dialect, Some(&Failure::Timeout), started.elapsed());
+            return Ok(Err(Failure::Timeout));
+        };
+        started = Instant::now();
+        let until = all.min(started + deadlines.per_peer);
         let begin = async {
             let opened = inner.open(target, &prepared, dialect).await?;
             let Opened { head, response, lane } = opened;
@@ -97,6 +106,7 @@ impl Dendrite {
                 name,
                 dialect,
                 counters,
+                turn,
                 _lane: lane,
             })
         };
@@ -125,7 +135,7 @@ impl TextStream {
                 Err(_) => return self.fail(Failure::Timeout),
                 Ok(Err(error)) => return self.fail(exchange::cut(&error)),
                 Ok(Ok(None)) if self.tail.is_empty() => {
-                    self.response = None;
+                    (self.response, self.turn) = (None, None);
                     self.counters.count(self.name, self.dialect, None, self.started.elapsed());
                     return None;
                 }
@@ -161,7 +171,7 @@ impl TextStream {
     }
 
     fn fail(&mut self, failure: Failure) -> Option<Chunk> {
-        self.response = None;
+        (self.response, self.turn) = (None, None);
         self.counters.count(self.name, self.dialect, Some(&failure), self.started.elapsed());
         self.failure = Some(failure);
         None

@@ -224,6 +224,25 @@ async fn a_caller_that_leaves_frees_its_place() {
 }
 
 #[tokio::test]
+async fn a_stream_keeps_its_place_until_its_caller_leaves() {
+    let config = AxonConfig { concurrency: 1, queue: 0, ..AxonConfig::loopback() };
+    let axon = bob(config).policy(AdmissionPolicy::open()).spawn().await.unwrap();
+    let ask: neuron::subnets::prompting::synapse::StreamPromptingSynapse =
+        serde_json::from_value(serde_json::json!({ "roles": ["hang"], "messages": ["a b"] })).unwrap();
+    let mut listening = connect(axon.local_addr()).await;
+    listening.write_all(&Request::new(&ask, "//Alice").bytes()).await.unwrap();
+    // The head of the stream has come: its handler has returned, and the stream runs.
+    let mut byte = [0];
+    listening.read_exact(&mut byte).await.unwrap();
+    assert_eq!(Request::new(&one_event(), "//Charlie").send(&axon).await.checked(), 503, "there is one place");
+    drop(listening);
+    while axon.snapshot().now.running == 1 {
+        tokio::task::yield_now().await;
+    }
+    honest(&axon).await;
+}
+
+#[tokio::test]
 async fn a_caller_that_does_not_read_its_stream_holds_no_place_past_the_deadline() {
     let config = AxonConfig { concurrency: 1, queue: 0, ..hasty() };
     let axon = bob(config).policy(AdmissionPolicy::open()).spawn().await.unwrap();

@@ -495,6 +495,77 @@ async fn turns_are_bounded_and_the_total_deadline_holds_for_those_who_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_keeps_its_turn_until_its_end() {
+    let endless = Fake::serve(|mut stream, _, _| async move {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nbt_header_axon_status_code: 200\r\n\r\nword";
+        let _ = stream.write_all(head.as_bytes()).await;
+        hold(stream).await;
+    })
+    .await;
+    let good = Fake::says(success("{}")).await;
+    let dendrite = Dendrite::new(DendriteConfig { max_in_flight: 1, ..config() }, alice()).unwrap();
+    let short = Deadlines { total: Duration::from_secs(60), per_peer: Duration::from_secs(1) };
+    let mut stream = dendrite.stream(&endless.target(), &prompt(), short).await.unwrap().unwrap();
+    let question = question(Generation::July2025);
+    let refused = dendrite.call(&good.target(), &question, deadlines(200)).await.unwrap();
+    assert_eq!(refused.result, Err(Failure::Timeout), "the stream has the only turn");
+    let refused = dendrite.stream(&endless.target(), &prompt(), deadlines(100)).await.unwrap();
+    assert_eq!(refused.err(), Some(Failure::Timeout), "streams wait for theirs, too");
+    while stream.next().await.is_some() {}
+    assert_eq!(stream.failure(), Some(&Failure::Timeout));
+    let answer = dendrite.call(&good.target(), &question, deadlines(LONG)).await.unwrap();
+    assert!(answer.result.is_ok(), "a stream that is over has none: {:?}", answer.result);
+}
+
+/// A server that answers the first request of each connection and closes at the second without a word, as one does whose
+/// patience with a resting connection ends just then. Notes the nonces.
+async fn closes_kept_connections(nonces: &Arc<Mutex<Vec<u64>>>) -> Fake {
+    let nonces = Arc::clone(nonces);
+    Fake::serve(move |mut stream, head, _| {
+        let nonces = Arc::clone(&nonces);
+        async move {
+            let nonce = |head: &str| header(head, "bt_header_dendrite_nonce").unwrap().parse().unwrap();
+            nonces.lock().unwrap().push(nonce(&head));
+            let _ = stream.write_all(success("{}").as_bytes()).await;
+            if let Some((head, _)) = read_request(&mut stream).await {
+                nonces.lock().unwrap().push(nonce(&head));
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_lost_on_a_closing_connection_is_asked_again_under_a_new_nonce() {
+    let nonces = Arc::default();
+    let fake = closes_kept_connections(&nonces).await;
+    let dendrite = dendrite();
+    for _ in 0..4 {
+        let answer = dendrite.call(&fake.target(), &question(Generation::July2025), deadlines(LONG)).await.unwrap();
+        assert!(answer.result.is_ok(), "{:?}", answer.result);
+        // The client's own task takes the connection back a moment after the answer.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let nonces = nonces.lock().unwrap();
+    assert!(nonces.len() > 4, "no request met a closing connection: the test is blind");
+    assert!(nonces.is_sorted_by(|a, b| a < b), "{nonces:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_axon_that_hangs_up_is_not_asked_twice() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let fake = Fake::serve(move |stream, _, _| {
+        count.fetch_add(1, Ordering::SeqCst);
+        drop(stream);
+        async {}
+    })
+    .await;
+    assert!(matches!(ask(&fake).await, Err(Failure::Unreachable(_))));
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ipv6_axons_are_reached() {
     let Ok(listener) = tokio::net::TcpListener::bind("[::1]:0").await else {
         eprintln!("SKIPPED: this machine has no IPv6 loopback; this test proved nothing");
