@@ -19,12 +19,13 @@ pub(super) const fn state_name(state: EventState) -> &'static str {
         EventState::Void => "void",
         EventState::NoWindow => "no_window",
         EventState::NoPrice => "no_price",
+        EventState::NoReports => "no_reports",
     }
 }
 
 fn state_of(name: &str) -> Result<EventState, Fault> {
-    use EventState::{NoPrice, NoWindow, Open, Scored, Void};
-    [Open, Scored, Void, NoWindow, NoPrice]
+    use EventState::{NoPrice, NoReports, NoWindow, Open, Scored, Void};
+    [Open, Scored, Void, NoWindow, NoPrice, NoReports]
         .into_iter()
         .find(|state| state_name(*state) == name)
         .ok_or_else(|| Fault::Block(format!("`{name}` is no state of an event")))

@@ -114,9 +114,16 @@ pub(super) fn score(
         EventState::Scored => {}
         state => return Ok(unscored(state)),
     }
+    // The peer rule leaves out the interval of the close; it may be the only one.
+    if rules.intervals(event.opened_at, close) == 0 {
+        return Ok(unscored(EventState::NoWindow));
+    }
     let case = Case { connection, id, window, rules, grid: rules.grid() };
     let (rows, inseparable) = case.cells(outcome)?;
     let columns = case.columns(&rows, miners);
+    if columns.is_empty() && rules.rule == RuleName::PeerLog {
+        return Ok(unscored(EventState::NoReports));
+    }
     let mut place = vec![usize::MAX; columns.iter().max().map_or(0, |most| *most as usize + 1)];
     for (column, miner) in columns.iter().enumerate() {
         if let Some(cell) = place.get_mut(*miner as usize) {

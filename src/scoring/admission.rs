@@ -36,6 +36,8 @@ pub enum EventState {
     NoWindow,
     /// No valid price while it was open: nobody could have been scored; does not count.
     NoPrice,
+    /// Nobody predicted it; does not count under `peer_log`, which knows miners only by each other.
+    NoReports,
 }
 
 /// The time in which reports on an event count.

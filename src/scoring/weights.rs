@@ -1,7 +1,10 @@
 //! Shares to the u16 numbers of the `set_weights` call, as SDK 10 converts them.
 //!
-//! Two deliberate differences: the minimum number of weights is filled up by uid (the SDK fills by position), and when
-//! nobody has a positive share nothing is sent (the SDK sends the same weight to everybody).
+//! Three deliberate differences: the minimum number of weights is filled up by uid (the SDK fills by position); it is also
+//! met when shares are too small for the chain's steps (the SDK sends fewer and is refused); and when nobody has a positive
+//! share nothing is sent (the SDK sends the same weight to everybody).
+
+use std::collections::BTreeMap;
 
 use crate::units::Uid;
 
@@ -17,8 +20,14 @@ const FILLER: f32 = 1e-5;
 /// Empty when nobody has a positive share, or when the subnet has fewer uids than `min_allowed`: submit nothing then.
 #[must_use]
 pub fn weights_u16(shares: &[(Uid, f64)], min_allowed: usize, max_share: f64) -> Vec<(Uid, u16)> {
-    let processed = process(shares, min_allowed, max_share, 0.0);
-    emit(&processed)
+    let emitted = emit(&process(shares, min_allowed, max_share, 0.0));
+    if emitted.is_empty() || emitted.len() >= min_allowed {
+        return emitted;
+    }
+    // Positive shares below half a step were rounded away, and the chain refuses what is left: everybody gets a step.
+    let mut filled: BTreeMap<Uid, u16> = shares.iter().map(|(uid, _)| (*uid, 1)).collect();
+    filled.extend(emitted);
+    filled.into_iter().collect()
 }
 
 /// Drops what is not positive, fills up to the minimum, leaves out what lies below the quantile `exclude` (0.0: nobody) as
@@ -142,6 +151,14 @@ mod tests {
         let shares = [(Uid(9), 0.0), (Uid(7), 1.0), (Uid(3), 0.0)];
         let weights = weights_u16(&shares, 3, 1.0);
         assert_eq!(weights, [(Uid(3), 1), (Uid(7), 65535), (Uid(9), 1)]);
+    }
+
+    #[test]
+    fn shares_below_a_step_of_the_chain_still_make_the_minimum() {
+        let shares = [(Uid(4), 0.5), (Uid(1), 0.5), (Uid(2), 1e-9), (Uid(3), 0.0)];
+        assert_eq!(weights_u16(&shares, 2, 1.0), [(Uid(1), 65535), (Uid(4), 65535)]);
+        let filled = [(Uid(1), 65535), (Uid(2), 1), (Uid(3), 1), (Uid(4), 65535)];
+        assert_eq!(weights_u16(&shares, 3, 1.0), filled);
     }
 
     #[test]

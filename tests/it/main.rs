@@ -41,6 +41,8 @@ mod python_wallet;
 mod python_wire;
 mod relay;
 mod score;
+mod scoring_bad_input;
+mod scoring_fuzz;
 mod scoring_properties;
 mod scoring_vectors;
 mod subtensor;

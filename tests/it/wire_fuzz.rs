@@ -90,7 +90,7 @@ fn bend(seed: &[u8], dice: &mut Dice) -> Vec<u8> {
 }
 
 /// Runs a target on bent seeds: a few, or as long as the budget says.
-fn fuzz(target: &str, seeds: &[Vec<u8>], check: impl Fn(&[u8])) {
+pub fn fuzz(target: &str, seeds: &[Vec<u8>], check: impl Fn(&[u8])) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let budget = number("NEURON_FUZZ_SECONDS").map(Duration::from_secs);
     let seed = number("NEURON_FUZZ_SEED").unwrap_or(if budget.is_some() { clock::wall_ns() } else { 1 });
