@@ -90,7 +90,7 @@ impl Tape<'_> {
     /// One event from its offer to its scores; `None` when it does not count.
     fn event(&mut self, rules: &Rules) -> Option<ScoredEvent<usize>> {
         let (opened, cutoff) = (self.time(), self.time());
-        let resolved = (self.byte() % 2 == 0).then(|| self.time());
+        let resolved = self.byte().is_multiple_of(2).then(|| self.time());
         let window = Window { opened, cutoff, resolved };
         let observed: Vec<_> = (0..self.byte() % 16).map(|_| (self.time(), self.number())).collect();
         let prices = Prices::new(observed);
