@@ -15,9 +15,9 @@ use crate::market::{simulator, tape};
 
 pub(super) const VERB: Verb = Verb { command, run };
 
-const ABOUT: &str = "\
-Serves a market over Polymarket's API: simulated events whose outcome is drawn, or recorded ones
+const ABOUT: &str = "Serves a market over Polymarket's API: simulated events whose outcome is drawn, or recorded ones";
 
+const AFTER: &str = "\
 Give its address to the others: `neuron validator --market.polymarket.url URL --market.cutoff_before_end 2m`, \
 `neuron miner --forecaster skilled --market.polymarket.url URL`. A restarted simulator with the same seed goes on \
 with the same events.";
@@ -29,6 +29,7 @@ fn command() -> Command {
     let time = |name, default, help| flag(name, "DURATION", default, help).value_parser(parse_duration);
     let command = Command::new("market-sim")
         .about(ABOUT)
+        .after_help(AFTER)
         .arg(flag("listen", "ADDRESS", "127.0.0.1:8900", "Where to listen").value_parser(value_parser!(SocketAddr)))
         .arg(flag("seed", "N", "1", "What the world is drawn from").value_parser(value_parser!(u64)))
         .arg(

@@ -17,7 +17,7 @@ pub enum RoleError {
     #[error(transparent)]
     Task(#[from] TaskError),
     /// A kind of work that has no rooms yet.
-    #[error("{role} for {task} is not built yet; this version works for events (subnets 6 and 155)")]
+    #[error("{role} for {task} is not built yet; this version works for events (subnets 6, 155, 101 and 30)")]
     NotBuilt {
         /// miner or validator.
         role: &'static str,

@@ -110,9 +110,16 @@ impl Miner {
         &self.cache
     }
 
-    /// Ends it; requests in flight may take `patience`.
+    /// Ends it; requests in flight may take `patience`. Then its port is free and it asks the chain nothing any more.
     pub async fn stop(self, patience: Duration) {
-        self.tasks.stop(patience).await;
+        let Self { axon, tasks, .. } = self;
+        tasks.stop(patience).await;
+        // Its tasks, which had the other references, are over.
+        if let Some(axon) = Arc::into_inner(axon)
+            && tokio::time::timeout(patience, axon.shutdown()).await.is_err()
+        {
+            tracing::warn!("some requests did not end in time and are left");
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// The pause before the first restart; doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -42,12 +43,13 @@ impl Tasks {
         self.running.spawn(async move {
             let mut pause = FIRST_PAUSE;
             loop {
-                let attempt = tokio::spawn(body());
-                let abort = attempt.abort_handle();
+                let mut attempt = AbortOnDropHandle::new(tokio::spawn(body()));
                 let outcome = tokio::select! {
-                    outcome = attempt => outcome,
+                    outcome = &mut attempt => outcome,
                     () = stop.cancelled() => {
-                        abort.abort();
+                        attempt.abort();
+                        // Until then it holds what it uses.
+                        let _ = attempt.await;
                         return;
                     }
                 };
@@ -127,10 +129,18 @@ mod tests {
     #[tokio::test]
     async fn stopping_ends_what_waits_for_ever() {
         let mut tasks = Tasks::new();
-        tasks.supervise("sleeper", || async {
-            std::future::pending::<()>().await;
-            Ok::<(), String>(())
+        let held = Arc::new(());
+        let holder = Arc::clone(&held);
+        tasks.supervise("sleeper", move || {
+            let holder = Arc::clone(&holder);
+            async move {
+                std::future::pending::<()>().await;
+                drop(holder);
+                Ok::<(), String>(())
+            }
         });
+        tokio::task::yield_now().await;
         tasks.stop(Duration::from_secs(5)).await;
+        assert_eq!(Arc::strong_count(&held), 1, "what it used is free");
     }
 }

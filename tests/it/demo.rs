@@ -13,6 +13,8 @@ fn demo(arguments: &[&str]) -> Output {
 fn report(arguments: &[&str]) -> Value {
     let output = demo(&[arguments, &["--output", "json"]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("WARN") && !said.contains("ERROR"), "a good run has nothing to warn of: {said}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
