@@ -18,9 +18,9 @@ mod axon_probe;
 mod axon_vectors;
 mod cli;
 mod cli_chain;
-mod conditional;
 #[cfg(feature = "localnet")]
 mod demo;
+mod events_round;
 mod forecast_command;
 mod forecast_market;
 mod json_schema;

@@ -1,10 +1,11 @@
-//! One tick of an events validator: poll the markets, settle what has ended, ask every miner, record the answers.
+//! One tick of an events validator: poll the markets, settle what has ended, ask every miner, record the answers. Under
+//! `reference_pick = "worst_bracket"` the markets are polled again after the answers.
 //!
 //! [`EventsValidator::tick`] is a plain function of the clock, so that the long-running role calls it once a minute and
 //! the demo as fast as it can. Whatever a market or a miner does, the tick goes on with the others; only the ledger can
 //! stop it, for what cannot be recorded must not be asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::clock::Clock;
 use crate::dendrite::{Dendrite, Target};
 use crate::ledger::{ConditionSet, EventRow, Ledger, LedgerError, PriceRow, Resolution, Settlement, Submission, Tick};
 use crate::market::{Listing, MarketError, Provider};
+use crate::scoring::rules::ReferencePick;
 use crate::units::{Identity, Uid, UnixMs};
 
 /// Events whose price a summary tells.
@@ -130,6 +132,9 @@ impl EventsValidator {
         let mut tick = Tick { at, prices, ..Tick::default() };
         if !open.is_empty() && !miners.is_empty() {
             self.ask(&open, miners, &mut tick, &mut summary).await;
+            if self.ledger.options().rules.reference_pick == ReferencePick::WorstBracket {
+                tick.prices.extend(self.prices_of(&open).await);
+            }
         }
         summary.fates = self.ledger.record_tick(tick).await?.fates;
         Ok(summary)
@@ -148,6 +153,17 @@ impl EventsValidator {
             }
         }
         listings
+    }
+
+    /// The prices of these events now, of those that the markets list.
+    async fn prices_of(&self, open: &[EventRow]) -> Vec<PriceRow> {
+        let keys: HashSet<&str> = open.iter().map(|row| row.key.as_str()).collect();
+        let price = |listing: Listing| {
+            let quote = listing.quote.filter(|_| keys.contains(listing.event.key.0.as_str()))?;
+            Some(PriceRow { event: listing.event.key.0.into(), price: quote.price.get(), at: quote.at })
+        };
+        // A market that fails here has been told about, or will be in a minute.
+        self.poll(&mut TickSummary::default()).await.into_iter().filter_map(price).collect()
     }
 
     /// Asks the markets about events that they no longer list: they have ended, or will be void one day.

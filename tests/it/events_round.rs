@@ -1,4 +1,6 @@
-//! Conditional forecasts over HTTP: a program says them, its miner sends them, the validator's ledger lets them speak.
+//! Rounds of an events validator with two miners over HTTP.
+//!
+//! Conditional forecasts: a program says them, its miner sends them, the validator's ledger lets them speak.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,6 +14,8 @@ use neuron::clock::Clock;
 use neuron::forecast::{Cache, CacheSettings, Command, CommandSettings, Forecast, Forecaster, Question};
 use neuron::ledger::{Ledger, Options};
 use neuron::market::{Event, EventKey, Listing, MarketError, Provider, Quote, Resolution};
+use neuron::scoring::Rules;
+use neuron::scoring::rules::ReferencePick;
 use neuron::subnets::events::{EventsMiner, EventsValidator, Limits, Miner, TickSummary};
 use neuron::units::{Identity, Probability, Uid, UnixMs};
 
@@ -26,9 +30,16 @@ const MINUTE: Duration = Duration::from_secs(60);
 struct Market {
     clock: Clock,
     over: Mutex<bool>,
+    /// What a reader adds to the price, a millisecond later.
+    step: f64,
+    readers: Mutex<u32>,
 }
 
 impl Market {
+    fn price(&self) -> f64 {
+        0.5 + self.step * f64::from(*self.readers.lock().unwrap())
+    }
+
     fn listing(&self, id: &str) -> Listing {
         let resolution = if *self.over.lock().unwrap() {
             Resolution::Resolved { outcome: Probability::ONE, at: None }
@@ -44,7 +55,7 @@ impl Market {
                 cutoff: START.plus_ms(3 * 3_600_000),
                 ends_at: None,
             },
-            quote: Some(Quote { price: Probability::new(0.5).unwrap(), at: self.clock.now() }),
+            quote: Some(Quote { price: Probability::new(self.price()).unwrap(), at: self.clock.now() }),
             resolution,
         }
     }
@@ -56,6 +67,10 @@ impl Provider for Market {
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Listing>, MarketError>> {
+        if self.step != 0.0 {
+            self.clock.advance(Duration::from_millis(1));
+            *self.readers.lock().unwrap() += 1;
+        }
         ready(Ok(["x", "z"].map(|id| self.listing(id)).to_vec())).boxed()
     }
 
@@ -113,10 +128,10 @@ struct Stage {
 }
 
 impl Stage {
-    async fn new() -> Self {
+    async fn new(rules: Rules, step: f64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::stepped(START);
-        let market = Arc::new(Market { clock: clock.clone(), over: Mutex::new(false) });
+        let market = Arc::new(Market { clock: clock.clone(), over: Mutex::default(), step, readers: Mutex::default() });
         let told = Arc::new(Told::default());
         let forecasters = [Arc::clone(&told) as Arc<dyn Forecaster>, Arc::new(program(folder.path()))];
         let (mut caches, mut miners, mut axons) = (Vec::new(), Vec::new(), Vec::new());
@@ -133,7 +148,8 @@ impl Stage {
             caches.push(cache);
             axons.push(axon);
         }
-        let ledger = Ledger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
+        let options = Options { rules, ..Options::default() };
+        let ledger = Ledger::open(folder.path().join("ledger.sqlite"), options).unwrap();
         let limits = Limits { max_events: 10, void_after: Duration::from_secs(9_000_000), lookups: 10 };
         let providers = vec![Arc::clone(&market) as Arc<dyn Provider>];
         let patience = Duration::from_secs(60);
@@ -161,7 +177,7 @@ impl Stage {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_programs_rules_travel_speak_and_are_scored() {
-    let stage = Stage::new().await;
+    let stage = Stage::new(Rules::default(), 0.0).await;
     assert_eq!(stage.round(0.9).await, 0, "nobody knew the questions");
     assert_eq!(stage.round(0.9).await, 1, "the rules come with this round and speak from the next");
     assert_eq!(stage.round(0.1).await, 2);
@@ -183,4 +199,21 @@ async fn a_programs_rules_travel_speak_and_are_scored() {
     let (identity, score) = event.scores[0];
     assert_eq!((identity, event.scores.len()), (charlie, 1));
     assert!((score - (gain(0.8) + gain(0.3) + gain(0.6)) / 3.0).abs() < 1e-12, "{score}");
+}
+
+/// A market that moves while miners answer: under `worst_bracket` it is read again after the round, and the report is
+/// measured against the price that suits it least.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_worst_bracket_the_price_after_the_round_counts_too() {
+    // Readers before and in the round in which Bob answers; the price rises by a hundredth with each.
+    for (reference_pick, reader) in [(ReferencePick::AtOrBefore, 2.0), (ReferencePick::WorstBracket, 4.0)] {
+        let stage = Stage::new(Rules { reference_pick, ..Rules::default() }, 0.01).await;
+        assert_eq!((stage.round(0.9).await, stage.round(0.9).await), (0, 1));
+        *stage.market.over.lock().unwrap() = true;
+        let settled = stage.tick().await.settled;
+        let event = settled.iter().find(|settlement| settlement.event == "m-x").unwrap();
+        let r = 0.5 + 0.01 * reader;
+        let want = (1.0 - r) * (1.0 - r) - (1.0 - 0.9) * (1.0 - 0.9);
+        assert!((event.scores[0].1 - want).abs() < 1e-12, "{reference_pick:?}: {} for {want}", event.scores[0].1);
+    }
 }
