@@ -43,6 +43,7 @@ mod relay;
 mod score;
 mod scoring_bad_input;
 mod scoring_fuzz;
+mod scoring_keys;
 mod scoring_properties;
 mod scoring_vectors;
 mod subtensor;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use neuron::ledger::{Ledger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick};
 use neuron::scoring::admission::{Prices, Window};
 use neuron::scoring::event::{EventFrame, EventStats, selected};
 use neuron::scoring::grid::ORIGIN;
@@ -11,7 +12,7 @@ use neuron::scoring::sequential::chain;
 use neuron::scoring::weights::{read_back, weights_u16};
 use neuron::scoring::window::{ScoredEvent, averages, shares};
 use neuron::scoring::{IntervalStats, Report, Rules};
-use neuron::units::{Uid, UnixMs};
+use neuron::units::{Account, Identity, Uid, UnixMs};
 use proptest::prelude::*;
 
 const HOUR: i64 = 3_600_000;
@@ -106,6 +107,63 @@ fn assert_near(a: &[Option<f64>], b: &[Option<f64>], tolerance: f64) -> Result<(
     Ok(())
 }
 
+/// An exact fraction, positive denominator, in lowest terms.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Exact(i128, i128);
+
+impl Exact {
+    fn of(n: i128, d: i128) -> Self {
+        let (mut a, mut b) = (n.abs(), d.abs());
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        let sign = if d < 0 { -1 } else { 1 };
+        Self(sign * n / a.max(1), sign * d / a.max(1))
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self::of(self.0 * other.1 + other.0 * self.1, self.1 * other.1)
+    }
+
+    fn times(self, other: Self) -> Self {
+        Self::of(self.0 * other.0, self.1 * other.1)
+    }
+
+    fn over(self, other: Self) -> Self {
+        Self::of(self.0 * other.1, self.1 * other.0)
+    }
+}
+
+/// The main rule as its definition says, from single reports in units of `1/unit`, in exact fractions: per interval the
+/// mean of `(o−r)² − (o−p)²`, over the intervals with a report the weighted mean, the plain one where all weights are 0.
+fn exactly(
+    reports: &[(usize, usize, i128, i128)],
+    miner: usize,
+    o: i128,
+    unit: i128,
+    weights: &[Exact],
+) -> Option<Exact> {
+    let zero = Exact(0, 1);
+    let (mut weighted, mut weight, mut plain, mut intervals) = (zero, zero, zero, 0);
+    for (row, w) in weights.iter().enumerate() {
+        let gains: Vec<i128> = reports
+            .iter()
+            .filter(|x| x.0 == miner && x.1 == row)
+            .map(|(_, _, p, r)| (o - r) * (o - r) - (o - p) * (o - p))
+            .collect();
+        if gains.is_empty() {
+            continue;
+        }
+        let mean = Exact::of(gains.iter().sum(), unit * unit * gains.len() as i128);
+        weighted = weighted.plus(mean.times(*w));
+        weight = weight.plus(*w);
+        plain = plain.plus(mean);
+        intervals += 1;
+    }
+    let mean = if weight.0 == 0 { plain.over(Exact(intervals.max(1), 1)) } else { weighted.over(weight) };
+    (intervals > 0).then_some(mean)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(10_000) })]
 
@@ -161,6 +219,36 @@ proptest! {
         prop_assert!((stats.mean_delta(o as f64 / 1000.0) - exact).abs() < 1e-14);
     }
 
+    /// The score of an event from statistics against its definition on the single reports, in exact fractions. In
+    /// sixty-fourths all sums are exact, too, and a miner with one interval gets the correctly rounded quotient.
+    #[test]
+    fn market_delta_is_the_sum_over_single_reports(
+        raw in prop::collection::vec((0..3_usize, 0..3_usize, 0..=1000_i128, 0..=1000_i128), 0..24),
+        o in 0..=1000_i128, fine in any::<bool>(), power in any::<bool>(),
+    ) {
+        let unit = if fine { 1000 } else { 64 };
+        let cut = |x: i128| if fine { x } else { x % 65 };
+        let (o, raw): (_, Vec<_>) = (cut(o), raw.into_iter().map(|(m, k, p, r)| (m, k, cut(p), cut(r))).collect());
+        let weights = if power { [Exact(1, 1), Exact(3, 4), Exact(0, 1)] } else { [Exact(1, 1); 3] };
+        let interval_weight = if power { IntervalWeight::Power } else { IntervalWeight::Uniform };
+        let rules = Rules { interval_weight, ..Rules::default() };
+        let number = |x: i128| x as f64 / unit as f64;
+        let reports: Vec<Raw> =
+            raw.iter().enumerate().map(|(n, (m, k, p, r))| (*m, *k as i64 * INTERVAL + n as i64, number(*p), number(*r))).collect();
+        let got = score(&rules, number(o), 3, &reports, 0);
+        for (miner, got) in got.iter().enumerate() {
+            let want = exactly(&raw, miner, o, unit, &weights);
+            prop_assert_eq!(got.is_some(), want.is_some());
+            let (Some(got), Some(Exact(n, d))) = (got, want) else { continue };
+            prop_assert!((got - n as f64 / d as f64).abs() < 1e-14, "{} instead of {}/{}", got, n, d);
+            let mut rows: Vec<usize> = raw.iter().filter(|x| x.0 == miner).map(|x| x.1).collect();
+            rows.dedup();
+            if !fine && rows.len() == 1 && !(power && rows == [1]) {
+                prop_assert_eq!(*got, n as f64 / d as f64);
+            }
+        }
+    }
+
     #[test]
     fn a_strict_chain_telescopes(
         prior in thousandths(), o in thousandths(),
@@ -202,6 +290,11 @@ proptest! {
         prop_assert!((total(forward) - total(backward)).abs() < 1e-12);
         let one = total(vec![(0, at, raw[0])]);
         prop_assert!((total((0..copies).map(|k| (k, at, raw[0])).collect()) - one).abs() < 1e-12);
+        // The same when everybody comes in as many copies, over several rounds.
+        let round = |k: usize| UnixMs((k % 3) as i64);
+        let single: Vec<_> = raw.iter().enumerate().map(|(k, p)| (k, round(k), *p)).collect();
+        let copied = single.iter().flat_map(|(k, t, p)| (0..copies).map(move |copy| (k * 5 + copy, *t, *p))).collect();
+        prop_assert!((total(copied) - total(single)).abs() < 1e-12);
     }
 
     #[test]
@@ -288,6 +381,7 @@ proptest! {
         let weights = weights_u16(&shares, minimum, limit);
         prop_assert!(weights.windows(2).all(|pair| pair[0].0 < pair[1].0));
         prop_assert!(weights.iter().all(|(uid, weight)| *weight > 0 && shares.iter().any(|(given, _)| given == uid)));
+        prop_assert!(weights.is_empty() || weights.len() >= minimum);
         if !weights.is_empty() {
             prop_assert_eq!(weights.iter().map(|(_, w)| *w).max(), Some(u16::MAX));
             prop_assert!((read_back(&weights).iter().map(|(_, s)| s).sum::<f64>() - 1.0).abs() < 1e-12);
@@ -317,6 +411,31 @@ proptest! {
         prop_assert!(averages.values().all(|a| a.mean.is_finite() && a.reward.is_finite() && a.reward >= 0.0));
     }
 
+    /// Only the moving averages of old know an order of events, and the class balance which one is the newest.
+    #[test]
+    fn the_order_of_events_does_not_change_a_window(
+        any in any_rules(), seed in any::<u64>(),
+        events in prop::collection::vec((any::<bool>(), prop::collection::btree_map(0..6_u8, -1.0..1.0_f64, 0..6)), 0..8),
+    ) {
+        let rules = Rules { average: Average::Window, class_balance: false, ..any };
+        let of = |(k, (yes, scores)): (usize, &(bool, BTreeMap<u8, f64>))| ScoredEvent {
+            outcome: f64::from(u8::from(*yes)),
+            resolved: UnixMs(k as i64),
+            scores: scores.iter().map(|(m, s)| (*m, *s)).collect(),
+        };
+        let forward: Vec<_> = events.iter().enumerate().map(of).collect();
+        let mut turned = forward.clone();
+        turned.sort_by_key(|event| (event.resolved.0 as u64).wrapping_add(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let (a, b) = (averages(&forward, &rules), averages(&turned, &rules));
+        prop_assert_eq!(a.len(), b.len());
+        for ((m, a), (n, b)) in a.iter().zip(&b) {
+            prop_assert_eq!((m, a.predicted), (n, b.predicted));
+            // The penalty is the root of a difference, which shows the last bits of the sums before it.
+            let tolerance = if rules.confidence_z > 0.0 { 1e-6 } else { 1e-12 };
+            prop_assert!((a.mean - b.mean).abs() < 1e-12 && (a.reward - b.reward).abs() < tolerance, "{:?} {:?}", a, b);
+        }
+    }
+
     #[test]
     fn the_order_inside_an_event_does_not_change_its_average(
         rules in any_rules(),
@@ -332,5 +451,69 @@ proptest! {
             }).collect()
         };
         prop_assert_eq!(averages(&of(false), &rules), averages(&of(true), &rules));
+    }
+}
+
+/// One event resolved ten thousand times, each time in another way: the second time in the same way changes nothing, and
+/// what is there is what a ledger would hold that never knew another outcome.
+#[tokio::test]
+async fn settling_again_is_idempotent_and_forgets_what_was_settled_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
+    let offered = |id: &str| NewEvent {
+        key: format!("test-{id}"),
+        provider: "test".into(),
+        id: id.into(),
+        description: String::new(),
+        opened_at: ORIGIN,
+        cutoff: ORIGIN.plus_ms(3 * INTERVAL),
+        ends_at: None,
+    };
+    ledger.upsert_events(vec![offered("a")]).await.unwrap();
+    let miner = |n: u8| Identity { hotkey: Account([n; 32]), registered_at: 1 };
+    let rounds: Vec<(UnixMs, f64, [f64; 3])> = (0..36)
+        .map(|k| {
+            let number = |salt: i64| ((k * 7919 + salt * 104_729) % 1000) as f64 / 1000.0;
+            (ORIGIN.plus_ms(k * HOUR / 3), number(0), [number(1), number(2), number(3)])
+        })
+        .collect();
+    for (at, price, answers) in &rounds {
+        let event: std::sync::Arc<str> = "test-a".into();
+        let answer =
+            |(n, p): (usize, &f64)| Submission { identity: miner(n as u8), event: event.clone(), p: *p, at: *at };
+        let tick = Tick {
+            at: *at,
+            prices: vec![PriceRow { event: event.clone(), price: *price, at: *at }],
+            submissions: answers.iter().enumerate().map(answer).collect(),
+            ..Tick::default()
+        };
+        ledger.record_tick(tick).await.unwrap();
+    }
+    let mut dice = 1_u64;
+    let mut last = None;
+    for case in 0..10_000 {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (payout, minute) = ((dice >> 33) % 1001, (dice >> 50) % 720);
+        let outcome = if dice >> 60 == 0 { Outcome::Void } else { Outcome::Payout(payout as f64 / 1000.0) };
+        let close = ORIGIN.plus_ms(minute as i64 * 60_000);
+        let resolution = Resolution { event: "test-a".into(), outcome, at: Some(close), seen: ORIGIN };
+        let first = ledger.resolve(resolution.clone()).await.unwrap();
+        let again = ledger.resolve(resolution).await.unwrap();
+        assert_eq!(first.changed, last != Some((outcome, close)), "case {case}");
+        assert!(!again.changed, "case {case}");
+        assert_eq!((&first.scores, first.state), (&again.scores, again.state), "case {case}");
+        last = Some((outcome, close));
+        let Outcome::Payout(o) = outcome else {
+            assert!(first.scores.is_empty(), "case {case}");
+            continue;
+        };
+        let mut raw: Vec<Raw> = Vec::new();
+        for (at, price, answers) in rounds.iter().filter(|(at, ..)| *at < close) {
+            raw.extend(answers.iter().enumerate().map(|(n, p)| (n, at.since(ORIGIN), *p, *price)));
+        }
+        let want: Vec<_> = score(&Rules::default(), o, 3, &raw, 0).into_iter().flatten().collect();
+        let got: Vec<f64> = first.scores.iter().map(|(_, score)| *score).collect();
+        assert_eq!(got.len(), want.len(), "case {case}");
+        assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-12), "case {case}: {got:?} for {want:?}");
     }
 }
