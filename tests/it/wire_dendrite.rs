@@ -124,7 +124,7 @@ async fn conclude(case: &Value, fake: &Fake) -> (u16, Option<String>) {
 async fn recorded_servers() {
     let mut compared = 0;
     for sdk in ["10", "7"] {
-        let Some((_, cases)) = cases(&format!("dendrite_reactions_sdk{sdk}.json"), "cases", 81) else { return };
+        let Some((_, cases)) = cases(&format!("dendrite_reactions_sdk{sdk}.json"), "cases") else { return };
         let played = cases.into_iter().filter(|case| !case["server_script"].is_null());
         let conclusions = played.map(|case| async move {
             let script = case["server_script"].as_array().unwrap().clone();
