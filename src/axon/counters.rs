@@ -119,12 +119,16 @@ impl Counters {
         }
     }
 
-    /// Remembers that `hotkey` sent a body its signature does not cover.
-    pub(super) fn unauthenticated(&self, hotkey: Account) {
+    /// Remembers that `hotkey` sent a body its signature does not cover. Says whether that is new.
+    pub(super) fn unauthenticated(&self, hotkey: Account) -> bool {
         let mut callers = self.unauthenticated.lock().unwrap_or_else(PoisonError::into_inner);
-        if callers.len() < UNAUTHENTICATED || callers.contains_key(&hotkey) {
-            *callers.entry(hotkey).or_default() += 1;
+        let room = callers.len() < UNAUTHENTICATED;
+        match callers.get_mut(&hotkey) {
+            Some(count) => *count += 1,
+            None if room => drop(callers.insert(hotkey, 1)),
+            None => return false,
         }
+        callers.get(&hotkey) == Some(&1)
     }
 
     pub(super) fn snapshot<'a>(
@@ -235,7 +239,8 @@ mod tests {
         for number in 0..2 * UNAUTHENTICATED as u64 {
             let mut key = [0; 32];
             key[..8].copy_from_slice(&number.to_le_bytes());
-            counters.unauthenticated(Account(key));
+            assert_eq!(counters.unauthenticated(Account(key)), number < UNAUTHENTICATED as u64);
+            assert!(!counters.unauthenticated(Account(key)), "it is new only once");
         }
         let snapshot = counters.snapshot(std::iter::empty(), Now::default());
         assert_eq!(snapshot.unauthenticated_bodies.len(), UNAUTHENTICATED);

@@ -10,6 +10,7 @@ mod config;
 pub mod counters;
 mod error;
 mod handler;
+mod metrics;
 mod node;
 pub mod probe;
 mod route;

@@ -174,8 +174,12 @@ impl Visit<'_> {
 
     fn exchange(&self, name: &str, claim: Claim, standing: Option<Standing>) -> Exchange {
         let body_authenticated = claim.dialect == Dialect::Btauth;
-        if !body_authenticated && name != Ping::NAME {
-            self.node.counters.unauthenticated(claim.hotkey);
+        if !body_authenticated && name != Ping::NAME && self.node.counters.unauthenticated(claim.hotkey) {
+            tracing::info!(
+                caller.hotkey = %claim.hotkey,
+                dialect = claim.dialect.name(),
+                "this caller's signature does not cover its bodies; with `btauth/1` it would"
+            );
         }
         let caller = Caller {
             hotkey: claim.hotkey,

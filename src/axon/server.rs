@@ -15,11 +15,13 @@ use super::config::AxonConfig;
 use super::counters::Snapshot;
 use super::error::AxonError;
 use super::handler::{Echo, Handler};
+use super::metrics::AxonMetrics;
 use super::node::Node;
 use super::route::{Route, Serving};
 use crate::clock::Clock;
 use crate::synapse::answer::AxonIdentity;
 use crate::synapse::{Ping, Synapse, new_uuid};
+use crate::telemetry::Collector;
 use crate::wallet::{Keypair, Scheme};
 
 /// The HTTP server of a neuron.
@@ -183,6 +185,12 @@ impl Handle {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.node.snapshot()
+    }
+
+    /// The same as metrics, read anew at every scrape.
+    #[must_use]
+    pub fn metrics(&self) -> impl Collector {
+        AxonMetrics(Arc::clone(&self.node))
     }
 
     /// The policy in force.

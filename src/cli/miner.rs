@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command};
 use super::output::Output;
 use super::{Failure, Verb, args, block_on, interrupted, role};
 use crate::config::table::Group;
-use crate::role::{Miner, setup};
+use crate::role::{Miner, metrics, setup};
 
 pub(super) const VERB: Verb = Verb { command, run };
 
@@ -26,6 +26,7 @@ fn command() -> Command {
             Group::Admission,
             Group::Market,
             Group::Forecaster,
+            Group::Metrics,
             Group::Housekeeping,
         ],
     )
@@ -38,6 +39,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let parts = setup::miner(&settings).await.map_err(role::failure)?;
         let forecaster = parts.forecaster.name();
         let miner = Miner::start(parts).await.map_err(role::failure)?;
+        let _metrics = metrics::serve(&settings, &miner).await.map_err(role::failure)?;
         output.note(&format!(
             "miner: serving on {}, published as {}, forecaster `{forecaster}`; Ctrl-C stops",
             miner.local_addr(),

@@ -11,7 +11,7 @@ pub(super) fn failure(error: RoleError) -> Failure {
         RoleError::Task(_) | RoleError::NotBuilt { .. } | RoleError::Setting(_) | RoleError::Forecast(_) => Exit::Usage,
         RoleError::NotRegistered { .. } => Exit::Missing,
         RoleError::Market(_) => Exit::Network,
-        RoleError::Axon(_) | RoleError::Dendrite(_) | RoleError::Ledger(_) => Exit::Failed,
+        RoleError::Axon(_) | RoleError::Metrics(_) | RoleError::Dendrite(_) | RoleError::Ledger(_) => Exit::Failed,
     };
     Failure::new(exit, error)
 }

@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command};
 use super::output::Output;
 use super::{Failure, Verb, args, block_on, interrupted, role};
 use crate::config::table::Group;
-use crate::role::{Validator, setup};
+use crate::role::{Validator, metrics, setup};
 
 pub(super) const VERB: Verb = Verb { command, run };
 
@@ -26,6 +26,7 @@ fn command() -> Command {
             Group::Market,
             Group::Validator,
             Group::Scoring,
+            Group::Metrics,
             Group::Housekeeping,
         ],
     )
@@ -43,6 +44,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             parts.events.ledger().path().display(),
         ));
         let validator = Validator::start(parts);
+        let _metrics = metrics::serve(&settings, &validator).await.map_err(role::failure)?;
         interrupted().await;
         output.note("validator: finishing the tick and stopping");
         validator.stop(PATIENCE).await;

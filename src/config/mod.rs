@@ -14,7 +14,7 @@ pub use duration::{ParseDurationError, parse_duration};
 pub use resolve::{ConfigError, Layer, Layers, Resolved, ResolvedValue};
 pub use settings::{
     AxonSettings, BlacklistSettings, DbSettings, DendriteSettings, ForecasterKind, ForecasterSettings, LoggingSettings,
-    MarketSettings, PolymarketSettings, PrioritySettings, Settings, SubtensorSettings, ValidatorSettings,
-    WalletSettings,
+    MarketSettings, MetricsSettings, PolymarketSettings, PrioritySettings, Settings, SubtensorSettings,
+    ValidatorSettings, WalletSettings,
 };
 pub use tasks::{KNOWN_SUBNETS, Task, TaskError, task_of};

@@ -37,6 +37,7 @@ pub struct Settings {
     pub void_after: Duration,
     /// Read by the scoring room's own type, which refuses keys that it does not know.
     pub scoring: Table,
+    pub metrics: MetricsSettings,
     pub logging: LoggingSettings,
     pub db: DbSettings,
 }
@@ -116,6 +117,9 @@ pub struct DendriteSettings {
     #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
     pub concurrency: usize,
+    pub dialect: String,
+    #[serde(default)]
+    pub dialects: Vec<String>,
     pub allow_private: bool,
 }
 
@@ -178,6 +182,15 @@ pub struct ForecasterSettings {
 pub struct ValidatorSettings {
     pub interval_blocks: Option<u64>,
     pub disable: bool,
+}
+
+/// What monitoring sees.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of settings explains each")]
+pub struct MetricsSettings {
+    pub port: Option<u16>,
+    pub ip: String,
 }
 
 /// What is logged.

@@ -81,13 +81,15 @@ pub enum Group {
     Validator,
     /// How a validator scores.
     Scoring,
+    /// What monitoring sees.
+    Metrics,
     /// Logs and state.
     Housekeeping,
 }
 
 impl Group {
     /// Every group.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Subnet,
         Self::Wallet,
         Self::Chain,
@@ -98,6 +100,7 @@ impl Group {
         Self::Forecaster,
         Self::Validator,
         Self::Scoring,
+        Self::Metrics,
         Self::Housekeeping,
     ];
 
@@ -115,6 +118,7 @@ impl Group {
             Self::Forecaster => "Forecaster",
             Self::Validator => "Validator",
             Self::Scoring => "Scoring",
+            Self::Metrics => "Metrics",
             Self::Housekeeping => "Logs and state",
         }
     }
@@ -262,6 +266,20 @@ pub const SETTINGS: &[Setting] = &[
     setting("dendrite.timeout", Kind::Duration, Some("12s"), Group::Dendrite, "How long a miner may take to answer."),
     setting("dendrite.concurrency", Kind::Integer { min: 1, max: 65_535 }, Some("256"), Group::Dendrite, "Calls at once."),
     setting(
+        "dendrite.dialect",
+        Kind::Choice(&["auto", "sdk", "btauth"]),
+        Some("auto"),
+        Group::Dendrite,
+        "How miners are spoken to: sdk is the headers of SDK 6 to 10, btauth covers bodies by the signature, auto takes btauth where a miner says that it knows it.",
+    ),
+    setting(
+        "dendrite.dialects",
+        Kind::List,
+        None,
+        Group::Dendrite,
+        "The same for single miners: HOTKEY=sdk or HOTKEY=btauth.",
+    ),
+    setting(
         "dendrite.allow_private",
         Kind::Bool,
         Some("false"),
@@ -355,6 +373,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("scoring.duplicates", Kind::Choice(&["independent", "split"]), Some("independent"), Group::Scoring, "Whether identical reports share their reward."),
     setting("scoring.sequential_order", Kind::Choice(&["rounds", "arrival"]), Some("rounds"), Group::Scoring, "The order of reports under the sequential rule."),
     setting("scoring.min_events", COUNT, Some("1"), Group::Scoring, "Weights stay untouched before this many events."),
+    setting("metrics.port", PORT, None, Group::Metrics, "The port of /metrics (for Prometheus) and /health; 0 takes a free one, none is off."),
+    setting("metrics.ip", Kind::Text, Some("127.0.0.1"), Group::Metrics, "The address they are served on; anything but loopback shows them to others."),
     setting("logging.debug", Kind::Bool, Some("false"), Group::Housekeeping, "Log more.").env(&["BT_LOGGING_DEBUG"]),
     setting("logging.trace", Kind::Bool, Some("false"), Group::Housekeeping, "Log everything.").env(&["BT_LOGGING_TRACE"]),
     setting("logging.json", Kind::Bool, Some("false"), Group::Housekeeping, "Log as JSON lines."),

@@ -14,12 +14,14 @@ use super::counters::{Counters, Snapshot};
 use super::dialect::{Dialect, Dialects};
 use super::exchange::{self, Budget, Collected};
 use super::lanes::{Lane, Lanes};
+use super::metrics::DendriteMetrics;
 use super::reuse::Reuse;
 use super::signer::Signer;
 use super::target::{NotAllowed, Target};
 use crate::synapse::Synapse;
 use crate::synapse::reply::{self, Reply, ReplyHead};
 use crate::synapse::request::{NotSendable, Prepared};
+use crate::telemetry::Collector;
 use crate::units::Account;
 use crate::wallet::{Keypair, Scheme};
 
@@ -276,6 +278,12 @@ impl Dendrite {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.0.counters.snapshot()
+    }
+
+    /// The same as metrics, read anew at every scrape.
+    #[must_use]
+    pub fn metrics(&self) -> impl Collector {
+        DendriteMetrics(Arc::clone(&self.0.counters))
     }
 
     pub(super) fn prepare<S: Synapse>(&self, synapse: &S, deadlines: Deadlines) -> Result<Arc<Prepared>, NotSendable> {

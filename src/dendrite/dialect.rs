@@ -16,6 +16,12 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// The dialect called so.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Headers, Self::BtAuth].into_iter().find(|dialect| dialect.name() == name)
+    }
+
     /// The name in metrics and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {

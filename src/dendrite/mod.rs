@@ -13,6 +13,7 @@ pub mod counters;
 mod dialect;
 mod exchange;
 mod lanes;
+mod metrics;
 mod reuse;
 mod signer;
 mod stream;

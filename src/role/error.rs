@@ -7,6 +7,7 @@ use crate::forecast::ForecastError;
 use crate::ledger::LedgerError;
 use crate::market::MarketError;
 use crate::subtensor::SubtensorError;
+use crate::telemetry::MetricsError;
 use crate::units::{Account, NetUid};
 use crate::wallet::WalletError;
 
@@ -51,6 +52,9 @@ pub enum RoleError {
     /// The HTTP server.
     #[error(transparent)]
     Axon(#[from] AxonError),
+    /// The monitoring.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// The strategy.
     #[error(transparent)]
     Forecast(#[from] ForecastError),

@@ -58,6 +58,7 @@ impl std::fmt::Debug for MinerParts {
 pub struct Miner {
     axon: Arc<Handle>,
     cache: Cache,
+    subnet: Subnet,
     published: SocketAddr,
     tasks: Tasks,
     _refreshing: AbortOnDropHandle<()>,
@@ -80,16 +81,19 @@ impl Miner {
         let published = publish(&hotkey, &subnet, axon.local_addr(), external).await?;
         let axon = Arc::new(axon);
         let mut tasks = Tasks::new();
-        tasks.supervise("metagraph", move || {
+        tasks.supervise("metagraph", {
             let subnet = subnet.clone();
-            async move { subnet.follow(METAGRAPH_EVERY).await }
+            move || {
+                let subnet = subnet.clone();
+                async move { subnet.follow(METAGRAPH_EVERY).await }
+            }
         });
         tasks.supervise("status", {
             let (axon, cache) = (Arc::clone(&axon), cache.clone());
             move || tell(Arc::clone(&axon), cache.clone())
         });
         let refreshing = cache.spawn();
-        Ok(Self { axon, cache, published, tasks, _refreshing: refreshing })
+        Ok(Self { axon, cache, subnet, published, tasks, _refreshing: refreshing })
     }
 
     /// Where it listens.
@@ -102,6 +106,14 @@ impl Miner {
     #[must_use]
     pub const fn published(&self) -> SocketAddr {
         self.published
+    }
+
+    pub(super) fn axon(&self) -> Arc<Handle> {
+        Arc::clone(&self.axon)
+    }
+
+    pub(super) const fn subnet(&self) -> &Subnet {
+        &self.subnet
     }
 
     /// Its memory of forecasts.

@@ -1,8 +1,10 @@
 //! Miner and validator: the rooms below, composed.
 
 mod error;
+pub mod metrics;
 mod miner;
 pub mod setup;
+mod status;
 mod subnet;
 mod tasks;
 mod validator;

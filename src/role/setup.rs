@@ -13,7 +13,7 @@ use super::weights::WeightsWriter;
 use crate::axon::{AdmissionPolicy, AxonConfig, Rate};
 use crate::clock::Clock;
 use crate::config::{Settings, Task, TaskError, task_of};
-use crate::dendrite::{Dendrite, DendriteConfig};
+use crate::dendrite::{Dendrite, DendriteConfig, Dialect};
 use crate::forecast::{self, CacheSettings};
 use crate::ledger::{Ledger, Options};
 use crate::market::polymarket::{Polymarket, PolymarketSettings};
@@ -85,6 +85,7 @@ async fn registered(settings: &Settings, netuid: NetUid, hotkey: &Keypair) -> Re
 pub async fn validator(settings: &Settings) -> Result<ValidatorParts, RoleError> {
     let netuid = events_subnet(settings, "validator")?;
     let rules = rules(settings)?;
+    let calling = dendrite(settings)?;
     let hotkey = hotkey(settings)?;
     let clock = Clock::wall();
     let market = Polymarket::new(PolymarketSettings::from_config(&settings.market), clock.clone())?;
@@ -97,7 +98,7 @@ pub async fn validator(settings: &Settings) -> Result<ValidatorParts, RoleError>
     }
     let ledger =
         Ledger::open(ledger_path(settings, netuid, &hotkey.account()), Options { rules, ..Options::default() })?;
-    let dendrite = Dendrite::new(dendrite(settings), Arc::clone(&hotkey))?;
+    let dendrite = Dendrite::new(calling, Arc::clone(&hotkey))?;
     let limits = Limits { max_events: settings.market.max_events, void_after: settings.void_after, lookups: LOOKUPS };
     let weights = (!settings.weights.disable).then(|| {
         let interval = settings.weights.interval_blocks;
@@ -127,12 +128,25 @@ fn ledger_path(settings: &Settings, netuid: NetUid, hotkey: &Account) -> PathBuf
     settings.db.directory.join(format!("netuid{netuid}")).join(format!("{hotkey}.sqlite"))
 }
 
-fn dendrite(settings: &Settings) -> DendriteConfig {
-    DendriteConfig {
+fn dendrite(settings: &Settings) -> Result<DendriteConfig, RoleError> {
+    let single = |text: &String| {
+        let (hotkey, name) = text.split_once('=').unwrap_or((text, ""));
+        let wrong = || {
+            let expected = "expected a hotkey's ss58 address, `=`, and sdk or btauth";
+            RoleError::Setting(format!("`dendrite.dialects` cannot contain `{text}`: {expected}"))
+        };
+        let hotkey: Account = hotkey.trim().parse().map_err(|_| wrong())?;
+        Ok((hotkey, Dialect::of_name(name.trim()).ok_or_else(wrong)?))
+    };
+    let dialects = settings.dendrite.dialects.iter().map(single).collect::<Result<_, RoleError>>()?;
+    Ok(DendriteConfig {
+        // `auto` is the name of no dialect.
+        dialect: Dialect::of_name(&settings.dendrite.dialect),
+        dialects,
         allow_private: settings.dendrite.allow_private,
         max_in_flight: settings.dendrite.concurrency,
         ..DendriteConfig::default()
-    }
+    })
 }
 
 fn rules(settings: &Settings) -> Result<Rules, RoleError> {
@@ -173,7 +187,7 @@ pub async fn miner(settings: &Settings) -> Result<MinerParts, RoleError> {
     })
 }
 
-fn ip(key: &str, text: &str) -> Result<IpAddr, RoleError> {
+pub(super) fn ip(key: &str, text: &str) -> Result<IpAddr, RoleError> {
     text.parse()
         .map_err(|_| RoleError::Setting(format!("`{key}` cannot be `{text}`: expected an IPv4 or IPv6 address")))
 }

@@ -1,17 +1,18 @@
 //! The validator as a long-running process.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::status::Status;
 use super::subnet::{Snapshot, Subnet};
 use super::tasks::Tasks;
 use super::weights::{WeightsOutcome, WeightsWriter};
 use crate::clock::Clock;
 use crate::dendrite::Target;
 use crate::ledger::LedgerError;
-use crate::subnets::events::{EventsValidator, Miner, TickSummary};
+use crate::subnets::events::{EventsValidator, Miner};
 use crate::subtensor::Neuron;
 use crate::units::Account;
 
@@ -46,6 +47,9 @@ pub struct ValidatorParts {
 /// A running validator; dropping it ends it, [`Validator::stop`] lets it finish what it has begun.
 #[derive(Debug)]
 pub struct Validator {
+    events: Arc<EventsValidator>,
+    subnet: Subnet,
+    status: Arc<Status>,
     tasks: Tasks,
 }
 
@@ -56,7 +60,8 @@ impl Validator {
         let mut tasks = Tasks::new();
         let ValidatorParts { hotkey, subnet, events, weights, clock, tick, jitter } = parts;
         let events = Arc::new(events);
-        let status = Arc::new(Status::default());
+        let status = Arc::new(Status::new(tick));
+        let (watched, seen) = ((Arc::clone(&events), subnet.clone()), Arc::clone(&status));
 
         tasks.supervise("metagraph", {
             let subnet = subnet.clone();
@@ -82,7 +87,20 @@ impl Validator {
             tracing::warn!("weights are disabled: this validator scores, but writes nothing to the chain");
         }
         tasks.supervise("pruning", move || prune(Arc::clone(&events), clock.clone()));
-        Self { tasks }
+        let (events, subnet) = watched;
+        Self { events, subnet, status: seen, tasks }
+    }
+
+    pub(super) fn events(&self) -> &EventsValidator {
+        &self.events
+    }
+
+    pub(super) const fn subnet(&self) -> &Subnet {
+        &self.subnet
+    }
+
+    pub(super) fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.status)
     }
 
     /// Ends it: a tick in flight is finished and recorded first, if it takes less than `patience`.
@@ -167,62 +185,6 @@ async fn prune(events: Arc<EventsValidator>, clock: Clock) -> Result<(), LedgerE
     loop {
         tokio::time::sleep(PRUNE_EVERY).await;
         events.ledger().prune(clock.now()).await?;
-    }
-}
-
-/// What the one human line is made of.
-#[derive(Debug, Default)]
-struct Status(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    ticks: u64,
-    settled: u64,
-    last: Option<TickSummary>,
-    weights_at: Option<u64>,
-}
-
-impl Status {
-    fn ticked(&self, summary: TickSummary) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.ticks += 1;
-        state.settled += summary.settled.len() as u64;
-        tracing::debug!(
-            open = summary.open_events,
-            asked = summary.asked,
-            answered = summary.answered,
-            fates = ?summary.fates,
-            settled = summary.settled.len(),
-            "tick"
-        );
-        state.last = Some(summary);
-    }
-
-    fn weighed(&self, outcome: WeightsOutcome) {
-        if let WeightsOutcome::Set { block, weights } = outcome {
-            tracing::info!(block, ?weights, "weights set");
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).weights_at = Some(block);
-        }
-    }
-
-    fn tell(&self, subnet: &Subnet) {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(last) = &state.last else { return };
-        let snapshot = subnet.now();
-        tracing::info!(
-            block = snapshot.metagraph.block,
-            ticks = state.ticks,
-            open_events = last.open_events,
-            asked = last.asked,
-            answered = last.answered,
-            settled = state.settled,
-            weights_at_block = state.weights_at,
-            "{} open events, {} of {} miners answered, {} events settled since the start",
-            last.open_events,
-            last.answered,
-            last.asked,
-            state.settled,
-        );
     }
 }
 

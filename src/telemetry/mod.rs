@@ -1,5 +1,12 @@
-//! Logs.
+//! Logs, metrics, health.
 
+mod endpoint;
 mod logs;
+mod sheet;
 
+pub use endpoint::{Health, MetricsEndpoint, MetricsError};
 pub use logs::{LogError, LogLevel, start_logs};
+pub use prometheus_client::collector::Collector;
+pub use prometheus_client::encoding::DescriptorEncoder;
+pub use prometheus_client::registry::Registry;
+pub use sheet::{Histogram, Labels, Sheet};

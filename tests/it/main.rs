@@ -33,6 +33,7 @@ mod market_polymarket;
 mod market_sim_command;
 mod market_simulator;
 mod market_tape;
+mod metrics;
 mod planted_skill;
 #[cfg(feature = "localnet")]
 mod processes;

@@ -1,6 +1,7 @@
 //! The job across separate processes and real ports, and what each of them survives.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
@@ -54,12 +55,15 @@ struct World {
     chain: u16,
     market: u16,
     axons: [u16; 2],
+    /// Of the validator and the first miner.
+    metrics: [u16; 2],
 }
 
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, chain: free_port(), market: free_port(), axons: [free_port(), free_port()] }
+        let axons = [free_port(), free_port()];
+        Self { folder, chain: free_port(), market: free_port(), axons, metrics: [free_port(), free_port()] }
     }
 
     fn path(&self, name: &str) -> String {
@@ -151,19 +155,23 @@ impl World {
             ["--market.polymarket.url", &market],
         ];
         arguments.extend(own.concat().into_iter().map(str::to_owned));
+        if index == 0 {
+            arguments.extend(["--metrics.port".to_owned(), self.metrics[1].to_string()]);
+        }
         self.start(&format!("m{index}.log"), &arguments.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     fn validator(&self) -> Process {
         let mut arguments = vec!["validator".to_owned()];
         arguments.extend(self.neuron_flags("v"));
-        let (market, db) = (self.market_url(), self.path("db"));
+        let (market, db, metrics) = (self.market_url(), self.path("db"), self.metrics[0].to_string());
         let own = [
             ["--tick", "500ms"],
             ["--market.cutoff_before_end", "0s"],
             ["--market.polymarket.url", &market],
             ["--dendrite.allow_private", "--yes"],
             ["--db.directory", &db],
+            ["--metrics.port", &metrics],
         ];
         arguments.extend(own.concat().into_iter().map(str::to_owned));
         self.start("validator.log", &arguments.iter().map(String::as_str).collect::<Vec<_>>())
@@ -186,6 +194,16 @@ impl World {
         let files = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
         files.filter(|path| path.extension().is_some_and(|e| e == "log")).map(|path| tail(&path)).collect()
     }
+}
+
+/// Status and body of a GET from a role's monitoring.
+fn get(port: u16, path: &str) -> (String, String) {
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head[9..12].to_owned(), body.to_owned())
 }
 
 fn hotkey(name: &str) -> Account {
@@ -237,6 +255,18 @@ fn five_processes_do_the_job_and_survive_the_restart_of_each() {
     }
     assert_eq!(world.incentives()[&v], 0.0);
 
+    // Monitoring sees it: both at work, weights on the chain, and questions in the dialect that covers their bodies.
+    let [validator_page, miner_page] = world.metrics.map(|port| get(port, "/metrics").1);
+    let answered = r#"requests_total{synapse="EventPredictionSynapse",dialect="btauth",outcome="answered"}"#;
+    assert!(validator_page.contains(&format!("neuron_dendrite_{answered}")), "{validator_page}");
+    assert!(validator_page.contains("\nneuron_validator_weights_block "), "{validator_page}");
+    assert!(miner_page.contains(&format!("neuron_axon_{answered}")), "{miner_page}");
+    for (port, role) in world.metrics.into_iter().zip(["validator", "miner"]) {
+        let (status, facts) = get(port, "/health");
+        let facts: Value = serde_json::from_str(&facts).unwrap();
+        assert_eq!((status.as_str(), &facts["role"], &facts["status"]), ("200", &role.into(), &"ok".into()), "{facts}");
+    }
+
     // The validator is killed without a word, and goes on with the same scores.
     validator.kill();
     let before = scores(&world);
@@ -284,6 +314,10 @@ fn what_is_missing_is_named_with_its_remedy() {
     fails(&["miner", "--netuid", "77"], 2, &["77", "--task"]);
     fails(&["miner", "--netuid", "8"], 2, &["timeseries", "not built yet"]);
     fails(&["validator", "--netuid", "155", "--wallet.path", &wallets], 4, &["default", "neuron wallet create"]);
+    let strange = ["--dendrite.dialects", "5Nobody=sdk"];
+    fails(&[&["validator", "--netuid", "155"], &strange[..]].concat(), 2, &["dendrite.dialects", "5Nobody"]);
+    let strange = ["--dendrite.dialect", "morse"];
+    fails(&[&["validator", "--netuid", "155"], &strange[..]].concat(), 2, &["dendrite.dialect", "btauth"]);
     world.wallet("v");
     let endpoint = world.endpoint();
     let flags = ["--netuid", "155", "--wallet.path", &wallets, "--wallet.name", "v", "--subtensor.network", &endpoint];

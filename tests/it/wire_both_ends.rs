@@ -95,3 +95,25 @@ async fn many_rounds_at_once_are_all_admitted() {
         assert_eq!(failures, []);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_fixes_the_dialect_of_all_or_of_one() {
+    let axon = open_bob().await;
+    let target = target(axon.local_addr());
+    for (all, one, expected) in [
+        (Some(Dialect::BtAuth), None, Dialect::BtAuth),
+        (Some(Dialect::Headers), None, Dialect::Headers),
+        (Some(Dialect::Headers), Some(Dialect::BtAuth), Dialect::BtAuth),
+        (None, Some(Dialect::Headers), Dialect::Headers),
+    ] {
+        let dialects = one.map(|dialect| (target.hotkey, dialect)).into_iter().collect();
+        let key = Arc::new(Keypair::from_uri("//Alice", Scheme::Sr25519).unwrap());
+        let dendrite = Dendrite::new(DendriteConfig { dialect: all, dialects, ..config() }, key).unwrap();
+        // Twice: what the first answer offers changes nothing.
+        for _ in 0..2 {
+            let answer = dendrite.call(&target, &events(Generation::July2025), deadlines(LONG)).await.unwrap();
+            assert!(answer.result.is_ok(), "{answer:?}");
+            assert_eq!(answer.dialect, expected);
+        }
+    }
+}

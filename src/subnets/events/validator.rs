@@ -107,6 +107,12 @@ impl EventsValidator {
         &self.ledger
     }
 
+    /// What it asks with.
+    #[must_use]
+    pub const fn dendrite(&self) -> &Dendrite {
+        &self.dendrite
+    }
+
     /// Does one tick, asking `miners`.
     ///
     /// # Errors

@@ -1,0 +1,102 @@
+//! `/metrics` and `/health` over HTTP, for the operator's own tools.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::encoding::text;
+use prometheus_client::registry::Registry;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+
+/// What `prometheus-client` writes.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Whether a neuron does its work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Health {
+    /// `true` is 200, `false` is 503.
+    pub ok: bool,
+    /// Why, as a JSON object; `status` is added to it.
+    pub facts: serde_json::Map<String, Value>,
+}
+
+/// The port cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[error("metrics cannot be served on {address}: {source}; choose another `--metrics.port`, or leave it out")]
+pub struct MetricsError {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+/// The running endpoint; dropping it frees the port.
+///
+/// It has none of the axon's defences: whoever reaches it can keep its connections. So it listens on the loopback
+/// interface unless the operator says otherwise.
+#[derive(Debug)]
+pub struct MetricsEndpoint {
+    address: SocketAddr,
+    _serving: AbortOnDropHandle<()>,
+}
+
+struct Told {
+    registry: Registry,
+    health: Box<dyn Fn() -> Health + Send + Sync>,
+}
+
+impl MetricsEndpoint {
+    /// Serves what `registry` collects and what `health` says, asked anew at every request.
+    ///
+    /// # Errors
+    /// [`MetricsError`].
+    pub async fn serve(
+        address: SocketAddr,
+        registry: Registry,
+        health: impl Fn() -> Health + Send + Sync + 'static,
+    ) -> Result<Self, MetricsError> {
+        let failed = |source| MetricsError { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let told = Arc::new(Told { registry, health: Box::new(health) });
+        let metrics = {
+            let told = Arc::clone(&told);
+            move || async move { told.metrics() }
+        };
+        let health = move || async move { told.health() };
+        let router = Router::new().route("/metrics", get(metrics)).route("/health", get(health));
+        let serving = tokio::spawn(async move {
+            if let Err(e) = axum::serve(listener, router).await {
+                tracing::warn!("metrics are no longer served: {e}");
+            }
+        });
+        Ok(Self { address, _serving: AbortOnDropHandle::new(serving) })
+    }
+
+    /// Where it listens, with the port that was taken.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Told {
+    fn metrics(&self) -> Response {
+        let mut page = String::new();
+        match text::encode(&mut page, &self.registry) {
+            Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
+
+    fn health(&self) -> Response {
+        let Health { ok, mut facts } = (self.health)();
+        let (code, word) = if ok { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "failing") };
+        facts.insert("status".into(), word.into());
+        (code, axum::Json(Value::Object(facts))).into_response()
+    }
+}
