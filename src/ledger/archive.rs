@@ -2,37 +2,35 @@
 //!
 //! Blocks; for commands, not for async threads.
 
-use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use serde::Serialize;
 
 use super::block::MinerId;
 use super::error::{Fault, LedgerError};
+use super::known::KnownMiners;
+use super::open;
 use super::read::{self, Which};
-use super::record::IN_FORCE;
-use super::settle::{self, KnownMiners, Scored};
+use super::settle::{self, Scored};
 use super::types::{EventRow, IntervalLine};
-use super::{block::Columns, open};
 use crate::scoring::Rules;
 use crate::scoring::admission::EventState;
 use crate::scoring::grid::Grid;
-use crate::scoring::sybil::EventReports;
 use crate::scoring::window::ScoredEvent;
 use crate::units::{Identity, UnixMs};
 
 /// A ledger opened for reading.
 #[derive(Debug)]
 pub struct Archive {
-    book: Book,
-    connection: Connection,
+    pub(super) book: Book,
+    pub(super) connection: Connection,
 }
 
 /// What the threads that recompute share: a connection is each one's own.
 #[derive(Debug)]
-struct Book {
+pub(super) struct Book {
     path: PathBuf,
     miners: KnownMiners,
 }
@@ -86,48 +84,27 @@ impl Rescored {
     }
 }
 
-/// One miner's mean report on one settled event.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MeanReport {
-    /// The event's place in [`Archive::settled`].
-    pub event: usize,
-    /// Who.
-    pub identity: Identity,
-    /// Mean report over all its answers.
-    pub p: f64,
-    /// Mean reference price.
-    pub r: f64,
-    /// Answers.
-    pub count: u64,
-}
-
 impl Book {
-    fn identity(&self, miner: MinerId) -> Option<Identity> {
-        self.miners.get(&miner).map(|(identity, _)| *identity)
+    pub(super) fn identity(&self, miner: MinerId) -> Option<Identity> {
+        self.miners.identity(miner)
     }
 
-    /// Recomputes every settled event and calls `job` with what it comes to, on all processors; the results come in the
-    /// order of [`Archive::settled`].
-    fn recompute<T: Send>(
+    /// Runs `job` for every item on all processors, each with a connection of its own; results in the order of items.
+    pub(super) fn on_all_cores<I: Sync, T: Send>(
         &self,
-        events: &[(i64, EventRow)],
-        rules: &Rules,
-        job: impl Fn(&Connection, i64, &EventRow, Scored) -> Result<T, Fault> + Sync,
+        items: &[I],
+        job: impl Fn(&Connection, &I) -> Result<T, Fault> + Sync,
     ) -> Result<Vec<T>, LedgerError> {
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let part = events.len().div_ceil(threads).max(1);
-        let one = |connection: &Connection, (id, event): &(i64, EventRow)| {
-            let scored = settle::score(connection, *id, event, rules, &self.miners)?;
-            job(connection, *id, event, scored)
-        };
+        let part = items.len().div_ceil(threads).max(1);
         let results = std::thread::scope(|scope| {
-            let workers: Vec<_> = events
+            let workers: Vec<_> = items
                 .chunks(part)
-                .map(|events| {
-                    let one = &one;
+                .map(|items| {
+                    let job = &job;
                     scope.spawn(move || -> Result<Vec<T>, LedgerError> {
                         let connection = open::readable(&self.path)?;
-                        let results: Result<_, Fault> = events.iter().map(|event| one(&connection, event)).collect();
+                        let results: Result<_, Fault> = items.iter().map(|item| job(&connection, item)).collect();
                         results.map_err(|fault| fault.at(&self.path))
                     })
                 })
@@ -136,6 +113,26 @@ impl Book {
             workers.into_iter().map(|worker| worker.join().map_err(|_| panicked())?).collect::<Result<Vec<_>, _>>()
         })?;
         Ok(results.into_iter().flatten().collect())
+    }
+
+    /// Recomputes every event and calls `job` with what it comes to.
+    fn recompute<T: Send>(
+        &self,
+        events: &[(i64, EventRow)],
+        rules: &Rules,
+        job: impl Fn(&Connection, i64, &EventRow, Scored) -> Result<T, Fault> + Sync,
+    ) -> Result<Vec<T>, LedgerError> {
+        self.on_all_cores(events, |connection, (id, event)| {
+            let scored = settle::score(connection, *id, event, rules, &self.miners)?;
+            job(connection, *id, event, scored)
+        })
+    }
+
+    fn rescored(&self, events: &[(i64, EventRow)], rules: &Rules) -> Result<Vec<Rescored>, LedgerError> {
+        self.recompute(events, rules, |_, _, event, scored| {
+            let scores = scored.scores.iter().filter_map(|(miner, score)| Some((self.identity(*miner)?, *score)));
+            Ok(Rescored { event: event.clone(), state: scored.state, scores: scores.collect() })
+        })
     }
 
     fn differences(&self, event: &EventRow, stored: &[(MinerId, f64)], scored: &Scored) -> Vec<Difference> {
@@ -173,16 +170,16 @@ impl Archive {
         let path = path.as_ref().to_path_buf();
         let connection = open::readable(&path)?;
         let miners = read::miners(&connection).map_err(|fault| fault.at(&path))?;
-        Ok(Self { book: Book { path, miners }, connection })
+        Ok(Self { book: Book { path, miners: miners.into() }, connection })
     }
 
-    fn named<T>(&self, result: Result<T, Fault>) -> Result<T, LedgerError> {
+    pub(super) fn named<T>(&self, result: Result<T, Fault>) -> Result<T, LedgerError> {
         result.map_err(|fault| fault.at(&self.book.path))
     }
 
     /// Everybody the ledger knows.
     pub fn identities(&self) -> impl Iterator<Item = Identity> + '_ {
-        self.book.miners.values().map(|(identity, _)| *identity)
+        self.book.miners.identities()
     }
 
     /// Settled events, in order of resolution, then key; void ones included.
@@ -193,7 +190,7 @@ impl Archive {
         Ok(self.settled_ids()?.into_iter().map(|(_, event)| event).collect())
     }
 
-    fn settled_ids(&self) -> Result<Vec<(i64, EventRow)>, LedgerError> {
+    pub(super) fn settled_ids(&self) -> Result<Vec<(i64, EventRow)>, LedgerError> {
         let mut events = self.named(read::events(&self.connection, Which::All))?;
         events.retain(|(_, event)| event.state != EventState::Open);
         events.sort_by(|(_, a), (_, b)| (a.resolved_at, &a.key).cmp(&(b.resolved_at, &b.key)));
@@ -227,11 +224,7 @@ impl Archive {
     /// # Errors
     /// Those of the file.
     pub fn rescored(&self, rules: &Rules) -> Result<Vec<Rescored>, LedgerError> {
-        let book = &self.book;
-        book.recompute(&self.settled_ids()?, rules, |_, _, event, scored| {
-            let scores = scored.scores.iter().filter_map(|(miner, score)| Some((book.identity(*miner)?, *score)));
-            Ok(Rescored { event: event.clone(), state: scored.state, scores: scores.collect() })
-        })
+        self.book.rescored(&self.settled_ids()?, rules)
     }
 
     /// The counted events as a window for `crate::scoring::window::averages`: the last `rules.window_events`.
@@ -239,59 +232,37 @@ impl Archive {
     /// # Errors
     /// Those of the file.
     pub fn window(&self, rules: &Rules) -> Result<Vec<ScoredEvent<Identity>>, LedgerError> {
-        let mut events = self.rescored(rules)?;
-        events.retain(|event| event.state == EventState::Scored);
-        let skip = events.len().saturating_sub(rules.window_events);
-        Ok(events.iter().skip(skip).map(Rescored::as_scored).collect())
+        let events = self.last_counted(&self.settled_ids()?, rules, rules.window_events)?;
+        Ok(events.iter().map(Rescored::as_scored).collect())
     }
 
-    /// Every miner's mean report on every counted event. Reports at or after an early close are in where an interval was
-    /// not cut: this is for looking, not for scoring.
+    /// An event that counts under `rules`, with those before it that one more than a window holds; it is the last. Empty
+    /// when it does not count.
     ///
     /// # Errors
     /// Those of the file.
-    pub fn mean_reports(&self) -> Result<Vec<MeanReport>, LedgerError> {
-        let events = self.settled_ids()?;
-        let mut found = Vec::new();
-        for (place, (id, event)) in events.iter().enumerate().filter(|(_, (_, e))| e.state == EventState::Scored) {
-            let close = event.resolved_at.unwrap_or(event.cutoff).min(event.cutoff);
-            let last = Grid::of_minutes(event.interval_minutes).index(close.plus_ms(-1));
-            for (miner, (count, p, r)) in self.named(self.event_means(*id, last))? {
-                let Some(identity) = self.book.identity(miner) else { continue };
-                let n = count as f64;
-                found.push(MeanReport { event: place, identity, p: p / n, r: r / n, count });
-            }
+    pub fn window_until(&self, key: &str, rules: &Rules) -> Result<Vec<Rescored>, LedgerError> {
+        let mut settled = self.settled_ids()?;
+        let Some(place) = settled.iter().position(|(_, event)| event.key == key) else { return Ok(Vec::new()) };
+        settled.truncate(place + 1);
+        let mut found = self.last_counted(&settled, rules, rules.window_events.saturating_add(1))?;
+        if found.last().is_none_or(|event| event.event.key != key) {
+            found.clear();
         }
         Ok(found)
     }
 
-    fn event_means(&self, id: i64, last: i64) -> Result<BTreeMap<MinerId, (u64, f64, f64)>, Fault> {
-        let mut sums: BTreeMap<MinerId, (u64, f64, f64)> = BTreeMap::new();
-        let mut query = self
-            .connection
-            .prepare_cached("SELECT block FROM stats WHERE event = ?1 AND bracket = ?2 AND interval <= ?3")?;
-        let mut rows = query.query(params![id, IN_FORCE, last])?;
-        while let Some(row) = rows.next()? {
-            let block = row.get_ref(0)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
-            for (miner, stats) in Columns::of(block)?.cells() {
-                let sum = sums.entry(miner).or_default();
-                *sum = (sum.0 + u64::from(stats.count), sum.1 + stats.sum_p, sum.2 + stats.sum_r);
-            }
+    /// The last `n` of `events` that count under `rules`, without scoring all that are older.
+    fn last_counted(&self, events: &[(i64, EventRow)], rules: &Rules, n: usize) -> Result<Vec<Rescored>, LedgerError> {
+        let (mut rest, mut found) = (events, Vec::new());
+        while found.len() < n && !rest.is_empty() {
+            let (older, newer) = rest.split_at(rest.len().saturating_sub(n - found.len()));
+            let mut scored = self.book.rescored(newer, rules)?;
+            scored.retain(|event| event.state == EventState::Scored);
+            scored.append(&mut found);
+            (rest, found) = (older, scored);
         }
-        Ok(sums)
-    }
-
-    /// The same, as the search for sybils wants it.
-    ///
-    /// # Errors
-    /// Those of the file.
-    pub fn event_reports(&self) -> Result<Vec<EventReports<Identity>>, LedgerError> {
-        let mut events: BTreeMap<usize, EventReports<Identity>> = BTreeMap::new();
-        for report in self.mean_reports()? {
-            let event = events.entry(report.event).or_insert_with(|| EventReports { miners: Vec::new() });
-            event.miners.push((report.identity, report.p, report.r));
-        }
-        Ok(events.into_values().collect())
+        Ok(found)
     }
 
     /// One event, if known.

@@ -68,6 +68,23 @@ impl<'a> Columns<'a> {
         t.zip(p).zip(r).map(|((t, p), r)| Report { t: UnixMs(t), p, r })
     }
 
+    /// The miners' numbers, ascending.
+    pub(super) fn miners(&self) -> impl Iterator<Item = MinerId> + use<'a> {
+        self.four(0).map(u32::from_le_bytes)
+    }
+
+    /// Count, Σp, Σr and Σ(p²−r²) of each: what rules on interval means need.
+    pub(super) fn sums(&self) -> impl Iterator<Item = (u32, [f64; 3])> + use<'a> {
+        let sums = self.eight(0).zip(self.eight(1)).zip(self.eight(2));
+        let sums = sums.map(|((p, r), d)| [p, r, d].map(f64::from_le_bytes));
+        self.four(1).map(u32::from_le_bytes).zip(sums)
+    }
+
+    /// Whether a report is as late as `close` or later.
+    pub(super) fn reaches(&self, close: UnixMs) -> bool {
+        self.eight(6).any(|t| i64::from_le_bytes(t) >= close.0)
+    }
+
     pub(super) fn cells(&self) -> impl Iterator<Item = (MinerId, IntervalStats)> + use<'a> {
         let ids = self.four(0).map(u32::from_le_bytes).zip(self.four(1).map(u32::from_le_bytes));
         let sums = self.eight(0).zip(self.eight(1)).zip(self.eight(2));
@@ -149,6 +166,11 @@ mod tests {
         let packed = pack(&cells);
         assert_eq!(packed.len(), 4 + 2 * STATS_BYTES);
         assert_eq!(Columns::of(&packed).unwrap().cells().collect::<Cells>(), cells);
+        let columns = Columns::of(&packed).unwrap();
+        assert_eq!(columns.miners().collect::<Vec<_>>(), [2, 7]);
+        let sums: Vec<_> = cells.iter().map(|(_, s)| (s.count, [s.sum_p, s.sum_r, s.sum_p2_minus_r2])).collect();
+        assert_eq!(columns.sums().collect::<Vec<_>>(), sums);
+        assert!(columns.reaches(UnixMs(5)) && !columns.reaches(UnixMs(6)));
         assert!(Columns::of(&packed[..packed.len() - 1]).is_err());
         assert!(Columns::of(&[]).is_err());
     }

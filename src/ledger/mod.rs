@@ -20,9 +20,11 @@ mod archive;
 mod block;
 mod conditions;
 mod error;
+mod known;
 mod open;
 mod read;
 mod record;
+mod reports;
 mod settle;
 mod standing;
 mod thread;
@@ -34,8 +36,9 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-pub use archive::{Archive, Difference, MeanReport, Rescored, Verification};
+pub use archive::{Archive, Difference, Rescored, Verification};
 pub use error::LedgerError;
+pub use reports::{CellLine, MeanReport};
 pub use types::{
     ConditionSet, EventRow, IntervalLine, NewEvent, Outcome, PriceRow, Resolution, ScoredLine, Settlement, Standing,
     Standings, Submission, Tick, TickReport, WeightSet,

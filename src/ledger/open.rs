@@ -74,9 +74,10 @@ pub(super) fn readable(path: &Path) -> Result<Connection, LedgerError> {
     };
     let found = setup(&connection).map_err(|e| explain(path, &e))?;
     match usize::try_from(found).unwrap_or(usize::MAX) {
-        n if n == MIGRATIONS.len() => Ok(connection),
+        0 => Err(LedgerError::Corrupt { path: path.to_path_buf(), reason: "it has none of a ledger's tables".into() }),
         n if n > MIGRATIONS.len() => Err(too_new(path, found)),
-        _ => Err(LedgerError::Corrupt { path: path.to_path_buf(), reason: format!("format {found}") }),
+        // Reading back does not need what later formats added: old copies stay readable.
+        _ => Ok(connection),
     }
 }
 

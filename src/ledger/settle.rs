@@ -3,12 +3,13 @@
 //! Scores are a pure function of stored data, so that a resolution may be repeated (nothing changes) or corrected (all
 //! scores of the event are replaced at once).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::block::{self, Cells, Columns, MinerId};
 use super::error::{Fault, LedgerError};
+use super::known::KnownMiners;
 use super::read::{self, state_name};
 use super::record::{HIGHER, IN_FORCE, LOWER, RAW_SINCE, begin, prices_from, reference};
 use super::types::{EventRow, Outcome, Resolution, Settlement};
@@ -16,11 +17,8 @@ use crate::scoring::admission::{EventState, Prices, Window};
 use crate::scoring::event::{EventFrame, EventStats, selected};
 use crate::scoring::grid::Grid;
 use crate::scoring::rules::{ReferencePick, RuleName};
-use crate::scoring::{IntervalStats, Report, Rules};
-use crate::units::{Identity, UnixMs};
-
-/// Miners by number, with when they were first known.
-pub(super) type KnownMiners = BTreeMap<MinerId, (Identity, UnixMs)>;
+use crate::scoring::{Report, Rules};
+use crate::units::UnixMs;
 
 /// Records how an event ended and scores it, in one transaction.
 pub(super) fn resolve(
@@ -43,7 +41,7 @@ pub(super) fn resolve(
         Outcome::Payout(payout) => Some(payout),
         Outcome::Void => None,
     };
-    let miners = read::miners(&transaction)?;
+    let miners = KnownMiners::from(read::miners(&transaction)?);
     let scored = score(&transaction, id, &event, rules, &miners)?;
     event.state = scored.state;
     let unchanged =
@@ -53,7 +51,7 @@ pub(super) fn resolve(
         transaction.commit()?;
     }
     let mut scores: Vec<_> =
-        scored.scores.iter().filter_map(|(miner, score)| Some((miners.get(miner)?.0, *score))).collect();
+        scored.scores.iter().filter_map(|(miner, score)| Some((miners.identity(*miner)?, *score))).collect();
     scores.sort_by_key(|(identity, _)| *identity);
     Ok(Settlement {
         event: event.key,
@@ -119,34 +117,38 @@ pub(super) fn score(
         return Ok(unscored(EventState::NoWindow));
     }
     let case = Case { connection, id, window, rules, grid: rules.grid() };
-    let (rows, inseparable) = case.cells(outcome)?;
-    let columns = case.columns(&rows, miners);
+    let (blocks, inseparable) = case.blocks(outcome)?;
+    let (columns, present) = case.columns(&blocks, miners)?;
     if columns.is_empty() && rules.rule == RuleName::PeerLog {
         return Ok(unscored(EventState::NoReports));
     }
-    let mut place = vec![usize::MAX; columns.iter().max().map_or(0, |most| *most as usize + 1)];
-    for (column, miner) in columns.iter().enumerate() {
-        if let Some(cell) = place.get_mut(*miner as usize) {
+    let mut column_of = vec![usize::MAX; miners.len()];
+    for (column, place) in columns.iter().enumerate() {
+        if let Some(cell) = column_of.get_mut(*place) {
             *cell = column;
         }
     }
-    let known = |miner: &MinerId| miners.get(miner).map_or(UnixMs(i64::MAX), |(_, since)| *since);
     let prior = prices.first_in(from, close).unwrap_or(0.5);
     let frame = EventFrame { opened: event.opened_at, close, outcome, prior };
-    let mut stats = EventStats::new(&frame, rules, columns.iter().map(known).collect());
+    let mut stats = EventStats::new(&frame, rules, columns.iter().map(|place| miners.since(*place)).collect());
     let first = case.grid.index(event.opened_at);
-    for (interval, cells) in &rows {
+    for (interval, block) in &blocks {
         let Ok(row) = usize::try_from(interval - first) else { continue };
-        for (miner, cell) in cells {
-            if let Some(column) = place.get(*miner as usize) {
-                stats.set(row, *column, cell);
-            }
+        let block = Columns::of(block)?;
+        let places = miners.places(block.miners()).flatten();
+        let columns = places.map(|place| column_of.get(place).copied().unwrap_or(usize::MAX));
+        if rules.needs_single_reports() {
+            columns.zip(block.cells()).for_each(|(column, (_, cell))| stats.set(row, column, &cell));
+        } else {
+            columns.zip(block.sums()).for_each(|(column, (count, sums))| stats.set_sums(row, column, count, sums));
         }
     }
     let scored = selected(rules).score(&stats.view());
-    let mut scores: Vec<_> =
-        columns.into_iter().zip(scored).filter_map(|(miner, score)| Some((miner, score?))).collect();
-    scores.sort_by_key(|(miner, _)| *miner);
+    let of = |place: usize| {
+        let score = scored.get(column_of.get(place).copied()?).copied()??;
+        Some((miners.id(place)?, score))
+    };
+    let scores = present.into_iter().filter_map(of).collect();
     Ok(Scored { state: EventState::Scored, close, scores, inseparable })
 }
 
@@ -160,6 +162,9 @@ fn first_price(connection: &Connection, event: i64, from: UnixMs) -> rusqlite::R
     Ok(Prices::new(found))
 }
 
+/// The number of an interval, and its packed statistics.
+type Packed = (i64, Vec<u8>);
+
 /// One event on its way to scores.
 struct Case<'a> {
     connection: &'a Connection,
@@ -170,28 +175,32 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// The statistics up to the close, by interval. The second number counts what could not be cut at the close.
-    fn cells(&self, outcome: f64) -> Result<(Vec<(i64, Cells)>, u32), Fault> {
+    /// The packed statistics up to the close, by interval. The second number counts what could not be cut at the close.
+    fn blocks(&self, outcome: f64) -> Result<(Vec<Packed>, u32), Fault> {
         let bracket = match self.rules.reference_pick {
             ReferencePick::AtOrBefore => IN_FORCE,
             ReferencePick::WorstBracket if outcome >= 0.5 => HIGHER,
             ReferencePick::WorstBracket => LOWER,
         };
-        let last = self.grid.index(self.window.close().plus_ms(-1));
+        let close = self.window.close();
+        let last = self.grid.index(close.plus_ms(-1));
         let mut query = self.connection.prepare_cached(
             "SELECT interval, block FROM stats WHERE event = ?1 AND bracket = ?2 AND interval <= ?3 ORDER BY interval",
         )?;
         let mut rows = query.query(params![self.id, bracket, last])?;
-        let mut found = Vec::new();
+        let mut found: Vec<Packed> = Vec::new();
         while let Some(row) = rows.next()? {
             let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
-            found.push((row.get(0)?, Columns::of(block)?.cells().collect::<Cells>()));
+            found.push((row.get(0)?, block.to_vec()));
         }
         let mut inseparable = 0;
-        if let Some((interval, cells)) = found.last_mut()
+        if let Some((interval, block)) = found.last_mut()
             && *interval == last
+            && Columns::of(block)?.reaches(close)
         {
-            inseparable = self.cut(*interval, cells, bracket)?;
+            let mut cells: Cells = Columns::of(block)?.cells().collect();
+            inseparable = self.cut(*interval, &mut cells, bracket)?;
+            *block = block::pack(&cells);
         }
         Ok((found, inseparable))
     }
@@ -231,17 +240,29 @@ impl Case<'_> {
         Ok(0)
     }
 
-    /// The miners to score, by hotkey. The peer rule also judges those that were registered and silent.
-    fn columns(&self, rows: &[(i64, Vec<(MinerId, IntervalStats)>)], miners: &KnownMiners) -> Vec<MinerId> {
-        let mut ids: Vec<MinerId> = rows.iter().flat_map(|(_, cells)| cells.iter().map(|(miner, _)| *miner)).collect();
-        if self.rules.rule == RuleName::PeerLog && !ids.is_empty() {
+    /// The places of the miners to score: by hotkey, and by number. The peer rule also judges those that were registered
+    /// and silent.
+    fn columns(&self, blocks: &[Packed], miners: &KnownMiners) -> Result<(Vec<usize>, Vec<usize>), Fault> {
+        let mut present = vec![false; miners.len()];
+        let mut any = false;
+        for (_, block) in blocks {
+            for place in miners.places(Columns::of(block)?.miners()) {
+                let unknown = || Fault::Block("statistics of a miner that is not in the table of miners".into());
+                if let Some(cell) = present.get_mut(place.ok_or_else(unknown)?) {
+                    *cell = true;
+                    any = true;
+                }
+            }
+        }
+        if self.rules.rule == RuleName::PeerLog && any {
             let interval_ms = i64::from(self.rules.interval_minutes) * 60_000;
             let by = self.grid.start(self.grid.index(self.window.close())).plus_ms(-interval_ms);
-            ids.extend(miners.iter().filter(|(_, (_, since))| *since <= by).map(|(id, _)| *id));
+            present.iter_mut().enumerate().for_each(|(place, cell)| *cell |= miners.since(place) <= by);
         }
-        ids.sort_unstable();
-        ids.dedup();
-        ids.sort_by_cached_key(|id| miners.get(id).map(|(identity, _)| *identity));
-        ids
+        let by_number: Vec<usize> =
+            (0..).zip(present).filter_map(|(place, present)| present.then_some(place)).collect();
+        let mut by_hotkey = by_number.clone();
+        miners.sort(&mut by_hotkey);
+        Ok((by_hotkey, by_number))
     }
 }

@@ -119,20 +119,26 @@ impl EventStats {
     /// Sets the statistics of `miner` in interval `row`, counted from the event's first; outside of the shape nothing
     /// happens. Each cell is set at most once.
     pub fn set(&mut self, row: usize, miner: usize, stats: &IntervalStats) {
-        let Some(count) = self.count.get_mut((row, miner)) else { return };
-        *count = stats.count;
-        for (array, value) in
-            [(&mut self.sum_p, stats.sum_p), (&mut self.sum_r, stats.sum_r), (&mut self.sum_d, stats.sum_p2_minus_r2)]
-        {
-            if let Some(cell) = array.get_mut((row, miner)) {
-                *cell = value;
-            }
+        if row >= self.count.nrows() || miner >= self.count.ncols() {
+            return;
         }
+        self.set_sums(row, miner, stats.count, [stats.sum_p, stats.sum_r, stats.sum_p2_minus_r2]);
         if let Some(first) = self.first.get_mut(miner) {
             *first = Some(first.filter(|f| f.t <= stats.first.t).unwrap_or(stats.first));
         }
         if let Some(last) = self.last.get_mut(miner) {
             *last = Some(last.filter(|l| l.t > stats.last.t).unwrap_or(stats.last));
+        }
+    }
+
+    /// As [`EventStats::set`] for rules that look at sums only: Σp, Σr and Σ(p²−r²) of `count` reports.
+    pub fn set_sums(&mut self, row: usize, miner: usize, count: u32, sums: [f64; 3]) {
+        let Some(cell) = self.count.get_mut((row, miner)) else { return };
+        *cell = count;
+        for (array, value) in [&mut self.sum_p, &mut self.sum_r, &mut self.sum_d].into_iter().zip(sums) {
+            if let Some(cell) = array.get_mut((row, miner)) {
+                *cell = value;
+            }
         }
     }
 

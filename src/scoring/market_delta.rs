@@ -6,7 +6,7 @@
 use super::event::{EventView, Rule};
 use super::quadratic::delta;
 use super::rules::{Duplicates, SubmissionPick};
-use super::stats::{Report, mean_delta};
+use super::stats::Report;
 
 /// `market_delta`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,20 +34,32 @@ impl Rule for MarketDelta {
 /// `Σ w d / Σ w` over the intervals with a report; the plain mean when all those weights are 0.
 fn interval_means(event: &EventView<'_>) -> Vec<Option<f64>> {
     let mut sums = Columns::new(event.miners());
+    each_row(event, |weight, cells, count| sums.add_row(weight, event.outcome, cells, count));
+    sums.means()
+}
+
+/// As [`interval_means`], with a positive mean divided by the number of miners whose mean report in that interval is
+/// equal to the last bit.
+fn interval_means_split(event: &EventView<'_>) -> Vec<Option<f64>> {
+    let mut sums = Columns::new(event.miners());
+    let mut equals = Equals::new(event.miners());
+    each_row(event, |weight, cells, count| {
+        let sharers = equals.count(count, cells[0]);
+        sums.add_row_split(weight, event.outcome, cells, count, sharers);
+    });
+    sums.means()
+}
+
+/// Hands over the weight, the three sums and the counts of each interval.
+fn each_row(event: &EventView<'_>, mut job: impl FnMut(f64, [&[f64]; 3], &[u32])) {
     let rows = event.count.rows().into_iter().zip(event.sum_p.rows()).zip(event.sum_r.rows()).zip(event.sum_d.rows());
     for ((((count, sum_p), sum_r), sum_d), weight) in rows.zip(event.weights) {
         match (count.as_slice(), sum_p.as_slice(), sum_r.as_slice(), sum_d.as_slice()) {
-            (Some(count), Some(p), Some(r), Some(d)) => sums.add_row(*weight, event.outcome, [p, r, d], count),
+            (Some(count), Some(p), Some(r), Some(d)) => job(*weight, [p, r, d], count),
             // A view that is not contiguous: copy the row.
-            _ => sums.add_row(
-                *weight,
-                event.outcome,
-                [&sum_p.to_vec(), &sum_r.to_vec(), &sum_d.to_vec()],
-                &count.to_vec(),
-            ),
+            _ => job(*weight, [&sum_p.to_vec(), &sum_r.to_vec(), &sum_d.to_vec()], &count.to_vec()),
         }
     }
-    sums.means()
 }
 
 /// Sums of all miners, one array each, so that a row of statistics is added by vector instructions: this is as fast as
@@ -81,6 +93,29 @@ impl Columns {
         }
     }
 
+    /// As [`Columns::add_row`], positive gains divided by the number of `sharers`.
+    fn add_row_split(
+        &mut self,
+        weight: f64,
+        outcome: f64,
+        [sum_p, sum_r, sum_d]: [&[f64]; 3],
+        count: &[u32],
+        sharers: &[f64],
+    ) {
+        let sums = self.weighted.iter_mut().zip(&mut self.weight).zip(&mut self.plain).zip(&mut self.intervals);
+        let cells = count.iter().zip(sum_p).zip(sum_r).zip(sum_d).zip(sharers);
+        for ((((weighted, weights), plain), intervals), ((((count, p), r), d), sharers)) in sums.zip(cells) {
+            let n = f64::from(*count as i32);
+            let present = n.min(1.0);
+            let gain = (2.0 * outcome * (p - r) - d) / n.max(1.0);
+            let value = gain.max(0.0) / sharers + gain.min(0.0);
+            *weighted += weight * value;
+            *weights += weight * present;
+            *plain += value;
+            *intervals += present;
+        }
+    }
+
     fn means(&self) -> Vec<Option<f64>> {
         let sums = self.weighted.iter().zip(&self.weight).zip(self.plain.iter().zip(&self.intervals));
         let mean = |((weighted, weight), (plain, n)): ((&f64, &f64), (&f64, &f64))| {
@@ -90,53 +125,40 @@ impl Columns {
     }
 }
 
-/// As [`interval_means`], with a positive mean divided by the number of miners whose mean report in that interval is
-/// equal to the last bit.
-fn interval_means_split(event: &EventView<'_>) -> Vec<Option<f64>> {
-    let mut sums = vec![Sums::default(); event.miners()];
-    let mut equals = Equals::new(event.miners());
-    let rows = event.count.rows().into_iter().zip(event.sum_p.rows()).zip(event.sum_r.rows()).zip(event.sum_d.rows());
-    for ((((count, sum_p), sum_r), sum_d), weight) in rows.zip(event.weights) {
-        equals.clear();
-        count.iter().zip(sum_p).for_each(|(count, sum_p)| equals.push(*count, *sum_p));
-        let cells = sums.iter_mut().zip(&count).zip(&sum_p).zip(&sum_r).zip(&sum_d).zip(equals.sharers());
-        for (((((sums, &count), &sum_p), &sum_r), &sum_d), sharers) in cells {
-            if count > 0 {
-                let value = mean_delta(count, sum_p, sum_r, sum_d, event.outcome);
-                sums.add(*weight, if value > 0.0 { value / f64::from(sharers) } else { value });
-            }
-        }
-    }
-    sums.iter().map(Sums::mean).collect()
-}
-
 /// Counts equal mean reports of one interval: a hash table by open addressing that is emptied by advancing its round,
 /// so that an interval costs no allocation and no clearing.
 struct Equals {
-    /// `(round, bits of the mean report, miners)`; a power of two of them, at most half in use.
+    /// `(round, bits of the mean report, miners)`; a power of two of them, few in use, so that most are found at once.
     slots: Vec<(u32, u64, u32)>,
     round: u32,
     /// Each miner's slot in this round.
     places: Vec<usize>,
+    sharers: Vec<f64>,
 }
 
 impl Equals {
     fn new(miners: usize) -> Self {
-        let size = (2 * miners).next_power_of_two().max(2);
-        Self { slots: vec![(0, 0, 0); size], round: 0, places: Vec::with_capacity(miners) }
+        let size = (4 * miners).next_power_of_two().max(2);
+        let (places, sharers) = (Vec::with_capacity(miners), Vec::with_capacity(miners));
+        Self { slots: vec![(0, 0, 0); size], round: 0, places, sharers }
     }
 
-    fn clear(&mut self) {
+    /// How many share each miner's mean report, itself included; of miners without reports nothing is said.
+    fn count(&mut self, count: &[u32], sum_p: &[f64]) -> &[f64] {
         self.round += 1;
         self.places.clear();
+        for (count, sum_p) in count.iter().zip(sum_p) {
+            // Without reports: a NaN, which no report is.
+            self.push((sum_p / f64::from(*count)).to_bits());
+        }
+        let slots = &self.slots;
+        let sharers = self.places.iter().map(|place| slots.get(*place).map_or(1.0, |slot| f64::from(slot.2)));
+        self.sharers.clear();
+        self.sharers.extend(sharers);
+        &self.sharers
     }
 
-    /// The next miner's reports.
-    fn push(&mut self, count: u32, sum_p: f64) {
-        if count == 0 {
-            return self.places.push(usize::MAX);
-        }
-        let bits = (sum_p / f64::from(count)).to_bits();
+    fn push(&mut self, bits: u64) {
         // Fibonacci hashing: the high bits of the product are well mixed.
         let hash = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let mask = self.slots.len() - 1;
@@ -153,33 +175,6 @@ impl Equals {
         }
         self.places.push(place);
     }
-
-    /// How many share each miner's report, itself included; 1 for a miner without reports.
-    fn sharers(&self) -> impl Iterator<Item = u32> {
-        self.places.iter().map(|place| self.slots.get(*place).map_or(1, |slot| slot.2))
-    }
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Sums {
-    weighted: f64,
-    weight: f64,
-    plain: f64,
-    intervals: u32,
-}
-
-impl Sums {
-    fn add(&mut self, weight: f64, value: f64) {
-        self.weighted += weight * value;
-        self.weight += weight;
-        self.plain += value;
-        self.intervals += 1;
-    }
-
-    fn mean(&self) -> Option<f64> {
-        let plain = || self.plain / f64::from(self.intervals);
-        (self.intervals > 0).then(|| if self.weight > 0.0 { self.weighted / self.weight } else { plain() })
-    }
 }
 
 #[cfg(test)]
@@ -190,21 +185,16 @@ mod tests {
     fn equal_reports_are_counted_round_by_round() {
         let mut equals = Equals::new(6);
         for shift in 0..50 {
-            // Reports of 0.25 (as 1 and as 2 answers), 0.5, another one, and one who is silent.
+            // Reports of 0.25 (as 1, 2 and 4 answers), 0.5, another one, and one who is silent.
             let other = f64::from(shift) / 64.0 + 0.001;
-            equals.clear();
-            for (count, sum_p) in [(1, 0.25), (2, 0.5), (1, 0.5), (0, 0.0), (1, other), (4, 1.0)] {
-                equals.push(count, sum_p);
-            }
-            assert_eq!(equals.sharers().collect::<Vec<_>>(), [3, 3, 1, 1, 1, 3]);
+            let sharers = equals.count(&[1, 2, 1, 0, 1, 4], &[0.25, 0.5, 0.5, 0.0, other, 1.0]);
+            assert_eq!((&sharers[..3], &sharers[4..]), (&[3.0, 3.0, 1.0][..], &[1.0, 3.0][..]));
         }
     }
 
     #[test]
     fn many_distinct_reports_stay_apart() {
-        let mut equals = Equals::new(1000);
-        equals.clear();
-        (0..1000).for_each(|n| equals.push(1, f64::from(n / 2) / 500.0));
-        assert!(equals.sharers().all(|n| n == 2));
+        let reports: Vec<f64> = (0..1000).map(|n| f64::from(n / 2) / 500.0).collect();
+        assert!(Equals::new(1000).count(&[1; 1000], &reports).iter().all(|n| *n == 2.0));
     }
 }

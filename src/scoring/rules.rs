@@ -209,6 +209,16 @@ impl Rules {
         Grid::of_minutes(self.interval_minutes)
     }
 
+    /// Whether the rule looks at each miner's first and last report; else the sums of its intervals are all it needs.
+    #[must_use]
+    pub fn needs_single_reports(&self) -> bool {
+        match self.rule {
+            RuleName::MarketDelta | RuleName::Brier => self.submission != SubmissionPick::IntervalMean,
+            RuleName::Sequential => true,
+            RuleName::PeerLog => false,
+        }
+    }
+
     /// How many intervals an event open in `[opened, close)` has: all that it touches. The peer rule leaves out the
     /// one that holds the close, as its reference does.
     #[must_use]

@@ -81,7 +81,7 @@ impl IntervalStats {
 
 /// `(2o(Σp − Σr) − Σ(p²−r²)) / n`.
 #[must_use]
-pub(super) fn mean_delta(count: u32, sum_p: f64, sum_r: f64, sum_d: f64, o: f64) -> f64 {
+fn mean_delta(count: u32, sum_p: f64, sum_r: f64, sum_d: f64, o: f64) -> f64 {
     (2.0 * o * (sum_p - sum_r) - sum_d) / f64::from(count)
 }
 

@@ -42,6 +42,7 @@ mod python_wallet;
 mod python_wire;
 mod relay;
 mod score;
+mod score_files;
 mod scoring_bad_input;
 mod scoring_fuzz;
 mod scoring_keys;

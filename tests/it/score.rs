@@ -12,13 +12,13 @@ use crate::support::neuron;
 const START: i64 = 1_717_200_000_000;
 const HOUR: i64 = 3_600_000;
 
-fn miner(n: u8) -> Identity {
+pub fn miner(n: u8) -> Identity {
     Identity { hotkey: Account([n; 32]), registered_at: 100 + u64::from(n) }
 }
 
 /// Thirty events of eight hours; six miners: one knows something, one copies it, one copies the price, one is wrong,
 /// and a pair says 1 and 0.
-async fn ledger(folder: &Path) -> PathBuf {
+pub async fn ledger(folder: &Path) -> PathBuf {
     let path = folder.join("netuid155/somebody.sqlite");
     let ledger = Ledger::open(&path, Options::default()).unwrap();
     for e in 0..30_i64 {
@@ -62,7 +62,7 @@ async fn ledger(folder: &Path) -> PathBuf {
     path
 }
 
-fn score(folder: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
+pub fn score(folder: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
     let output = neuron()
         .arg("score")
         .args(arguments)
@@ -108,9 +108,20 @@ async fn a_score_is_explained_interval_by_interval() {
     assert!((found["score"].as_f64().unwrap() - mean).abs() < 1e-15);
     let average = &found["average"];
     assert_eq!(average["events"], 5);
-    assert!(average["after"].as_f64() > Some(0.0));
+    let (before, after) = (average["before"].as_f64().unwrap(), average["after"].as_f64().unwrap());
+    assert!((after - (4.0 * before + mean) / 5.0).abs() < 1e-15, "{average}");
+    // In a window of three events the new one pushes the oldest out.
+    let short = ["explain", "--hotkey", &hotkey, "--event", "test-4", "--scoring.window_events", "3"];
+    let found = score(folder.path(), &short).1;
+    let gain = |e: u32| {
+        let event = format!("test-{e}");
+        score(folder.path(), &["explain", "--hotkey", &hotkey, "--event", &event]).1["score"].as_f64().unwrap()
+    };
+    assert_eq!(found["average"]["events"], 3);
+    assert!((found["average"]["before"].as_f64().unwrap() - (gain(1) + gain(2) + gain(3)) / 3.0).abs() < 1e-15);
+    assert!((found["average"]["after"].as_f64().unwrap() - (gain(2) + gain(3) + gain(4)) / 3.0).abs() < 1e-15);
     let (status, _) = score(folder.path(), &["explain", "--hotkey", &hotkey, "--event", "test-99"]);
-    assert_eq!(status, Some(1));
+    assert_eq!(status, Some(4));
     let (_, stranger) = score(folder.path(), &["explain", "--hotkey", &miner(99).hotkey.ss58(), "--event", "test-4"]);
     assert!(stranger["error"]["message"].as_str().unwrap().contains("knows no miner"));
 }
@@ -151,6 +162,13 @@ async fn copies_and_pairs_are_found_with_what_they_earn() {
     let names = |n: u8| Value::String(miner(n).hotkey.ss58());
     assert!(seen.contains(&("copied", names(0), names(1))), "{seen:?}");
     assert!(seen.contains(&("mirrored", names(4), names(5))), "{seen:?}");
+    // With one slot the copied miner would have had half of what both have.
+    let copied = &found["groups"].as_array().unwrap().iter().find(|g| g["members"][0]["hotkey"] == names(0)).unwrap();
+    let both = copied["shares"][0].as_f64().unwrap();
+    assert!(both > 0.0 && (copied["best_alone"].as_f64().unwrap() - both / 2.0).abs() < 1e-12, "{copied}");
+    assert_eq!(found["events"], 30);
+    let (_, few) = score(folder.path(), &["sybil", "--events", "19"]);
+    assert_eq!((few["events"].as_u64(), few["pairs"].as_array().map(Vec::len)), (Some(19), Some(0)));
     // Copying the price is no conspiracy.
     assert!(seen.iter().all(|(_, a, b)| *a != names(2) && *b != names(2)), "{seen:?}");
     assert_eq!(found["rules"].as_array().unwrap().len(), found["groups"][0]["shares"].as_array().unwrap().len());
@@ -166,6 +184,8 @@ async fn an_export_recomputes_like_the_original() {
     assert_eq!(status, Some(0));
     let lines = |name: &str| std::fs::read_to_string(target.join(name)).unwrap().lines().count();
     assert_eq!((lines("events.csv"), lines("scores.csv"), lines("reports.csv")), (31, 181, 181));
+    // Four rounds, two hours apart: two or three intervals of four hours each.
+    assert!(lines("intervals.csv") > 2 * 180, "{}", lines("intervals.csv"));
     let copy = target.join("ledger.sqlite");
     let (status, found) = score(folder.path(), &["verify", "--ledger", copy.to_str().unwrap()]);
     assert_eq!((status, found["scores"].as_u64()), (Some(0), Some(180)));
@@ -212,6 +232,6 @@ fn the_table_of_incentives_follows_its_seed() {
     assert_eq!(first.as_array().unwrap().len(), 10);
     assert_eq!(first, score(folder.path(), &arguments).1);
     let (status, nothing) = score(folder.path(), &["verify"]);
-    assert_eq!(status, Some(1));
+    assert_eq!(status, Some(4));
     assert!(nothing["error"]["message"].as_str().unwrap().contains("--ledger"));
 }

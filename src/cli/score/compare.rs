@@ -94,6 +94,9 @@ pub(super) fn variant(base: &Rules, text: &str) -> anyhow::Result<Rules> {
 }
 
 fn text(comparison: &Comparison) -> String {
+    if comparison.miners.is_empty() {
+        return "the ledger knows no miner yet: nothing to compare".to_owned();
+    }
     let heads = comparison.rules.iter().flat_map(|rule| [format!("average: {rule}"), "share".to_owned()]);
     let mut table = TextTable::new(["miner".to_owned()].into_iter().chain(heads));
     for miner in &comparison.miners {

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::super::output::TextTable;
 use super::{Case, hotkey_args, identity};
-use crate::cli::Failure;
-use crate::ledger::EventRow;
+use crate::cli::{Exit, Failure};
+use crate::ledger::{EventRow, IntervalLine, Rescored};
 use crate::scoring::grid::{Grid, interval_weights};
 use crate::scoring::window::averages;
 use crate::scoring::{Rules, rules::RuleName};
@@ -53,16 +53,15 @@ struct Effect {
 pub(super) fn run(case: &Case, matches: &ArgMatches) -> Result<(), Failure> {
     let key = matches.get_one::<String>("event").ok_or_else(|| anyhow!("--event is missing"))?;
     let identity = identity(&case.archive, matches)?;
-    let event = case.archive.event(key)?.ok_or_else(|| anyhow!("the ledger knows no event {key}"))?;
+    let event = case.archive.event(key)?.ok_or_else(|| {
+        let error = anyhow!("the ledger knows no event {key}; `neuron score export` lists them in events.csv");
+        Failure::new(Exit::Missing, error)
+    })?;
     let lines = lines(case, identity, &event)?;
-    let mut settled = case.archive.rescored(&case.rules)?;
-    settled.retain(|s| s.state == crate::scoring::admission::EventState::Scored);
-    let place = settled.iter().position(|s| s.event.key == *key);
-    let score = place
-        .and_then(|place| settled.get(place))
-        .and_then(|s| s.scores.iter().find(|(who, _)| *who == identity))
-        .map(|(_, score)| *score);
-    let average = place.map(|place| effect(&settled, place, identity, &case.rules));
+    let window = case.archive.window_until(key, &case.rules)?;
+    let own = window.last().and_then(|event| event.scores.iter().find(|(who, _)| *who == identity));
+    let score = own.map(|(_, score)| *score);
+    let average = (!window.is_empty()).then(|| effect(&window, identity, &case.rules));
     let explained = Explained { event, identity, rule: case.rules.rule, intervals: lines, score, average };
     case.output.result(&explained, text)?;
     Ok(())
@@ -75,7 +74,7 @@ fn lines(case: &Case, identity: Identity, event: &EventRow) -> Result<Vec<Line>,
     let weights = interval_weights(case.rules.interval_weight, case.rules.interval_power, n);
     let first = grid.index(event.opened_at);
     let found = case.archive.intervals(identity, &event.key)?;
-    let line = |x: &crate::ledger::IntervalLine| {
+    let line = |x: &IntervalLine| {
         let place = usize::try_from(grid.index(x.start) - first).unwrap_or(usize::MAX);
         Line {
             start: x.start,
@@ -89,14 +88,15 @@ fn lines(case: &Case, identity: Identity, event: &EventRow) -> Result<Vec<Line>,
     Ok(found.iter().map(line).collect())
 }
 
-fn effect(settled: &[crate::ledger::Rescored], place: usize, identity: Identity, rules: &Rules) -> Effect {
-    let window = |end: usize| {
-        let start = end.saturating_sub(rules.window_events);
-        let events: Vec<_> =
-            settled.get(start..end).unwrap_or_default().iter().map(crate::ledger::Rescored::as_scored).collect();
+/// `window` holds the event in question as its last, and one event more than a window where there are as many.
+fn effect(window: &[Rescored], identity: Identity, rules: &Rules) -> Effect {
+    let mean = |events: &[Rescored]| {
+        let events: Vec<_> = events.iter().map(Rescored::as_scored).collect();
         averages(&events, rules).get(&identity).map_or(0.0, |average| average.mean)
     };
-    Effect { events: (place + 1).min(rules.window_events), before: window(place), after: window(place + 1) }
+    let with = window.get(window.len().saturating_sub(rules.window_events)..).unwrap_or_default();
+    let without = window.get(..window.len().saturating_sub(1)).unwrap_or_default();
+    Effect { events: with.len(), before: mean(without), after: mean(with) }
 }
 
 fn when(t: UnixMs) -> String {

@@ -65,17 +65,30 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         Some(path) => path.clone(),
         None => only_ledger(&settings.db.directory)?,
     };
-    let archive = Archive::open(&path)?;
+    let archive = open(&path)?;
     let case = Case { archive, rules, output };
     match name {
         "verify" => verify::run(&case),
         "explain" => explain::run(&case, matches),
         "compare" => compare::run(&case, matches),
-        "sybil" => sybil::run(&case),
+        "sybil" => sybil::run(&case, matches),
         "export" => export::run(&case, matches),
         "plot" => plot::run(&case, matches),
         other => Err(anyhow!("no command `score {other}`").into()),
     }
+}
+
+fn open(path: &Path) -> Result<Archive, Failure> {
+    if path.is_dir() {
+        return Err(Failure::new(Exit::Usage, anyhow!("{} is a folder; name a file with --ledger", path.display())));
+    }
+    if !path.exists() {
+        return Err(Failure::new(
+            Exit::Missing,
+            anyhow!("there is no file {}; name a ledger with --ledger", path.display()),
+        ));
+    }
+    Ok(Archive::open(path)?)
 }
 
 /// What every part works on.
@@ -97,7 +110,10 @@ fn only_ledger(folder: &Path) -> Result<PathBuf, Failure> {
     collect(folder, 3, &mut found);
     match found.as_slice() {
         [one] => Ok(one.clone()),
-        [] => Err(anyhow!("no ledger (*.sqlite) under {}; name it with --ledger", folder.display()).into()),
+        [] => {
+            let error = anyhow!("no ledger (*.sqlite) under {}; name one with --ledger", folder.display());
+            Err(Failure::new(Exit::Missing, error))
+        }
         several => {
             let list: Vec<_> = several.iter().map(|path| format!("\n  {}", path.display())).collect();
             let error = anyhow!("several ledgers under {}; choose with --ledger:{}", folder.display(), list.concat());
@@ -127,7 +143,12 @@ fn identity(archive: &Archive, matches: &ArgMatches) -> Result<Identity, Failure
         known.retain(|identity| identity.registered_at == *block);
     }
     // The latest registration is the one a person asks about.
-    known.last().copied().ok_or_else(|| anyhow!("the ledger knows no miner {hotkey}").into())
+    known.last().copied().ok_or_else(|| {
+        let at = matches
+            .get_one::<u64>("registered-at")
+            .map_or_else(String::new, |block| format!(" registered at block {block}"));
+        Failure::new(Exit::Missing, anyhow!("the ledger knows no miner {hotkey}{at}"))
+    })
 }
 
 fn hotkey_args() -> [Arg; 2] {

@@ -22,11 +22,14 @@ pub(super) fn run(case: &Case) -> Result<(), Failure> {
         return Ok(());
     }
     let text = format!("{} differences; were these scores made under other rules?", found.differences.len());
-    Err(Failure::new(Exit::Failed, anyhow::anyhow!(text)))
+    Err(Failure::new(Exit::Failed, anyhow::anyhow!(text)).after_result())
 }
 
 fn text(found: &Verification) -> String {
     let summary = format!("{} events, {} scores recomputed", found.events, found.scores);
+    if found.events == 0 {
+        return "no event is settled yet: nothing to recompute".to_owned();
+    }
     if found.differences.is_empty() {
         return format!("{summary}: all equal to what is stored");
     }

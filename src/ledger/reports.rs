@@ -1,0 +1,137 @@
+//! What miners said, read back for looking at it: mean reports of events, and every interval's statistics.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+
+use super::archive::Archive;
+use super::block::{Columns, MinerId};
+use super::error::{Fault, LedgerError};
+use super::record::IN_FORCE;
+use super::types::EventRow;
+use crate::scoring::IntervalStats;
+use crate::scoring::admission::EventState;
+use crate::scoring::grid::Grid;
+use crate::scoring::sybil::EventReports;
+use crate::units::{Identity, UnixMs};
+
+/// One miner's mean report on one settled event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeanReport {
+    /// The event's place in [`Archive::settled`].
+    pub event: usize,
+    /// Who.
+    pub identity: Identity,
+    /// Mean report over all its answers.
+    pub p: f64,
+    /// Mean reference price.
+    pub r: f64,
+    /// Answers.
+    pub count: u64,
+}
+
+/// One miner's statistics on one settled event in one interval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellLine {
+    /// Who.
+    pub identity: Identity,
+    /// The interval's number on the event's grid, counted from 2024-01-01T00:00Z.
+    pub interval: i64,
+    /// When it starts.
+    pub start: UnixMs,
+    /// What was said in it.
+    pub stats: IntervalStats,
+}
+
+/// Answers, and the sums of reports and prices, of each miner.
+type Means = BTreeMap<MinerId, (u64, f64, f64)>;
+
+impl Archive {
+    /// Every miner's mean report on every counted event of the last `events` ones. Reports at or after an early close are
+    /// in where an interval was not cut: this is for looking, not for scoring.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn mean_reports(&self, events: usize) -> Result<Vec<MeanReport>, LedgerError> {
+        let settled = self.settled_ids()?;
+        let counted = settled.iter().enumerate().filter(|(_, (_, event))| event.state == EventState::Scored);
+        let mut counted: Vec<(usize, &(i64, EventRow))> = counted.collect();
+        counted.drain(..counted.len().saturating_sub(events));
+        let means = self.book.on_all_cores(&counted, |connection, (_, (id, event))| means(connection, *id, event))?;
+        let mut found = Vec::new();
+        for ((place, _), means) in counted.into_iter().zip(means) {
+            let report = |(miner, (count, p, r)): (MinerId, (u64, f64, f64))| {
+                let n = count as f64;
+                Some(MeanReport { event: place, identity: self.book.identity(miner)?, p: p / n, r: r / n, count })
+            };
+            found.extend(means.into_iter().filter_map(report));
+        }
+        Ok(found)
+    }
+
+    /// The same, as the search for sybils wants it.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn event_reports(&self, events: usize) -> Result<Vec<EventReports<Identity>>, LedgerError> {
+        let mut found: BTreeMap<usize, EventReports<Identity>> = BTreeMap::new();
+        for report in self.mean_reports(events)? {
+            let event = found.entry(report.event).or_insert_with(|| EventReports { miners: Vec::new() });
+            event.miners.push((report.identity, report.p, report.r));
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// Hands over every interval's statistics of every settled event, in the order of [`Archive::settled`], then by
+    /// interval and miner: what a ledger knows, a line at a time.
+    ///
+    /// # Errors
+    /// Those of the file, and those of `job`, which end it.
+    pub fn each_cell<E: From<LedgerError>>(
+        &self,
+        mut job: impl FnMut(&EventRow, &CellLine) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (id, event) in self.settled_ids()? {
+            for line in self.named(self.cells(id, &event))? {
+                job(&event, &line)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn cells(&self, id: i64, event: &EventRow) -> Result<Vec<CellLine>, Fault> {
+        let grid = Grid::of_minutes(event.interval_minutes);
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT interval, block FROM stats WHERE event = ?1 AND bracket = ?2 ORDER BY interval")?;
+        let mut rows = query.query(params![id, IN_FORCE])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let interval = row.get(0)?;
+            let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
+            found.extend(Columns::of(block)?.cells().filter_map(|(miner, stats)| {
+                let identity = self.book.identity(miner)?;
+                Some(CellLine { identity, interval, start: grid.start(interval), stats })
+            }));
+        }
+        Ok(found)
+    }
+}
+
+fn means(connection: &Connection, id: i64, event: &EventRow) -> Result<Means, Fault> {
+    let close = event.resolved_at.unwrap_or(event.cutoff).min(event.cutoff);
+    let last = Grid::of_minutes(event.interval_minutes).index(close.plus_ms(-1));
+    let mut sums = Means::new();
+    let mut query =
+        connection.prepare_cached("SELECT block FROM stats WHERE event = ?1 AND bracket = ?2 AND interval <= ?3")?;
+    let mut rows = query.query(params![id, IN_FORCE, last])?;
+    while let Some(row) = rows.next()? {
+        let block = row.get_ref(0)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
+        let columns = Columns::of(block)?;
+        for (miner, (count, [p, r, _])) in columns.miners().zip(columns.sums()) {
+            let sum = sums.entry(miner).or_default();
+            *sum = (sum.0 + u64::from(count), sum.1 + p, sum.2 + r);
+        }
+    }
+    Ok(sums)
+}

@@ -1,0 +1,181 @@
+//! `neuron score` on files that are not what they should be, and what it writes as others read it.
+
+use std::path::Path;
+use std::process::Command;
+
+use neuron::ledger::{Ledger, NewEvent, Options};
+use neuron::units::UnixMs;
+
+use crate::score::{ledger, miner, score};
+use crate::support::neuron;
+
+/// The part of the message that says what is wrong, and the exit status.
+fn refused(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let (status, document) = score(folder, arguments);
+    (status, document["error"]["message"].as_str().unwrap_or_else(|| panic!("{document}")).to_owned())
+}
+
+#[tokio::test]
+async fn files_that_are_no_ledgers_are_named_with_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(
+        path("text.sqlite"),
+        "This is a text, and a rather long one, for a header has a hundred bytes. ".repeat(9),
+    )
+    .unwrap();
+    std::fs::write(path("empty.sqlite"), "").unwrap();
+    drop(Ledger::open(path("newer.sqlite"), Options::default()).unwrap());
+    let newer = rusqlite::Connection::open(path("newer.sqlite")).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    drop(newer);
+    let cases = [
+        ("text.sqlite", 1, "no ledger"),
+        ("empty.sqlite", 1, "none of a ledger's tables"),
+        ("newer.sqlite", 1, "format 99"),
+        ("missing.sqlite", 4, "there is no file"),
+        (".", 2, "is a folder"),
+    ];
+    for (name, status, part) in cases {
+        for command in [&["verify"][..], &["compare", "--rule", "brier"], &["sybil"], &["plot", "--to", &path("out")]] {
+            let (found, message) = refused(folder.path(), &[command, &["--ledger", &path(name)]].concat());
+            assert_eq!(found, Some(status), "{name}: {message}");
+            assert!(message.contains(part) && message.contains(&path(name)), "{name}: {message}");
+        }
+    }
+    assert!(!folder.path().join("out").exists(), "nothing to draw, so nothing is made");
+    let (status, message) = refused(folder.path(), &["verify"]);
+    assert_eq!(status, Some(2), "{message}");
+    assert!(message.contains("several ledgers") && message.contains("--ledger"), "{message}");
+}
+
+#[tokio::test]
+async fn an_empty_ledger_has_nothing_to_say_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Ledger::open(folder.path().join("one.sqlite"), Options::default()).unwrap());
+    for (command, field) in
+        [(&["verify"][..], "differences"), (&["compare", "--rule", "brier"], "miners"), (&["sybil"], "pairs")]
+    {
+        let (status, found) = score(folder.path(), command);
+        assert_eq!((status, found[field].as_array().map(Vec::len)), (Some(0), Some(0)), "{found}");
+        let text = neuron().arg("score").args(command).env("NEURON_DB_DIRECTORY", folder.path()).output().unwrap();
+        let text = String::from_utf8(text.stdout).unwrap();
+        assert!(["nothing to", "no pair"].iter().any(|word| text.contains(word)), "{text}");
+    }
+    let outside = tempfile::tempdir().unwrap();
+    let out = outside.path().join("out");
+    let to = out.to_str().unwrap();
+    let (status, message) = refused(folder.path(), &["plot", "--to", to]);
+    assert_eq!((status, out.exists()), (Some(1), false));
+    assert!(message.contains("nothing to plot"), "{message}");
+    let (status, found) = score(folder.path(), &["export", "--to", to, "--format", "parquet"]);
+    assert_eq!((status, found["files"].as_array().map(Vec::len)), (Some(0), Some(5)), "{found}");
+    let hotkey = miner(0).hotkey.ss58();
+    assert_eq!(refused(folder.path(), &["explain", "--hotkey", &hotkey, "--event", "x"]).0, Some(4));
+}
+
+#[tokio::test]
+async fn a_ledger_in_use_is_read_and_differences_are_one_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = ledger(folder.path()).await;
+    let owner = Ledger::open(&path, Options::default()).unwrap();
+    let event = |n: i64| NewEvent {
+        key: format!("new-{n}"),
+        provider: "new".into(),
+        id: n.to_string(),
+        description: "Written while others read".into(),
+        opened_at: UnixMs(n),
+        cutoff: UnixMs(n + 1000),
+        ends_at: None,
+    };
+    // What the owner has not yet moved from its log into the file counts as well.
+    owner.upsert_events((0..100).map(event).collect()).await.unwrap();
+    let (status, found) = score(folder.path(), &["verify"]);
+    assert_eq!((status, found["scores"].as_u64()), (Some(0), Some(180)));
+    let copy = folder.path().join("copy");
+    let (status, _) = score(folder.path(), &["export", "--to", copy.to_str().unwrap(), "--tables", "ledger"]);
+    assert_eq!(status, Some(0));
+    let (status, message) = refused(folder.path(), &["verify"]);
+    assert_eq!(status, Some(2), "the copy is a ledger below the same folder: {message}");
+    let copied = Ledger::open(copy.join("ledger.sqlite"), Options::default()).unwrap();
+    assert_eq!(copied.all_events().await.unwrap().len(), 130);
+    // Under another rule nearly every score differs: status 1, and still one document.
+    let (status, found) =
+        score(folder.path(), &["verify", "--ledger", path.to_str().unwrap(), "--scoring.rule", "brier"]);
+    assert_eq!(status, Some(1));
+    assert!(found["differences"].as_array().unwrap().len() > 150, "{found}");
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_written_nothing_is_claimed() {
+    let folder = tempfile::tempdir().unwrap();
+    ledger(folder.path()).await;
+    let file = folder.path().join("file");
+    std::fs::write(&file, "in the way").unwrap();
+    let below = file.join("folder");
+    for command in ["export", "plot"] {
+        let (status, message) = refused(folder.path(), &[command, "--to", below.to_str().unwrap()]);
+        assert_eq!(status, Some(1), "{message}");
+        assert!(message.contains(below.to_str().unwrap()) && message.contains("--to"), "{message}");
+    }
+    let outside = tempfile::tempdir().unwrap();
+    let to = outside.path().join("full");
+    std::fs::create_dir(&to).unwrap();
+    // Every byte written to this file is refused as on a full disk.
+    std::os::unix::fs::symlink("/dev/full", to.join("scores.csv")).unwrap();
+    let (status, message) = refused(folder.path(), &["export", "--to", to.to_str().unwrap(), "--tables", "scores"]);
+    assert_eq!(status, Some(1));
+    assert!(message.contains("scores.csv") && message.contains("not whole"), "{message}");
+    let existing = to.join("ledger.sqlite");
+    std::fs::write(&existing, "precious").unwrap();
+    let (status, message) = refused(folder.path(), &["export", "--to", to.to_str().unwrap()]);
+    assert_eq!(status, Some(1));
+    assert!(message.contains("it exists"), "{message}");
+    assert_eq!(std::fs::read_to_string(existing).unwrap(), "precious");
+    assert!(!to.join("events.csv").exists());
+    let (status, message) =
+        refused(folder.path(), &["export", "--to", to.to_str().unwrap(), "--tables", "scores,nonsense"]);
+    assert_eq!(status, Some(2), "{message}");
+}
+
+#[tokio::test]
+async fn pyarrow_reads_what_is_exported() {
+    let Some(python) = std::env::var_os("NEURON_PYTHON_DATA") else {
+        eprintln!("SKIPPED: NEURON_PYTHON_DATA names no interpreter with pyarrow (scripts/python-peers.sh)");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    ledger(folder.path()).await;
+    let to = folder.path().join("export");
+    for format in ["csv", "parquet"] {
+        let tables = ["--tables", "events,scores,reports,intervals"];
+        let (status, _) = score(
+            folder.path(),
+            &[&["export", "--to", to.to_str().unwrap(), "--format", format], &tables[..]].concat(),
+        );
+        assert_eq!(status, Some(0));
+    }
+    // The same cells in both formats, by a reader that is not ours; types as docs/scoring.md has them.
+    let script = r#"
+import csv, sys, pyarrow as pa, pyarrow.parquet as pq
+for name, rows in (("events", 30), ("scores", 180), ("reports", 180), ("intervals", None)):
+    table = pq.read_table(f"{sys.argv[1]}/{name}.parquet")
+    with open(f"{sys.argv[1]}/{name}.csv", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert table.num_rows == len(lines) and rows in (None, len(lines)), (name, table.num_rows, len(lines))
+    for column in table.schema:
+        values = table[column.name]
+        values = (values.cast(pa.int64()) if pa.types.is_timestamp(column.type) else values).to_pylist()
+        kind = {"string": str, "double": float}.get(str(column.type), int)
+        expected = [kind(line[column.name]) if line[column.name] else None for line in lines]
+        assert values == expected, (name, column.name)
+    print(name, ",".join(f"{c.name}:{c.type}" for c in table.schema))
+"#;
+    let output = Command::new(python).args(["-c", script]).arg(&to).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let intervals = "event:string,hotkey:string,registered_at:int64,interval:int32,start:timestamp[ms, tz=UTC],answers:int32,\
+                     sum_report:double,sum_price:double,sum_report2_minus_price2:double";
+    assert!(text.contains(intervals), "{text}");
+    assert!(text.contains("outcome:double") && text.contains("score:double"), "{text}");
+}
