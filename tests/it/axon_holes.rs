@@ -155,6 +155,20 @@ async fn the_future_is_bounded() {
 }
 
 #[tokio::test]
+async fn the_past_is_bounded_whatever_timeout_is_claimed() {
+    let now = clock::wall_ns();
+    let clock = Clock::stepped(UnixMs((now / 1_000_000) as i64 - 7_200_000));
+    let axon = bob(AxonConfig::loopback()).policy(AdmissionPolicy::open()).clock(clock.clone()).spawn().await.unwrap();
+    // The axon has run for two hours: these nonces are not older than it is.
+    clock.advance(std::time::Duration::from_secs(7200));
+    let behind = |seconds: u64| Request::with_nonce(&one_event(), "//Alice", now - seconds * 1_000_000_000, "u");
+    assert_eq!(behind(10).send(&axon).await.checked(), 200, "within the timeout of 12 s and 4 s of grace");
+    assert_eq!(behind(30).send(&axon).await.checked(), 401);
+    assert_eq!(behind(3600).set("timeout", "1e300").send(&axon).await.checked(), 401);
+    assert_eq!(axon.snapshot().count(EVENTS, Outcome::Refused(Rung::Freshness)), 2);
+}
+
+#[tokio::test]
 async fn concurrent_requests_of_one_dendrite_may_arrive_in_any_order() {
     let axon = open_bob().await;
     let first = clock::wall_ns();

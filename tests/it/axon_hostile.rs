@@ -143,6 +143,36 @@ async fn a_dripping_head_or_body_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_chunked_body_without_end_is_cut_off() {
+    let axon = hasty_bob().await;
+    let head = |sender: &str| {
+        let mut request = Request::new(&one_event(), sender);
+        request.length = false;
+        request.headers.push(("Transfer-Encoding".into(), "chunked".into()));
+        request.head()
+    };
+    // One that pauses after a chunk, one that goes on for ever with small ones, one that leaves before the last.
+    let mut pausing = connect(axon.local_addr()).await;
+    pausing.write_all(&[head("//Alice"), b"1\r\n{\r\n".to_vec()].concat()).await.unwrap();
+    assert_eq!(read_answer(&mut pausing).await.checked(), 408);
+    let (mut endless, mut writing) = connect(axon.local_addr()).await.into_split();
+    writing.write_all(&head("//Charlie")).await.unwrap();
+    let dripping = tokio::spawn(async move {
+        while writing.write_all(b"1\r\n \r\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let mut answer = Vec::new();
+    let _ = endless.read_to_end(&mut answer).await;
+    assert!(answer.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer));
+    dripping.await.unwrap();
+    let mut leaving = connect(axon.local_addr()).await;
+    leaving.write_all(&[head("//Dave"), b"1\r\n{\r\n".to_vec()].concat()).await.unwrap();
+    drop(leaving);
+    honest(&axon).await;
+}
+
+#[tokio::test]
 async fn an_unsigned_callers_body_is_not_waited_for() {
     let axon = open_bob().await;
     let mut stream = connect(axon.local_addr()).await;

@@ -59,6 +59,7 @@ mod wallet_vectors;
 mod wallet_walk;
 mod wire_both_ends;
 mod wire_dendrite;
+mod wire_every_byte;
 mod wire_fakes;
 mod wire_fuzz;
 mod wire_vectors;

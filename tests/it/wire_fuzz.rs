@@ -106,11 +106,11 @@ pub fn fuzz(target: &str, seeds: &[Vec<u8>], check: impl Fn(&[u8])) {
     eprintln!("{target}: {tries} tries");
 }
 
-fn alice() -> Keypair {
+pub fn alice() -> Keypair {
     Keypair::from_uri("//Alice", Scheme::Sr25519).unwrap()
 }
 
-fn bob() -> String {
+pub fn bob() -> String {
     Keypair::from_uri("//Bob", Scheme::Sr25519).unwrap().account().ss58()
 }
 
@@ -122,7 +122,7 @@ fn events(generation: Generation) -> EventPredictionSynapse {
     EventPredictionSynapse { events: [("llm-0x1".to_owned(), event)].into(), ..Default::default() }
 }
 
-fn prompt() -> StreamPromptingSynapse {
+pub fn prompt() -> StreamPromptingSynapse {
     StreamPromptingSynapse::new(vec!["user".into()], vec!["What's \"it\" é😀\u{a0}\\?".into()])
 }
 
@@ -138,7 +138,7 @@ fn live() -> LiveForward {
     }
 }
 
-fn bodies() -> Vec<Vec<u8>> {
+pub fn bodies() -> Vec<Vec<u8>> {
     let of = |json: &[u8]| json.to_vec();
     let sender = alice().account().ss58();
     vec![
@@ -150,14 +150,14 @@ fn bodies() -> Vec<Vec<u8>> {
 }
 
 /// Headers as lines, to be bent as text.
-fn lines(map: &HeaderMap) -> Vec<u8> {
+pub fn lines(map: &HeaderMap) -> Vec<u8> {
     let line =
         |(name, value): (&HeaderName, &HeaderValue)| [name.as_str().as_bytes(), b": ", value.as_bytes()].concat();
     map.iter().map(line).collect::<Vec<_>>().join(&b'\n')
 }
 
 /// What is left of bent lines that HTTP would let through.
-fn map_of(bytes: &[u8]) -> HeaderMap {
+pub fn map_of(bytes: &[u8]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for line in bytes.split(|byte| *byte == b'\n') {
         let mut parts = line.splitn(2, |byte| *byte == b':');
@@ -169,12 +169,17 @@ fn map_of(bytes: &[u8]) -> HeaderMap {
     map
 }
 
-#[test]
-fn headers_of_the_sdk() {
+/// Alice's prompt to Bob.
+pub fn sdk_headers() -> HeaderMap {
     let (key, to) = (alice(), bob());
     let prepared = Prepared::new(&prompt(), 12.0, &key.account().ss58()).unwrap();
     let addressee = Addressee { hotkey: &to, ip: "127.0.0.1", port: 8091 };
-    let map = prepared.headers(&key, addressee, 1_795_206_220_666_936_260, "3f2c7a10", None);
+    prepared.headers(&key, addressee, 1_795_206_220_666_936_260, "3f2c7a10", None)
+}
+
+#[test]
+fn headers_of_the_sdk() {
+    let (key, to, map) = (alice(), bob(), sdk_headers());
     let good = parse_request_headers(&map).unwrap();
     let signed = |h: &RequestHeaders| (h.nonce, h.hotkey.clone(), h.uuid.clone(), h.body_hash.clone());
     fuzz("headers", &[lines(&map)], |bytes| {
@@ -188,16 +193,21 @@ fn headers_of_the_sdk() {
     });
 }
 
-#[test]
-fn headers_and_bodies_of_btauth() {
-    let (key, to) = (alice(), bob());
+/// Alice's events to Bob: headers and body with an empty line between, the body, the nonce.
+pub fn btauth_seed() -> (Vec<u8>, Vec<u8>, u64) {
     let body = bodies().swap_remove(0);
     let nonce = 1_790_000_000_000_000_000;
-    let headers: HeaderMap = btauth::sign(&key, "POST", "/X?y=1", &body, nonce, Some(&to))
+    let headers: HeaderMap = btauth::sign(&alice(), "POST", "/X?y=1", &body, nonce, Some(&bob()))
         .into_iter()
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(&value).unwrap()))
         .collect();
-    let message = [lines(&headers), body.clone()].join(&b"\n\n"[..]);
+    (lines(&headers).into_iter().chain(*b"\n\n").chain(body.iter().copied()).collect(), body, nonce)
+}
+
+#[test]
+fn headers_and_bodies_of_btauth() {
+    let (key, to) = (alice(), bob());
+    let (message, body, nonce) = btauth_seed();
     fuzz("btauth", &[message], |bytes| {
         let split = bytes.windows(2).position(|window| window == b"\n\n").unwrap_or(bytes.len());
         let bent = bytes.get(split + 2..).unwrap_or_default();
@@ -220,28 +230,30 @@ fn settles<S: Synapse + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
     assert_eq!(body_hash(&third).unwrap(), hash);
 }
 
+/// A body from a stranger, read as each type.
+pub fn any_body(bytes: &[u8]) {
+    settles::<EventPredictionSynapse>(bytes);
+    settles::<StreamPromptingSynapse>(bytes);
+    if let Ok(live) = body::read::<LiveForward>(bytes) {
+        assert!(
+            live.feature_ids.iter().all(|id| !id.is_nan()) || bytes.windows(3).any(|w| w.eq_ignore_ascii_case(b"nan"))
+        );
+        let _ = live.samples.map(|tensor| tensor.decode());
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    // Whatever serde_json takes for JSON, Python's rules do too.
+    let python = PyValue::parse(text);
+    if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+        assert!(python.is_ok() || text.contains("\\u"), "{text}");
+    }
+    if let Ok(value) = python {
+        assert_eq!(python_str(&value).unwrap(), value.to_string());
+    }
+}
+
 #[test]
 fn bodies_of_every_subnet() {
-    fuzz("bodies", &bodies(), |bytes| {
-        settles::<EventPredictionSynapse>(bytes);
-        settles::<StreamPromptingSynapse>(bytes);
-        if let Ok(live) = body::read::<LiveForward>(bytes) {
-            assert!(
-                live.feature_ids.iter().all(|id| !id.is_nan())
-                    || bytes.windows(3).any(|w| w.eq_ignore_ascii_case(b"nan"))
-            );
-            let _ = live.samples.map(|tensor| tensor.decode());
-        }
-        let Ok(text) = std::str::from_utf8(bytes) else { return };
-        // Whatever serde_json takes for JSON, Python's rules do too.
-        let python = PyValue::parse(text);
-        if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
-            assert!(python.is_ok() || text.contains("\\u"), "{text}");
-        }
-        if let Ok(value) = python {
-            assert_eq!(python_str(&value).unwrap(), value.to_string());
-        }
-    });
+    fuzz("bodies", &bodies(), any_body);
 }
 
 #[test]
