@@ -94,6 +94,30 @@ pub(super) fn note_aggregate(
     Ok(())
 }
 
+/// Counts a report that a rule has made.
+pub(super) fn note_spoken(
+    transaction: &Transaction<'_>,
+    event: i64,
+    miner: MinerId,
+    interval: i64,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO by_rule (event, miner, interval, reports) VALUES (?1, ?2, ?3, 1)
+             ON CONFLICT (event, miner, interval) DO UPDATE SET reports = reports + 1",
+        )?
+        .execute(params![event, miner, interval])?;
+    Ok(())
+}
+
+/// How many of a miner's reports on an event came from its rules, by interval.
+pub(super) fn spoken(connection: &Connection, event: i64, miner: MinerId) -> rusqlite::Result<BTreeMap<i64, u32>> {
+    let mut query =
+        connection.prepare_cached("SELECT interval, reports FROM by_rule WHERE event = ?1 AND miner = ?2")?;
+    let rows = query.query_map(params![event, miner], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
 /// Plain answers replace the rules about the same event; then new sets replace old ones.
 pub(super) fn replace(transaction: &Transaction<'_>, tick: &Tick) -> Result<(), Fault> {
     let kept = load(transaction, UnixMs(i64::MIN))?;

@@ -145,12 +145,13 @@ impl Ledger {
         self.write(move |connection, rules| record::record_tick(connection, &tick, rules)).await
     }
 
-    /// Tells when miners registered (known earlier wins). Needed by `peer_log`, which judges silence.
+    /// Notes who is registered at `at`. Needed by `peer_log`, which judges silence: of those that it saw registered at least
+    /// an interval before the last counted one ended, and still registered when it did.
     ///
     /// # Errors
     /// Those of the file.
-    pub async fn know_miners(&self, miners: Vec<(Identity, UnixMs)>) -> Result<(), LedgerError> {
-        self.write(move |connection, _| record::know_miners(connection, &miners)).await
+    pub async fn know_miners(&self, miners: Vec<Identity>, at: UnixMs) -> Result<(), LedgerError> {
+        self.write(move |connection, _| record::know_miners(connection, &miners, at)).await
     }
 
     /// Records how an event ended and scores it, in one transaction. Repeating it changes nothing; another outcome or

@@ -10,7 +10,8 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::error::{LedgerError, explain};
 
 /// Numbered from 1; `user_version` says how many have run.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
 
 /// The file that carries the lock, beside the ledger. It is empty and stays.
 fn lock_path(path: &Path) -> PathBuf {

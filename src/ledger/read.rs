@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::block::{Columns, MinerId};
+use super::conditions;
 use super::error::Fault;
 use super::record::IN_FORCE;
 use super::types::{EventRow, IntervalLine, ScoredLine, WeightSet};
@@ -150,12 +151,14 @@ pub(super) fn intervals(
     let mut query = connection
         .prepare_cached("SELECT interval, block FROM stats WHERE event = ?1 AND bracket = ?2 ORDER BY interval")?;
     let mut rows = query.query(params![event, IN_FORCE])?;
+    let spoken = conditions::spoken(connection, event, miner)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let start = grid.start(row.get(0)?);
+        let interval = row.get(0)?;
+        let (start, by_rule) = (grid.start(interval), spoken.get(&interval).copied().unwrap_or(0));
         let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
         let mut cells = Columns::of(block)?.cells();
-        found.extend(cells.find(|(id, _)| *id == miner).map(|(_, stats)| IntervalLine { start, stats }));
+        found.extend(cells.find(|(id, _)| *id == miner).map(|(_, stats)| IntervalLine { start, stats, by_rule }));
     }
     Ok(found)
 }

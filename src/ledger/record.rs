@@ -1,6 +1,6 @@
 //! Writing what happens: events, ticks, weight sets, notes. One transaction each.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -99,6 +99,7 @@ pub(super) fn record_tick(connection: &mut Connection, tick: &Tick, rules: &Rule
     report.recorded = true;
     record_prices(&transaction, tick, &mut report)?;
     let conditional = conditions::due(&transaction, tick)?;
+    let by_rule: HashSet<(Identity, &str)> = conditional.iter().map(|s| (s.identity, &*s.event)).collect();
     let mut by_event: BTreeMap<&Arc<str>, Vec<&Submission>> = BTreeMap::new();
     for submission in tick.submissions.iter().chain(&conditional) {
         by_event.entry(&submission.event).or_default().push(submission);
@@ -107,7 +108,7 @@ pub(super) fn record_tick(connection: &mut Connection, tick: &Tick, rules: &Rule
     for (key, submissions) in by_event {
         match find(&transaction, key)? {
             Some(event) if event.is_open => {
-                let part = Part { transaction: &transaction, tick: tick.at, event, rules };
+                let part = Part { transaction: &transaction, tick: tick.at, event, rules, by_rule: &by_rule };
                 part.record(&submissions, &mut miners, &mut report)?;
             }
             Some(_) => submissions.iter().for_each(|_| report.count(fate_name(Fate::Late))),
@@ -190,6 +191,8 @@ struct Part<'a> {
     tick: UnixMs,
     event: Open,
     rules: &'a Rules,
+    /// Whose submissions about which event come from conditional forecasts.
+    by_rule: &'a HashSet<(Identity, &'a str)>,
 }
 
 /// A report that counts, in its interval.
@@ -211,6 +214,9 @@ impl Part<'_> {
             match self.event.window.admit(t, submission.p, &prices, max_age) {
                 Ok(admitted) => {
                     let miner = miners.id(self.transaction, submission.identity, t)?;
+                    if self.by_rule.contains(&(submission.identity, &*submission.event)) {
+                        conditions::note_spoken(self.transaction, self.event.id, miner, self.event.grid.index(t))?;
+                    }
                     log.push(Logged { miner, t, p: admitted.p });
                     by_interval.entry(self.event.grid.index(t)).or_default().push(Counted { miner, t, admitted });
                     out.count(fate_name(Fate::Scored));
@@ -294,14 +300,16 @@ fn store_cells(
     Ok(())
 }
 
-/// Tells when miners registered, for rules that ask who was there.
-pub(super) fn know_miners(connection: &mut Connection, miners: &[(Identity, UnixMs)]) -> Result<(), Fault> {
+/// Notes who is registered at a time, for rules that ask who was there.
+pub(super) fn know_miners(connection: &mut Connection, miners: &[Identity], at: UnixMs) -> Result<(), Fault> {
     let transaction = begin(connection)?;
-    for (identity, since) in miners {
-        let id = miner_id(&transaction, *identity, *since)?;
+    for identity in miners {
+        let id = miner_id(&transaction, *identity, at)?;
         transaction
-            .prepare_cached("UPDATE miners SET known_since = ?2 WHERE id = ?1 AND known_since > ?2")?
-            .execute(params![id, since.0])?;
+            .prepare_cached(
+                "UPDATE miners SET known_since = MIN(known_since, ?2), seen_until = MAX(seen_until, ?2) WHERE id = ?1",
+            )?
+            .execute(params![id, at.0])?;
     }
     Ok(transaction.commit()?)
 }
@@ -330,7 +338,7 @@ pub(super) fn prune(connection: &mut Connection, raw_before: UnixMs, settled_bef
     transaction.execute("DELETE FROM raw WHERE tick < ?1", [raw_before.0])?;
     transaction.execute("DELETE FROM ticks WHERE at < ?1", [settled_before.0.min(raw_before.0)])?;
     let old = "SELECT id FROM events WHERE state <> 'open' AND settled_at < ?1";
-    for table in ["aggregates", "prices", "stats", "raw", "scores"] {
+    for table in ["aggregates", "by_rule", "prices", "stats", "raw", "scores"] {
         transaction.execute(&format!("DELETE FROM {table} WHERE event IN ({old})"), [settled_before.0])?;
     }
     let gone = transaction.execute(&format!("DELETE FROM events WHERE id IN ({old})"), [settled_before.0])?;

@@ -240,6 +240,16 @@ impl Case<'_> {
         Ok(0)
     }
 
+    /// The miners, by number, that were seen registered an interval before the counted ones ended, and when they did.
+    fn silent(&self) -> Result<Vec<MinerId>, Fault> {
+        let end = self.grid.index(self.window.close());
+        let (by, until) = (self.grid.start(end.saturating_sub(1)), self.grid.start(end));
+        let sql = "SELECT id FROM miners WHERE known_since <= ?1 AND seen_until >= ?2 ORDER BY id";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let found = query.query_map([by.0, until.0], |row| row.get(0))?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// The places of the miners to score: by hotkey, and by number. The peer rule also judges those that were registered
     /// and silent.
     fn columns(&self, blocks: &[Packed], miners: &KnownMiners) -> Result<(Vec<usize>, Vec<usize>), Fault> {
@@ -255,9 +265,11 @@ impl Case<'_> {
             }
         }
         if self.rules.rule == RuleName::PeerLog && any {
-            let interval_ms = i64::from(self.rules.interval_minutes) * 60_000;
-            let by = self.grid.start(self.grid.index(self.window.close())).plus_ms(-interval_ms);
-            present.iter_mut().enumerate().for_each(|(place, cell)| *cell |= miners.since(place) <= by);
+            for place in miners.places(self.silent()?.into_iter()).flatten() {
+                if let Some(cell) = present.get_mut(place) {
+                    *cell = true;
+                }
+            }
         }
         let by_number: Vec<usize> =
             (0..).zip(present).filter_map(|(place, present)| present.then_some(place)).collect();

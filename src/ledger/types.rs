@@ -222,6 +222,8 @@ pub struct IntervalLine {
     pub start: UnixMs,
     /// What was kept of its reports.
     pub stats: crate::scoring::IntervalStats,
+    /// How many of them came from its conditional forecasts.
+    pub by_rule: u32,
 }
 
 /// A set of weights sent to the chain.

@@ -188,7 +188,7 @@ async fn a_programs_rules_travel_speak_and_are_scored() {
     let ledger = stage.validator.ledger();
     let charlie = stage.miners[1].identity;
     let said = ledger.intervals(charlie, "m-z".into()).await.unwrap();
-    assert_eq!((said.len(), said[0].stats.count), (1, 3));
+    assert_eq!((said.len(), said[0].stats.count, said[0].by_rule), (1, 3, 2));
     assert_eq!((said[0].stats.first.p, said[0].stats.last.p), (0.8, 0.6));
     assert!((said[0].stats.sum_p - (0.8 + 0.3 + 0.6)).abs() < 1e-12);
 

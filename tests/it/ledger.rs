@@ -266,11 +266,15 @@ async fn a_conditional_forecast_speaks_for_an_absent_miner_until_it_answers_plai
     assert_eq!(ledger.record_tick(round(3, 0.9)).await.unwrap().counted(), 2);
     let said = ledger.intervals(miner(9), "test-z".into()).await.unwrap()[0].stats;
     assert_eq!((said.count, said.first.p, said.last.p), (2, 0.8, 0.3));
+    assert_eq!(ledger.intervals(miner(9), "test-z".into()).await.unwrap()[0].by_rule, 2);
 
     let mut plain = round(4, 0.9);
     plain.submissions.push(Submission { identity: miner(9), event: "test-z".into(), p: 0.6, at: plain.at });
     assert_eq!(ledger.record_tick(plain).await.unwrap().counted(), 3);
     assert_eq!(ledger.record_tick(round(5, 0.9)).await.unwrap().counted(), 2);
+    let lines = ledger.intervals(miner(9), "test-z".into()).await.unwrap();
+    assert_eq!((lines[0].stats.count, lines[0].by_rule), (3, 2));
+    assert_eq!(ledger.intervals(miner(1), "test-x".into()).await.unwrap()[0].by_rule, 0);
     let settled = ledger.resolve(resolution("test-z", Outcome::Payout(1.0), None)).await.unwrap();
     let gain = |p: f64| 0.25 - (1.0 - p) * (1.0 - p);
     near(settled.scores[0].1, (gain(0.8) + gain(0.3) + gain(0.6)) / 3.0);
@@ -307,4 +311,29 @@ async fn conditional_forecasts_are_bounded_and_end_with_their_miner() {
     assert_eq!(ledger.record_tick(round(24 * 60 - 1)).await.unwrap().counted(), 1);
     assert_eq!(ledger.record_tick(round(24 * 60)).await.unwrap().counted(), 1 + MAX_PER_MINER as u64);
     assert_eq!(ledger.record_tick(round(24 * 60 + 1)).await.unwrap().counted(), 1);
+}
+
+#[tokio::test]
+async fn the_peer_rule_judges_the_silence_of_those_that_were_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path(), Rules { rule: RuleName::PeerLog, ..Rules::default() });
+    ledger.upsert_events(vec![event("a", 8)]).await.unwrap();
+    let at = |hours: i64| UnixMs(START + hours * HOUR);
+    // 3 was there all the time, 4 has left before the end, 5 came too late to be judged.
+    ledger.know_miners(vec![miner(1), miner(2), miner(3), miner(4)], at(-5)).await.unwrap();
+    for minute in [0, 240] {
+        ledger.record_tick(tick(minute, "test-a", 0.5, &[(1, 0.8), (2, 0.6)])).await.unwrap();
+    }
+    ledger.know_miners(vec![miner(1), miner(2), miner(3), miner(5)], at(7)).await.unwrap();
+    let early = ledger.resolve(resolution("test-a", Outcome::Payout(1.0), None)).await.unwrap();
+    assert_eq!(early.scores.len(), 2, "nobody was seen at the end yet: only those that spoke are judged");
+    ledger.know_miners(vec![miner(1), miner(2), miner(3), miner(5)], at(8)).await.unwrap();
+    let settled = ledger.resolve(resolution("test-a", Outcome::Payout(1.0), None)).await.unwrap();
+    let who: Vec<_> = settled.scores.iter().map(|(who, _)| *who).collect();
+    assert_eq!(who, [miner(1), miner(2), miner(3)]);
+    // The mean of 0.8 and 0.6, a third of the way to the worse of them.
+    let silent: f64 = 0.7 + (0.6 - 0.7) / 3.0;
+    let want = |own: f64, others: [f64; 2]| own.ln() - (others[0].ln() + others[1].ln()) / 2.0;
+    near(settled.scores[0].1, want(0.8, [0.6, silent]));
+    near(settled.scores[2].1, want(silent, [0.8, 0.6]));
 }

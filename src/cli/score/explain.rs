@@ -35,6 +35,8 @@ struct Explained {
 struct Line {
     start: UnixMs,
     answers: u32,
+    /// How many of them came from conditional forecasts.
+    by_rule: u32,
     mean_price: f64,
     mean_report: f64,
     /// Mean quadratic improvement on the price; what `market_delta` averages.
@@ -79,6 +81,7 @@ fn lines(case: &Case, identity: Identity, event: &EventRow) -> Result<Vec<Line>,
         Line {
             start: x.start,
             answers: x.stats.count,
+            by_rule: x.by_rule,
             mean_price: x.stats.mean_r(),
             mean_report: x.stats.mean_p(),
             gain: event.outcome.map(|outcome| x.stats.mean_delta(outcome)),
@@ -106,11 +109,13 @@ fn when(t: UnixMs) -> String {
 
 fn text(explained: &Explained) -> String {
     let event = &explained.event;
-    let mut table = TextTable::new(["interval (UTC)", "answers", "mean price", "mean report", "gain", "weight"]);
+    let mut table =
+        TextTable::new(["interval (UTC)", "answers", "by rule", "mean price", "mean report", "gain", "weight"]);
     for line in &explained.intervals {
         table.row([
             when(line.start),
             line.answers.to_string(),
+            line.by_rule.to_string(),
             format!("{:.4}", line.mean_price),
             format!("{:.4}", line.mean_report),
             line.gain.map_or_else(|| "open".to_owned(), |gain| format!("{gain:+.6}")),

@@ -129,6 +129,7 @@ impl EventsValidator {
         }
         summary.new_events = self.ledger.upsert_events(offered).await?;
         self.look_up(missing, at, &mut prices, &mut ended).await;
+        self.ledger.know_miners(miners.iter().map(|miner| miner.identity).collect(), at).await?;
         summary.settled = self.settle(ended).await?;
 
         let open = self.ledger.open_events(at).await?;
