@@ -13,6 +13,8 @@ use neuron::scoring::conditional::{Conditional, MAX_PER_MINER, Side};
 use neuron::scoring::rules::{ReferencePick, RuleName};
 use neuron::units::{Account, Identity, UnixMs};
 
+use crate::support::open_ledger;
+
 /// 2024-06-01T00:00Z, the start of an interval.
 const START: i64 = 1_717_200_000_000;
 const MINUTE: i64 = 60_000;
@@ -53,7 +55,7 @@ fn resolution(key: &str, outcome: Outcome, at: Option<i64>) -> Resolution {
 }
 
 fn open(folder: &Path, rules: Rules) -> Ledger {
-    Ledger::open(folder.join("db/ledger.sqlite"), Options { rules, ..Options::default() }).unwrap()
+    open_ledger(&folder.join("db/ledger.sqlite"), Options { rules, ..Options::default() })
 }
 
 fn near(got: f64, want: f64) {
@@ -203,7 +205,7 @@ async fn two_validators_never_share_a_ledger() {
     assert!(matches!(refused, LedgerError::InUse { .. }), "{refused}");
     assert!(refused.to_string().contains("--db.directory"), "{refused}");
     drop(first);
-    Ledger::open(&path, Options::default()).unwrap();
+    open_ledger(&path, Options::default());
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
 }

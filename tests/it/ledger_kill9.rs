@@ -15,6 +15,8 @@ use neuron::ledger::{
 use neuron::scoring::conditional::{Conditional, Side};
 use neuron::units::{Account, Identity, UnixMs};
 
+use crate::support::open_ledger;
+
 const START: i64 = 1_717_200_000_000;
 const MINUTE: i64 = 60_000;
 const EVENTS: i64 = 6;
@@ -75,7 +77,7 @@ async fn step(ledger: &Ledger, k: i64) {
 }
 
 async fn work(folder: &Path, from: i64, mut accepted: impl FnMut(i64)) {
-    let ledger = Ledger::open(folder.join("ledger.sqlite"), Options::default()).unwrap();
+    let ledger = open_ledger(&folder.join("ledger.sqlite"), Options::default());
     let event = |e: i64| NewEvent {
         key: key(e),
         provider: "test".into(),
@@ -101,7 +103,7 @@ struct Picture {
 }
 
 async fn picture(folder: &Path) -> Picture {
-    let ledger = Ledger::open(folder.join("ledger.sqlite"), Options::default()).unwrap();
+    let ledger = open_ledger(&folder.join("ledger.sqlite"), Options::default());
     let mut intervals = Vec::new();
     for event in 0..EVENTS {
         for n in 0..=RULED {

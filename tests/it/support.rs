@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use neuron::ledger::{Ledger, LedgerError, Options};
+
 /// The folder of golden vectors and peers beside the project, or `None` with a loud word that the test skips.
 pub fn shared(part: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(part);
@@ -28,4 +30,16 @@ pub fn neuron() -> Command {
         }
     }
     command
+}
+
+/// Opens a ledger that was open a moment ago. A process that another test starts at this moment holds copies of all our
+/// files, locks included, until it has become its program; so a lock given back may seem taken for some milliseconds.
+pub fn open_ledger(path: &Path, options: Options) -> Ledger {
+    for _ in 0..500 {
+        match Ledger::open(path, options.clone()) {
+            Err(LedgerError::InUse { .. }) => std::thread::sleep(std::time::Duration::from_millis(10)),
+            other => return other.unwrap(),
+        }
+    }
+    panic!("{} stays in use", path.display());
 }
