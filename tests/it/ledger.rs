@@ -55,7 +55,7 @@ fn resolution(key: &str, outcome: Outcome, at: Option<i64>) -> Resolution {
 }
 
 fn open(folder: &Path, rules: Rules) -> Ledger {
-    open_ledger(&folder.join("db/ledger.sqlite"), Options { rules, ..Options::default() })
+    open_ledger(&folder.join("db/ledger.sqlite"), &Options { rules, ..Options::default() })
 }
 
 fn near(got: f64, want: f64) {
@@ -205,7 +205,7 @@ async fn two_validators_never_share_a_ledger() {
     assert!(matches!(refused, LedgerError::InUse { .. }), "{refused}");
     assert!(refused.to_string().contains("--db.directory"), "{refused}");
     drop(first);
-    open_ledger(&path, Options::default());
+    open_ledger(&path, &Options::default());
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
 }

@@ -77,7 +77,7 @@ async fn step(ledger: &Ledger, k: i64) {
 }
 
 async fn work(folder: &Path, from: i64, mut accepted: impl FnMut(i64)) {
-    let ledger = open_ledger(&folder.join("ledger.sqlite"), Options::default());
+    let ledger = open_ledger(&folder.join("ledger.sqlite"), &Options::default());
     let event = |e: i64| NewEvent {
         key: key(e),
         provider: "test".into(),
@@ -103,7 +103,7 @@ struct Picture {
 }
 
 async fn picture(folder: &Path) -> Picture {
-    let ledger = open_ledger(&folder.join("ledger.sqlite"), Options::default());
+    let ledger = open_ledger(&folder.join("ledger.sqlite"), &Options::default());
     let mut intervals = Vec::new();
     for event in 0..EVENTS {
         for n in 0..=RULED {

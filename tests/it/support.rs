@@ -34,7 +34,7 @@ pub fn neuron() -> Command {
 
 /// Opens a ledger that was open a moment ago. A process that another test starts at this moment holds copies of all our
 /// files, locks included, until it has become its program; so a lock given back may seem taken for some milliseconds.
-pub fn open_ledger(path: &Path, options: Options) -> Ledger {
+pub fn open_ledger(path: &Path, options: &Options) -> Ledger {
     for _ in 0..500 {
         match Ledger::open(path, options.clone()) {
             Err(LedgerError::InUse { .. }) => std::thread::sleep(std::time::Duration::from_millis(10)),
