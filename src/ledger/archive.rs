@@ -17,7 +17,6 @@ use super::settle::{self, Scored};
 use super::types::{EventRow, IntervalLine};
 use crate::scoring::Rules;
 use crate::scoring::admission::EventState;
-use crate::scoring::grid::Grid;
 use crate::scoring::window::ScoredEvent;
 use crate::units::{Identity, UnixMs};
 
@@ -273,15 +272,15 @@ impl Archive {
         Ok(self.named(read::event(&self.connection, key))?.map(|(_, event)| event))
     }
 
-    /// A miner's statistics on one event.
+    /// A miner's statistics on one event, as its score under `rules` sees them.
     ///
     /// # Errors
     /// [`LedgerError::UnknownEvent`], those of the file.
-    pub fn intervals(&self, identity: Identity, key: &str) -> Result<Vec<IntervalLine>, LedgerError> {
+    pub fn intervals(&self, identity: Identity, key: &str, rules: &Rules) -> Result<Vec<IntervalLine>, LedgerError> {
         let found = self.named(read::event(&self.connection, key))?;
         let (id, event) = found.ok_or_else(|| LedgerError::UnknownEvent { key: key.to_owned() })?;
         let Some(miner) = self.named(read::miner(&self.connection, identity))? else { return Ok(Vec::new()) };
-        self.named(read::intervals(&self.connection, id, miner, Grid::of_minutes(event.interval_minutes)))
+        self.named(settle::intervals(&self.connection, id, &event, rules, miner))
     }
 
     /// Writes a compact copy of the ledger to a new file, also while a validator uses it.

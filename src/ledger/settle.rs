@@ -12,7 +12,7 @@ use super::error::{Fault, LedgerError};
 use super::known::KnownMiners;
 use super::read::{self, state_name};
 use super::record::{HIGHER, IN_FORCE, LOWER, RAW_SINCE, begin, prices_from, reference};
-use super::types::{EventRow, Outcome, Resolution, Settlement};
+use super::types::{EventRow, IntervalLine, Outcome, Resolution, Settlement};
 use crate::scoring::admission::{EventState, Prices, Window};
 use crate::scoring::event::{EventFrame, EventStats, selected};
 use crate::scoring::grid::Grid;
@@ -150,6 +150,26 @@ pub(super) fn score(
     };
     let scores = present.into_iter().filter_map(of).collect();
     Ok(Scored { state: EventState::Scored, close, scores, inseparable })
+}
+
+/// A miner's statistics on one event, as [`score`] sees them: cut at the close, against the price that the rules pick.
+pub(super) fn intervals(
+    connection: &Connection,
+    id: i64,
+    event: &EventRow,
+    rules: &Rules,
+    miner: MinerId,
+) -> Result<Vec<IntervalLine>, Fault> {
+    let grid = Grid::of_minutes(event.interval_minutes);
+    let Some(outcome) = event.outcome else { return read::intervals(connection, id, miner, grid) };
+    let window = Window { opened: event.opened_at, cutoff: event.cutoff, resolved: event.resolved_at };
+    let (blocks, _) = Case { connection, id, window, rules, grid }.blocks(outcome)?;
+    let mut found = Vec::new();
+    for (interval, block) in &blocks {
+        let mut cells = Columns::of(block)?.cells().filter(|(id, _)| *id == miner);
+        found.extend(cells.next().map(|(_, stats)| IntervalLine { start: grid.start(*interval), stats }));
+    }
+    Ok(found)
 }
 
 /// The first price from a time on: what says whether an event counts, and the prior.

@@ -127,6 +127,35 @@ async fn a_score_is_explained_interval_by_interval() {
 }
 
 #[tokio::test]
+async fn an_event_that_ended_early_is_explained_as_it_was_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = ledger(folder.path()).await;
+    let owner = Ledger::open(&path, Options::default()).unwrap();
+    // Rounds at 0, 2, 4 and 6 hours; it ended after 5.
+    let open = START + 9 * HOUR;
+    let resolution = Resolution {
+        event: "test-9".into(),
+        outcome: Outcome::Payout(1.0),
+        at: Some(UnixMs(open + 5 * HOUR)),
+        seen: UnixMs(open + 9 * HOUR),
+    };
+    owner.resolve(resolution).await.unwrap();
+    let hotkey = miner(3).hotkey.ss58();
+    let (status, found) = score(folder.path(), &["explain", "--hotkey", &hotkey, "--event", "test-9"]);
+    assert_eq!(status, Some(0));
+    let lines = found["intervals"].as_array().unwrap();
+    assert_eq!(lines.iter().map(|line| line["answers"].as_u64().unwrap()).sum::<u64>(), 3, "{found}");
+    let mean = lines.iter().map(|line| line["gain"].as_f64().unwrap()).sum::<f64>() / lines.len() as f64;
+    assert!((found["score"].as_f64().unwrap() - mean).abs() < 1e-15);
+    let text = neuron()
+        .args(["score", "explain", "--hotkey", &hotkey, "--event", "test-9", "--ledger", path.to_str().unwrap()])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("the mean of the gains by their weights") && text.contains("without it"), "{text}");
+}
+
+#[tokio::test]
 async fn rules_are_compared_on_the_same_records() {
     let folder = tempfile::tempdir().unwrap();
     ledger(folder.path()).await;

@@ -8,6 +8,7 @@ use super::super::output::TextTable;
 use super::{Case, hotkey_args, identity};
 use crate::cli::{Exit, Failure};
 use crate::ledger::{EventRow, IntervalLine, Rescored};
+use crate::scoring::admission::EventState;
 use crate::scoring::grid::{Grid, interval_weights};
 use crate::scoring::window::averages;
 use crate::scoring::{Rules, rules::RuleName};
@@ -75,7 +76,7 @@ fn lines(case: &Case, identity: Identity, event: &EventRow) -> Result<Vec<Line>,
     let n = usize::try_from(grid.touched(event.opened_at, close)).unwrap_or(0);
     let weights = interval_weights(case.rules.interval_weight, case.rules.interval_power, n);
     let first = grid.index(event.opened_at);
-    let found = case.archive.intervals(identity, &event.key)?;
+    let found = case.archive.intervals(identity, &event.key, &case.rules)?;
     let line = |x: &IntervalLine| {
         let place = usize::try_from(grid.index(x.start) - first).unwrap_or(usize::MAX);
         Line {
@@ -122,15 +123,34 @@ fn text(explained: &Explained) -> String {
             format!("{:.4}", line.weight),
         ]);
     }
-    let outcome = event.outcome.map_or_else(|| "not resolved".to_owned(), |o| format!("outcome {o}"));
-    let score = explained
-        .score
-        .map_or_else(|| "none: it did not predict, or the event does not count".to_owned(), |s| format!("{s:+.9}"));
+    let outcome = match (event.outcome, event.state) {
+        (Some(outcome), _) => format!("outcome {outcome}"),
+        (None, EventState::Open) => "not resolved".to_owned(),
+        (None, _) => "void".to_owned(),
+    };
+    let rule = serde_json::to_value(explained.rule).ok().and_then(|rule| rule.as_str().map(str::to_owned));
+    let rule = rule.unwrap_or_default();
+    let score = match (explained.score, event.state) {
+        (Some(score), _) if explained.rule == RuleName::MarketDelta => {
+            format!("score under {rule}: {score:+.9}, the mean of the gains by their weights")
+        }
+        (Some(score), _) => {
+            format!("score under {rule}: {score:+.9}; it does not come from the gains on the price above")
+        }
+        (None, EventState::Scored) => {
+            format!("no score under {rule}: it did not predict, which counts 0 in the average")
+        }
+        (None, EventState::Open) => "no score yet: the event is not settled".to_owned(),
+        (None, EventState::Void) => "no score: the event is void and counts for nobody".to_owned(),
+        (None, _) => "no score: the event could not be scored and counts for nobody".to_owned(),
+    };
     let average = explained.average.as_ref().map_or_else(String::new, |effect| {
-        format!("average over {} events: {:+.9} before, {:+.9} after\n", effect.events, effect.before, effect.after)
+        let Effect { events, before, after } = effect;
+        let moved = after - before;
+        format!("average over the last {events} events: {before:+.9} without it, {after:+.9} with it ({moved:+.9})\n")
     });
     format!(
-        "{}\n{}\nminer {} registered at block {}\nopen {} to {}, {outcome}\n\n{}\nscore under {:?}: {score}\n{average}",
+        "{}\n{}\nminer {} registered at block {}\nopen {} to {}, {outcome}\n\n{}\n{score}\n{average}",
         event.key,
         event.description,
         explained.identity.hotkey,
@@ -138,6 +158,5 @@ fn text(explained: &Explained) -> String {
         when(event.opened_at),
         when(event.cutoff),
         table.render(),
-        explained.rule,
     )
 }

@@ -89,8 +89,10 @@ pub(super) fn history(canvas: &mut dyn Canvas, lines: &[Line], rule: &str) {
     let frame = Frame { x: (0.0, last), y: (low - margin, high + margin), ..Frame::unit(TOP, BOTTOM) };
     frame.axes(canvas, "counted events", "sum of scores");
     frame.line(canvas, &[(0.0, 0.0), (last, 0.0)], Pen::new(GREY, 1.0));
-    for ((_, points), colour) in lines.iter().zip(colours().skip(1)) {
-        frame.line(canvas, points, Pen::new(colour, 1.8));
+    // The best on top, and the others a little wider, so that a line does not hide its equal.
+    let drawn: Vec<_> = lines.iter().zip(colours().skip(1)).enumerate().collect();
+    for (k, ((_, points), colour)) in drawn.into_iter().rev() {
+        frame.line(canvas, points, Pen::new(colour, 1.4 + 0.3 * k as f64));
     }
     let details = lines.iter().map(|(name, points)| {
         let sum = points.last().map_or(0.0, |point| point.1);
