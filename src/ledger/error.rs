@@ -31,6 +31,19 @@ pub enum LedgerError {
         /// The newest format known here.
         known: u32,
     },
+    /// Written by an older version of this program, and opened for reading only.
+    #[error(
+        "{path} has format {found}, older than {known}; a validator brings its ledger up to date when it starts, and copies \
+         are exported anew after that"
+    )]
+    TooOld {
+        /// The ledger.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The format that is read here.
+        known: u32,
+    },
     /// The file system is full. Nothing was written; the same call may be repeated.
     #[error("{path}: the disk is full; nothing was recorded; free some space, or lower `db.retention_days`")]
     Full {

@@ -77,7 +77,9 @@ pub(super) fn readable(path: &Path) -> Result<Connection, LedgerError> {
     match usize::try_from(found).unwrap_or(usize::MAX) {
         0 => Err(LedgerError::Corrupt { path: path.to_path_buf(), reason: "it has none of a ledger's tables".into() }),
         n if n > MIGRATIONS.len() => Err(too_new(path, found)),
-        // Reading back does not need what later formats added: old copies stay readable.
+        n if n < MIGRATIONS.len() => {
+            Err(LedgerError::TooOld { path: path.to_path_buf(), found, known: MIGRATIONS.len() as u32 })
+        }
         _ => Ok(connection),
     }
 }

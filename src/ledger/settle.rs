@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::block::{self, Cells, Columns, MinerId};
+use super::conditions;
 use super::error::{Fault, LedgerError};
 use super::known::KnownMiners;
 use super::read::{self, state_name};
@@ -164,10 +165,12 @@ pub(super) fn intervals(
     let Some(outcome) = event.outcome else { return read::intervals(connection, id, miner, grid) };
     let window = Window { opened: event.opened_at, cutoff: event.cutoff, resolved: event.resolved_at };
     let (blocks, _) = Case { connection, id, window, rules, grid }.blocks(outcome)?;
+    let spoken = conditions::spoken(connection, id, miner)?;
     let mut found = Vec::new();
     for (interval, block) in &blocks {
         let mut cells = Columns::of(block)?.cells().filter(|(id, _)| *id == miner);
-        found.extend(cells.next().map(|(_, stats)| IntervalLine { start: grid.start(*interval), stats }));
+        let by_rule = spoken.get(interval).copied().unwrap_or(0);
+        found.extend(cells.next().map(|(_, stats)| IntervalLine { start: grid.start(*interval), stats, by_rule }));
     }
     Ok(found)
 }

@@ -29,7 +29,12 @@ async fn files_that_are_no_ledgers_are_named_with_what_is_wrong() {
     let newer = rusqlite::Connection::open(path("newer.sqlite")).unwrap();
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
+    drop(Ledger::open(path("older.sqlite"), Options::default()).unwrap());
+    let older = rusqlite::Connection::open(path("older.sqlite")).unwrap();
+    older.pragma_update(None, "user_version", 1).unwrap();
+    drop(older);
     let cases = [
+        ("older.sqlite", 1, "format 1"),
         ("text.sqlite", 1, "no ledger"),
         ("empty.sqlite", 1, "none of a ledger's tables"),
         ("newer.sqlite", 1, "format 99"),
