@@ -19,6 +19,7 @@ mod attack;
 mod client;
 mod memory;
 mod server;
+mod signatures;
 
 use std::process::Command;
 
@@ -26,6 +27,7 @@ use attack::attack;
 use client::{Run, honest, load};
 use memory::{memory, nonces};
 use server::{Server, serve};
+use signatures::signatures;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -37,11 +39,13 @@ fn main() {
             capacity();
             memory();
             calm();
+            signatures();
         }
         ["capacity"] => capacity(),
         ["memory"] => memory(),
         ["nonces"] => nonces(),
         ["calm"] => calm(),
+        ["signatures"] => signatures(),
         _ => panic!("run by scripts/bench-wire.sh"),
     }
 }
