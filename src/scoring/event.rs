@@ -49,7 +49,7 @@ impl EventView<'_> {
 
 /// A scoring rule: one score per column of the event, `None` for a miner that did not predict.
 pub trait Rule: Send + Sync {
-    /// Scores every miner. Never NaN, whatever the statistics are.
+    /// Scores every miner. Never NaN, for statistics of admitted reports.
     fn score(&self, event: &EventView<'_>) -> Vec<Option<f64>>;
 }
 

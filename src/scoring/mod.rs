@@ -20,6 +20,7 @@ pub mod quadratic;
 pub mod rules;
 pub mod sequential;
 pub mod stats;
+pub mod streaming;
 pub mod sybil;
 pub mod timeseries;
 pub mod weights;

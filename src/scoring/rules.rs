@@ -131,7 +131,7 @@ pub struct Rules {
     pub window_events: usize,
     /// Exponent on the floored average before shares are taken, 1 to 4.
     pub exponent: u8,
-    /// Standard errors subtracted from the average before the floor; 0 is off.
+    /// Standard errors subtracted from the average before the floor, under `average = "window"`; 0 is off.
     pub confidence_z: f64,
     /// Weigh events so that YES and NO outcomes count alike; only useful when scores are not relative to a price.
     pub class_balance: bool,

@@ -15,6 +15,7 @@ use neuron::scoring::legacy::{
 use neuron::scoring::peer::{PeerCell, Presence, interval};
 use neuron::scoring::rules::{Clip, IntervalWeight, ReferencePick, RuleName, SequentialOrder, SubmissionPick};
 use neuron::scoring::sequential::chain;
+use neuron::scoring::streaming::{Weighted, chunk_penalty, decayed_step, total_reward};
 use neuron::scoring::sybil::{pair_rent, report_rent};
 use neuron::scoring::timeseries::chain::Spread;
 use neuron::scoring::timeseries::long_run::{Start, update};
@@ -863,6 +864,54 @@ fn the_interval_scores_of_january_2025() {
         }
     }
     assert_eq!(rows, cases.iter().map(|case| case["miners"].as_array().unwrap().len()).sum::<usize>());
+}
+
+#[test]
+fn the_worth_of_a_streamed_answer() {
+    let Some(cases) = cases("sn1_streaming") else { return };
+    let measures = |lists: &Value, miner: usize| -> Vec<Weighted> {
+        let measure =
+            |list: &Value| Weighted { weight: list[1].as_f64().unwrap(), value: list[2][miner].as_f64().unwrap() };
+        lists.as_array().unwrap().iter().map(measure).collect()
+    };
+    let mut tried = 0;
+    for (i, case) in cases.iter().enumerate() {
+        let context = format!("case {i} {}", case["fn"]);
+        match case["fn"].as_str().unwrap() {
+            "streaming_penalty" => {
+                let most = case["max_tokens_per_chunk"].as_u64().unwrap() as u32;
+                let miners = case["tokens_per_chunk"].as_array().unwrap();
+                for (tokens, want) in miners.iter().zip(floats(&case["penalty"])) {
+                    let tokens: Vec<u32> = floats(tokens).into_iter().map(|tokens| tokens as u32).collect();
+                    near(&context, chunk_penalty(&tokens, most), want, 1e-6);
+                }
+            }
+            "total_reward" => {
+                for (miner, want) in floats(&case["total"]).into_iter().enumerate() {
+                    let got = total_reward(&measures(&case["rewards"], miner), &measures(&case["penalties"], miner));
+                    near(&context, got, want, 1e-6);
+                }
+            }
+            "score_decay" => {
+                let mut scores: BTreeMap<u64, f64> = (0..case["n"].as_u64().unwrap()).map(|uid| (uid, 0.0)).collect();
+                let (alpha, decay) = (case["alpha"].as_f64().unwrap(), case["decay"].as_f64().unwrap());
+                for step in case["steps"].as_array().unwrap() {
+                    let uids = step["uids"].as_array().unwrap().iter().map(|uid| uid.as_u64().unwrap());
+                    let batch: Vec<_> = uids.zip(floats(&step["rewards"])).collect();
+                    decayed_step(&mut scores, &batch, alpha, decay);
+                    assert_eq!(scores.len(), step["scores"].as_array().unwrap().len(), "{context}");
+                    for (got, want) in scores.values().zip(floats(&step["scores"])) {
+                        near(&context, *got, want, 1e-6);
+                    }
+                }
+            }
+            // How answers are timed is the dendrite's business, not scoring.
+            "status_and_timing" => continue,
+            other => panic!("{other}"),
+        }
+        tried += 1;
+    }
+    assert!(tried > cases.len() / 2, "{tried}");
 }
 
 #[test]
