@@ -2,7 +2,6 @@
 
 mod parquet;
 mod table;
-mod thrift;
 
 use std::io;
 use std::path::{Path, PathBuf};
