@@ -12,8 +12,11 @@ use super::types::{ConditionSet, Submission, Tick};
 use crate::scoring::conditional::{self, Conditional, MAX_PER_MINER, Side};
 use crate::units::{Identity, UnixMs};
 
-/// Rules that were not sent again for so long are forgotten: a miner that is gone must not go on speaking.
+/// Rules that were not sent again for so long are forgotten.
 const LIFETIME_MS: i64 = 24 * 3_600_000;
+/// A miner that was not seen registered for so long is gone and does not go on speaking; where nobody ever notes who is
+/// registered, this is not asked.
+const GONE_AFTER_MS: i64 = 600_000;
 /// Aggregates of older rounds say nothing about now.
 const AGGREGATE_MAX_AGE_MS: i64 = 3_600_000;
 
@@ -21,7 +24,7 @@ const AGGREGATE_MAX_AGE_MS: i64 = 3_600_000;
 /// last answer had come: a rule knows no price that a plain answer could not have been measured against. Miners with a
 /// plain answer for the same event in this tick are left out: that answer counts.
 pub(super) fn due(transaction: &Transaction<'_>, tick: &Tick) -> Result<Vec<Submission>, Fault> {
-    let rules = load(transaction, tick.at.plus_ms(-LIFETIME_MS))?;
+    let rules = load(transaction, tick.at.plus_ms(-LIFETIME_MS), tick.at.plus_ms(-GONE_AFTER_MS))?;
     if rules.is_empty() {
         return Ok(Vec::new());
     }
@@ -44,12 +47,14 @@ pub(super) fn due(transaction: &Transaction<'_>, tick: &Tick) -> Result<Vec<Subm
 /// The rules of each miner, in its order.
 type RulesOf = BTreeMap<Identity, Vec<Conditional<Arc<str>>>>;
 
-fn load(connection: &Connection, since: UnixMs) -> Result<RulesOf, Fault> {
+/// Those sent since a time, of miners seen since another.
+fn load(connection: &Connection, sent: UnixMs, seen: UnixMs) -> Result<RulesOf, Fault> {
     let mut query = connection.prepare_cached(
         "SELECT m.hotkey, m.registered_block, c.event, c.p, c.if_event, c.above, c.threshold
-         FROM conditions c JOIN miners m ON m.id = c.miner WHERE c.sent_at >= ?1 ORDER BY c.miner, c.place",
+         FROM conditions c JOIN miners m ON m.id = c.miner
+         WHERE c.sent_at >= ?1 AND (m.seen_until = 0 OR m.seen_until >= ?2) ORDER BY c.miner, c.place",
     )?;
-    let mut rows = query.query([since.0])?;
+    let mut rows = query.query([sent.0, seen.0])?;
     let mut found: BTreeMap<Identity, Vec<_>> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let hotkey: String = row.get(0)?;
@@ -120,7 +125,7 @@ pub(super) fn spoken(connection: &Connection, event: i64, miner: MinerId) -> rus
 
 /// Plain answers replace the rules about the same event; then new sets replace old ones.
 pub(super) fn replace(transaction: &Transaction<'_>, tick: &Tick) -> Result<(), Fault> {
-    let kept = load(transaction, UnixMs(i64::MIN))?;
+    let kept = load(transaction, UnixMs(i64::MIN), UnixMs(i64::MIN))?;
     if !kept.is_empty() {
         let about =
             |s: &Submission| kept.get(&s.identity).is_some_and(|rules| rules.iter().any(|r| r.event == s.event));

@@ -316,6 +316,29 @@ async fn conditional_forecasts_are_bounded_and_end_with_their_miner() {
 }
 
 #[tokio::test]
+async fn the_rules_of_a_miner_that_is_gone_are_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path(), Rules::default());
+    ledger.upsert_events(vec![event("x", 8), event("z", 8)]).await.unwrap();
+    let round = |minute: i64| {
+        let mut round = tick(minute, "test-x", 0.5, &[(1, 0.9)]);
+        round.prices.push(PriceRow { event: "test-z".into(), price: 0.5, at: round.at });
+        round
+    };
+    let rule = Conditional::new("test-z".into(), 0.8, "test-x".into(), Some(0.5), None).unwrap();
+    let mut first = round(0);
+    first.conditions.push(ConditionSet { identity: miner(9), rules: vec![rule] });
+    ledger.record_tick(first).await.unwrap();
+    ledger.know_miners(vec![miner(1), miner(9)], UnixMs(START + MINUTE)).await.unwrap();
+    assert_eq!(ledger.record_tick(round(1)).await.unwrap().counted(), 2);
+    // Ten minutes later only the other one is registered.
+    ledger.know_miners(vec![miner(1)], UnixMs(START + 12 * MINUTE)).await.unwrap();
+    assert_eq!(ledger.record_tick(round(12)).await.unwrap().counted(), 1);
+    ledger.know_miners(vec![miner(1), miner(9)], UnixMs(START + 13 * MINUTE)).await.unwrap();
+    assert_eq!(ledger.record_tick(round(13)).await.unwrap().counted(), 2);
+}
+
+#[tokio::test]
 async fn the_peer_rule_judges_the_silence_of_those_that_were_there() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(folder.path(), Rules { rule: RuleName::PeerLog, ..Rules::default() });

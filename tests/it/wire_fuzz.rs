@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use neuron::clock;
+use neuron::scoring::conditional::Conditional;
+use neuron::subnets::events::conditions::Conditions;
 use neuron::subnets::events::synapse::{EventPrediction, EventPredictionSynapse, Generation, Metadata};
 use neuron::subnets::prompting::synapse::StreamPromptingSynapse;
 use neuron::subnets::timeseries::synapse::LiveForward;
@@ -119,7 +121,10 @@ fn events(generation: Generation) -> EventPredictionSynapse {
     event.generation = generation;
     event.probability = Some(0.25);
     event.metadata = Metadata::from_json(r#"{"topics": ["FX"], "n": 1.5e300}"#.into()).unwrap();
-    EventPredictionSynapse { events: [("llm-0x1".to_owned(), event)].into(), ..Default::default() }
+    let rule = Conditional::new("llm-0x1".to_owned(), 0.75, "llm-0x2".to_owned(), Some(0.5), None).unwrap();
+    let conditions =
+        if generation == Generation::July2025 { Conditions::of([rule.clone(), rule]) } else { Conditions::default() };
+    EventPredictionSynapse { events: [("llm-0x1".to_owned(), event)].into(), conditions }
 }
 
 pub fn prompt() -> StreamPromptingSynapse {
