@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::admission::Rung;
 use super::handler::Dialect;
+use crate::telemetry::Histogram;
 use crate::units::Account;
 
 /// Upper bounds of the latency buckets, in milliseconds; one more bucket takes the rest.
@@ -53,8 +54,7 @@ impl Outcome {
 /// The live counts of one synapse.
 #[derive(Debug, Default)]
 pub(super) struct RouteCounters {
-    outcomes: [[AtomicU64; OUTCOMES]; DIALECTS],
-    latency: [Buckets; DIALECTS],
+    outcomes: [[Buckets; OUTCOMES]; DIALECTS],
 }
 
 #[derive(Debug, Default)]
@@ -63,16 +63,21 @@ struct Buckets {
     total_us: AtomicU64,
 }
 
+impl Buckets {
+    fn read(&self) -> Histogram {
+        Histogram {
+            bounds_ms: &LATENCY_BOUNDS_MS,
+            counts: self.counts.iter().map(|count| count.load(Relaxed)).collect(),
+            total: Duration::from_micros(self.total_us.load(Relaxed)),
+        }
+    }
+}
+
 impl RouteCounters {
-    /// Counts one request; only answered ones enter the latencies.
+    /// Counts one request.
     pub(super) fn count(&self, dialect: Dialect, outcome: Outcome, took: Duration) {
-        if let Some(count) = self.outcomes.get(dialect as usize).and_then(|counts| counts.get(outcome.index())) {
-            count.fetch_add(1, Relaxed);
-        }
-        if outcome != Outcome::Answered {
-            return;
-        }
-        let Some(latency) = self.latency.get(dialect as usize) else { return };
+        let buckets = self.outcomes.get(dialect as usize).and_then(|outcomes| outcomes.get(outcome.index()));
+        let Some(latency) = buckets else { return };
         let ms = took.as_secs_f64() * 1000.0;
         let bucket = LATENCY_BOUNDS_MS.partition_point(|bound| *bound < ms);
         if let Some(count) = latency.counts.get(bucket) {
@@ -82,14 +87,10 @@ impl RouteCounters {
     }
 
     fn snapshot(&self, synapse: &'static str) -> Vec<RouteSnapshot> {
-        let load = |count: &AtomicU64| count.load(Relaxed);
-        let rows = Dialect::ALL.into_iter().zip(self.outcomes.iter().zip(&self.latency));
-        rows.map(|(dialect, (outcomes, latency))| RouteSnapshot {
-            synapse,
-            dialect,
-            outcomes: Outcome::all().zip(outcomes.iter().map(load)).filter(|(_, count)| *count > 0).collect(),
-            latency_counts: latency.counts.iter().map(load).collect(),
-            latency_total: Duration::from_micros(load(&latency.total_us)),
+        let rows = Dialect::ALL.into_iter().zip(&self.outcomes);
+        rows.map(|(dialect, outcomes)| {
+            let outcomes = Outcome::all().zip(outcomes.iter().map(Buckets::read));
+            RouteSnapshot { synapse, dialect, outcomes: outcomes.filter(|(_, took)| took.count() > 0).collect() }
         })
         .filter(|row| !row.outcomes.is_empty())
         .collect()
@@ -196,12 +197,8 @@ pub struct RouteSnapshot {
     pub synapse: &'static str,
     /// The dialect.
     pub dialect: Dialect,
-    /// Requests by how they ended; outcomes without any are left out.
-    pub outcomes: Vec<(Outcome, u64)>,
-    /// Answered requests by latency: one count per bound of [`LATENCY_BOUNDS_MS`] and one for the rest.
-    pub latency_counts: Vec<u64>,
-    /// The time of all answered requests together.
-    pub latency_total: Duration,
+    /// How long the requests took, by how they ended; outcomes without any are left out.
+    pub outcomes: Vec<(Outcome, Histogram)>,
 }
 
 impl Snapshot {
@@ -209,7 +206,7 @@ impl Snapshot {
     #[must_use]
     pub fn count(&self, synapse: &str, outcome: Outcome) -> u64 {
         let rows = self.routes.iter().filter(|row| row.synapse == synapse);
-        rows.flat_map(|row| &row.outcomes).filter(|(other, _)| *other == outcome).map(|(_, count)| count).sum()
+        rows.flat_map(|row| &row.outcomes).filter(|(other, _)| *other == outcome).map(|(_, took)| took.count()).sum()
     }
 }
 
@@ -230,7 +227,7 @@ mod tests {
         assert_eq!(snapshot.count("A", Outcome::Refused(Rung::Connection)), 1);
         assert_eq!(snapshot.strays, [(Rung::Path, 1)]);
         assert_eq!(snapshot.routes.len(), 2);
-        assert_eq!(snapshot.routes[0].latency_counts[2], 1, "0.3 ms lies in the bucket up to 0.5 ms");
+        assert_eq!(snapshot.routes[0].outcomes[0].1.counts[2], 1, "0.3 ms lies in the bucket up to 0.5 ms");
     }
 
     #[test]

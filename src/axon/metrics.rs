@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::counters::{LATENCY_BOUNDS_MS, RouteSnapshot, Snapshot};
+use super::counters::{Outcome, RouteSnapshot, Snapshot};
 use super::node::Node;
 use crate::telemetry::{Collector, DescriptorEncoder, Histogram, Labels, Sheet};
 
@@ -22,32 +22,27 @@ impl Collector for AxonMetrics {
     }
 }
 
-fn labels(row: &RouteSnapshot) -> Labels {
-    vec![("synapse", row.synapse.to_owned()), ("dialect", row.dialect.name().to_owned())]
+fn labels(row: &RouteSnapshot, outcome: Outcome) -> Labels {
+    vec![
+        ("synapse", row.synapse.to_owned()),
+        ("dialect", row.dialect.name().to_owned()),
+        ("outcome", outcome.name().to_owned()),
+    ]
 }
 
 fn write(seen: &Snapshot, sheet: &mut Sheet<'_>) -> fmt::Result {
-    let requests = seen.routes.iter().flat_map(|row| {
-        let outcome = |outcome: &str| [labels(row), vec![("outcome", outcome.to_owned())]].concat();
-        row.outcomes.iter().map(move |(ended, count)| (outcome(ended.name()), *count))
-    });
+    let rows = || {
+        let of = |row| move |(outcome, took): &(Outcome, Histogram)| (labels(row, *outcome), took.clone());
+        seen.routes.iter().flat_map(move |row| row.outcomes.iter().map(of(row)))
+    };
     sheet.counters(
         "neuron_axon_requests",
         "Requests for a synapse by outcome: answered, or the rung that refused",
-        requests,
+        rows().map(|(labels, took)| (labels, took.count())),
     )?;
     let strays = seen.strays.iter().map(|(rung, count)| (vec![("outcome", rung.name().to_owned())], *count));
     sheet.counters("neuron_axon_strays", "Requests refused before a synapse was known, by rung", strays)?;
-    let latency = |row: &RouteSnapshot| Histogram {
-        bounds_ms: &LATENCY_BOUNDS_MS,
-        counts: row.latency_counts.clone(),
-        total: row.latency_total,
-    };
-    sheet.histograms(
-        "neuron_axon_answer_seconds",
-        "Time of answered requests, from their head to their answer",
-        seen.routes.iter().map(|row| (labels(row), latency(row))),
-    )?;
+    sheet.histograms("neuron_axon_request_seconds", "Time of requests, from their head to their end", rows())?;
     let callers = seen.unauthenticated_bodies.iter();
     sheet.counters(
         "neuron_axon_unauthenticated_bodies",

@@ -107,6 +107,11 @@ pub struct BlacklistSettings {
     pub deny: Vec<String>,
     pub rate_per_minute: f64,
     pub legacy_peers: bool,
+    pub max_body_bytes: usize,
+    #[serde(deserialize_with = "duration")]
+    pub max_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub max_future: Duration,
 }
 
 /// How to call.

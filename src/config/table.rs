@@ -263,6 +263,27 @@ pub const SETTINGS: &[Setting] = &[
         Group::Admission,
         "Accept callers older than SDK 7.2, whose nonces are not wall time; replay is only prevented while we run.",
     ),
+    setting(
+        "blacklist.max_body_bytes",
+        Kind::Integer { min: 1024, max: 33_554_432 },
+        Some("8388608"),
+        Group::Admission,
+        "The largest body of a request, in bytes.",
+    ),
+    setting(
+        "blacklist.max_timeout",
+        Kind::Duration,
+        Some("10m"),
+        Group::Admission,
+        "How old a request may be at most, 4 s apart; callers say how long they wait, but do not sign it.",
+    ),
+    setting(
+        "blacklist.max_future",
+        Kind::Duration,
+        Some("10s"),
+        Group::Admission,
+        "How far ahead of this machine's clock a caller's may be.",
+    ),
     setting("dendrite.timeout", Kind::Duration, Some("12s"), Group::Dendrite, "How long a miner may take to answer."),
     setting("dendrite.concurrency", Kind::Integer { min: 1, max: 65_535 }, Some("256"), Group::Dendrite, "Calls at once."),
     setting(

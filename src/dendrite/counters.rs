@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::client::Failure;
 use super::dialect::Dialect;
+use crate::telemetry::Histogram;
 
 /// Upper bounds of the latency buckets, in milliseconds; one more bucket takes the rest.
 pub const LATENCY_BOUNDS_MS: [f64; 12] =
@@ -15,14 +16,18 @@ pub const LATENCY_BOUNDS_MS: [f64; 12] =
 pub const ANSWERED: &str = "answered";
 
 /// The counts of one synapse in one dialect.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
-    /// How often each outcome came; never zero.
-    pub outcomes: BTreeMap<&'static str, u64>,
-    /// Answers by latency; see [`LATENCY_BOUNDS_MS`].
-    pub latency_counts: [u64; LATENCY_BOUNDS_MS.len() + 1],
-    /// The latencies of all answers together.
-    pub latency_total: Duration,
+    /// How long the exchanges took, by outcome; none is empty.
+    pub outcomes: BTreeMap<&'static str, Histogram>,
+}
+
+impl Tally {
+    /// How often this outcome came.
+    #[must_use]
+    pub fn count(&self, outcome: &str) -> u64 {
+        self.outcomes.get(outcome).map_or(0, Histogram::count)
+    }
 }
 
 /// The counts of all synapses by name and dialect: as many as the program has synapse types, times two.
@@ -33,20 +38,22 @@ pub type Snapshot = BTreeMap<(&'static str, Dialect), Tally>;
 pub(super) struct Counters(Mutex<Snapshot>);
 
 impl Counters {
-    /// Counts one exchange; only answers enter the latencies.
+    /// Counts one exchange.
     pub(super) fn count(&self, synapse: &'static str, dialect: Dialect, failure: Option<&Failure>, took: Duration) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = all.entry((synapse, dialect)).or_default();
-        *tally.outcomes.entry(failure.map_or(ANSWERED, Failure::kind)).or_default() += 1;
-        if failure.is_some() {
-            return;
-        }
+        let empty = || Histogram {
+            bounds_ms: &LATENCY_BOUNDS_MS,
+            counts: vec![0; LATENCY_BOUNDS_MS.len() + 1],
+            total: Duration::ZERO,
+        };
+        let latency = tally.outcomes.entry(failure.map_or(ANSWERED, Failure::kind)).or_insert_with(empty);
         let ms = took.as_secs_f64() * 1000.0;
         let bucket = LATENCY_BOUNDS_MS.partition_point(|bound| *bound < ms);
-        if let Some(count) = tally.latency_counts.get_mut(bucket) {
+        if let Some(count) = latency.counts.get_mut(bucket) {
             *count += 1;
         }
-        tally.latency_total = tally.latency_total.saturating_add(took);
+        latency.total = latency.total.saturating_add(took);
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -67,8 +74,10 @@ mod tests {
         counters.count("X", Dialect::BtAuth, Some(&Failure::Timeout), Duration::from_secs(1));
         let snapshot = counters.snapshot();
         let tally = &snapshot[&("X", Dialect::Headers)];
-        assert_eq!(tally.outcomes, BTreeMap::from([(ANSWERED, 2), ("timeout", 1)]));
-        assert_eq!((tally.latency_counts[3], tally.latency_counts[LATENCY_BOUNDS_MS.len()]), (1, 1));
-        assert_eq!(snapshot[&("X", Dialect::BtAuth)].latency_total, Duration::ZERO);
+        assert_eq!((tally.count(ANSWERED), tally.count("timeout"), tally.count("refused")), (2, 1, 0));
+        let answers = &tally.outcomes[ANSWERED];
+        assert_eq!((answers.counts[3], answers.counts[LATENCY_BOUNDS_MS.len()]), (1, 1));
+        let other = &snapshot[&("X", Dialect::BtAuth)];
+        assert_eq!((other.count(ANSWERED), other.outcomes["timeout"].total), (0, Duration::from_secs(1)));
     }
 }

@@ -163,7 +163,7 @@ async fn tell(axon: Arc<Handle>, cache: Cache) -> Result<(), std::convert::Infal
         tokio::time::sleep(STATUS_EVERY).await;
         let seen = axon.snapshot();
         let answered = seen.count(EventPredictionSynapse::NAME, Outcome::Answered);
-        let all: u64 = seen.routes.iter().flat_map(|route| &route.outcomes).map(|(_, count)| count).sum();
+        let all: u64 = seen.routes.iter().flat_map(|route| &route.outcomes).map(|(_, took)| took.count()).sum();
         tracing::info!(
             answered,
             refused = all - answered,

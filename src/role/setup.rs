@@ -223,6 +223,53 @@ fn policy(settings: &Settings) -> Result<AdmissionPolicy, RoleError> {
         hotkey_rate: rate(1.0),
         ip_rate: rate(HOTKEYS_PER_ADDRESS),
         legacy_peers: blacklist.legacy_peers,
-        ..AdmissionPolicy::default()
+        max_body_bytes: blacklist.max_body_bytes,
+        max_timeout: blacklist.max_timeout,
+        max_future: blacklist.max_future,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Layers;
+
+    fn told(flags: &[(&'static str, &str)]) -> Settings {
+        let flags = flags.iter().map(|(key, value)| (*key, vec![(*value).to_owned()])).collect();
+        Layers { flags, ..Layers::default() }.resolve().unwrap().settings().unwrap()
+    }
+
+    #[test]
+    fn the_limits_of_a_request_come_from_the_settings() {
+        let unsaid = policy(&told(&[])).unwrap();
+        let default = AdmissionPolicy::default();
+        assert_eq!((unsaid.max_body_bytes, unsaid.max_timeout), (default.max_body_bytes, default.max_timeout));
+        assert_eq!(unsaid.max_future, default.max_future);
+        let said = [
+            ("blacklist.max_body_bytes", "2048"),
+            ("blacklist.max_timeout", "30s"),
+            ("blacklist.max_future", "2s"),
+            ("blacklist.rate_per_minute", "0"),
+        ];
+        let said = policy(&told(&said)).unwrap();
+        assert_eq!((said.max_body_bytes, said.max_timeout), (2048, Duration::from_secs(30)));
+        assert_eq!((said.max_future, said.hotkey_rate), (Duration::from_secs(2), None));
+    }
+
+    #[test]
+    fn the_dialect_comes_from_the_settings() {
+        let bob = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
+        assert_eq!(dendrite(&told(&[])).unwrap().dialect, None);
+        let one = format!("{bob}=sdk");
+        let both = [("dendrite.dialect", "btauth"), ("dendrite.dialects", one.as_str())];
+        let calling = dendrite(&told(&both)).unwrap();
+        assert_eq!(calling.dialect, Some(Dialect::BtAuth));
+        assert_eq!(calling.dialects, [(bob.parse().unwrap(), Dialect::Headers)].into());
+        for wrong in [bob.to_owned(), format!("{bob}=auto"), "5Nobody=sdk".into(), "=".into()] {
+            let error = dendrite(&told(&[("dendrite.dialects", wrong.as_str())])).unwrap_err();
+            assert!(error.to_string().contains(&wrong), "{error}");
+        }
+    }
 }

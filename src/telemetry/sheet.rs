@@ -20,6 +20,14 @@ pub struct Histogram {
     pub total: Duration,
 }
 
+impl Histogram {
+    /// How many there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
 /// The text of one scrape, as a collector writes it.
 #[derive(Debug)]
 pub struct Sheet<'a>(DescriptorEncoder<'a>);
@@ -87,7 +95,7 @@ impl Sheet<'_> {
         for (labels, histogram) in rows {
             let bounds = histogram.bounds_ms.iter().map(|ms| ms / 1000.0).chain([f64::INFINITY]);
             let buckets: Vec<_> = bounds.zip(histogram.counts.iter().copied()).collect();
-            let (sum, count) = (histogram.total.as_secs_f64(), histogram.counts.iter().sum());
+            let (sum, count) = (histogram.total.as_secs_f64(), histogram.count());
             family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
         }
         Ok(())

@@ -59,8 +59,11 @@ async fn a_scrape_counts_what_an_axon_was_sent() {
     assert_eq!(requests("sdk", "signature"), Some(1.0));
     assert_eq!(requests("sdk", "handler"), Some(1.0));
     assert_eq!(value(&page, r#"neuron_axon_strays_total{outcome="path"}"#), Some(1.0));
-    let bucket = r#"neuron_axon_answer_seconds_bucket{le="+Inf",synapse="EventPredictionSynapse",dialect="sdk"}"#;
-    assert_eq!(value(&page, bucket), Some(3.0), "{page}");
+    let bucket = format!(
+        r#"neuron_axon_request_seconds_bucket{{le="+Inf",{}"#,
+        labels("sdk", "answered").trim_start_matches('{')
+    );
+    assert_eq!(value(&page, &bucket), Some(3.0), "{page}");
     let unauthenticated =
         format!(r#"neuron_axon_unauthenticated_bodies_total{{hotkey="{}"}}"#, key("//Alice").account());
     assert_eq!(value(&page, &unauthenticated), Some(4.0), "{page}");

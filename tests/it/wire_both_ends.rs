@@ -63,7 +63,7 @@ async fn a_stream_is_whole_or_says_that_it_is_not() {
     let outcomes: BTreeMap<&str, u64> = dendrite.snapshot().into_values().flat_map(|tally| tally.outcomes).fold(
         BTreeMap::new(),
         |mut all, (outcome, count)| {
-            *all.entry(outcome).or_default() += count;
+            *all.entry(outcome).or_default() += count.count();
             all
         },
     );
