@@ -103,6 +103,10 @@ pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> LedgerError {
             rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
                 LedgerError::Corrupt { path, reason }
             }
+            // The file says that it has our format, and has not.
+            _ if reason.contains("no such table") || reason.contains("no such column") => {
+                LedgerError::Corrupt { path, reason }
+            }
             _ => LedgerError::Bug { path, reason },
         },
     }

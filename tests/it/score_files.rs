@@ -184,3 +184,28 @@ for name, rows in (("events", 30), ("scores", 180), ("reports", 180), ("interval
     assert!(text.contains(intervals), "{text}");
     assert!(text.contains("outcome:double") && text.contains("score:double"), "{text}");
 }
+
+#[tokio::test]
+async fn a_damaged_ledger_is_called_damaged() {
+    let damages = [
+        ("UPDATE stats SET block = substr(block, 1, length(block) - 3) WHERE rowid = 7", "impossible length"),
+        ("UPDATE stats SET block = x'' WHERE rowid = 7", "impossible length"),
+        ("PRAGMA foreign_keys = off; DELETE FROM miners WHERE id = 3", "not in the table of miners"),
+        ("UPDATE miners SET hotkey = '5nonsense' WHERE id = 3", "miners.hotkey"),
+        ("UPDATE events SET state = 'maybe' WHERE id = 3", "`maybe`"),
+        ("DROP TABLE scores", "scores"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let whole = ledger(folder.path()).await;
+    for (sql, part) in damages {
+        let copy = folder.path().join("damaged.sqlite");
+        let _ = std::fs::remove_file(&copy);
+        let connection = rusqlite::Connection::open(&whole).unwrap();
+        connection.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+        rusqlite::Connection::open(&copy).unwrap().execute_batch(sql).unwrap();
+        let (status, message) = refused(folder.path(), &["verify", "--ledger", copy.to_str().unwrap()]);
+        assert_eq!(status, Some(1), "{sql}: {message}");
+        let words = ["damaged.sqlite is damaged or no ledger", part];
+        assert!(words.iter().all(|word| message.contains(word)), "{sql}: {message}");
+    }
+}
