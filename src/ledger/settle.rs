@@ -208,11 +208,15 @@ impl Case<'_> {
         let close = self.window.close();
         let last = self.grid.index(close.plus_ms(-1));
         let mut query = self.connection.prepare_cached(
-            "SELECT interval, block FROM stats WHERE event = ?1 AND bracket = ?2 AND interval <= ?3 ORDER BY interval",
+            "SELECT interval, block FROM stats WHERE event = ?1 AND bracket IN (?4, ?2) AND interval <= ?3
+             ORDER BY interval, bracket",
         )?;
-        let mut rows = query.query(params![self.id, bracket, last])?;
+        let mut rows = query.query(params![self.id, bracket, last, IN_FORCE])?;
         let mut found: Vec<Packed> = Vec::new();
         while let Some(row) = rows.next()? {
+            // What was recorded under another pick has the price in force alone; a bracket comes after it and replaces it.
+            let interval: i64 = row.get(0)?;
+            found.pop_if(|(before, _)| *before == interval);
             let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
             found.push((row.get(0)?, block.to_vec()));
         }

@@ -197,6 +197,21 @@ async fn every_rule_scores_from_the_same_records() {
 }
 
 #[tokio::test]
+async fn what_was_recorded_before_the_pick_of_prices_changed_is_still_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path(), Rules::default());
+    ledger.upsert_events(vec![event("a", 8)]).await.unwrap();
+    ledger.record_tick(tick(0, "test-a", 0.5, &[(1, 0.8)])).await.unwrap();
+    drop(ledger);
+    let ledger = open(folder.path(), Rules { reference_pick: ReferencePick::WorstBracket, ..Rules::default() });
+    let mut round = tick(240, "test-a", 0.5, &[(1, 0.8)]);
+    round.prices.push(PriceRow { event: "test-a".into(), price: 0.6, at: UnixMs(START + 240 * MINUTE + 1) });
+    ledger.record_tick(round).await.unwrap();
+    let settled = ledger.resolve(resolution("test-a", Outcome::Payout(1.0), None)).await.unwrap();
+    near(settled.scores[0].1, ((0.25 - 0.04) + (0.16 - 0.04)) / 2.0);
+}
+
+#[tokio::test]
 async fn two_validators_never_share_a_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let first = open(folder.path(), Rules::default());
