@@ -20,7 +20,7 @@ pub struct Bounds {
     pub callers: usize,
     /// Nonces remembered of one caller.
     pub per_caller: usize,
-    /// Nonces remembered in all; when they are that many, callers keep [`SMALLEST_WINDOW`] each.
+    /// Nonces remembered in all; when they are that many, callers keep sixteen each.
     pub nonces: usize,
 }
 
