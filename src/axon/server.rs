@@ -210,7 +210,7 @@ impl Handle {
     }
 
     /// Stops it and waits until its port is free and its open requests are done or out of grace.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(&self) {
         self.stop.cancel();
         self.node.tasks.wait().await;
     }

@@ -36,10 +36,11 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (_, settings) = args::resolve(matches)?;
     args::start_logs(&settings)?;
     block_on(async {
+        let port = metrics::port(&settings).await.map_err(role::failure)?;
         let parts = setup::miner(&settings).await.map_err(role::failure)?;
         let forecaster = parts.forecaster.name();
         let miner = Miner::start(parts).await.map_err(role::failure)?;
-        let _metrics = metrics::serve(&settings, &miner).await.map_err(role::failure)?;
+        let _metrics = port.map(|port| metrics::serve(port, &miner));
         output.note(&format!(
             "miner: serving on {}, published as {}, forecaster `{forecaster}`; Ctrl-C stops",
             miner.local_addr(),

@@ -36,6 +36,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (_, settings) = args::resolve(matches)?;
     args::start_logs(&settings)?;
     block_on(async {
+        let port = metrics::port(&settings).await.map_err(role::failure)?;
         let parts = setup::validator(&settings).await.map_err(role::failure)?;
         output.note(&format!(
             "validator: subnet {}, hotkey {}, ledger {}; Ctrl-C stops",
@@ -44,7 +45,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             parts.events.ledger().path().display(),
         ));
         let validator = Validator::start(parts);
-        let _metrics = metrics::serve(&settings, &validator).await.map_err(role::failure)?;
+        let _metrics = port.map(|port| metrics::serve(port, &validator));
         interrupted().await;
         output.note("validator: finishing the tick and stopping");
         validator.stop(PATIENCE).await;

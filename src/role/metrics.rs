@@ -10,7 +10,7 @@ use super::miner::Miner;
 use super::setup;
 use super::validator::Validator;
 use crate::config::Settings;
-use crate::telemetry::{Collector, DescriptorEncoder, Health, MetricsEndpoint, Registry, Sheet};
+use crate::telemetry::{Collector, DescriptorEncoder, Health, MetricsEndpoint, MetricsPort, Registry, Sheet};
 
 /// Something that can be watched.
 pub trait Watched {
@@ -21,19 +21,24 @@ pub trait Watched {
     fn health(&self) -> Box<dyn Fn() -> Health + Send + Sync>;
 }
 
-/// Serves the metrics of `role` where the settings say; `None` when they say nowhere.
+/// Takes the port where the settings want metrics; `None` when they want none.
 ///
 /// # Errors
 /// The address makes no sense, or its port is taken.
-pub async fn serve(settings: &Settings, role: &impl Watched) -> Result<Option<MetricsEndpoint>, RoleError> {
+pub async fn port(settings: &Settings) -> Result<Option<MetricsPort>, RoleError> {
     let Some(port) = settings.metrics.port else { return Ok(None) };
     let address = SocketAddr::new(setup::ip("metrics.ip", &settings.metrics.ip)?, port);
+    Ok(Some(MetricsPort::take(address).await?))
+}
+
+/// Serves the metrics of `role` there.
+pub fn serve(port: MetricsPort, role: &impl Watched) -> MetricsEndpoint {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Build));
     role.register(&mut registry);
-    let endpoint = MetricsEndpoint::serve(address, registry, role.health()).await?;
+    let endpoint = port.serve(registry, role.health());
     tracing::info!("metrics on http://{0}/metrics, health on http://{0}/health", endpoint.local_addr());
-    Ok(Some(endpoint))
+    endpoint
 }
 
 /// Which program this is.

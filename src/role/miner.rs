@@ -126,10 +126,7 @@ impl Miner {
     pub async fn stop(self, patience: Duration) {
         let Self { axon, tasks, .. } = self;
         tasks.stop(patience).await;
-        // Its tasks, which had the other references, are over.
-        if let Some(axon) = Arc::into_inner(axon)
-            && tokio::time::timeout(patience, axon.shutdown()).await.is_err()
-        {
+        if tokio::time::timeout(patience, axon.shutdown()).await.is_err() {
             tracing::warn!("some requests did not end in time and are left");
         }
     }

@@ -34,6 +34,13 @@ pub struct MetricsError {
     source: std::io::Error,
 }
 
+/// A port that is taken and not served yet.
+#[derive(Debug)]
+pub struct MetricsPort {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
 /// The running endpoint; dropping it frees the port.
 ///
 /// It has none of the axon's defences: whoever reaches it can keep its connections. So it listens on the loopback
@@ -49,19 +56,21 @@ struct Told {
     health: Box<dyn Fn() -> Health + Send + Sync>,
 }
 
-impl MetricsEndpoint {
-    /// Serves what `registry` collects and what `health` says, asked anew at every request.
+impl MetricsPort {
+    /// Takes it, so that a port in use is known before anything else begins.
     ///
     /// # Errors
     /// [`MetricsError`].
-    pub async fn serve(
-        address: SocketAddr,
-        registry: Registry,
-        health: impl Fn() -> Health + Send + Sync + 'static,
-    ) -> Result<Self, MetricsError> {
+    pub async fn take(address: SocketAddr) -> Result<Self, MetricsError> {
         let failed = |source| MetricsError { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+
+    /// Serves what `registry` collects and what `health` says, asked anew at every request.
+    pub fn serve(self, registry: Registry, health: impl Fn() -> Health + Send + Sync + 'static) -> MetricsEndpoint {
+        let Self { listener, address } = self;
         let told = Arc::new(Told { registry, health: Box::new(health) });
         let metrics = {
             let told = Arc::clone(&told);
@@ -74,9 +83,11 @@ impl MetricsEndpoint {
                 tracing::warn!("metrics are no longer served: {e}");
             }
         });
-        Ok(Self { address, _serving: AbortOnDropHandle::new(serving) })
+        MetricsEndpoint { address, _serving: AbortOnDropHandle::new(serving) }
     }
+}
 
+impl MetricsEndpoint {
     /// Where it listens, with the port that was taken.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {

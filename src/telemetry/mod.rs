@@ -4,7 +4,7 @@ mod endpoint;
 mod logs;
 mod sheet;
 
-pub use endpoint::{Health, MetricsEndpoint, MetricsError};
+pub use endpoint::{Health, MetricsEndpoint, MetricsError, MetricsPort};
 pub use logs::{LogError, LogLevel, start_logs};
 pub use prometheus_client::collector::Collector;
 pub use prometheus_client::encoding::DescriptorEncoder;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use neuron::axon::{AdmissionPolicy, AxonConfig};
 use neuron::dendrite::Target;
-use neuron::telemetry::{Health, MetricsEndpoint, Registry};
+use neuron::telemetry::{Health, MetricsPort, Registry};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -36,7 +36,7 @@ async fn a_scrape_counts_what_an_axon_was_sent() {
     let axon = bob(AxonConfig::loopback()).policy(AdmissionPolicy::open()).spawn().await.unwrap();
     let mut registry = Registry::default();
     registry.register_collector(Box::new(axon.metrics()));
-    let endpoint = MetricsEndpoint::serve("127.0.0.1:0".parse().unwrap(), registry, well).await.unwrap();
+    let endpoint = MetricsPort::take("127.0.0.1:0".parse().unwrap()).await.unwrap().serve(registry, well);
 
     let ask = || Request::new(&one_event(), "//Alice");
     for _ in 0..3 {
@@ -78,7 +78,7 @@ async fn a_scrape_counts_what_a_dendrite_asked() {
     let dendrite = crate::wire_fakes::dendrite();
     let mut registry = Registry::default();
     registry.register_collector(Box::new(dendrite.metrics()));
-    let endpoint = MetricsEndpoint::serve("127.0.0.1:0".parse().unwrap(), registry, well).await.unwrap();
+    let endpoint = MetricsPort::take("127.0.0.1:0".parse().unwrap()).await.unwrap().serve(registry, well);
     let nobody = Target { port: 0, ..fake.target() };
     for target in [fake.target(), nobody] {
         dendrite.call(&target, &one_event(), deadlines(30_000)).await.unwrap();
@@ -97,13 +97,13 @@ async fn a_scrape_counts_what_a_dendrite_asked() {
 async fn health_says_whether_and_why() {
     let facts: Map<String, Value> = serde_json::from_value(json!({ "role": "validator", "ticks": 0 })).unwrap();
     let failing = move || Health { ok: false, facts: facts.clone() };
-    let endpoint = MetricsEndpoint::serve("127.0.0.1:0".parse().unwrap(), Registry::default(), failing).await.unwrap();
+    let endpoint = MetricsPort::take("127.0.0.1:0".parse().unwrap()).await.unwrap().serve(Registry::default(), failing);
     let (status, body) = get(endpoint.local_addr(), "/health").await;
     assert_eq!(status, 503);
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body, json!({ "role": "validator", "status": "failing", "ticks": 0 }));
     assert_eq!(get(endpoint.local_addr(), "/elsewhere").await.0, 404);
 
-    let taken = MetricsEndpoint::serve(endpoint.local_addr(), Registry::default(), well).await.unwrap_err();
+    let taken = MetricsPort::take(endpoint.local_addr()).await.unwrap_err();
     assert!(taken.to_string().contains("--metrics.port"), "{taken}");
 }
