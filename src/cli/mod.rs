@@ -138,6 +138,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .windows(2)
         .any(|pair| matches!(pair, [flag, value] if flag == "--output" && value == "json"))
         || arguments.iter().any(|a| ["--output=json", "--json", "--json-output", "--json-out"].contains(&a.as_str()));
+    let format = if wants_json { Format::Json } else { Format::Text };
     let tree = command();
     let matches = match tree.clone().try_get_matches_from(args::canonical_flags(&tree, arguments)) {
         Ok(matches) => matches,
@@ -146,23 +147,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             let _ = e.print();
             return ExitCode::SUCCESS;
         }
-        Err(e) if e.kind() == ErrorKind::InvalidSubcommand && gone(&e).is_some() => {
-            let failure = Failure::new(Exit::Usage, anyhow::anyhow!(gone(&e).unwrap_or_default()));
-            let format = if wants_json { Format::Json } else { Format::Text };
-            Output { format, yes: false, quiet: false }.failure(&failure);
-            return ExitCode::from(Exit::Usage as u8);
-        }
-        Err(e) if wants_json => {
-            let failure = Failure::new(Exit::Usage, anyhow::anyhow!("{}", e.to_string().trim()));
-            Output { format: Format::Json, yes: false, quiet: false }.failure(&failure);
-            return ExitCode::from(Exit::Usage as u8);
-        }
         Err(e) => {
-            let _ = e.print();
+            match (gone(&e), wants_json) {
+                (None, false) => {
+                    let _ = e.print();
+                }
+                (gone, _) => {
+                    let text = gone.unwrap_or_else(|| e.to_string().trim().to_owned());
+                    let failure = Failure::new(Exit::Usage, anyhow::anyhow!(text));
+                    Output { format, yes: false, quiet: false }.failure(&failure);
+                }
+            }
             return ExitCode::from(Exit::Usage as u8);
         }
     };
-    let format = if wants_json { Format::Json } else { Format::Text };
     let output = Output { format, yes: matches.get_flag("yes"), quiet: matches.get_flag("quiet") };
     for note in notes {
         output.note(&note);

@@ -84,7 +84,6 @@ fn full_group(word: &str) -> &str {
         "s" | "su" | "subnet" => "subnets",
         "st" | "stakes" => "stake",
         "r" | "roots" => "root",
-        "l" => "legacy",
         other => other,
     }
 }

@@ -166,13 +166,43 @@ fn hotkey_args() -> [Arg; 2] {
     [hotkey, block]
 }
 
+/// `--to`, and `--format` with the first of `formats` as its default: what the parts that write files have in common.
+fn target_args(formats: [&'static str; 2], help: &'static str) -> [Arg; 2] {
+    let to = Arg::new("to")
+        .long("to")
+        .required(true)
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .help("The folder to write into; made when it does not exist");
+    let format = Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .value_parser(formats)
+        .default_value(formats[0])
+        .help(help);
+    [to, format]
+}
+
+/// The values of [`target_args`].
+fn target(matches: &ArgMatches) -> Result<(&Path, &str), Failure> {
+    let folder = matches.get_one::<PathBuf>("to").ok_or_else(|| anyhow!("--to is missing"))?;
+    let format = matches.get_one::<String>("format").ok_or_else(|| anyhow!("--format is missing"))?;
+    Ok((folder, format))
+}
+
 /// Makes a folder to write into.
 fn create_folder(folder: &Path) -> Result<(), Failure> {
-    let class =
-        |e: &io::Error| if e.kind() == io::ErrorKind::PermissionDenied { Exit::Permission } else { Exit::Failed };
     fs::create_dir_all(folder).map_err(|e| {
-        Failure::new(class(&e), anyhow!("{}: {e}; name a folder that can be written to with --to", folder.display()))
+        Failure::new(
+            write_exit(&e),
+            anyhow!("{}: {e}; name a folder that can be written to with --to", folder.display()),
+        )
     })
+}
+
+/// The class of a failed write.
+fn write_exit(error: &io::Error) -> Exit {
+    if error.kind() == io::ErrorKind::PermissionDenied { Exit::Permission } else { Exit::Failed }
 }
 
 /// A hotkey short enough for a table, long enough to be found again.

@@ -7,11 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 
-use super::{Case, create_folder};
-use crate::cli::{Exit, Failure};
+use super::{Case, create_folder, target, target_args, write_exit};
+use crate::cli::Failure;
 use crate::ledger::LedgerError;
 use crate::units::Identity;
 use table::{Cell, Column, Table, Type};
@@ -54,18 +54,8 @@ const INTERVALS: [Column; 9] = [
 const TABLES: [&str; 5] = ["events", "scores", "reports", "intervals", "ledger"];
 
 pub(super) fn command() -> Command {
-    let to = Arg::new("to")
-        .long("to")
-        .required(true)
-        .value_name("DIR")
-        .value_parser(value_parser!(PathBuf))
-        .help("The folder to write into; made when it does not exist");
-    let format = Arg::new("format")
-        .long("format")
-        .value_name("FORMAT")
-        .value_parser(["csv", "parquet"])
-        .default_value("csv")
-        .help("csv is text, times in milliseconds since the Unix epoch; parquet has types");
+    let target =
+        target_args(["csv", "parquet"], "csv is text, times in milliseconds since the Unix epoch; parquet has types");
     let tables = Arg::new("tables")
         .long("tables")
         .value_name("LIST")
@@ -80,7 +70,8 @@ pub(super) fn command() -> Command {
              price per miner and event), intervals (the statistics that scores are made of) and ledger.sqlite, a compact \
              copy which every `neuron score` command reads like the original. The columns are in docs/scoring.md.",
         )
-        .args([to, format, tables])
+        .args(target)
+        .arg(tables)
 }
 
 #[derive(Debug, Serialize)]
@@ -89,8 +80,7 @@ struct Written {
 }
 
 pub(super) fn run(case: &Case, matches: &ArgMatches) -> Result<(), Failure> {
-    let folder = matches.get_one::<PathBuf>("to").ok_or_else(|| anyhow!("--to is missing"))?;
-    let format = matches.get_one::<String>("format").map_or("csv", String::as_str);
+    let (folder, format) = target(matches)?;
     let wanted = |name: &str| matches.get_many::<String>("tables").unwrap_or_default().any(|table| table == name);
     create_folder(folder)?;
     let target = Target { case, folder, format };
@@ -126,9 +116,8 @@ fn who(identity: &Identity) -> [Cell; 2] {
 
 impl Target<'_> {
     fn failed(&self, name: &str, error: &io::Error) -> Failure {
-        let exit = if error.kind() == io::ErrorKind::PermissionDenied { Exit::Permission } else { Exit::Failed };
         let file = self.folder.join(format!("{name}.{}", self.format));
-        Failure::new(exit, anyhow!("{}: {error}; the file is not whole", file.display()))
+        Failure::new(write_exit(error), anyhow!("{}: {error}; the file is not whole", file.display()))
     }
 
     /// Writes a table of the rows there are.

@@ -16,7 +16,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use serde::Serialize;
 
 use super::super::output::TextTable;
-use super::{Case, create_folder, short};
+use super::{Case, create_folder, short, target, target_args};
 use crate::cli::{Exit, Failure};
 use crate::scoring::admission::EventState;
 use crate::scoring::calibration::{Calibration, calibration};
@@ -29,18 +29,7 @@ const BINS: usize = 10;
 const SHOWN: usize = 7;
 
 pub(super) fn command() -> Command {
-    let to = Arg::new("to")
-        .long("to")
-        .required(true)
-        .value_name("DIR")
-        .value_parser(value_parser!(PathBuf))
-        .help("The folder to write into; made when it does not exist");
-    let format = Arg::new("format")
-        .long("format")
-        .value_name("FORMAT")
-        .value_parser(["svg", "png"])
-        .default_value("svg")
-        .help("svg scales and is text; png is pixels, 1600 x 1160");
+    let target = target_args(["svg", "png"], "svg scales and is text; png is pixels, 1600 x 1160");
     let hotkey = Arg::new("hotkey")
         .long("hotkey")
         .value_name("SS58")
@@ -53,7 +42,8 @@ pub(super) fn command() -> Command {
              of reports; the market beside one miner), `reliability` (the same curve of up to seven miners) and `history` \
              (the running sum of scores); and prints the calibration of each miner.",
         )
-        .args([to, format, hotkey])
+        .args(target)
+        .arg(hotkey)
 }
 
 #[derive(Debug, Serialize)]
@@ -63,8 +53,7 @@ struct Plotted {
 }
 
 pub(super) fn run(case: &Case, matches: &ArgMatches) -> Result<(), Failure> {
-    let folder = matches.get_one::<PathBuf>("to").ok_or_else(|| anyhow!("--to is missing"))?;
-    let format = matches.get_one::<String>("format").map_or("svg", String::as_str);
+    let (folder, format) = target(matches)?;
     let history = history(case)?;
     let chosen = chosen(case, &history, matches.get_one::<Account>("hotkey"))?;
     let calibration = reliability(case, &chosen)?;
