@@ -81,7 +81,8 @@ pub(super) fn modern(mut arguments: Vec<String>) -> (Vec<String>, Vec<String>) {
 fn full_group(word: &str) -> &str {
     match word {
         "w" | "wallets" => "wallet",
-        "s" | "su" | "subnet" => "subnets",
+        "s" | "subnet" => "subnets",
+        "su" | "sudos" => "sudo",
         "st" | "stakes" => "stake",
         "r" | "roots" => "root",
         other => other,
@@ -151,6 +152,7 @@ mod tests {
             ("/usr/bin/btcli wallet update -w a", "/usr/bin/btcli wallet upgrade -w a"),
             ("neuron btcli s register -n 8", "neuron register --netuid 8"),
             ("neuron subnets metagraph -n test", "neuron metagraph --network test"),
+            ("neuron btcli su get -n 8", "neuron hyperparameters --netuid 8"),
             ("neuron st add --amount 1", "neuron stake add --amount 1"),
             ("neuron delegate mine", "neuron stake list"),
             ("neuron delegate --amount 1", "neuron stake add --amount 1"),
