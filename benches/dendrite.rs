@@ -10,8 +10,12 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_macros,
+    unreachable_pub,
     reason = "a benchmark talks to a person and may panic"
 )]
+
+#[path = "common/fill.rs"]
+mod fill;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -19,12 +23,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use neuron::axon::{AdmissionPolicy, Axon, AxonConfig, Caller, Handler, Refusal, Reply};
+use neuron::axon::{AdmissionPolicy, Axon, AxonConfig};
 use neuron::clock;
 use neuron::dendrite::{Deadlines, Dendrite, DendriteConfig, Target};
 use neuron::subnets::events::synapse::{EventPrediction, EventPredictionSynapse};
-use neuron::units::Probability;
 use neuron::wallet::{Keypair, Scheme};
+
+use fill::Fill;
 
 const AXONS: usize = 256;
 const EVENTS: usize = 500;
@@ -41,20 +46,6 @@ fn main() {
 
 fn hotkey(number: usize) -> Keypair {
     Keypair::from_uri(&format!("//Axon//{number}"), Scheme::Sr25519).unwrap()
-}
-
-struct Fill;
-
-impl Handler<EventPredictionSynapse> for Fill {
-    async fn handle(
-        &self,
-        _: &Caller,
-        mut ask: EventPredictionSynapse,
-    ) -> Result<Reply<EventPredictionSynapse>, Refusal> {
-        let half = Probability::new(0.5).map_err(|e| Refusal::internal(e.to_string()))?;
-        ask.events.values_mut().for_each(|event| event.answer(half, None));
-        Ok(Reply::Answer(ask))
-    }
 }
 
 /// Serves until the parent ends; prints a port per line.

@@ -17,6 +17,8 @@
 
 mod attack;
 mod client;
+#[path = "../common/fill.rs"]
+mod fill;
 mod memory;
 mod server;
 mod signatures;

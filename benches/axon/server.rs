@@ -6,12 +6,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use neuron::axon::{AdmissionPolicy, Axon, AxonConfig, Caller, Handler, Refusal, Reply, Standing, StandingOf};
+use neuron::axon::{AdmissionPolicy, Axon, AxonConfig, Standing, StandingOf};
 use neuron::subnets::events::synapse::EventPredictionSynapse;
-use neuron::units::{Account, Probability, Rao, Uid};
+use neuron::units::{Account, Rao, Uid};
 use neuron::wallet::{Scheme, verify};
 
 use crate::client::key;
+use crate::fill::Fill;
 
 /// Everybody is registered and a validator: the ladder's every rung is climbed.
 pub struct Everybody;
@@ -19,20 +20,6 @@ pub struct Everybody;
 impl StandingOf for Everybody {
     fn standing(&self, _: &Account) -> Option<Standing> {
         Some(Standing { uid: Uid(1), stake: Rao::from_tao(1000), validator_permit: true })
-    }
-}
-
-pub struct Fill;
-
-impl Handler<EventPredictionSynapse> for Fill {
-    async fn handle(
-        &self,
-        _: &Caller,
-        mut ask: EventPredictionSynapse,
-    ) -> Result<Reply<EventPredictionSynapse>, Refusal> {
-        let half = Probability::new(0.5).map_err(|e| Refusal::internal(e.to_string()))?;
-        ask.events.values_mut().for_each(|event| event.answer(half, None));
-        Ok(Reply::Answer(ask))
     }
 }
 

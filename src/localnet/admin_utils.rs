@@ -366,22 +366,18 @@ pub mod pallet {
 mod tests {
     use super::*;
     use crate::localnet::{
-        genesis::{self, GenesisConfig, dev_account},
+        genesis::{GenesisConfig, dev_account},
         pallet as chain,
         runtime::{AccountId, AdminUtils, NetUid, Runtime, RuntimeCall, RuntimeOrigin, Sudo, System, TaoBalance},
+        testing,
     };
     use frame_support::{assert_noop, assert_ok};
-    use sp_io::TestExternalities;
     use sp_runtime::DispatchError;
 
     const EVENTS: NetUid = NetUid(155);
 
     fn on_chain(test: impl FnOnce()) {
-        TestExternalities::default().execute_with(|| {
-            genesis::build(&GenesisConfig::default());
-            System::set_block_number(1);
-            test();
-        });
+        testing::on_chain(&GenesisConfig::default(), test);
     }
 
     fn signed(name: &str) -> RuntimeOrigin {

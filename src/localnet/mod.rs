@@ -24,6 +24,8 @@ mod rpc;
 pub mod runtime;
 mod spawn;
 mod state;
+#[cfg(test)]
+mod testing;
 pub mod yuma;
 
 pub use banner::{Banner, FundedAccount, OpenSubnet};

@@ -11,24 +11,15 @@ use super::*;
 use crate::localnet::{
     genesis::{self, GenesisConfig},
     runtime::{AccountId, NetUid, Runtime, RuntimeOrigin, System},
+    testing::on_chain,
 };
 use frame_support::traits::Hooks;
-use sp_io::TestExternalities;
 
 type Module = Pallet<Runtime>;
 type Failure = Error<Runtime>;
 
 const EVENTS: NetUid = NetUid(155);
 const NOWHERE: NetUid = NetUid(77);
-
-/// Runs `test` in block 1 of a fresh chain.
-fn on_chain(config: &GenesisConfig, test: impl FnOnce()) {
-    TestExternalities::default().execute_with(|| {
-        genesis::build(config);
-        System::set_block_number(1);
-        test();
-    });
-}
 
 /// Goes on by some blocks, with all that happens at the start of each.
 fn advance(blocks: u32) {

@@ -1,13 +1,13 @@
 use super::*;
 use crate::localnet::{
-    genesis::{self, GenesisConfig, dev_account},
+    genesis::{GenesisConfig, dev_account},
     pallet as chain,
     runtime::{RuntimeOrigin, TaoBalance, dispatch_api, metadata_blob},
+    testing::on_chain,
 };
 use codec::{Decode, Encode};
 use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
 use frame_support::assert_ok;
-use sp_io::TestExternalities;
 
 const EVENTS: NetUid = NetUid(155);
 
@@ -26,9 +26,7 @@ fn ask<R: Decode>(name: &str, arguments: impl Encode) -> R {
 
 /// A chain on which `//Bob` registered a hotkey and staked to it.
 fn with_neuron(test: impl FnOnce(AccountId)) {
-    TestExternalities::default().execute_with(|| {
-        genesis::build(&GenesisConfig::default());
-        System::set_block_number(1);
+    on_chain(&GenesisConfig::default(), || {
         let (bob, hotkey) = (RuntimeOrigin::signed(account("Bob")), account("hotkey"));
         assert_ok!(SubtensorModule::burned_register(bob.clone(), EVENTS, hotkey.clone()));
         assert_ok!(SubtensorModule::add_stake(bob, hotkey.clone(), EVENTS, TaoBalance(5_000_000_000)));

@@ -1,25 +1,21 @@
 use super::*;
 use crate::localnet::{
-    genesis::{self, GenesisConfig, dev_account},
+    genesis::{GenesisConfig, dev_account},
     pallet::{self as chain, Call},
     runtime::{
         AccountId, Executive, NetUid, RuntimeOrigin, SignedPayload, SubtensorModule, System, UncheckedExtrinsic,
         signature::RememberedSignature,
     },
+    testing,
 };
 use frame_support::{assert_ok, pallet_prelude::TransactionSource};
 use sp_core::{H256, Pair, sr25519};
-use sp_io::TestExternalities;
 use sp_runtime::transaction_validity::{InvalidTransaction, TransactionValidityError, ValidTransaction};
 
 const EVENTS: NetUid = NetUid(155);
 
 fn on_chain(test: impl FnOnce()) {
-    TestExternalities::default().execute_with(|| {
-        genesis::build(&GenesisConfig::default());
-        System::set_block_number(1);
-        test();
-    });
+    testing::on_chain(&GenesisConfig::default(), test);
 }
 
 fn account(name: &str) -> AccountId {
