@@ -51,54 +51,50 @@ impl<'a> Columns<'a> {
         if bytes.len() == n * STATS_BYTES { Ok(Self { bytes, n }) } else { Err(damaged(block.len())) }
     }
 
-    fn four(&self, column: usize) -> impl Iterator<Item = [u8; 4]> + use<'a> {
+    fn four(&self, column: usize) -> impl Iterator<Item = u32> + use<'a> {
         let start = column * 4 * self.n;
-        self.bytes.get(start..start + 4 * self.n).unwrap_or_default().as_chunks::<4>().0.iter().copied()
+        let bytes = self.bytes.get(start..start + 4 * self.n).unwrap_or_default();
+        bytes.as_chunks::<4>().0.iter().map(|value| u32::from_le_bytes(*value))
     }
 
-    fn eight(&self, column: usize) -> impl Iterator<Item = [u8; 8]> + use<'a> {
+    fn eight(&self, column: usize) -> std::slice::Iter<'a, [u8; 8]> {
         let start = (8 + column * 8) * self.n;
-        self.bytes.get(start..start + 8 * self.n).unwrap_or_default().as_chunks::<8>().0.iter().copied()
+        self.bytes.get(start..start + 8 * self.n).unwrap_or_default().as_chunks::<8>().0.iter()
+    }
+
+    fn numbers(&self, column: usize) -> impl Iterator<Item = f64> + use<'a> {
+        self.eight(column).map(|value| f64::from_le_bytes(*value))
+    }
+
+    fn times(&self, column: usize) -> impl Iterator<Item = UnixMs> + use<'a> {
+        self.eight(column).map(|value| UnixMs(i64::from_le_bytes(*value)))
     }
 
     fn reports(&self, column: usize) -> impl Iterator<Item = Report> + use<'a> {
-        let t = self.eight(column).map(i64::from_le_bytes);
-        let p = self.eight(column + 1).map(f64::from_le_bytes);
-        let r = self.eight(column + 2).map(f64::from_le_bytes);
-        t.zip(p).zip(r).map(|((t, p), r)| Report { t: UnixMs(t), p, r })
+        let values = self.times(column).zip(self.numbers(column + 1)).zip(self.numbers(column + 2));
+        values.map(|((t, p), r)| Report { t, p, r })
     }
 
     /// The miners' numbers, ascending.
     pub(super) fn miners(&self) -> impl Iterator<Item = MinerId> + use<'a> {
-        self.four(0).map(u32::from_le_bytes)
+        self.four(0)
     }
 
     /// Count, Σp, Σr and Σ(p²−r²) of each: what rules on interval means need.
     pub(super) fn sums(&self) -> impl Iterator<Item = (u32, [f64; 3])> + use<'a> {
-        let sums = self.eight(0).zip(self.eight(1)).zip(self.eight(2));
-        let sums = sums.map(|((p, r), d)| [p, r, d].map(f64::from_le_bytes));
-        self.four(1).map(u32::from_le_bytes).zip(sums)
+        let sums = self.numbers(0).zip(self.numbers(1)).zip(self.numbers(2));
+        self.four(1).zip(sums).map(|(count, ((p, r), d))| (count, [p, r, d]))
     }
 
     /// Whether a report is as late as `close` or later.
     pub(super) fn reaches(&self, close: UnixMs) -> bool {
-        self.eight(6).any(|t| i64::from_le_bytes(t) >= close.0)
+        self.times(6).any(|t| t >= close)
     }
 
     pub(super) fn cells(&self) -> impl Iterator<Item = (MinerId, IntervalStats)> + use<'a> {
-        let ids = self.four(0).map(u32::from_le_bytes).zip(self.four(1).map(u32::from_le_bytes));
-        let sums = self.eight(0).zip(self.eight(1)).zip(self.eight(2));
-        let ends = self.reports(3).zip(self.reports(6));
-        ids.zip(sums).zip(ends).map(|(((miner, count), ((p, r), d)), (first, last))| {
-            let stats = IntervalStats {
-                count,
-                sum_p: f64::from_le_bytes(p),
-                sum_r: f64::from_le_bytes(r),
-                sum_p2_minus_r2: f64::from_le_bytes(d),
-                first,
-                last,
-            };
-            (miner, stats)
+        let sums = self.sums().zip(self.reports(3).zip(self.reports(6)));
+        self.miners().zip(sums).map(|(miner, ((count, [sum_p, sum_r, sum_p2_minus_r2]), (first, last)))| {
+            (miner, IntervalStats { count, sum_p, sum_r, sum_p2_minus_r2, first, last })
         })
     }
 }

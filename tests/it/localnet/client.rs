@@ -1,11 +1,14 @@
 //! A chain that makes blocks only when told, and clients for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use neuron::localnet::{Handle, LocalnetConfig, spawn};
 use neuron::units::Account;
 use serde_json::Value;
 use sp_core::{Pair as _, sr25519};
+use subxt::backend::CombinedBackend;
 use subxt::config::{DefaultExtrinsicParamsBuilder, SubstrateConfig};
 use subxt::dynamic;
 use subxt::rpcs::client::{RpcClient, RpcParams};
@@ -31,8 +34,16 @@ pub fn config() -> LocalnetConfig {
 pub async fn start(config: LocalnetConfig) -> Net {
     let chain = spawn(config).await.unwrap();
     let rpc = RpcClient::from_insecure_url(chain.ws_url()).await.unwrap();
-    let subxt = OnlineClient::from_insecure_url(chain.ws_url()).await.unwrap();
+    let subxt = subxt_client(&chain.ws_url()).await;
     Net { chain, rpc, subxt }
+}
+
+/// subxt's own client, put together as its `from_insecure_url` does; that one comes with wasm-bindgen.
+pub async fn subxt_client(url: &str) -> OnlineClient<SubstrateConfig> {
+    let rpc = RpcClient::from_insecure_url(url).await.unwrap();
+    let (backend, driver) = CombinedBackend::builder().build(rpc).await.unwrap();
+    tokio::spawn(driver.for_each(|_| std::future::ready(())));
+    OnlineClient::from_backend(Arc::new(backend)).await.unwrap()
 }
 
 /// What a refusal says.

@@ -3,17 +3,15 @@
 use neuron::localnet::{LocalnetConfig, LocalnetError, spawn};
 use serde_json::{Value, json};
 use std::time::Duration;
-use subxt::OnlineClient;
-use subxt::config::SubstrateConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::client::{Key, config, free_balance, hex, start, storage_key, transfer};
+use super::client::{Key, config, free_balance, hex, start, storage_key, subxt_client, transfer};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn subxt_connects_reads_transfers_and_sees_the_events() {
     let chain = spawn(LocalnetConfig { block_time: Duration::from_millis(20), ..config() }).await.unwrap();
-    let client = OnlineClient::<SubstrateConfig>::from_insecure_url(chain.ws_url()).await.unwrap();
+    let client = subxt_client(&chain.ws_url()).await;
     let before = free_balance(&client, "//Bob").await;
     let events = client
         .tx()
@@ -237,7 +235,7 @@ async fn a_taken_port_is_named_and_dropping_or_stopping_frees_it() {
     assert!(matches!(taken, LocalnetError::PortInUse(p) if p == port));
     assert!(taken.to_string().contains("--port"), "{taken}");
     // With a client that stays connected.
-    let client = start_client(&chain.ws_url()).await;
+    let client = subxt_client(&chain.ws_url()).await;
     chain.stop().await.unwrap();
     let chain = spawn(LocalnetConfig { port, ..config() }).await.unwrap();
     drop(client);
@@ -249,10 +247,6 @@ async fn a_taken_port_is_named_and_dropping_or_stopping_frees_it() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), freed).await.expect("the port is never freed");
-}
-
-async fn start_client(url: &str) -> OnlineClient<SubstrateConfig> {
-    OnlineClient::from_insecure_url(url).await.unwrap()
 }
 
 #[tokio::test]
