@@ -10,7 +10,6 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_macros,
-    unreachable_pub,
     reason = "a benchmark talks to a person and may panic"
 )]
 

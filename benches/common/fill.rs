@@ -5,7 +5,7 @@ use neuron::subnets::events::synapse::EventPredictionSynapse;
 use neuron::units::Probability;
 
 /// Answers every event with one half.
-pub struct Fill;
+pub(crate) struct Fill;
 
 impl Handler<EventPredictionSynapse> for Fill {
     async fn handle(

@@ -51,6 +51,7 @@ impl<'a> Columns<'a> {
         if bytes.len() == n * STATS_BYTES { Ok(Self { bytes, n }) } else { Err(damaged(block.len())) }
     }
 
+    // Decoded from references: `copied` and the `map` of arrays may stay calls, which made a recomputation a third longer.
     fn four(&self, column: usize) -> impl Iterator<Item = u32> + use<'a> {
         let start = column * 4 * self.n;
         let bytes = self.bytes.get(start..start + 4 * self.n).unwrap_or_default();

@@ -366,19 +366,15 @@ pub mod pallet {
 mod tests {
     use super::*;
     use crate::localnet::{
-        genesis::{GenesisConfig, dev_account},
+        genesis::dev_account,
         pallet as chain,
         runtime::{AccountId, AdminUtils, NetUid, Runtime, RuntimeCall, RuntimeOrigin, Sudo, System, TaoBalance},
-        testing,
+        testing::on_chain,
     };
     use frame_support::{assert_noop, assert_ok};
     use sp_runtime::DispatchError;
 
     const EVENTS: NetUid = NetUid(155);
-
-    fn on_chain(test: impl FnOnce()) {
-        testing::on_chain(&GenesisConfig::default(), test);
-    }
 
     fn signed(name: &str) -> RuntimeOrigin {
         RuntimeOrigin::signed(AccountId::new(dev_account(name).0))

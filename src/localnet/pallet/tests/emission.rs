@@ -17,7 +17,7 @@ fn validate(good: u16, poor: u16) {
 /// The walk of a demonstration: register, stake, permit, weights, and pay.
 #[test]
 fn weights_become_incentive_and_stake() {
-    on_chain(&quick(), || {
+    on_chain_of(&quick(), || {
         let (validator, good, poor) = (register("validator"), register("good"), register("poor"));
         assert_ok!(Module::add_stake(signed("Bob"), account("validator"), EVENTS, TaoBalance(100 * TAO)));
         assert!(!ValidatorPermit::<Runtime>::get(EVENTS)[usize::from(validator)]);
@@ -41,7 +41,7 @@ fn weights_become_incentive_and_stake() {
 
 #[test]
 fn miners_of_others_are_paid_in_alpha_on_their_hotkey() {
-    on_chain(&quick(), || {
+    on_chain_of(&quick(), || {
         register("validator");
         assert_ok!(Module::burned_register(signed("Bob"), EVENTS, account("good")));
         assert_ok!(Module::burned_register(signed("Charlie"), EVENTS, account("poor")));
@@ -60,7 +60,7 @@ fn miners_of_others_are_paid_in_alpha_on_their_hotkey() {
 
 #[test]
 fn epochs_keep_their_tempo() {
-    on_chain(&quick(), || {
+    on_chain_of(&quick(), || {
         let mut epochs = Vec::new();
         let mut seen = SubnetEpochIndex::<Runtime>::get(EVENTS);
         for _ in 0..35 {
@@ -83,7 +83,7 @@ fn epochs_keep_their_tempo() {
 
 #[test]
 fn too_many_epochs_wait_a_block() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         MaxEpochsPerBlock::<Runtime>::put(1);
         for netuid in [NetUid(8), EVENTS] {
             LastEpochBlock::<Runtime>::insert(netuid, 0);
@@ -100,7 +100,7 @@ fn too_many_epochs_wait_a_block() {
 
 #[test]
 fn emission_goes_into_the_pool_at_the_present_price() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         let (issuance, price) = (TotalIssuance::<Runtime>::get(), Module::alpha_price(EVENTS));
         advance(10);
         assert_eq!(TotalIssuance::<Runtime>::get() - issuance, 10 * TAO, "one TAO per block for both subnets");

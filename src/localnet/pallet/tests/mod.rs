@@ -11,7 +11,7 @@ use super::*;
 use crate::localnet::{
     genesis::{self, GenesisConfig},
     runtime::{AccountId, NetUid, Runtime, RuntimeOrigin, System},
-    testing::on_chain,
+    testing::{on_chain, on_chain_of},
 };
 use frame_support::traits::Hooks;
 

@@ -13,7 +13,7 @@ fn tiny() -> GenesisConfig {
 
 #[test]
 fn a_neuron_gets_the_next_uid_and_pays_the_price() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         let before = free("Alice");
         let pool = SubnetAlphaIn::<Runtime>::get(EVENTS);
         assert_eq!((register("a"), register("b")), (1, 2));
@@ -33,7 +33,7 @@ fn a_neuron_gets_the_next_uid_and_pays_the_price() {
 
 #[test]
 fn the_price_falls_back_to_its_least() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("a");
         let raised = Burn::<Runtime>::get(EVENTS);
         advance(360);
@@ -46,7 +46,7 @@ fn the_price_falls_back_to_its_least() {
 
 #[test]
 fn each_refusal_has_its_name() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         let attempt = |coldkey: &str, netuid| Module::burned_register(signed(coldkey), netuid, account("hotkey"));
         assert_noop!(attempt("Alice", NetUid::ROOT), Failure::RegistrationNotPermittedOnRootSubnet);
         assert_noop!(attempt("Alice", NOWHERE), Failure::SubnetNotExists);
@@ -63,7 +63,7 @@ fn each_refusal_has_its_name() {
 
 #[test]
 fn a_full_subnet_replaces_the_neuron_that_earned_least() {
-    on_chain(&tiny(), || {
+    on_chain_of(&tiny(), || {
         MinNonImmuneUids::<Runtime>::insert(EVENTS, 0);
         let (earning, idle) = (register("earning"), register("idle"));
         advance(10);
@@ -84,7 +84,7 @@ fn a_full_subnet_replaces_the_neuron_that_earned_least() {
 
 #[test]
 fn of_equal_neurons_the_oldest_goes_and_immunity_protects_the_young() {
-    on_chain(&tiny(), || {
+    on_chain_of(&tiny(), || {
         MinNonImmuneUids::<Runtime>::insert(EVENTS, 0);
         let first = register("first");
         advance(1);
@@ -101,7 +101,7 @@ fn of_equal_neurons_the_oldest_goes_and_immunity_protects_the_young() {
 
 #[test]
 fn with_few_past_immunity_an_immune_one_goes_and_without_one_nobody() {
-    on_chain(&tiny(), || {
+    on_chain_of(&tiny(), || {
         let first = register("first");
         register("second");
         assert_eq!(Module::neuron_to_prune(EVENTS), Some(first));
@@ -114,7 +114,7 @@ fn with_few_past_immunity_an_immune_one_goes_and_without_one_nobody() {
 
 #[test]
 fn a_hotkey_can_be_claimed_before_it_registers() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         assert_ok!(Module::try_associate_hotkey(signed("Bob"), account("hotkey")));
         assert_ok!(Module::try_associate_hotkey(signed("Alice"), account("hotkey")));
         assert_eq!(Owner::<Runtime>::get(account("hotkey")), account("Bob"));

@@ -11,7 +11,7 @@ fn serve(hotkey: &str, ip: u128, port: u16, ip_type: u8) -> DispatchResult {
 
 #[test]
 fn an_axon_is_stored_with_its_block() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("miner");
         assert_ok!(serve("miner", PUBLIC, 8091, 4));
         let axon = Axons::<Runtime>::get(EVENTS, account("miner")).unwrap();
@@ -22,14 +22,14 @@ fn an_axon_is_stored_with_its_block() {
 
 #[test]
 fn only_registered_hotkeys_serve() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         assert_noop!(serve("stranger", PUBLIC, 0, 9), Failure::HotKeyNotRegisteredInNetwork);
     });
 }
 
 #[test]
 fn the_type_of_address_is_four_or_six() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("miner");
         assert_noop!(serve("miner", PUBLIC, 8091, 5), Failure::InvalidIpType);
     });
@@ -37,7 +37,7 @@ fn the_type_of_address_is_four_or_six() {
 
 #[test]
 fn addresses_that_nobody_reaches_are_refused() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("miner");
         let loopback = u128::from(u32::from(Ipv4Addr::LOCALHOST));
         for (ip, ip_type) in [(loopback, 4), (u128::from(u32::MAX), 4), (u128::MAX, 4), (1, 6), (u128::MAX, 6)] {
@@ -52,7 +52,7 @@ fn addresses_that_nobody_reaches_are_refused() {
 
 #[test]
 fn announcements_have_a_rate_limit() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("miner");
         assert_ok!(serve("miner", PUBLIC, 8091, 4));
         advance(49);
@@ -64,7 +64,7 @@ fn announcements_have_a_rate_limit() {
 
 #[test]
 fn the_port_is_not_zero() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("miner");
         assert_noop!(serve("miner", PUBLIC, 0, 4), Failure::InvalidPort);
     });
@@ -72,7 +72,7 @@ fn the_port_is_not_zero() {
 
 #[test]
 fn metrics_are_announced_alike_but_never_at_zero() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("miner");
         let serve = |ip, port| Module::serve_prometheus(signed("miner"), EVENTS, 1, ip, port, 4);
         assert_noop!(serve(0, 9090), Failure::InvalidIpAddress);
@@ -85,7 +85,7 @@ fn metrics_are_announced_alike_but_never_at_zero() {
 
 #[test]
 fn the_guard_refuses_with_the_codes_clients_translate() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("miner");
         let code = |hotkey: &str, ip, port, ip_type| {
             let call = Call::<Runtime>::serve_axon {

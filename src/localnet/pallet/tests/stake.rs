@@ -19,7 +19,7 @@ fn held(coldkey: &str, netuid: NetUid) -> u64 {
 
 #[test]
 fn stake_is_bought_from_the_pool_and_sold_back() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("validator");
         let (before, pool) = (free("Bob"), SubnetTAO::<Runtime>::get(EVENTS));
         assert_ok!(add("Bob", EVENTS, 100 * TAO));
@@ -38,7 +38,7 @@ fn stake_is_bought_from_the_pool_and_sold_back() {
 
 #[test]
 fn the_subnets_account_holds_what_the_pool_says() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("validator");
         assert_ok!(add("Bob", EVENTS, 100 * TAO));
         advance(50);
@@ -51,7 +51,7 @@ fn the_subnets_account_holds_what_the_pool_says() {
 
 #[test]
 fn stake_on_root_is_one_to_one() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("validator");
         assert_ok!(add("Bob", NetUid::ROOT, 5 * TAO));
         assert_eq!(held("Bob", NetUid::ROOT), 5 * TAO);
@@ -64,7 +64,7 @@ fn stake_on_root_is_one_to_one() {
 
 #[test]
 fn stakers_share_what_the_hotkey_earns() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("validator");
         assert_ok!(add("Bob", EVENTS, 30 * TAO));
         assert_ok!(add("Charlie", EVENTS, 10 * TAO));
@@ -79,7 +79,7 @@ fn stakers_share_what_the_hotkey_earns() {
 
 #[test]
 fn each_refusal_to_add_has_its_name() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         assert_noop!(add("Bob", EVENTS, 10_000_001 * TAO), Failure::InsufficientLiquidity);
         assert_noop!(add("Bob", NOWHERE, TAO), Failure::SubnetNotExists);
         assert_noop!(add("Bob", EVENTS, 2_000_000), Failure::AmountTooLow);
@@ -92,7 +92,7 @@ fn each_refusal_to_add_has_its_name() {
 
 #[test]
 fn each_refusal_to_remove_has_its_name() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("validator");
         assert_noop!(remove("Bob", NOWHERE, TAO), Failure::SubtokenDisabled);
         assert_noop!(remove("Bob", EVENTS, TAO), Failure::AmountTooLow);
@@ -104,7 +104,7 @@ fn each_refusal_to_remove_has_its_name() {
 
 #[test]
 fn quotes_are_what_swaps_do() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("validator");
         let quote = Module::quote_buy(EVENTS, 100 * TAO).unwrap();
         assert_ok!(add("Bob", EVENTS, 100 * TAO));
@@ -118,7 +118,7 @@ fn quotes_are_what_swaps_do() {
 
 #[test]
 fn a_limit_holds_the_price() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("validator");
         let limit = TAO + TAO / 100;
         let add = |amount, partial| {
@@ -144,7 +144,7 @@ fn a_limit_holds_the_price() {
 
 #[test]
 fn everything_can_be_sold_at_once() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         register("validator");
         assert_ok!(add("Bob", EVENTS, 100 * TAO));
         let sell = |limit| Module::remove_stake_full_limit(signed("Bob"), account("validator"), EVENTS, limit);
@@ -157,7 +157,7 @@ fn everything_can_be_sold_at_once() {
 
 #[test]
 fn on_root_a_limit_is_all_or_nothing() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         assert_eq!((Module::buyable(NetUid::ROOT, TAO), Module::buyable(NetUid::ROOT, TAO - 1)), (u64::MAX, 0));
         assert_eq!((Module::sellable(NetUid::ROOT, TAO), Module::sellable(NetUid::ROOT, TAO + 1)), (u64::MAX, 0));
         assert_eq!(Module::sellable(EVENTS, 0), u64::MAX);

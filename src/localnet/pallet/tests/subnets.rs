@@ -4,7 +4,7 @@ use sp_runtime::DispatchError;
 
 #[test]
 fn a_subnet_is_registered_started_and_used() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         let before = free("Bob");
         assert_ok!(Module::register_network(signed("Bob"), account("hotkey")));
         let netuid = NetUid(1);
@@ -25,7 +25,7 @@ fn a_subnet_is_registered_started_and_used() {
 
 #[test]
 fn each_refusal_has_its_name() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         let attempt = |coldkey: &str, hotkey: &str| Module::register_network(signed(coldkey), account(hotkey));
         assert_noop!(attempt("Dave", "Owner//155"), Failure::NonAssociatedColdKey);
         assert_noop!(attempt("pauper", "hotkey"), Failure::CannotAffordLockCost);
@@ -41,7 +41,7 @@ fn each_refusal_has_its_name() {
 
 #[test]
 fn the_lock_cost_doubles_and_falls_back() {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         let least = Module::lock_cost();
         assert_ok!(Module::register_network(signed("Bob"), account("hotkey")));
         assert_eq!(Module::lock_cost(), 2 * least);

@@ -5,7 +5,7 @@ use sp_runtime::DispatchResult;
 
 /// Two neurons beside the owner, `//validator` with a permit, long enough after registration to set weights.
 fn with_validator(test: impl FnOnce(u16, u16)) {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         let (validator, miner) = (register("validator"), register("miner"));
         ValidatorPermit::<Runtime>::insert(EVENTS, vec![false, true, false]);
         // No epochs: one would take the permit from a neuron without stake.

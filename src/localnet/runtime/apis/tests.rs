@@ -1,6 +1,6 @@
 use super::*;
 use crate::localnet::{
-    genesis::{GenesisConfig, dev_account},
+    genesis::dev_account,
     pallet as chain,
     runtime::{RuntimeOrigin, TaoBalance, dispatch_api, metadata_blob},
     testing::on_chain,
@@ -26,7 +26,7 @@ fn ask<R: Decode>(name: &str, arguments: impl Encode) -> R {
 
 /// A chain on which `//Bob` registered a hotkey and staked to it.
 fn with_neuron(test: impl FnOnce(AccountId)) {
-    on_chain(&GenesisConfig::default(), || {
+    on_chain(|| {
         let (bob, hotkey) = (RuntimeOrigin::signed(account("Bob")), account("hotkey"));
         assert_ok!(SubtensorModule::burned_register(bob.clone(), EVENTS, hotkey.clone()));
         assert_ok!(SubtensorModule::add_stake(bob, hotkey.clone(), EVENTS, TaoBalance(5_000_000_000)));

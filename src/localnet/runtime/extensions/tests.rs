@@ -1,22 +1,18 @@
 use super::*;
 use crate::localnet::{
-    genesis::{GenesisConfig, dev_account},
+    genesis::dev_account,
     pallet::{self as chain, Call},
     runtime::{
         AccountId, Executive, NetUid, RuntimeOrigin, SignedPayload, SubtensorModule, System, UncheckedExtrinsic,
         signature::RememberedSignature,
     },
-    testing,
+    testing::on_chain,
 };
 use frame_support::{assert_ok, pallet_prelude::TransactionSource};
 use sp_core::{H256, Pair, sr25519};
 use sp_runtime::transaction_validity::{InvalidTransaction, TransactionValidityError, ValidTransaction};
 
 const EVENTS: NetUid = NetUid(155);
-
-fn on_chain(test: impl FnOnce()) {
-    testing::on_chain(&GenesisConfig::default(), test);
-}
 
 fn account(name: &str) -> AccountId {
     AccountId::new(dev_account(name).0)
