@@ -18,13 +18,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use neuron::clock::monotonic;
-use neuron::ledger::{Archive, Ledger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick};
 use neuron::scoring::event::{EventFrame, EventStats, selected};
 use neuron::scoring::grid::ORIGIN;
 use neuron::scoring::rules::{Duplicates, RuleName, SequentialOrder};
 use neuron::scoring::sybil::{EventReports, Thresholds, pairs};
 use neuron::scoring::window::averages;
 use neuron::scoring::{IntervalStats, Report, Rules};
+use neuron::subnets::events::ledger::{
+    Archive, EventsLedger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick,
+};
 use neuron::units::{Account, Identity, UnixMs};
 
 const MINERS: usize = 256;
@@ -171,7 +173,7 @@ fn year() {
 async fn write_year(path: &Path, events: usize) {
     const BATCH: usize = 100;
     const ROUNDS: i64 = 6;
-    let ledger = Ledger::open(path, Options { raw_hours: 0, ..Options::default() }).unwrap();
+    let ledger = EventsLedger::open(path, Options { raw_hours: 0, ..Options::default() }).unwrap();
     let miner = |n: usize| Identity { hotkey: Account([n as u8; 32]), registered_at: n as u64 };
     let mut seed = 7;
     let (mut ticking, mut settling, mut submissions) = (Duration::ZERO, Duration::ZERO, 0);

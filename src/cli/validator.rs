@@ -42,7 +42,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             "validator: subnet {}, hotkey {}, ledger {}; Ctrl-C stops",
             parts.subnet.netuid(),
             parts.hotkey,
-            parts.events.ledger().path().display(),
+            parts.events.ledger().core().path().display(),
         ));
         let validator = Validator::start(parts);
         let _metrics = port.map(|port| metrics::serve(port, &validator));

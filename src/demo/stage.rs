@@ -14,10 +14,10 @@ use crate::axon::{AdmissionPolicy, AxonConfig};
 use crate::clock::Clock;
 use crate::dendrite::{Dendrite, DendriteConfig};
 use crate::forecast::CacheSettings;
-use crate::ledger::{Ledger, Options};
 use crate::localnet::genesis::{GenesisConfig, SubnetGenesis};
 use crate::localnet::{self, LocalnetConfig};
 use crate::role::{Miner, MinerParts, Subnet, WeightsOutcome, WeightsWriter, miners_of};
+use crate::subnets::events::ledger::{EventsLedger, Options};
 use crate::subnets::events::{EventsValidator, Limits, TickSummary};
 use crate::subtensor::{Announcement, Subtensor, SubtensorConfig};
 use crate::synapse::VERSION;
@@ -46,7 +46,7 @@ pub(super) struct Stage {
     localnet: localnet::Handle,
     subnet: Subnet,
     events: EventsValidator,
-    ledger: Ledger,
+    ledger: EventsLedger,
     weights: WeightsWriter,
     validator: Account,
     cast: Vec<Role>,
@@ -99,7 +99,7 @@ impl Stage {
             }
         }
 
-        let ledger = Ledger::open(folder.path().join("ledger.sqlite"), Options::default())?;
+        let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), Options::default())?;
         let dendrite = DendriteConfig { allow_private: true, ..DendriteConfig::default() };
         let dendrite = Dendrite::new(dendrite, Arc::clone(&validator))?;
         let limits = Limits { max_events: 1_000, void_after: Duration::from_secs(30 * 24 * 3600), lookups: 1_000 };

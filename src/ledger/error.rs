@@ -22,10 +22,12 @@ pub enum LedgerError {
         path: PathBuf,
     },
     /// Written by a newer version of this program.
-    #[error("{path} has format {found}, this program knows formats up to {known}; use the newer program")]
+    #[error("{path} has format {found} of {kind}, this program knows formats up to {known}; use the newer program")]
     TooNew {
         /// The ledger.
         path: PathBuf,
+        /// Whose format: `ledger` for the file as a whole, `core`, or a kind of work.
+        kind: String,
         /// Its format.
         found: u32,
         /// The newest format known here.
@@ -33,12 +35,14 @@ pub enum LedgerError {
     },
     /// Written by an older version of this program, and opened for reading only.
     #[error(
-        "{path} has format {found}, older than {known}; a validator brings its ledger up to date when it starts, and copies \
+        "{path} has format {found} of {kind}, older than {known}; a validator brings its ledger up to date when it starts, and copies \
          are exported anew after that"
     )]
     TooOld {
         /// The ledger.
         path: PathBuf,
+        /// Whose format, as above.
+        kind: String,
         /// Its format.
         found: u32,
         /// The format that is read here.
@@ -58,19 +62,15 @@ pub enum LedgerError {
         /// What does not fit.
         reason: String,
     },
-    /// An event that the ledger does not know.
-    #[error("the ledger knows no event {key}")]
-    UnknownEvent {
-        /// The event's key.
-        key: String,
-    },
-    /// A payout that is no number in `0..=1`.
-    #[error("event {key}: the payout {payout} is not a number between 0 and 1; the event stays open")]
-    BadOutcome {
-        /// The event's key.
-        key: String,
-        /// The payout.
-        payout: f64,
+    /// A ledger without the tables that were asked for.
+    #[error("{path} holds no {wanted} but {holds}; name the ledger of a subnet of {wanted}")]
+    OtherKind {
+        /// The ledger.
+        path: PathBuf,
+        /// The kind of work asked for.
+        wanted: String,
+        /// What it holds.
+        holds: String,
     },
     /// The ledger was closed, or its thread ended.
     #[error("{path}: the ledger is closed")]
@@ -112,12 +112,23 @@ pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> LedgerError {
     }
 }
 
-/// An error inside a job on the ledger's threads, before it knows the file's name.
+/// An error of a job on the ledger's threads, which learns the ledger's name on its way out. A kind of work whose jobs
+/// fail in ways of its own implements it beside [`Fault`].
+pub trait JobError: From<Fault> + Send + 'static {
+    /// The error as callers see it.
+    type Named: From<LedgerError> + Send + 'static;
+
+    /// Names the ledger.
+    fn at(self, path: &Path) -> Self::Named;
+}
+
+/// What can go wrong inside a job, before it knows the file's name.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub enum Fault {
+    /// SQLite refused.
     Sqlite(rusqlite::Error),
-    Named(LedgerError),
-    Block(String),
+    /// What is stored cannot be what was written: the file is damaged.
+    Damaged(String),
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -126,18 +137,13 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
-impl From<LedgerError> for Fault {
-    fn from(error: LedgerError) -> Self {
-        Self::Named(error)
-    }
-}
+impl JobError for Fault {
+    type Named = LedgerError;
 
-impl Fault {
-    pub(super) fn at(self, path: &Path) -> LedgerError {
+    fn at(self, path: &Path) -> LedgerError {
         match self {
             Self::Sqlite(error) => explain(path, &error),
-            Self::Named(error) => error,
-            Self::Block(reason) => LedgerError::Corrupt { path: path.to_path_buf(), reason },
+            Self::Damaged(reason) => LedgerError::Corrupt { path: path.to_path_buf(), reason },
         }
     }
 }

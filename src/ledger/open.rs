@@ -5,13 +5,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 
 use super::error::{LedgerError, explain};
-
-/// Numbered from 1; `user_version` says how many have run.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
+use super::schema::{self, Schema};
 
 /// The file that carries the lock, beside the ledger. It is empty and stays.
 fn lock_path(path: &Path) -> PathBuf {
@@ -45,7 +42,7 @@ pub(super) fn lock(path: &Path) -> Result<File, LedgerError> {
 }
 
 /// Opens the ledger for writing, creating and migrating it. The caller holds the lock.
-pub(super) fn writable(path: &Path) -> Result<Connection, LedgerError> {
+pub(super) fn writable(path: &Path, kinds: &[Schema]) -> Result<Connection, LedgerError> {
     // Created here and not by SQLite, for the permissions; SQLite gives its side files the same.
     OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|e| file_error(path, &e))?;
     let mut connection = Connection::open(path).map_err(|e| explain(path, &e))?;
@@ -59,50 +56,21 @@ pub(super) fn writable(path: &Path) -> Result<Connection, LedgerError> {
         Ok(())
     };
     setup(&connection).map_err(|e| explain(path, &e))?;
-    migrate(path, &mut connection)?;
+    schema::migrate(path, &mut connection, kinds)?;
     Ok(connection)
 }
 
 /// Opens a ledger for reading only; it may be in use by a validator.
-pub(super) fn readable(path: &Path) -> Result<Connection, LedgerError> {
+pub(super) fn readable(path: &Path, kinds: &[Schema]) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|e| explain(path, &e))?;
-    let setup = |connection: &Connection| -> rusqlite::Result<u32> {
+    let setup = |connection: &Connection| -> rusqlite::Result<()> {
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.pragma_update(None, "mmap_size", 1_i64 << 36)?;
         connection.set_prepared_statement_cache_capacity(64);
-        connection.pragma_query_value(None, "user_version", |row| row.get(0))
+        Ok(())
     };
-    let found = setup(&connection).map_err(|e| explain(path, &e))?;
-    match usize::try_from(found).unwrap_or(usize::MAX) {
-        0 => Err(LedgerError::Corrupt { path: path.to_path_buf(), reason: "it has none of a ledger's tables".into() }),
-        n if n > MIGRATIONS.len() => Err(too_new(path, found)),
-        n if n < MIGRATIONS.len() => {
-            Err(LedgerError::TooOld { path: path.to_path_buf(), found, known: MIGRATIONS.len() as u32 })
-        }
-        _ => Ok(connection),
-    }
-}
-
-fn too_new(path: &Path, found: u32) -> LedgerError {
-    LedgerError::TooNew { path: path.to_path_buf(), found, known: MIGRATIONS.len() as u32 }
-}
-
-fn migrate(path: &Path, connection: &mut Connection) -> Result<(), LedgerError> {
-    let transaction =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| explain(path, &e))?;
-    let found: u32 =
-        transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|e| explain(path, &e))?;
-    let done = usize::try_from(found).unwrap_or(usize::MAX);
-    if done > MIGRATIONS.len() {
-        return Err(too_new(path, found));
-    }
-    let run = || -> rusqlite::Result<()> {
-        for (number, sql) in MIGRATIONS.iter().enumerate().skip(done) {
-            transaction.execute_batch(sql)?;
-            transaction.pragma_update(None, "user_version", number as u32 + 1)?;
-        }
-        transaction.commit()
-    };
-    run().map_err(|e| explain(path, &e))
+    setup(&connection).map_err(|e| explain(path, &e))?;
+    schema::check(path, &connection, kinds)?;
+    Ok(connection)
 }

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::error::{Fault, LedgerError};
+use super::error::{JobError, LedgerError};
 
 /// Jobs that may wait before callers are held back.
 const QUEUE: usize = 64;
@@ -44,17 +44,18 @@ impl Worker {
     }
 
     /// Does a job on the thread and waits for it without blocking the caller's thread.
-    pub(super) async fn run<T, F>(&self, job: F) -> Result<T, LedgerError>
+    pub(super) async fn run<T, E, F>(&self, job: F) -> Result<T, E::Named>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+        E: JobError,
+        F: FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
     {
         let closed = || LedgerError::Closed { path: self.path.clone() };
         let (reply, answer) = oneshot::channel();
         let path = self.path.clone();
         let boxed: Job = Box::new(move |connection| {
             // A caller that went away is no reason not to record what it handed over.
-            let _ = reply.send(job(connection).map_err(|fault| fault.at(&path)));
+            let _ = reply.send(job(connection).map_err(|error| error.at(&path)));
         });
         self.jobs.as_ref().ok_or_else(closed)?.send(boxed).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?

@@ -15,9 +15,9 @@ use crate::clock::Clock;
 use crate::config::{Settings, Task, TaskError, task_of};
 use crate::dendrite::{Dendrite, DendriteConfig, Dialect};
 use crate::forecast::{self, CacheSettings};
-use crate::ledger::{Ledger, Options};
 use crate::market::polymarket::{Polymarket, PolymarketSettings};
 use crate::scoring::Rules;
+use crate::subnets::events::ledger::{EventsLedger, Options};
 use crate::subnets::events::{EventsValidator, Limits};
 use crate::subtensor::{Subtensor, SubtensorConfig};
 use crate::units::{Account, NetUid, Rao};
@@ -97,7 +97,7 @@ pub async fn validator(settings: &Settings) -> Result<ValidatorParts, RoleError>
         );
     }
     let ledger =
-        Ledger::open(ledger_path(settings, netuid, &hotkey.account()), Options { rules, ..Options::default() })?;
+        EventsLedger::open(ledger_path(settings, netuid, &hotkey.account()), Options { rules, ..Options::default() })?;
     let dendrite = Dendrite::new(calling, Arc::clone(&hotkey))?;
     let limits = Limits { max_events: settings.market.max_events, void_after: settings.void_after, lookups: LOOKUPS };
     let weights = (!settings.weights.disable).then(|| {

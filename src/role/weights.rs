@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::error::RoleError;
 use super::subnet::{Snapshot, Subnet};
 use crate::clock::Clock;
-use crate::ledger::{Ledger, WeightSet};
+use crate::ledger::WeightSet;
 use crate::scoring::weights::weights_u16;
+use crate::subnets::events::ledger::EventsLedger;
 use crate::subtensor::{Hyperparameters, Neuron, SubtensorError};
 use crate::units::{BlockNumber, Identity, Uid};
 use crate::wallet::Keypair;
@@ -38,7 +39,7 @@ pub enum WeightsOutcome {
 pub struct WeightsWriter {
     hotkey: Arc<Keypair>,
     subnet: Subnet,
-    ledger: Ledger,
+    ledger: EventsLedger,
     clock: Clock,
     interval_blocks: Option<BlockNumber>,
 }
@@ -49,7 +50,7 @@ impl WeightsWriter {
     pub const fn new(
         hotkey: Arc<Keypair>,
         subnet: Subnet,
-        ledger: Ledger,
+        ledger: EventsLedger,
         clock: Clock,
         interval_blocks: Option<BlockNumber>,
     ) -> Self {
@@ -114,7 +115,7 @@ impl WeightsWriter {
             Err(e) => (snapshot.metagraph.block, e.to_string()),
         };
         let numbers = weights.iter().map(|(uid, value)| (uid.0, *value)).collect();
-        self.ledger.record_weights(WeightSet { at: self.clock.now(), block, outcome, weights: numbers }).await?;
+        self.ledger.core().record_weights(WeightSet { at: self.clock.now(), block, outcome, weights: numbers }).await?;
         result?;
         self.check(own.uid, &weights).await?;
         Ok(WeightsOutcome::Set { block, weights })

@@ -12,10 +12,10 @@ use futures_util::future::{BoxFuture, ready};
 use neuron::axon::{AdmissionPolicy, Axon, AxonConfig, Handle};
 use neuron::clock::Clock;
 use neuron::forecast::{Cache, CacheSettings, Command, CommandSettings, Forecast, Forecaster, Question};
-use neuron::ledger::{Ledger, Options};
 use neuron::market::{Event, EventKey, Listing, MarketError, Provider, Quote, Resolution};
 use neuron::scoring::Rules;
 use neuron::scoring::rules::ReferencePick;
+use neuron::subnets::events::ledger::{EventsLedger, Options};
 use neuron::subnets::events::{EventsMiner, EventsValidator, Limits, Miner, TickSummary};
 use neuron::units::{Identity, Probability, Uid, UnixMs};
 
@@ -149,7 +149,7 @@ impl Stage {
             axons.push(axon);
         }
         let options = Options { rules, ..Options::default() };
-        let ledger = Ledger::open(folder.path().join("ledger.sqlite"), options).unwrap();
+        let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
         let limits = Limits { max_events: 10, void_after: Duration::from_secs(9_000_000), lookups: 10 };
         let providers = vec![Arc::clone(&market) as Arc<dyn Provider>];
         let patience = Duration::from_secs(60);

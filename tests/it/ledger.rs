@@ -4,13 +4,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use neuron::ledger::{
-    ConditionSet, Ledger, LedgerError, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick, WeightSet,
-};
+use neuron::ledger::{LedgerError, WeightSet};
 use neuron::scoring::Rules;
 use neuron::scoring::admission::EventState;
 use neuron::scoring::conditional::{Conditional, MAX_PER_MINER, Side};
 use neuron::scoring::rules::{ReferencePick, RuleName};
+use neuron::subnets::events::ledger::{
+    Archive, ConditionSet, EventsLedger, EventsLedgerError, NewEvent, Options, Outcome, PriceRow, Resolution,
+    Submission, Tick,
+};
 use neuron::units::{Account, Identity, UnixMs};
 
 use crate::support::open_ledger;
@@ -54,7 +56,7 @@ fn resolution(key: &str, outcome: Outcome, at: Option<i64>) -> Resolution {
     Resolution { event: key.into(), outcome, at: at.map(|minute| UnixMs(START + minute * MINUTE)), seen }
 }
 
-fn open(folder: &Path, rules: Rules) -> Ledger {
+fn open(folder: &Path, rules: Rules) -> EventsLedger {
     open_ledger(&folder.join("db/ledger.sqlite"), &Options { rules, ..Options::default() })
 }
 
@@ -76,7 +78,7 @@ async fn a_round_is_recorded_once_and_scored_against_its_price() {
     ledger.record_tick(tick(300, "test-a", 0.6, &[(1, 0.9)])).await.unwrap();
     let late = ledger.record_tick(tick(480, "test-a", 0.6, &[(1, 1.0)])).await.unwrap();
     assert_eq!(late.fates["late"], 1);
-    assert_eq!(ledger.counters().await.unwrap()["timeout"], 6);
+    assert_eq!(ledger.core().counters().await.unwrap()["timeout"], 6);
 
     let settled = ledger.resolve(resolution("test-a", Outcome::Payout(1.0), Some(600))).await.unwrap();
     assert_eq!(settled.state, EventState::Scored);
@@ -112,11 +114,11 @@ async fn resolving_again_changes_nothing_and_a_correction_replaces() {
     assert_eq!(ledger.unsettled().await.unwrap().len(), 1);
     assert!(matches!(
         ledger.resolve(resolution("test-b", Outcome::Payout(f64::NAN), None)).await,
-        Err(LedgerError::BadOutcome { .. })
+        Err(EventsLedgerError::BadOutcome { .. })
     ));
     assert!(matches!(
         ledger.resolve(resolution("test-z", Outcome::Void, None)).await,
-        Err(LedgerError::UnknownEvent { .. })
+        Err(EventsLedgerError::UnknownEvent { .. })
     ));
 }
 
@@ -215,8 +217,8 @@ async fn what_was_recorded_before_the_pick_of_prices_changed_is_still_scored() {
 async fn two_validators_never_share_a_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let first = open(folder.path(), Rules::default());
-    let path = first.path().to_path_buf();
-    let refused = Ledger::open(&path, Options::default()).unwrap_err();
+    let path = first.core().path().to_path_buf();
+    let refused = EventsLedger::open(&path, Options::default()).unwrap_err();
     assert!(matches!(refused, LedgerError::InUse { .. }), "{refused}");
     assert!(refused.to_string().contains("--db.directory"), "{refused}");
     drop(first);
@@ -230,7 +232,7 @@ async fn a_file_that_is_no_ledger_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
     std::fs::write(&path, "this is a letter, not a database. ".repeat(40)).unwrap();
-    let refused = Ledger::open(&path, Options::default()).unwrap_err();
+    let refused = EventsLedger::open(&path, Options::default()).unwrap_err();
     assert!(matches!(refused, LedgerError::Corrupt { .. }), "{refused}");
     assert!(refused.to_string().contains("ledger.sqlite"));
 }
@@ -242,12 +244,12 @@ async fn what_was_recorded_is_there_after_opening_again() {
     ledger.upsert_events(vec![event("a", 8)]).await.unwrap();
     ledger.record_tick(tick(0, "test-a", 0.5, &[(1, 0.8)])).await.unwrap();
     let set = WeightSet { at: UnixMs(5), block: 77, outcome: "included".into(), weights: vec![(3, 65535), (9, 2)] };
-    ledger.record_weights(set.clone()).await.unwrap();
-    ledger.set_note("cursor".into(), "abc".into()).await.unwrap();
+    ledger.core().record_weights(set.clone()).await.unwrap();
+    ledger.core().set_note("cursor".into(), "abc".into()).await.unwrap();
     drop(ledger);
     let ledger = open(folder.path(), Rules::default());
-    assert_eq!(ledger.last_weights().await.unwrap(), Some(set));
-    assert_eq!(ledger.note("cursor".into()).await.unwrap().as_deref(), Some("abc"));
+    assert_eq!(ledger.core().last_weights().await.unwrap(), Some(set));
+    assert_eq!(ledger.core().note("cursor").await.unwrap().as_deref(), Some("abc"));
     assert_eq!(ledger.open_events(UnixMs(START + HOUR)).await.unwrap().len(), 1);
     assert!(ledger.open_events(UnixMs(START + 8 * HOUR)).await.unwrap().is_empty());
     let lines = ledger.intervals(miner(1), "test-a".into()).await.unwrap();
@@ -344,12 +346,12 @@ async fn the_rules_of_a_miner_that_is_gone_are_silent() {
     let mut first = round(0);
     first.conditions.push(ConditionSet { identity: miner(9), rules: vec![rule] });
     ledger.record_tick(first).await.unwrap();
-    ledger.know_miners(vec![miner(1), miner(9)], UnixMs(START + MINUTE)).await.unwrap();
+    ledger.core().know_miners(vec![miner(1), miner(9)], UnixMs(START + MINUTE)).await.unwrap();
     assert_eq!(ledger.record_tick(round(1)).await.unwrap().counted(), 2);
     // Ten minutes later only the other one is registered.
-    ledger.know_miners(vec![miner(1)], UnixMs(START + 12 * MINUTE)).await.unwrap();
+    ledger.core().know_miners(vec![miner(1)], UnixMs(START + 12 * MINUTE)).await.unwrap();
     assert_eq!(ledger.record_tick(round(12)).await.unwrap().counted(), 1);
-    ledger.know_miners(vec![miner(1), miner(9)], UnixMs(START + 13 * MINUTE)).await.unwrap();
+    ledger.core().know_miners(vec![miner(1), miner(9)], UnixMs(START + 13 * MINUTE)).await.unwrap();
     assert_eq!(ledger.record_tick(round(13)).await.unwrap().counted(), 2);
 }
 
@@ -360,14 +362,14 @@ async fn the_peer_rule_judges_the_silence_of_those_that_were_there() {
     ledger.upsert_events(vec![event("a", 8)]).await.unwrap();
     let at = |hours: i64| UnixMs(START + hours * HOUR);
     // 3 was there all the time, 4 has left before the end, 5 came too late to be judged.
-    ledger.know_miners(vec![miner(1), miner(2), miner(3), miner(4)], at(-5)).await.unwrap();
+    ledger.core().know_miners(vec![miner(1), miner(2), miner(3), miner(4)], at(-5)).await.unwrap();
     for minute in [0, 240] {
         ledger.record_tick(tick(minute, "test-a", 0.5, &[(1, 0.8), (2, 0.6)])).await.unwrap();
     }
-    ledger.know_miners(vec![miner(1), miner(2), miner(3), miner(5)], at(7)).await.unwrap();
+    ledger.core().know_miners(vec![miner(1), miner(2), miner(3), miner(5)], at(7)).await.unwrap();
     let early = ledger.resolve(resolution("test-a", Outcome::Payout(1.0), None)).await.unwrap();
     assert_eq!(early.scores.len(), 2, "nobody was seen at the end yet: only those that spoke are judged");
-    ledger.know_miners(vec![miner(1), miner(2), miner(3), miner(5)], at(8)).await.unwrap();
+    ledger.core().know_miners(vec![miner(1), miner(2), miner(3), miner(5)], at(8)).await.unwrap();
     let settled = ledger.resolve(resolution("test-a", Outcome::Payout(1.0), None)).await.unwrap();
     let who: Vec<_> = settled.scores.iter().map(|(who, _)| *who).collect();
     assert_eq!(who, [miner(1), miner(2), miner(3)]);
@@ -376,4 +378,37 @@ async fn the_peer_rule_judges_the_silence_of_those_that_were_there() {
     let want = |own: f64, others: [f64; 2]| own.ln() - (others[0].ln() + others[1].ln()) / 2.0;
     near(settled.scores[0].1, want(0.8, [0.6, silent]));
     near(settled.scores[2].1, want(silent, [0.8, 0.6]));
+}
+
+#[tokio::test]
+async fn a_ledger_of_before_there_were_kinds_of_work_is_taken_over_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.sqlite");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(&crate::support::fixture("ledger_format3.sql")).unwrap();
+    let count = |connection: &rusqlite::Connection, table: &str| -> i64 {
+        connection.query_row(&format!("SELECT COUNT(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    let tables = ["events", "miners", "prices", "stats", "scores", "counters", "weight_sets", "notes", "ticks"];
+    let before = tables.map(|table| count(&old, table));
+    assert!(before.iter().all(|rows| *rows > 0), "{before:?}");
+    drop(old);
+    let unread = Archive::open(&path).unwrap_err();
+    assert!(matches!(unread, LedgerError::TooOld { found: 3, .. }), "{unread}");
+
+    let ledger = open_ledger(&path, &Options::default());
+    let open = ledger.unsettled().await.unwrap();
+    assert_eq!(open.len(), 1);
+    let at = open[0].opened_at.plus_ms(MINUTE);
+    let price = PriceRow { event: open[0].key.as_str().into(), price: 0.5, at };
+    let tick = Tick { at, prices: vec![price], ..Tick::default() };
+    assert!(ledger.record_tick(tick).await.unwrap().recorded, "it goes on being written");
+    drop(ledger);
+    let archive = Archive::open(&path).unwrap();
+    let verified = archive.verify(&Rules::default()).unwrap();
+    assert!(verified.scores > 0 && verified.differences.is_empty(), "{verified:?}");
+    drop(archive);
+    let after = tables.map(|table| count(&rusqlite::Connection::open(&path).unwrap(), table));
+    let grown: Vec<_> = (0..tables.len()).filter(|i| after[*i] != before[*i]).map(|i| tables[i]).collect();
+    assert_eq!(grown, ["prices", "ticks"]);
 }

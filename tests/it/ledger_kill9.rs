@@ -9,10 +9,11 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use neuron::ledger::{
-    ConditionSet, IntervalLine, Ledger, NewEvent, Options, Outcome, PriceRow, Resolution, Standings, Submission, Tick,
-};
 use neuron::scoring::conditional::{Conditional, Side};
+use neuron::subnets::events::ledger::{
+    ConditionSet, EventsLedger, IntervalLine, NewEvent, Options, Outcome, PriceRow, Resolution, Standings, Submission,
+    Tick,
+};
 use neuron::units::{Account, Identity, UnixMs};
 
 use crate::support::open_ledger;
@@ -44,7 +45,7 @@ fn pseudo(a: i64, b: i64) -> f64 {
 }
 
 /// Step `k` of the plan: a query round, and every tenth time a resolution, sometimes a corrected one.
-async fn step(ledger: &Ledger, k: i64) {
+async fn step(ledger: &EventsLedger, k: i64) {
     let at = UnixMs(START + k * MINUTE);
     if k % 10 == 9 {
         let event = (k / 10) % EVENTS;
@@ -111,7 +112,7 @@ async fn picture(folder: &Path) -> Picture {
         }
     }
     let standings = ledger.standings().await.unwrap();
-    Picture { standings, counters: ledger.counters().await.unwrap(), intervals }
+    Picture { standings, counters: ledger.core().counters().await.unwrap(), intervals }
 }
 
 /// The child. Without its environment it is not meant to run.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use neuron::ledger::{Ledger, Options};
+use neuron::subnets::events::ledger::{EventsLedger, Options};
 use neuron::units::Account;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -216,9 +216,9 @@ fn scores(world: &World) -> BTreeMap<(String, String), f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let path = world.folder.path().join("db/netuid155").join(format!("{}.sqlite", hotkey("v")));
     runtime.block_on(async {
-        let ledger = Ledger::open(path, Options::default()).unwrap();
+        let ledger = EventsLedger::open(path, Options::default()).unwrap();
         let mut scores = BTreeMap::new();
-        for (identity, _) in ledger.identities().await.unwrap() {
+        for (identity, _) in ledger.core().identities().await.unwrap() {
             for line in ledger.history(identity, 10_000).await.unwrap() {
                 if let Some(score) = line.score {
                     scores.insert((line.event, identity.hotkey.to_string()), score);

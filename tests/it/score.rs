@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use neuron::ledger::{Ledger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick};
+use neuron::subnets::events::ledger::{
+    EventsLedger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick,
+};
 use neuron::units::{Account, Identity, UnixMs};
 use serde_json::Value;
 
@@ -20,7 +22,7 @@ pub fn miner(n: u8) -> Identity {
 /// and a pair says 1 and 0.
 pub async fn ledger(folder: &Path) -> PathBuf {
     let path = folder.join("netuid155/somebody.sqlite");
-    let ledger = Ledger::open(&path, Options::default()).unwrap();
+    let ledger = EventsLedger::open(&path, Options::default()).unwrap();
     for e in 0..30_i64 {
         let open = START + e * HOUR;
         let key: Arc<str> = format!("test-{e}").into();
@@ -130,7 +132,7 @@ async fn a_score_is_explained_interval_by_interval() {
 async fn an_event_that_ended_early_is_explained_as_it_was_scored() {
     let folder = tempfile::tempdir().unwrap();
     let path = ledger(folder.path()).await;
-    let owner = Ledger::open(&path, Options::default()).unwrap();
+    let owner = EventsLedger::open(&path, Options::default()).unwrap();
     // Rounds at 0, 2, 4 and 6 hours; it ended after 5.
     let open = START + 9 * HOUR;
     let resolution = Resolution {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use neuron::ledger::{Ledger, NewEvent, Options};
+use neuron::subnets::events::ledger::{EventsLedger, NewEvent, Options};
 use neuron::units::UnixMs;
 
 use crate::score::{ledger, miner, score};
@@ -25,11 +25,11 @@ async fn files_that_are_no_ledgers_are_named_with_what_is_wrong() {
     )
     .unwrap();
     std::fs::write(path("empty.sqlite"), "").unwrap();
-    drop(Ledger::open(path("newer.sqlite"), Options::default()).unwrap());
+    drop(EventsLedger::open(path("newer.sqlite"), Options::default()).unwrap());
     let newer = rusqlite::Connection::open(path("newer.sqlite")).unwrap();
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
-    drop(Ledger::open(path("older.sqlite"), Options::default()).unwrap());
+    drop(EventsLedger::open(path("older.sqlite"), Options::default()).unwrap());
     let older = rusqlite::Connection::open(path("older.sqlite")).unwrap();
     older.pragma_update(None, "user_version", 1).unwrap();
     drop(older);
@@ -57,7 +57,7 @@ async fn files_that_are_no_ledgers_are_named_with_what_is_wrong() {
 #[tokio::test]
 async fn an_empty_ledger_has_nothing_to_say_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    drop(Ledger::open(folder.path().join("one.sqlite"), Options::default()).unwrap());
+    drop(EventsLedger::open(folder.path().join("one.sqlite"), Options::default()).unwrap());
     for (command, field) in
         [(&["verify"][..], "differences"), (&["compare", "--rule", "brier"], "miners"), (&["sybil"], "pairs")]
     {
@@ -83,7 +83,7 @@ async fn an_empty_ledger_has_nothing_to_say_and_says_so() {
 async fn a_ledger_in_use_is_read_and_differences_are_one_document() {
     let folder = tempfile::tempdir().unwrap();
     let path = ledger(folder.path()).await;
-    let owner = Ledger::open(&path, Options::default()).unwrap();
+    let owner = EventsLedger::open(&path, Options::default()).unwrap();
     let event = |n: i64| NewEvent {
         key: format!("new-{n}"),
         provider: "new".into(),
@@ -102,7 +102,7 @@ async fn a_ledger_in_use_is_read_and_differences_are_one_document() {
     assert_eq!(status, Some(0));
     let (status, message) = refused(folder.path(), &["verify"]);
     assert_eq!(status, Some(2), "the copy is a ledger below the same folder: {message}");
-    let copied = Ledger::open(copy.join("ledger.sqlite"), Options::default()).unwrap();
+    let copied = EventsLedger::open(copy.join("ledger.sqlite"), Options::default()).unwrap();
     assert_eq!(copied.all_events().await.unwrap().len(), 130);
     // Under another rule nearly every score differs: status 1, and still one document.
     let (status, found) =

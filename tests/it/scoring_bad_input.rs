@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use neuron::ledger::{Ledger, LedgerError, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick};
 use neuron::scoring::Rules;
 use neuron::scoring::admission::EventState;
 use neuron::scoring::rules::{RuleName, SequentialOrder};
+use neuron::subnets::events::ledger::{
+    EventsLedger, EventsLedgerError, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick,
+};
 use neuron::subnets::events::synapse::EventPredictionSynapse;
 use neuron::synapse::body;
 use neuron::units::{Account, Identity, UnixMs};
@@ -60,7 +62,7 @@ impl Scene<'_> {
         let folder = tempfile::tempdir().unwrap();
         let rules = Rules { rule, sequential_order, ..Rules::default() };
         let ledger =
-            Ledger::open(folder.path().join("ledger.sqlite"), Options { rules, ..Options::default() }).unwrap();
+            EventsLedger::open(folder.path().join("ledger.sqlite"), Options { rules, ..Options::default() }).unwrap();
         ledger.upsert_events(vec![event()]).await.unwrap();
         let key: Arc<str> = KEY.into();
         let price =
@@ -298,13 +300,13 @@ async fn a_void_event_counts_for_nobody() {
 #[tokio::test]
 async fn an_outcome_that_is_none_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
+    let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
     ledger.upsert_events(vec![event()]).await.unwrap();
     for payout in [f64::NAN, f64::INFINITY, -0.1, 1.1] {
         let resolution =
             Resolution { event: KEY.into(), outcome: Outcome::Payout(payout), at: None, seen: UnixMs(START) };
         let refused = ledger.resolve(resolution).await.unwrap_err();
-        assert!(matches!(refused, LedgerError::BadOutcome { .. }), "{refused}");
+        assert!(matches!(refused, EventsLedgerError::BadOutcome { .. }), "{refused}");
         assert!(refused.to_string().contains(KEY), "{refused}");
     }
     assert_eq!(ledger.unsettled().await.unwrap().len(), 1, "it goes on waiting for an outcome");
@@ -318,7 +320,7 @@ async fn a_million_answers_to_one_event() {
     const EACH: u64 = 400;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
-    let ledger = Ledger::open(&path, Options::default()).unwrap();
+    let ledger = EventsLedger::open(&path, Options::default()).unwrap();
     ledger.upsert_events(vec![event()]).await.unwrap();
     let key: Arc<str> = KEY.into();
     let identity = |n: u64| Identity { hotkey: Account([n as u8; 32]), registered_at: n };

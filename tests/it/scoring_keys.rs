@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use neuron::config::Layers;
-use neuron::ledger::{Ledger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick};
 use neuron::scoring::Rules;
+use neuron::subnets::events::ledger::{
+    EventsLedger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick,
+};
 use neuron::units::{Account, Identity, UnixMs};
 
 /// 2024-06-01T00:00Z, the start of an interval.
@@ -64,7 +66,8 @@ fn pseudo(a: i64, b: i64) -> f64 {
 /// The shares of four miners after six events of ten hours; miners 3 and 4 say the same.
 async fn paid(rules: Rules) -> Option<Vec<u64>> {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(folder.path().join("ledger.sqlite"), Options { rules, ..Options::default() }).unwrap();
+    let ledger =
+        EventsLedger::open(folder.path().join("ledger.sqlite"), Options { rules, ..Options::default() }).unwrap();
     for event in 0..EVENTS {
         // One event a day, so that days have averages of their own.
         let opened = START + event * 24 * 60 * MINUTE;

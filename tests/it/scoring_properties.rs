@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use neuron::ledger::{Ledger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick};
 use neuron::scoring::admission::{Prices, Window};
 use neuron::scoring::event::{EventFrame, EventStats, selected};
 use neuron::scoring::grid::ORIGIN;
@@ -12,6 +11,9 @@ use neuron::scoring::sequential::chain;
 use neuron::scoring::weights::{read_back, weights_u16};
 use neuron::scoring::window::{ScoredEvent, averages, shares};
 use neuron::scoring::{IntervalStats, Report, Rules};
+use neuron::subnets::events::ledger::{
+    EventsLedger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick,
+};
 use neuron::units::{Account, Identity, Uid, UnixMs};
 use proptest::prelude::*;
 
@@ -459,7 +461,7 @@ proptest! {
 #[tokio::test]
 async fn settling_again_is_idempotent_and_forgets_what_was_settled_before() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
+    let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
     let offered = |id: &str| NewEvent {
         key: format!("test-{id}"),
         provider: "test".into(),

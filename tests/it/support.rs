@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use neuron::ledger::{Ledger, LedgerError, Options};
+use neuron::ledger::LedgerError;
+use neuron::subnets::events::ledger::{EventsLedger, Options};
 
 /// The folder of golden vectors and peers beside the project, or `None` with a loud word that the test skips.
 pub fn shared(part: &str) -> Option<PathBuf> {
@@ -34,9 +35,9 @@ pub fn neuron() -> Command {
 
 /// Opens a ledger that was open a moment ago. A process that another test starts at this moment holds copies of all our
 /// files, locks included, until it has become its program; so a lock given back may seem taken for some milliseconds.
-pub fn open_ledger(path: &Path, options: &Options) -> Ledger {
+pub fn open_ledger(path: &Path, options: &Options) -> EventsLedger {
     for _ in 0..500 {
-        match Ledger::open(path, options.clone()) {
+        match EventsLedger::open(path, options.clone()) {
             Err(LedgerError::InUse { .. }) => std::thread::sleep(std::time::Duration::from_millis(10)),
             other => return other.unwrap(),
         }

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::super::output::TextTable;
 use super::{Case, short};
 use crate::cli::{Exit, Failure, OrExit};
-use crate::ledger::Archive;
 use crate::scoring::Rules;
 use crate::scoring::window::{averages, shares};
+use crate::subnets::events::ledger::Archive;
 use crate::units::Identity;
 
 pub(super) fn command() -> Command {

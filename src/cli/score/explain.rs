@@ -7,11 +7,11 @@ use serde::Serialize;
 use super::super::output::TextTable;
 use super::{Case, hotkey_args, identity};
 use crate::cli::{Exit, Failure};
-use crate::ledger::{EventRow, IntervalLine, Rescored};
 use crate::scoring::admission::EventState;
 use crate::scoring::grid::{Grid, interval_weights};
 use crate::scoring::window::averages;
 use crate::scoring::{Rules, rules::RuleName};
+use crate::subnets::events::ledger::{EventRow, IntervalLine, Rescored};
 use crate::units::{Identity, UnixMs};
 
 pub(super) fn command() -> Command {

@@ -19,8 +19,8 @@ use super::output::Output;
 use super::{Exit, Failure, OrExit, Verb, args};
 use crate::config::Settings;
 use crate::config::table::Group;
-use crate::ledger::Archive;
 use crate::scoring::Rules;
+use crate::subnets::events::ledger::Archive;
 use crate::units::{Account, Identity};
 
 pub(super) const VERB: Verb = Verb { command, run };

@@ -5,7 +5,7 @@ use clap::Command;
 use super::super::output::TextTable;
 use super::{Case, short};
 use crate::cli::{Exit, Failure};
-use crate::ledger::Verification;
+use crate::subnets::events::ledger::Verification;
 
 /// Rows shown to a person.
 const SHOWN: usize = 20;

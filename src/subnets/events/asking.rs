@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::conditions::Conditions;
+use super::ledger::EventRow;
 use super::synapse::{EventPrediction, EventPredictionSynapse};
 use crate::dendrite::{Deadlines, Dendrite, DendriteError, Failure, Target};
-use crate::ledger::EventRow;
 use crate::scoring::conditional::Conditional;
 use crate::synapse::{Hollow, Synapse};
 

@@ -2,6 +2,7 @@
 
 mod asking;
 pub mod conditions;
+pub mod ledger;
 mod miner;
 mod registry;
 pub mod synapse;

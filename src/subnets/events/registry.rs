@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ledger::{EventRow, NewEvent, Outcome, PriceRow, Resolution};
+use super::ledger::{EventRow, NewEvent, Outcome, PriceRow, Resolution};
 use crate::market::{self, Listing};
 use crate::units::UnixMs;
 

@@ -14,10 +14,13 @@ use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use super::asking;
+use super::ledger::{
+    ConditionSet, EventRow, EventsLedger, EventsLedgerError, PriceRow, Resolution, Settlement, Submission, Tick,
+};
 use super::registry::{self, Intake, Limits};
 use crate::clock::Clock;
 use crate::dendrite::{Dendrite, Target};
-use crate::ledger::{ConditionSet, EventRow, Ledger, LedgerError, PriceRow, Resolution, Settlement, Submission, Tick};
+use crate::ledger::LedgerError;
 use crate::market::{Listing, MarketError, Provider};
 use crate::scoring::rules::ReferencePick;
 use crate::units::{Identity, Uid, UnixMs};
@@ -73,7 +76,7 @@ pub struct TickSummary {
 /// Asks, records, settles. Weights are the role's business.
 pub struct EventsValidator {
     providers: Vec<Arc<dyn Provider>>,
-    ledger: Ledger,
+    ledger: EventsLedger,
     dendrite: Dendrite,
     clock: Clock,
     limits: Limits,
@@ -83,7 +86,10 @@ pub struct EventsValidator {
 impl std::fmt::Debug for EventsValidator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let providers: Vec<_> = self.providers.iter().map(|p| p.name()).collect();
-        f.debug_struct("EventsValidator").field("providers", &providers).field("ledger", &self.ledger.path()).finish()
+        f.debug_struct("EventsValidator")
+            .field("providers", &providers)
+            .field("ledger", &self.ledger.core().path())
+            .finish()
     }
 }
 
@@ -92,7 +98,7 @@ impl EventsValidator {
     #[must_use]
     pub fn new(
         providers: Vec<Arc<dyn Provider>>,
-        ledger: Ledger,
+        ledger: EventsLedger,
         dendrite: Dendrite,
         clock: Clock,
         limits: Limits,
@@ -103,7 +109,7 @@ impl EventsValidator {
 
     /// The ledger it records in.
     #[must_use]
-    pub const fn ledger(&self) -> &Ledger {
+    pub const fn ledger(&self) -> &EventsLedger {
         &self.ledger
     }
 
@@ -129,7 +135,7 @@ impl EventsValidator {
         }
         summary.new_events = self.ledger.upsert_events(offered).await?;
         self.look_up(missing, at, &mut prices, &mut ended).await;
-        self.ledger.know_miners(miners.iter().map(|miner| miner.identity).collect(), at).await?;
+        self.ledger.core().know_miners(miners.iter().map(|miner| miner.identity).collect(), at).await?;
         summary.settled = self.settle(ended).await?;
 
         let open = self.ledger.open_events(at).await?;
@@ -228,10 +234,10 @@ impl EventsValidator {
                     settled.push(settlement);
                 }
                 // One strange event must not stop the others.
-                Err(e @ (LedgerError::UnknownEvent { .. } | LedgerError::BadOutcome { .. })) => {
+                Err(e @ (EventsLedgerError::UnknownEvent { .. } | EventsLedgerError::BadOutcome { .. })) => {
                     tracing::warn!(event, "{e}");
                 }
-                Err(e) => return Err(e),
+                Err(EventsLedgerError::Ledger(e)) => return Err(e),
             }
         }
         Ok(settled)

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 
 use super::archive::Archive;
-use super::block::{Columns, MinerId};
-use super::error::{Fault, LedgerError};
+use super::block::Columns;
 use super::record::IN_FORCE;
 use super::types::EventRow;
+use crate::ledger::miners::MinerId;
+use crate::ledger::{Fault, LedgerError};
 use crate::scoring::IntervalStats;
 use crate::scoring::admission::EventState;
 use crate::scoring::grid::Grid;
@@ -102,13 +103,14 @@ impl Archive {
     fn cells(&self, id: i64, event: &EventRow) -> Result<Vec<CellLine>, Fault> {
         let grid = Grid::of_minutes(event.interval_minutes);
         let mut query = self
-            .connection
+            .file
+            .connection()
             .prepare_cached("SELECT interval, block FROM stats WHERE event = ?1 AND bracket = ?2 ORDER BY interval")?;
         let mut rows = query.query(params![id, IN_FORCE])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let interval = row.get(0)?;
-            let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
+            let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()))?;
             found.extend(Columns::of(block)?.cells().filter_map(|(miner, stats)| {
                 let identity = self.book.identity(miner)?;
                 Some(CellLine { identity, interval, start: grid.start(interval), stats })
@@ -126,7 +128,7 @@ fn means(connection: &Connection, id: i64, event: &EventRow) -> Result<Means, Fa
         connection.prepare_cached("SELECT block FROM stats WHERE event = ?1 AND bracket = ?2 AND interval <= ?3")?;
     let mut rows = query.query(params![id, IN_FORCE, last])?;
     while let Some(row) = rows.next()? {
-        let block = row.get_ref(0)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
+        let block = row.get_ref(0)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()))?;
         let columns = Columns::of(block)?;
         for (miner, (count, [p, r, _])) in columns.miners().zip(columns.sums()) {
             let sum = sums.entry(miner).or_default();

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use serde::Serialize;
 
-use super::block::MinerId;
-use super::error::{Fault, LedgerError};
+use super::SCHEMA;
+use super::error::EventsLedgerError;
 use super::known::KnownMiners;
-use super::open;
 use super::read::{self, Which};
 use super::settle::{self, Scored};
 use super::types::{EventRow, IntervalLine};
+use crate::ledger::miners::{self, MinerId};
+use crate::ledger::{Fault, JobError, LedgerError, ReadOnly};
 use crate::scoring::Rules;
 use crate::scoring::admission::EventState;
 use crate::scoring::window::ScoredEvent;
@@ -24,7 +25,7 @@ use crate::units::{Identity, UnixMs};
 #[derive(Debug)]
 pub struct Archive {
     pub(super) book: Book,
-    pub(super) connection: Connection,
+    pub(super) file: ReadOnly,
 }
 
 /// What the threads that recompute share: a connection is each one's own.
@@ -102,7 +103,7 @@ impl Book {
                 .map(|items| {
                     let job = &job;
                     scope.spawn(move || -> Result<Vec<T>, LedgerError> {
-                        let connection = open::readable(&self.path)?;
+                        let connection = ReadOnly::again(&self.path, SCHEMA)?;
                         let results: Result<_, Fault> = items.iter().map(|item| job(&connection, item)).collect();
                         results.map_err(|fault| fault.at(&self.path))
                     })
@@ -166,14 +167,13 @@ impl Archive {
     /// # Errors
     /// [`LedgerError::File`], [`LedgerError::Corrupt`], [`LedgerError::TooNew`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
-        let path = path.as_ref().to_path_buf();
-        let connection = open::readable(&path)?;
-        let miners = read::miners(&connection).map_err(|fault| fault.at(&path))?;
-        Ok(Self { book: Book { path, miners: miners.into() }, connection })
+        let file = ReadOnly::open(path, SCHEMA)?;
+        let miners = file.named(miners::all(file.connection()))?;
+        Ok(Self { book: Book { path: file.path().to_path_buf(), miners: miners.into() }, file })
     }
 
     pub(super) fn named<T>(&self, result: Result<T, Fault>) -> Result<T, LedgerError> {
-        result.map_err(|fault| fault.at(&self.book.path))
+        self.file.named(result)
     }
 
     /// Everybody the ledger knows.
@@ -190,7 +190,7 @@ impl Archive {
     }
 
     pub(super) fn settled_ids(&self) -> Result<Vec<(i64, EventRow)>, LedgerError> {
-        let mut events = self.named(read::events(&self.connection, Which::All))?;
+        let mut events = self.named(read::events(self.file.connection(), Which::All))?;
         events.retain(|(_, event)| event.state != EventState::Open);
         events.sort_by(|(_, a), (_, b)| (a.resolved_at, &a.key).cmp(&(b.resolved_at, &b.key)));
         Ok(events)
@@ -269,18 +269,23 @@ impl Archive {
     /// # Errors
     /// Those of the file.
     pub fn event(&self, key: &str) -> Result<Option<EventRow>, LedgerError> {
-        Ok(self.named(read::event(&self.connection, key))?.map(|(_, event)| event))
+        Ok(self.named(read::event(self.file.connection(), key))?.map(|(_, event)| event))
     }
 
     /// A miner's statistics on one event, as its score under `rules` sees them.
     ///
     /// # Errors
-    /// [`LedgerError::UnknownEvent`], those of the file.
-    pub fn intervals(&self, identity: Identity, key: &str, rules: &Rules) -> Result<Vec<IntervalLine>, LedgerError> {
-        let found = self.named(read::event(&self.connection, key))?;
-        let (id, event) = found.ok_or_else(|| LedgerError::UnknownEvent { key: key.to_owned() })?;
-        let Some(miner) = self.named(read::miner(&self.connection, identity))? else { return Ok(Vec::new()) };
-        self.named(settle::intervals(&self.connection, id, &event, rules, miner))
+    /// [`EventsLedgerError::UnknownEvent`], those of the file.
+    pub fn intervals(
+        &self,
+        identity: Identity,
+        key: &str,
+        rules: &Rules,
+    ) -> Result<Vec<IntervalLine>, EventsLedgerError> {
+        let found = self.named(read::event(self.file.connection(), key))?;
+        let (id, event) = found.ok_or_else(|| EventsLedgerError::UnknownEvent { key: key.to_owned() })?;
+        let Some(miner) = self.named(miners::find(self.file.connection(), identity))? else { return Ok(Vec::new()) };
+        Ok(self.named(settle::intervals(self.file.connection(), id, &event, rules, miner))?)
     }
 
     /// Writes a compact copy of the ledger to a new file, also while a validator uses it.
@@ -288,12 +293,6 @@ impl Archive {
     /// # Errors
     /// [`LedgerError::File`] when the target exists, [`LedgerError::Full`].
     pub fn copy_to(&self, target: &Path) -> Result<(), LedgerError> {
-        let reason = format!("it exists; a copy is only written to a new file ({})", self.book.path.display());
-        if target.exists() {
-            return Err(LedgerError::File { path: target.to_path_buf(), reason });
-        }
-        let text = target.to_string_lossy().into_owned();
-        let done = self.connection.execute("VACUUM INTO ?1", [text]);
-        done.map(|_| ()).map_err(|e| super::error::explain(target, &e))
+        self.file.copy_to(target)
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
 
-use super::block::MinerId;
-use super::error::Fault;
 use super::read::{self, Which};
 use super::types::{Standing, Standings};
+use crate::ledger::Fault;
+use crate::ledger::miners::{self, MinerId};
 use crate::scoring::Rules;
 use crate::scoring::window::{ScoredEvent, averages};
 use crate::units::UnixMs;
@@ -24,7 +24,7 @@ pub(super) fn standings(connection: &Connection, rules: &Rules) -> Result<Standi
             scores: read::scores(connection, *id)?,
         });
     }
-    let miners = read::miners(connection)?;
+    let miners = miners::all(connection)?;
     let mut found: Vec<Standing> = averages(&window, rules)
         .into_iter()
         .filter_map(|(id, average)| {

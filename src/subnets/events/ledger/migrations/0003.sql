@@ -1,6 +1,3 @@
--- Until when a validator saw a miner registered: who is gone is not judged for its silence.
-ALTER TABLE miners ADD COLUMN seen_until INTEGER NOT NULL DEFAULT 0;
-
 -- Reports that count and came from conditional forecasts, per miner and interval.
 CREATE TABLE by_rule (
     event    INTEGER NOT NULL REFERENCES events (id),

@@ -6,12 +6,10 @@
 //!
 //! Reports, 16 bytes each in order of arrival: miner u32, milliseconds after the tick i32, p f64.
 
-use super::error::Fault;
+use crate::ledger::Fault;
+use crate::ledger::miners::MinerId;
 use crate::scoring::{IntervalStats, Report};
 use crate::units::UnixMs;
-
-/// The ledger's number of a miner.
-pub(super) type MinerId = u32;
 
 /// Bytes of one miner in a block of statistics.
 const STATS_BYTES: usize = 80;
@@ -101,7 +99,7 @@ impl<'a> Columns<'a> {
 }
 
 fn damaged(length: usize) -> Fault {
-    Fault::Block(format!("a block of statistics has an impossible length of {length} bytes"))
+    Fault::Damaged(format!("a block of statistics has an impossible length of {length} bytes"))
 }
 
 /// Folds reports, in order of arrival, into the statistics of their interval.

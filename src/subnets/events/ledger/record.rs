@@ -1,15 +1,17 @@
-//! Writing what happens: events, ticks, weight sets, notes. One transaction each.
+//! Writing what happens: events and ticks.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::block::{self, Cells, Columns, Logged, MinerId};
+use super::block::{self, Cells, Columns, Logged};
 use super::conditions;
-use super::error::Fault;
 use super::read::state_name;
-use super::types::{NewEvent, Submission, Tick, TickReport, WeightSet, fate_name};
+use super::types::{NewEvent, Submission, Tick, TickReport, fate_name};
+use crate::ledger::Fault;
+use crate::ledger::miners::{self, MinerId};
+use crate::ledger::{counters, notes};
 use crate::scoring::admission::{Admitted, EventState, Fate, Prices, Window};
 use crate::scoring::grid::Grid;
 use crate::scoring::rules::ReferencePick;
@@ -21,13 +23,8 @@ pub(super) const IN_FORCE: u8 = 0;
 pub(super) const LOWER: u8 = 1;
 pub(super) const HIGHER: u8 = 2;
 
-pub(super) fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
-    connection.transaction_with_behavior(TransactionBehavior::Immediate)
-}
-
 /// Adds new events; of known open ones takes over text, cutoff and end. Returns how many were new.
-pub(super) fn upsert_events(connection: &mut Connection, events: &[NewEvent], rules: &Rules) -> Result<usize, Fault> {
-    let transaction = begin(connection)?;
+pub(super) fn upsert_events(transaction: &Transaction<'_>, events: &[NewEvent], rules: &Rules) -> Result<usize, Fault> {
     let mut added = 0;
     {
         let mut insert = transaction.prepare_cached(
@@ -58,7 +55,6 @@ pub(super) fn upsert_events(connection: &mut Connection, events: &[NewEvent], ru
             }
         }
     }
-    transaction.commit()?;
     Ok(added)
 }
 
@@ -87,8 +83,7 @@ fn find(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<Option<Ope
 }
 
 /// Records a query round, or does nothing when its time was recorded before.
-pub(super) fn record_tick(connection: &mut Connection, tick: &Tick, rules: &Rules) -> Result<TickReport, Fault> {
-    let transaction = begin(connection)?;
+pub(super) fn record_tick(transaction: &Transaction<'_>, tick: &Tick, rules: &Rules) -> Result<TickReport, Fault> {
     let mut report = TickReport::default();
     let known: bool = transaction
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM ticks WHERE at = ?1)")?
@@ -97,8 +92,8 @@ pub(super) fn record_tick(connection: &mut Connection, tick: &Tick, rules: &Rule
         return Ok(report);
     }
     report.recorded = true;
-    record_prices(&transaction, tick, &mut report)?;
-    let conditional = conditions::due(&transaction, tick)?;
+    record_prices(transaction, tick, &mut report)?;
+    let conditional = conditions::due(transaction, tick)?;
     let by_rule: HashSet<(Identity, &str)> = conditional.iter().map(|s| (s.identity, &*s.event)).collect();
     let mut by_event: BTreeMap<&Arc<str>, Vec<&Submission>> = BTreeMap::new();
     for submission in tick.submissions.iter().chain(&conditional) {
@@ -106,23 +101,22 @@ pub(super) fn record_tick(connection: &mut Connection, tick: &Tick, rules: &Rule
     }
     let mut miners = Miners::default();
     for (key, submissions) in by_event {
-        match find(&transaction, key)? {
+        match find(transaction, key)? {
             Some(event) if event.is_open => {
-                let part = Part { transaction: &transaction, tick: tick.at, event, rules, by_rule: &by_rule };
+                let part = Part { transaction, tick: tick.at, event, rules, by_rule: &by_rule };
                 part.record(&submissions, &mut miners, &mut report)?;
             }
             Some(_) => submissions.iter().for_each(|_| report.count(fate_name(Fate::Late))),
             None => submissions.iter().for_each(|_| report.count("unknown_event")),
         }
     }
-    conditions::replace(&transaction, tick)?;
+    conditions::replace(transaction, tick)?;
     transaction
         .prepare_cached("INSERT INTO ticks (at, counted) VALUES (?1, ?2)")?
         .execute(params![tick.at.0, report.counted() as i64])?;
     let fates = report.fates.iter().map(|(name, n)| (name.as_str(), *n));
     let dropped = tick.dropped.iter().map(|(name, n)| (name.as_str(), *n));
-    add_counters(&transaction, fates.chain(dropped))?;
-    transaction.commit()?;
+    counters::add(transaction, fates.chain(dropped))?;
     Ok(report)
 }
 
@@ -141,20 +135,6 @@ fn record_prices(transaction: &Transaction<'_>, tick: &Tick, report: &mut TickRe
     Ok(())
 }
 
-fn add_counters<'a>(
-    transaction: &Transaction<'_>,
-    counts: impl Iterator<Item = (&'a str, u64)>,
-) -> rusqlite::Result<()> {
-    let mut add = transaction.prepare_cached(
-        "INSERT INTO counters (name, value) VALUES (?1, ?2)
-         ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-    )?;
-    for (name, count) in counts {
-        add.execute(params![name, i64::try_from(count).unwrap_or(i64::MAX)])?;
-    }
-    Ok(())
-}
-
 /// The numbers of miners, looked up once per tick.
 #[derive(Default)]
 struct Miners(HashMap<Identity, MinerId>);
@@ -164,25 +144,10 @@ impl Miners {
         if let Some(id) = self.0.get(&identity) {
             return Ok(*id);
         }
-        let id = miner_id(transaction, identity, seen)?;
+        let id = miners::id(transaction, identity, seen)?;
         self.0.insert(identity, id);
         Ok(id)
     }
-}
-
-/// The number of a miner, given to it on first sight.
-pub(super) fn miner_id(transaction: &Transaction<'_>, identity: Identity, seen: UnixMs) -> Result<MinerId, Fault> {
-    let hotkey = identity.hotkey.ss58();
-    let block = i64::try_from(identity.registered_at).unwrap_or(i64::MAX);
-    let find = "SELECT id FROM miners WHERE hotkey = ?1 AND registered_block = ?2";
-    let found = transaction.prepare_cached(find)?.query_row(params![hotkey, block], |row| row.get(0)).optional()?;
-    if let Some(id) = found {
-        return Ok(id);
-    }
-    transaction
-        .prepare_cached("INSERT INTO miners (hotkey, registered_block, known_since) VALUES (?1, ?2, ?3)")?
-        .execute(params![hotkey, block, seen.0])?;
-    u32::try_from(transaction.last_insert_rowid()).map_err(|_| Fault::Block("too many miners".into()))
 }
 
 /// The part of a tick that concerns one event.
@@ -278,7 +243,7 @@ fn load_cells(transaction: &Transaction<'_>, event: i64, interval: i64, bracket:
     match rows.next()? {
         None => Ok(Cells::new()),
         Some(row) => {
-            let block = row.get_ref(0)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
+            let block = row.get_ref(0)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()))?;
             Ok(Columns::of(block)?.cells().collect())
         }
     }
@@ -300,41 +265,9 @@ fn store_cells(
     Ok(())
 }
 
-/// Notes who is registered at a time, for rules that ask who was there.
-pub(super) fn know_miners(connection: &mut Connection, miners: &[Identity], at: UnixMs) -> Result<(), Fault> {
-    let transaction = begin(connection)?;
-    for identity in miners {
-        let id = miner_id(&transaction, *identity, at)?;
-        transaction
-            .prepare_cached(
-                "UPDATE miners SET known_since = MIN(known_since, ?2), seen_until = MAX(seen_until, ?2) WHERE id = ?1",
-            )?
-            .execute(params![id, at.0])?;
-    }
-    Ok(transaction.commit()?)
-}
-
-/// Remembers weights sent to the chain.
-pub(super) fn record_weights(connection: &Connection, set: &WeightSet) -> Result<(), Fault> {
-    let weights = serde_json::to_string(&set.weights).map_err(|e| Fault::Block(e.to_string()))?;
-    let block = i64::try_from(set.block).unwrap_or(i64::MAX);
-    connection.execute(
-        "INSERT OR REPLACE INTO weight_sets (at, block, outcome, weights) VALUES (?1, ?2, ?3, ?4)",
-        params![set.at.0, block, set.outcome, weights],
-    )?;
-    Ok(())
-}
-
-/// Writes a note.
-pub(super) fn set_note(connection: &Connection, name: &str, value: &str) -> Result<(), Fault> {
-    connection.execute("INSERT OR REPLACE INTO notes (name, value) VALUES (?1, ?2)", params![name, value])?;
-    Ok(())
-}
-
 /// Forgets single reports older than `raw_before`, and everything about events settled before `settled_before`.
 /// Returns how many events were forgotten.
-pub(super) fn prune(connection: &mut Connection, raw_before: UnixMs, settled_before: UnixMs) -> Result<usize, Fault> {
-    let transaction = begin(connection)?;
+pub(super) fn prune(transaction: &Transaction<'_>, raw_before: UnixMs, settled_before: UnixMs) -> Result<usize, Fault> {
     transaction.execute("DELETE FROM raw WHERE tick < ?1", [raw_before.0])?;
     transaction.execute("DELETE FROM ticks WHERE at < ?1", [settled_before.0.min(raw_before.0)])?;
     let old = "SELECT id FROM events WHERE state <> 'open' AND settled_at < ?1";
@@ -342,8 +275,7 @@ pub(super) fn prune(connection: &mut Connection, raw_before: UnixMs, settled_bef
         transaction.execute(&format!("DELETE FROM {table} WHERE event IN ({old})"), [settled_before.0])?;
     }
     let gone = transaction.execute(&format!("DELETE FROM events WHERE id IN ({old})"), [settled_before.0])?;
-    set_note(&transaction, RAW_SINCE, &raw_before.0.to_string())?;
-    transaction.commit()?;
+    notes::set(transaction, RAW_SINCE, &raw_before.0.to_string())?;
     Ok(gone)
 }
 

@@ -7,13 +7,15 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::block::{self, Cells, Columns, MinerId};
+use super::block::{self, Cells, Columns};
 use super::conditions;
-use super::error::{Fault, LedgerError};
+use super::error::EventFault;
 use super::known::KnownMiners;
 use super::read::{self, state_name};
-use super::record::{HIGHER, IN_FORCE, LOWER, RAW_SINCE, begin, prices_from, reference};
+use super::record::{HIGHER, IN_FORCE, LOWER, RAW_SINCE, prices_from, reference};
 use super::types::{EventRow, IntervalLine, Outcome, Resolution, Settlement};
+use crate::ledger::miners::{self, MinerId};
+use crate::ledger::{Fault, notes};
 use crate::scoring::admission::{EventState, Prices, Window};
 use crate::scoring::event::{EventFrame, EventStats, selected};
 use crate::scoring::grid::Grid;
@@ -21,35 +23,33 @@ use crate::scoring::rules::{ReferencePick, RuleName};
 use crate::scoring::{Report, Rules};
 use crate::units::UnixMs;
 
-/// Records how an event ended and scores it, in one transaction.
+/// Records how an event ended and scores it.
 pub(super) fn resolve(
-    connection: &mut Connection,
+    transaction: &Transaction<'_>,
     resolution: &Resolution,
     rules: &Rules,
-) -> Result<Settlement, Fault> {
+) -> Result<Settlement, EventFault> {
     let key = &resolution.event;
     if let Outcome::Payout(payout) = resolution.outcome
         && !(0.0..=1.0).contains(&payout)
     {
-        return Err(LedgerError::BadOutcome { key: key.clone(), payout }.into());
+        return Err(EventFault::BadOutcome { key: key.clone(), payout });
     }
-    let transaction = begin(connection)?;
     let (id, mut event) =
-        read::event(&transaction, key)?.ok_or_else(|| LedgerError::UnknownEvent { key: key.clone() })?;
+        read::event(transaction, key)?.ok_or_else(|| EventFault::UnknownEvent { key: key.clone() })?;
     let before = (event.state, event.outcome, event.resolved_at);
     event.resolved_at = Some(resolution.at.or(event.resolved_at).unwrap_or(resolution.seen));
     event.outcome = match resolution.outcome {
         Outcome::Payout(payout) => Some(payout),
         Outcome::Void => None,
     };
-    let miners = KnownMiners::from(read::miners(&transaction)?);
-    let scored = score(&transaction, id, &event, rules, &miners)?;
+    let miners = KnownMiners::from(miners::all(transaction)?);
+    let scored = score(transaction, id, &event, rules, &miners)?;
     event.state = scored.state;
     let unchanged =
-        before == (event.state, event.outcome, event.resolved_at) && read::scores(&transaction, id)? == scored.scores;
+        before == (event.state, event.outcome, event.resolved_at) && read::scores(transaction, id)? == scored.scores;
     if !unchanged {
-        store(&transaction, id, &event, &scored.scores, resolution.seen)?;
-        transaction.commit()?;
+        store(transaction, id, &event, &scored.scores, resolution.seen)?;
     }
     let mut scores: Vec<_> =
         scored.scores.iter().filter_map(|(miner, score)| Some((miners.identity(*miner)?, *score))).collect();
@@ -217,7 +217,7 @@ impl Case<'_> {
             // What was recorded under another pick has the price in force alone; a bracket comes after it and replaces it.
             let interval: i64 = row.get(0)?;
             found.pop_if(|(before, _)| *before == interval);
-            let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
+            let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()))?;
             found.push((row.get(0)?, block.to_vec()));
         }
         let mut inseparable = 0;
@@ -244,7 +244,7 @@ impl Case<'_> {
         let start = self.grid.start(interval);
         let before = cells.len();
         cells.retain(|(miner, _)| !late.contains(miner));
-        let since = read::note(self.connection, RAW_SINCE)?.and_then(|text| text.parse().ok()).unwrap_or(i64::MIN);
+        let since = notes::get(self.connection, RAW_SINCE)?.and_then(|text| text.parse().ok()).unwrap_or(i64::MIN);
         if since > start.0 {
             return Ok((before - cells.len()) as u32);
         }
@@ -255,7 +255,7 @@ impl Case<'_> {
         let mut rows = query.query([self.id])?;
         while let Some(row) = rows.next()? {
             let tick = UnixMs(row.get(0)?);
-            let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
+            let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()))?;
             let reports = block::unpack_reports(tick, block)
                 .filter(|x| late.contains(&x.miner) && x.t >= start && self.grid.index(x.t) == interval)
                 .filter_map(|x| {
@@ -284,7 +284,7 @@ impl Case<'_> {
         let mut any = false;
         for (_, block) in blocks {
             for place in miners.places(Columns::of(block)?.miners()) {
-                let unknown = || Fault::Block("statistics of a miner that is not in the table of miners".into());
+                let unknown = || Fault::Damaged("statistics of a miner that is not in the table of miners".into());
                 if let Some(cell) = present.get_mut(place.ok_or_else(unknown)?) {
                     *cell = true;
                     any = true;

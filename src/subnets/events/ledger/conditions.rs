@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::block::MinerId;
-use super::error::Fault;
-use super::record::miner_id;
 use super::types::{ConditionSet, Submission, Tick};
+use crate::ledger::Fault;
+use crate::ledger::miners::{self, MinerId};
 use crate::scoring::conditional::{self, Conditional, MAX_PER_MINER, Side};
 use crate::units::{Identity, UnixMs};
 
@@ -57,9 +56,7 @@ fn load(connection: &Connection, sent: UnixMs, seen: UnixMs) -> Result<RulesOf, 
     let mut rows = query.query([sent.0, seen.0])?;
     let mut found: BTreeMap<Identity, Vec<_>> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let hotkey: String = row.get(0)?;
-        let hotkey = hotkey.parse().map_err(|e| Fault::Block(format!("miners.hotkey: {e}")))?;
-        let identity = Identity { hotkey, registered_at: row.get::<_, i64>(1)?.unsigned_abs() };
+        let identity = miners::identity(row)?;
         let text = |column: usize| row.get::<_, String>(column).map(Arc::<str>::from);
         let side = if row.get(5)? { Side::Above } else { Side::Below };
         let rule = Conditional { event: text(2)?, p: row.get(3)?, if_event: text(4)?, side, threshold: row.get(6)? };
@@ -131,7 +128,7 @@ pub(super) fn replace(transaction: &Transaction<'_>, tick: &Tick) -> Result<(), 
             |s: &Submission| kept.get(&s.identity).is_some_and(|rules| rules.iter().any(|r| r.event == s.event));
         let mut forget = transaction.prepare_cached("DELETE FROM conditions WHERE miner = ?1 AND event = ?2")?;
         for submission in tick.submissions.iter().filter(|s| s.p.is_finite() && about(s)) {
-            let miner = miner_id(transaction, submission.identity, tick.at)?;
+            let miner = miners::id(transaction, submission.identity, tick.at)?;
             forget.execute(params![miner, &*submission.event])?;
         }
     }
@@ -142,7 +139,7 @@ pub(super) fn replace(transaction: &Transaction<'_>, tick: &Tick) -> Result<(), 
 }
 
 fn store(transaction: &Transaction<'_>, at: UnixMs, set: &ConditionSet) -> Result<(), Fault> {
-    let miner = miner_id(transaction, set.identity, at)?;
+    let miner = miners::id(transaction, set.identity, at)?;
     transaction.prepare_cached("DELETE FROM conditions WHERE miner = ?1")?.execute([miner])?;
     let mut insert = transaction.prepare_cached(
         "INSERT INTO conditions (miner, place, event, p, if_event, above, threshold, sent_at)

@@ -1,17 +1,16 @@
 //! Queries: everything a page, a command or a metric shows.
 
-use std::collections::BTreeMap;
+use rusqlite::{Connection, Row, params};
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-
-use super::block::{Columns, MinerId};
+use super::block::Columns;
 use super::conditions;
-use super::error::Fault;
 use super::record::IN_FORCE;
-use super::types::{EventRow, IntervalLine, ScoredLine, WeightSet};
+use super::types::{EventRow, IntervalLine, ScoredLine};
+use crate::ledger::Fault;
+use crate::ledger::miners::MinerId;
 use crate::scoring::admission::EventState;
 use crate::scoring::grid::Grid;
-use crate::units::{Identity, UnixMs};
+use crate::units::UnixMs;
 
 pub(super) const fn state_name(state: EventState) -> &'static str {
     match state {
@@ -29,7 +28,7 @@ fn state_of(name: &str) -> Result<EventState, Fault> {
     [Open, Scored, Void, NoWindow, NoPrice, NoReports]
         .into_iter()
         .find(|state| state_name(*state) == name)
-        .ok_or_else(|| Fault::Block(format!("`{name}` is no state of an event")))
+        .ok_or_else(|| Fault::Damaged(format!("`{name}` is no state of an event")))
 }
 
 const EVENT_COLUMNS: &str = "key, provider, provider_id, description, opened_at, cutoff, ends_at, interval_minutes,
@@ -92,29 +91,6 @@ pub(super) fn event(connection: &Connection, key: &str) -> Result<Option<(i64, E
     rows.next()?.map(event_row).transpose()
 }
 
-/// All miners by their number, with when they were first known.
-pub(super) fn miners(connection: &Connection) -> Result<BTreeMap<MinerId, (Identity, UnixMs)>, Fault> {
-    let mut query = connection.prepare_cached("SELECT id, hotkey, registered_block, known_since FROM miners")?;
-    let mut rows = query.query([])?;
-    let mut found = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let hotkey: String = row.get(1)?;
-        let hotkey = hotkey.parse().map_err(|e| Fault::Block(format!("miners.hotkey: {e}")))?;
-        let registered_at = row.get::<_, i64>(2)?.unsigned_abs();
-        found.insert(row.get(0)?, (Identity { hotkey, registered_at }, UnixMs(row.get(3)?)));
-    }
-    Ok(found)
-}
-
-pub(super) fn miner(connection: &Connection, identity: Identity) -> Result<Option<MinerId>, Fault> {
-    let block = i64::try_from(identity.registered_at).unwrap_or(i64::MAX);
-    let sql = "SELECT id FROM miners WHERE hotkey = ?1 AND registered_block = ?2";
-    Ok(connection
-        .prepare_cached(sql)?
-        .query_row(params![identity.hotkey.ss58(), block], |row| row.get(0))
-        .optional()?)
-}
-
 /// The stored scores of an event, by miner number.
 pub(super) fn scores(connection: &Connection, event: i64) -> rusqlite::Result<Vec<(MinerId, f64)>> {
     let mut query = connection.prepare_cached("SELECT miner, score FROM scores WHERE event = ?1 ORDER BY miner")?;
@@ -156,7 +132,7 @@ pub(super) fn intervals(
     while let Some(row) = rows.next()? {
         let interval = row.get(0)?;
         let (start, by_rule) = (grid.start(interval), spoken.get(&interval).copied().unwrap_or(0));
-        let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Block(e.to_string()))?;
+        let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()))?;
         let mut cells = Columns::of(block)?.cells();
         found.extend(cells.find(|(id, _)| *id == miner).map(|(_, stats)| IntervalLine { start, stats, by_rule }));
     }
@@ -170,26 +146,4 @@ pub(super) fn prices(connection: &Connection, key: &str) -> Result<Vec<(UnixMs, 
     )?;
     let rows = query.query_map([key], |row| Ok((UnixMs(row.get(0)?), row.get(1)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-pub(super) fn counters(connection: &Connection) -> Result<BTreeMap<String, u64>, Fault> {
-    let mut query = connection.prepare_cached("SELECT name, value FROM counters")?;
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-pub(super) fn last_weights(connection: &Connection) -> Result<Option<WeightSet>, Fault> {
-    let mut query =
-        connection.prepare_cached("SELECT at, block, outcome, weights FROM weight_sets ORDER BY at DESC LIMIT 1")?;
-    let mut rows = query.query([])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let text: String = row.get(3)?;
-    let weights = serde_json::from_str(&text).map_err(|e| Fault::Block(format!("weight_sets.weights: {e}")))?;
-    let block = row.get::<_, i64>(1)?.unsigned_abs();
-    Ok(Some(WeightSet { at: UnixMs(row.get(0)?), block, outcome: row.get(2)?, weights }))
-}
-
-pub(super) fn note(connection: &Connection, name: &str) -> Result<Option<String>, Fault> {
-    let mut query = connection.prepare_cached("SELECT value FROM notes WHERE name = ?1")?;
-    Ok(query.query_row([name], |row| row.get(0)).optional()?)
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::scoring::admission::{EventState, Fate};
 use crate::scoring::conditional::Conditional;
-use crate::units::{BlockNumber, Identity, UnixMs};
+use crate::units::{Identity, UnixMs};
 
 /// An event to be offered, as a market lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -224,17 +224,4 @@ pub struct IntervalLine {
     pub stats: crate::scoring::IntervalStats,
     /// How many of them came from its conditional forecasts.
     pub by_rule: u32,
-}
-
-/// A set of weights sent to the chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WeightSet {
-    /// When.
-    pub at: UnixMs,
-    /// The block of inclusion, or at which it was tried.
-    pub block: BlockNumber,
-    /// What became of it, in a word: `included`, `refused: …`.
-    pub outcome: String,
-    /// The numbers sent, by uid.
-    pub weights: Vec<(u16, u16)>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::block::MinerId;
+use crate::ledger::miners::MinerId;
 use crate::units::{Identity, UnixMs};
 
 /// Every miner the ledger knows. Its place is its position by ascending number.

@@ -1,0 +1,79 @@
+//! Who the miners are: each identity has a number, given to it on first sight.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::error::Fault;
+use crate::units::{Identity, UnixMs};
+
+/// The ledger's number of a miner.
+pub type MinerId = u32;
+
+/// The number of a miner; a new one is known since `seen`.
+///
+/// # Errors
+/// Those of the file.
+pub fn id(transaction: &Transaction<'_>, identity: Identity, seen: UnixMs) -> Result<MinerId, Fault> {
+    if let Some(id) = find(transaction, identity)? {
+        return Ok(id);
+    }
+    transaction
+        .prepare_cached("INSERT INTO miners (hotkey, registered_block, known_since) VALUES (?1, ?2, ?3)")?
+        .execute(params![identity.hotkey.ss58(), block_of(identity), seen.0])?;
+    u32::try_from(transaction.last_insert_rowid()).map_err(|_| Fault::Damaged("too many miners".into()))
+}
+
+/// The number of a miner, if it is known.
+///
+/// # Errors
+/// Those of the file.
+pub fn find(connection: &Connection, identity: Identity) -> Result<Option<MinerId>, Fault> {
+    let sql = "SELECT id FROM miners WHERE hotkey = ?1 AND registered_block = ?2";
+    let mut query = connection.prepare_cached(sql)?;
+    Ok(query.query_row(params![identity.hotkey.ss58(), block_of(identity)], |row| row.get(0)).optional()?)
+}
+
+/// All miners by their number, with when they were first known.
+///
+/// # Errors
+/// Those of the file.
+pub fn all(connection: &Connection) -> Result<BTreeMap<MinerId, (Identity, UnixMs)>, Fault> {
+    let mut query = connection.prepare_cached("SELECT hotkey, registered_block, id, known_since FROM miners")?;
+    let mut rows = query.query([])?;
+    let mut found = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        found.insert(row.get(2)?, (identity(row)?, UnixMs(row.get(3)?)));
+    }
+    Ok(found)
+}
+
+/// Notes who is registered at a time, for rules that ask who was there.
+///
+/// # Errors
+/// Those of the file.
+pub fn seen(transaction: &Transaction<'_>, miners: &[Identity], at: UnixMs) -> Result<(), Fault> {
+    for identity in miners {
+        let id = id(transaction, *identity, at)?;
+        transaction
+            .prepare_cached(
+                "UPDATE miners SET known_since = MIN(known_since, ?2), seen_until = MAX(seen_until, ?2) WHERE id = ?1",
+            )?
+            .execute(params![id, at.0])?;
+    }
+    Ok(())
+}
+
+/// The identity in a row that begins with `hotkey, registered_block` of `miners`.
+///
+/// # Errors
+/// The columns hold something else.
+pub fn identity(row: &Row<'_>) -> Result<Identity, Fault> {
+    let hotkey: String = row.get(0)?;
+    let hotkey = hotkey.parse().map_err(|e| Fault::Damaged(format!("miners.hotkey: {e}")))?;
+    Ok(Identity { hotkey, registered_at: row.get::<_, i64>(1)?.unsigned_abs() })
+}
+
+fn block_of(identity: Identity) -> i64 {
+    i64::try_from(identity.registered_at).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,22 @@
+//! Small notes by name.
+
+use super::error::Fault;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+/// Writes a note over the one before.
+///
+/// # Errors
+/// Those of the file.
+pub fn set(transaction: &Transaction<'_>, name: &str, value: &str) -> Result<(), Fault> {
+    transaction.execute("INSERT OR REPLACE INTO notes (name, value) VALUES (?1, ?2)", params![name, value])?;
+    Ok(())
+}
+
+/// Reads a note.
+///
+/// # Errors
+/// Those of the file.
+pub fn get(connection: &Connection, name: &str) -> Result<Option<String>, Fault> {
+    let mut query = connection.prepare_cached("SELECT value FROM notes WHERE name = ?1")?;
+    Ok(query.query_row([name], |row| row.get(0)).optional()?)
+}
