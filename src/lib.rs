@@ -9,7 +9,7 @@
 //! | 2 | [`synapse`] the wire format and its signatures |
 //! | 3 | [`axon`] serving, [`dendrite`] calling, [`subtensor`] the chain, [`market`] outside worlds, [`ledger`] durable state |
 //! | 4 | [`forecast`] strategies that answer |
-//! | 5 | [`subnets`] one kind of work each |
+//! | 5 | [`subnets`] one kind of work each, behind one seam |
 //! | 6 | [`role`] miner and validator, `localnet` a development chain (feature `localnet`) |
 //! | 7 | `demo` the whole job in one process (feature `localnet`) |
 //! | 8 | [`cli`] the command line |

@@ -7,22 +7,29 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::exit::{Exit, Failure, OrExit};
-use crate::config::table::{Group, Kind, SETTINGS, Setting};
+use crate::config::table::{Group, Kind, Setting};
 use crate::config::{Layers, Resolved, Settings};
+use crate::subnets::registry;
 use crate::telemetry::{self, LogLevel};
 
 /// Adds `--config` and the flags of `groups` to a command.
 #[must_use]
 pub fn with_settings(command: Command, groups: &[Group]) -> Command {
+    with_settings_that(command, |group| groups.contains(&group))
+}
+
+/// Adds `--config` and the flags of the groups that `wanted` picks, those of kinds of work among them.
+#[must_use]
+pub fn with_settings_that(command: Command, wanted: impl Fn(Group) -> bool) -> Command {
     let file = Arg::new("config")
         .long("config")
         .value_name("FILE")
         .value_parser(clap::value_parser!(PathBuf))
         .help("A TOML file with settings; flags and the environment win over it.")
         .help_heading(Group::Housekeeping.heading());
-    SETTINGS
-        .iter()
-        .filter(|setting| groups.contains(&setting.group))
+    registry::settings()
+        .into_iter()
+        .filter(|setting| wanted(setting.group))
         .fold(command.arg(file), |command, setting| command.arg(flag(setting)))
 }
 
@@ -68,8 +75,8 @@ const fn value_name(kind: Kind) -> &'static str {
 /// # Errors
 /// [`Exit::Usage`] with the file, flag or variable that is wrong.
 pub fn resolve(matches: &ArgMatches) -> Result<(Resolved, Settings), Failure> {
-    let mut layers = Layers { environment: environment(), ..Layers::default() };
-    for setting in SETTINGS {
+    let mut layers = Layers { environment: environment(), ..registry::layers() };
+    for setting in layers.rows.clone() {
         // Commands without this setting's group do not define its flag.
         if let Ok(Some(values)) = matches.try_get_many::<String>(setting.key) {
             layers.flags.insert(setting.key, values.cloned().collect());
@@ -157,7 +164,7 @@ mod tests {
     use super::*;
 
     fn canonical(arguments: &[&str]) -> Vec<String> {
-        let command = with_settings(Command::new("x"), &Group::ALL);
+        let command = with_settings_that(Command::new("x"), |_| true);
         canonical_flags(&command, arguments.iter().map(|a| (*a).to_owned()).collect())
     }
 
@@ -173,7 +180,7 @@ mod tests {
 
     #[test]
     fn every_flag_reaches_its_setting() {
-        for setting in SETTINGS {
+        for setting in registry::settings() {
             let text = match setting.kind {
                 Kind::Bool => "true".to_owned(),
                 Kind::Integer { min, .. } => min.to_string(),
@@ -182,7 +189,7 @@ mod tests {
                 Kind::Choice(words) => words[0].to_owned(),
                 Kind::Text | Kind::Path | Kind::List => "text".to_owned(),
             };
-            let command = with_settings(Command::new("x"), &Group::ALL);
+            let command = with_settings_that(Command::new("x"), |_| true);
             let matches = command.try_get_matches_from(["x".to_owned(), format!("--{}={text}", setting.key)]).unwrap();
             let (resolved, _) = resolve(&matches).unwrap();
             let value = resolved.values.into_iter().find(|v| v.setting.key == setting.key).unwrap();

@@ -10,12 +10,8 @@ use super::chain::hotkey;
 use super::output::{Output, TextTable};
 use super::{Exit, Failure, OrExit, Verb, args, block_on};
 use crate::axon::probe::{Probe, Step, Verdict};
-use crate::subnets::events::synapse::EventPredictionSynapse;
-use crate::subnets::prompting::synapse::StreamPromptingSynapse;
-use crate::subnets::timeseries::synapse::{
-    LiveBackward, LiveForward, LiveForwardHash, TrainingBackward, TrainingForward,
-};
-use crate::synapse::Synapse;
+use crate::subnets::registry;
+use crate::subnets::work::Harmless;
 use crate::synapse::request::{NotSendable, Prepared};
 use crate::units::Account;
 use crate::wallet::{Keypair, Phrase, Scheme, UnlockedKey};
@@ -47,7 +43,7 @@ fn command() -> Command {
             Arg::new("synapse")
                 .long("synapse")
                 .value_name("NAME")
-                .value_parser(NAMES)
+                .value_parser(harmless().map(|it| it.name).collect::<Vec<_>>())
                 .help("A synapse to ask for as well, with nothing in it that makes work"),
         )
         .arg(wallet("wallet.name", "Ask with the hotkey of this wallet"))
@@ -60,31 +56,14 @@ fn command() -> Command {
         .subcommand(probe)
 }
 
-const NAMES: [&str; 7] = [
-    EventPredictionSynapse::NAME,
-    LiveForwardHash::NAME,
-    LiveForward::NAME,
-    LiveBackward::NAME,
-    TrainingForward::NAME,
-    TrainingBackward::NAME,
-    StreamPromptingSynapse::NAME,
-];
+/// Every synapse of every kind of work, as a request that makes none.
+fn harmless() -> impl Iterator<Item = &'static Harmless> {
+    registry::KINDS.iter().flat_map(|kind| kind.harmless)
+}
 
-/// A harmless request of the synapse called `name`, one of [`NAMES`].
-fn harmless(name: &str, sender: &str) -> Result<Prepared, NotSendable> {
-    let timeout = PATIENCE_S as f64;
-    match name {
-        LiveForwardHash::NAME => Prepared::new(&LiveForwardHash::default(), timeout, sender),
-        LiveForward::NAME => Prepared::new(&LiveForward::default(), timeout, sender),
-        LiveBackward::NAME => Prepared::new(&LiveBackward::default(), timeout, sender),
-        TrainingForward::NAME => Prepared::new(&TrainingForward::default(), timeout, sender),
-        TrainingBackward::NAME => Prepared::new(&TrainingBackward::default(), timeout, sender),
-        StreamPromptingSynapse::NAME => {
-            let ask = StreamPromptingSynapse::new(vec!["user".into()], vec!["ping".into()]);
-            Prepared::new(&ask, timeout, sender)
-        }
-        _ => Prepared::new(&EventPredictionSynapse::default(), timeout, sender),
-    }
+/// The one called `name`.
+fn prepared(name: &str, sender: &str) -> Result<Option<Prepared>, NotSendable> {
+    harmless().find(|it| it.name == name).map(|it| (it.prepare)(PATIENCE_S as f64, sender)).transpose()
 }
 
 #[derive(Serialize)]
@@ -115,7 +94,8 @@ async fn probe(matches: &ArgMatches) -> Result<Report, Failure> {
     let hotkey = *matches.get_one::<Account>("hotkey").ok_or_else(|| anyhow::anyhow!("--hotkey is missing"))?;
     let caller = caller(matches)?;
     let asked_by = caller.account();
-    let synapse = matches.get_one::<String>("synapse").map(|name| harmless(name, &asked_by.ss58())).transpose()?;
+    let synapse =
+        matches.get_one::<String>("synapse").map(|name| prepared(name, &asked_by.ss58())).transpose()?.flatten();
     let probe = Probe { address, hotkey, caller, synapse, patience: Duration::from_secs(PATIENCE_S) };
     let steps = probe.run().await?;
     let reachable = steps.iter().all(|step| step.verdict != Verdict::Bad);
@@ -165,8 +145,9 @@ mod tests {
 
     #[test]
     fn every_synapse_has_a_harmless_request() {
-        for name in NAMES {
-            assert_eq!(harmless(name, "5Grw").unwrap().path(), format!("/{name}"));
+        assert!(harmless().count() >= registry::KINDS.len());
+        for it in harmless() {
+            assert_eq!(prepared(it.name, "5Grw").unwrap().unwrap().path(), format!("/{}", it.name));
         }
     }
 }

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::output::{Output, TextTable};
 use super::{Failure, Verb, args};
-use crate::config::table::Group;
 use crate::config::{Layer, Resolved};
 
 pub(super) const VERB: Verb = Verb { command, run };
@@ -16,7 +15,7 @@ fn command() -> Command {
         .about("Shows the effective settings")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(args::with_settings(show, &Group::ALL))
+        .subcommand(args::with_settings_that(show, |_| true))
 }
 
 #[derive(Debug, Serialize)]

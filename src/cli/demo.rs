@@ -8,6 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use super::output::{Output, TextTable};
 use super::{Exit, Failure, Verb, block_on, interrupted};
 use crate::demo::{self, DemoConfig, Progress, Report};
+use crate::subnets::registry;
 use crate::telemetry::{LogLevel, start_logs};
 
 pub(super) const VERB: Verb = Verb { command, run };
@@ -24,6 +25,14 @@ const TICKS_PER_LINE: u64 = 12;
 fn command() -> Command {
     Command::new("demo")
         .about("Plays the whole job in one process: chain, market, validator and six miners, offline")
+        .arg(
+            Arg::new("task")
+                .long("task")
+                .value_name("KIND")
+                .default_value(registry::KINDS[0].name)
+                .value_parser(registry::KINDS.map(|kind| kind.name))
+                .help("The kind of work"),
+        )
         .arg(
             Arg::new("events")
                 .long("events")
@@ -59,7 +68,8 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let level = if matches.get_flag("logging.debug") { LogLevel::Debug } else { LogLevel::Warnings };
     start_logs(level, false)?;
     let config = DemoConfig {
-        events: matches.get_one("events").copied().unwrap_or(60),
+        task: matches.get_one("task").cloned().unwrap_or_default(),
+        goal: matches.get_one("events").copied().unwrap_or(60),
         seed: matches.get_one("seed").copied().unwrap_or(1),
         replay: matches.get_one::<PathBuf>("market.replay").cloned(),
     };
@@ -94,7 +104,7 @@ impl View {
     fn show(&mut self, progress: &Progress) {
         if self.output.is_terminal() {
             self.redraw(&frame(progress));
-        } else if progress.tick.is_multiple_of(TICKS_PER_LINE) || progress.scored == progress.events {
+        } else if progress.tick.is_multiple_of(TICKS_PER_LINE) || progress.scored == progress.goal {
             // Nobody is left to tell when stdout is closed; the end will say so.
             let _ = self.output.progress(&headline(progress));
         }
@@ -119,10 +129,10 @@ impl View {
 }
 
 fn headline(progress: &Progress) -> String {
-    let Progress { tick, scored, events, open, answered, block, .. } = progress;
+    let Progress { tick, things, scored, goal, open, answered, block, .. } = progress;
     let time = market_time(progress.at.as_secs());
     format!(
-        "{time}  tick {tick:>4}  block {block:>4}  {scored:>3}/{events} events scored, {open:>3} open, {answered} miners answered"
+        "{time}  tick {tick:>4}  block {block:>4}  {scored:>3}/{goal} {things} scored, {open:>3} open, {answered} miners answered"
     )
 }
 
@@ -134,17 +144,17 @@ fn market_time(seconds: i64) -> String {
 
 /// The live view, always the same number of lines, none wider than [`COLUMNS`]: what wraps cannot be redrawn.
 fn frame(progress: &Progress) -> String {
-    let Progress { tick, scored, events, open, answered, block, .. } = progress;
-    let share = usize::try_from(scored.saturating_mul(BAR as u64) / (*events).max(1)).unwrap_or(BAR).min(BAR);
+    let Progress { tick, things, scored, goal, open, answered, block, .. } = progress;
+    let share = usize::try_from(scored.saturating_mul(BAR as u64) / (*goal).max(1)).unwrap_or(BAR).min(BAR);
     let bar: String = "█".repeat(share) + &"·".repeat(BAR - share);
     let time = market_time(progress.at.as_secs());
-    let mut frame = format!("{bar} {scored}/{events} events scored\n");
-    frame.push_str(&format!("{time}  tick {tick}, block {block}, {open} events open, {answered} miners answered\n\n"));
+    let mut frame = format!("{bar} {scored}/{goal} {things} scored\n");
+    frame
+        .push_str(&format!("{time}  tick {tick}, block {block}, {open} {things} open, {answered} miners answered\n\n"));
     for line in 0..QUOTES {
-        let quote = progress.quoted.get(line).map(|quote| {
-            let question: String =
-                quote.description.lines().next().unwrap_or_default().chars().take(COLUMNS - 7).collect();
-            format!("{:.3}  {question}", quote.price)
+        let quote = progress.shown.get(line).map(|(number, text)| {
+            let question: String = text.lines().next().unwrap_or_default().chars().take(COLUMNS - 7).collect();
+            format!("{number:.3}  {question}")
         });
         frame.push_str(&quote.unwrap_or_default());
         frame.push('\n');
@@ -178,9 +188,10 @@ fn text(report: &Report) -> String {
     let verdict =
         if report.ranking_matches { "the ranking is that of the planted skill" } else { "THE RANKING IS WRONG" };
     format!(
-        "{}\n{} events scored in {:.1} s, {} blocks, at most {:.0} MB: {verdict} (seed {})\n",
+        "{}\n{} {} scored in {:.1} s, {} blocks, at most {:.0} MB: {verdict} (seed {})\n",
         table.render(),
-        report.events_scored,
+        report.scored,
+        report.things,
         report.seconds,
         report.blocks,
         report.max_rss_mb,

@@ -9,10 +9,12 @@ use serde::Serialize;
 use super::output::Output;
 use super::{Exit, Failure, OrExit, Verb, args, block_on, interrupted};
 use crate::clock::Clock;
+use crate::config::parse_duration;
 use crate::config::table::Group;
-use crate::config::{Settings, parse_duration};
+use crate::market::MarketSettings;
 use crate::market::polymarket::{Polymarket, PolymarketSettings};
 use crate::market::tape::{Recorder, Recording};
+use crate::subnets::events::settings::{self, EventsSettings};
 
 pub(super) const VERB: Verb = Verb { command, run };
 
@@ -42,7 +44,7 @@ fn command() -> Command {
                 .value_parser(value_parser!(u64))
                 .help("Stop after N looks"),
         );
-    args::with_settings(command, &[Group::Market, Group::Housekeeping]).mut_arg("db.directory", |arg| arg.hide(true))
+    args::with_settings(command, &[settings::MARKET, Group::Housekeeping]).mut_arg("db.directory", |arg| arg.hide(true))
 }
 
 #[derive(Serialize)]
@@ -53,15 +55,15 @@ struct Recorded {
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    let (_, settings) = args::resolve(matches)?;
+    let (resolved, settings) = args::resolve(matches)?;
     args::start_logs(&settings)?;
-    block_on(record(matches, &settings, output))
+    let market = EventsSettings::of(&resolved).or_exit(Exit::Usage)?.market;
+    block_on(record(matches, &market, output))
 }
 
-async fn record(matches: &ArgMatches, settings: &Settings, output: Output) -> Result<(), Failure> {
+async fn record(matches: &ArgMatches, settings: &MarketSettings, output: Output) -> Result<(), Failure> {
     let clock = Clock::wall();
-    let market =
-        Polymarket::new(PolymarketSettings::from_config(&settings.market), clock.clone()).or_exit(Exit::Usage)?;
+    let market = Polymarket::new(PolymarketSettings::from_config(settings), clock.clone()).or_exit(Exit::Usage)?;
     let folder = matches.get_one::<PathBuf>("to").ok_or_else(|| anyhow::anyhow!("--to is missing"))?;
     let every = matches.get_one::<Duration>("every").copied().unwrap_or_default();
     let rounds = matches.get_one::<u64>("rounds").copied().unwrap_or(u64::MAX);

@@ -16,33 +16,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 fn command() -> Command {
     let miner = Command::new("miner").about("Runs a miner: serves an axon and answers validators");
-    args::with_settings(
-        miner,
-        &[
-            Group::Subnet,
-            Group::Wallet,
-            Group::Chain,
-            Group::Axon,
-            Group::Admission,
-            Group::Market,
-            Group::Forecaster,
-            Group::Metrics,
-            Group::Housekeeping,
-        ],
-    )
+    args::with_settings_that(miner, Group::is_for_miners)
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    let (_, settings) = args::resolve(matches)?;
+    let (resolved, settings) = args::resolve(matches)?;
     args::start_logs(&settings)?;
     block_on(async {
         let port = metrics::port(&settings).await.map_err(role::failure)?;
-        let parts = setup::miner(&settings).await.map_err(role::failure)?;
-        let forecaster = parts.forecaster.name();
+        let parts = setup::miner(&resolved, &settings).await.map_err(role::failure)?;
+        let manner = parts.work.manner();
         let miner = Miner::start(parts).await.map_err(role::failure)?;
         let _metrics = port.map(|port| metrics::serve(port, &miner));
         output.note(&format!(
-            "miner: serving on {}, published as {}, forecaster `{forecaster}`; Ctrl-C stops",
+            "miner: serving on {}, published as {}, {manner}; Ctrl-C stops",
             miner.local_addr(),
             miner.published(),
         ));

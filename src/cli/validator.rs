@@ -16,33 +16,20 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 fn command() -> Command {
     let validator = Command::new("validator").about("Runs a validator: asks miners, scores them, writes weights");
-    args::with_settings(
-        validator,
-        &[
-            Group::Subnet,
-            Group::Wallet,
-            Group::Chain,
-            Group::Dendrite,
-            Group::Market,
-            Group::Validator,
-            Group::Scoring,
-            Group::Metrics,
-            Group::Housekeeping,
-        ],
-    )
+    args::with_settings_that(validator, Group::is_for_validators)
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    let (_, settings) = args::resolve(matches)?;
+    let (resolved, settings) = args::resolve(matches)?;
     args::start_logs(&settings)?;
     block_on(async {
         let port = metrics::port(&settings).await.map_err(role::failure)?;
-        let parts = setup::validator(&settings).await.map_err(role::failure)?;
+        let parts = setup::validator(&resolved, &settings).await.map_err(role::failure)?;
         output.note(&format!(
             "validator: subnet {}, hotkey {}, ledger {}; Ctrl-C stops",
             parts.subnet.netuid(),
             parts.hotkey,
-            parts.events.ledger().core().path().display(),
+            parts.ledger.path().display(),
         ));
         let validator = Validator::start(parts);
         let _metrics = port.map(|port| metrics::serve(port, &validator));

@@ -5,11 +5,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::duration::parse_duration;
 use super::settings::Settings;
-use super::table::{Kind, SETTINGS, Setting};
+use super::table::{CORE, Group, Kind, Setting};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -90,14 +91,23 @@ fn suggestion(nearest: Option<&str>) -> String {
 }
 
 /// What was said, before it is judged.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Layers {
+    /// What can be said; by default the core alone.
+    pub rows: Vec<&'static Setting>,
     /// From the command line: key and the texts given.
     pub flags: BTreeMap<&'static str, Vec<String>>,
     /// The whole environment.
     pub environment: BTreeMap<String, String>,
     /// The file of `--config`.
     pub file: Option<(PathBuf, Table)>,
+}
+
+impl Default for Layers {
+    fn default() -> Self {
+        let rows = CORE.iter().collect();
+        Self { rows, flags: BTreeMap::new(), environment: BTreeMap::new(), file: None }
+    }
 }
 
 /// A value with its origin.
@@ -114,7 +124,7 @@ pub struct ResolvedValue {
 /// One value for every setting.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resolved {
-    /// In the order of [`SETTINGS`].
+    /// In the order of the rows.
     pub values: Vec<ResolvedValue>,
 }
 
@@ -129,7 +139,7 @@ impl Layers {
         let table: Table = text
             .parse()
             .map_err(|e: toml::de::Error| ConfigError::NotToml { path: path.to_owned(), reason: e.to_string() })?;
-        refuse_unknown_keys(path, &table)?;
+        refuse_unknown_keys(path, &table, &self.rows)?;
         self.file = Some((path.to_owned(), table));
         Ok(())
     }
@@ -139,7 +149,7 @@ impl Layers {
     /// # Errors
     /// The first [`ConfigError::BadValue`].
     pub fn resolve(&self) -> Result<Resolved, ConfigError> {
-        let values = SETTINGS.iter().map(|setting| self.resolve_one(setting)).collect::<Result<_, _>>()?;
+        let values = self.rows.iter().map(|setting| self.resolve_one(setting)).collect::<Result<_, _>>()?;
         Ok(Resolved { values })
     }
 
@@ -182,19 +192,27 @@ impl Layers {
 }
 
 impl Resolved {
-    /// The typed settings.
+    /// The typed settings of the core.
     ///
     /// # Errors
-    /// [`ConfigError::BadValue`] cannot occur for values that [`Layers::resolve`] accepted, unless the table and the
-    /// types disagree, which a test excludes.
+    /// As [`Resolved::typed`].
     pub fn settings(&self) -> Result<Settings, ConfigError> {
+        self.typed(|setting| !matches!(setting.group, Group::Work(_)))
+    }
+
+    /// The values of the rows that `belongs` picks, as a type that has a field for each.
+    ///
+    /// # Errors
+    /// [`ConfigError::BadValue`] cannot occur for values that [`Layers::resolve`] accepted, unless the rows and the type
+    /// disagree, which a test excludes.
+    pub fn typed<T: DeserializeOwned>(&self, belongs: impl Fn(&'static Setting) -> bool) -> Result<T, ConfigError> {
         let mut root = Table::new();
-        for resolved in &self.values {
+        for resolved in self.values.iter().filter(|resolved| belongs(resolved.setting)) {
             if let Some(value) = &resolved.value {
                 insert(&mut root, resolved.setting.key, value.clone());
             }
         }
-        Settings::deserialize_table(root).map_err(|e| ConfigError::BadValue {
+        T::deserialize(Value::Table(root)).map_err(|e| ConfigError::BadValue {
             key: "settings",
             value: String::new(),
             layer: Layer::Default,
@@ -256,31 +274,32 @@ fn texts_of(value: &Value) -> Vec<String> {
     }
 }
 
-fn refuse_unknown_keys(path: &Path, table: &Table) -> Result<(), ConfigError> {
+fn refuse_unknown_keys(path: &Path, table: &Table, rows: &[&'static Setting]) -> Result<(), ConfigError> {
     let mut found = Vec::new();
-    collect_keys("", table, &mut found);
+    collect_keys("", table, rows, &mut found);
     for key in found {
-        if !SETTINGS.iter().any(|setting| setting.key == key) {
-            let nearest = nearest_key(&key);
+        if !rows.iter().any(|setting| setting.key == key) {
+            let nearest = nearest_key(&key, rows);
             return Err(ConfigError::UnknownKey { path: path.to_owned(), key, nearest });
         }
     }
     Ok(())
 }
 
-fn collect_keys(prefix: &str, table: &Table, found: &mut Vec<String>) {
+fn collect_keys(prefix: &str, table: &Table, rows: &[&'static Setting], found: &mut Vec<String>) {
     for (name, value) in table {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match value {
-            Value::Table(inner) if super::table::find(&key).is_none() => collect_keys(&key, inner, found),
+            Value::Table(inner) if !rows.iter().any(|setting| setting.key == key) => {
+                collect_keys(&key, inner, rows, found);
+            }
             _ => found.push(key),
         }
     }
 }
 
-fn nearest_key(key: &str) -> Option<String> {
-    SETTINGS
-        .iter()
+fn nearest_key(key: &str, rows: &[&'static Setting]) -> Option<String> {
+    rows.iter()
         .map(|setting| (strsim::jaro_winkler(setting.key, key), setting.key))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(similarity, _)| *similarity > 0.75)
@@ -368,7 +387,7 @@ mod tests {
     #[test]
     fn a_typo_in_the_file_is_an_error_that_knows_better() {
         let table: Table = "[axon]\nprot = 1".parse().unwrap();
-        let error = refuse_unknown_keys(Path::new("n.toml"), &table).unwrap_err().to_string();
+        let error = refuse_unknown_keys(Path::new("n.toml"), &table, &Layers::default().rows).unwrap_err().to_string();
         assert!(error.contains("`axon.prot`") && error.contains("did you mean `axon.port`?"), "{error}");
     }
 
@@ -385,7 +404,7 @@ mod tests {
     fn every_default_fits_its_kind_and_the_types_take_the_table() {
         let settings = Layers::default().resolve().unwrap().settings().unwrap();
         assert_eq!(settings.axon.port, 8091);
-        assert_eq!(settings.tick, std::time::Duration::from_secs(60));
+        assert_eq!(settings.dendrite.timeout, std::time::Duration::from_secs(12));
     }
 
     #[test]

@@ -4,48 +4,35 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
-use toml::Table;
 
 use super::duration::parse_duration;
-use super::tasks::Task;
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+/// Reads a duration from its text, for serde's `deserialize_with`.
+///
+/// # Errors
+/// It is none.
+pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     parse_duration(&String::deserialize(deserializer)?).map_err(de::Error::custom)
 }
 
-/// Everything that a neuron can be told. The meaning of each field is the help text of its row in
-/// [`super::table::SETTINGS`].
+/// Everything that a neuron can be told beside its kind of work. The meaning of each field is the help text of its row in
+/// [`super::table::CORE`].
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table of settings explains each")]
 pub struct Settings {
     pub netuid: Option<u16>,
-    pub task: Option<Task>,
+    pub task: Option<String>,
     pub wallet: WalletSettings,
     pub subtensor: SubtensorSettings,
     pub axon: AxonSettings,
     pub priority: PrioritySettings,
     pub blacklist: BlacklistSettings,
     pub dendrite: DendriteSettings,
-    pub market: MarketSettings,
-    pub forecaster: ForecasterSettings,
-    #[serde(deserialize_with = "duration")]
-    pub tick: Duration,
-    pub tick_jitter: f64,
     pub weights: ValidatorSettings,
-    #[serde(deserialize_with = "duration")]
-    pub void_after: Duration,
-    /// Read by the scoring room's own type, which refuses keys that it does not know.
-    pub scoring: Table,
     pub metrics: MetricsSettings,
     pub logging: LoggingSettings,
     pub db: DbSettings,
-}
-
-impl Settings {
-    pub(super) fn deserialize_table(table: Table) -> Result<Self, toml::de::Error> {
-        Self::deserialize(toml::Value::Table(table))
-    }
 }
 
 /// Which key files.
@@ -126,58 +113,6 @@ pub struct DendriteSettings {
     #[serde(default)]
     pub dialects: Vec<String>,
     pub allow_private: bool,
-}
-
-/// Where events come from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the table of settings explains each")]
-pub struct MarketSettings {
-    pub polymarket: PolymarketSettings,
-    #[serde(deserialize_with = "duration")]
-    pub horizon: Duration,
-    #[serde(deserialize_with = "duration")]
-    pub cutoff_before_end: Duration,
-    pub max_events: usize,
-}
-
-/// Polymarket.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the table of settings explains each")]
-pub struct PolymarketSettings {
-    pub url: String,
-}
-
-/// A strategy's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ForecasterKind {
-    /// Copies the price.
-    Market,
-    /// Says one number.
-    Constant,
-    /// Asks a program.
-    Exec,
-    /// Knows a simulator's truth.
-    Skilled,
-}
-
-/// How to answer.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the table of settings explains each")]
-pub struct ForecasterSettings {
-    pub kind: ForecasterKind,
-    pub constant: f64,
-    pub command: Option<String>,
-    #[serde(deserialize_with = "duration")]
-    pub deadline: Duration,
-    #[serde(deserialize_with = "duration")]
-    pub refresh: Duration,
-    pub error: f64,
-    pub presence: f64,
-    pub seed: u64,
 }
 
 /// When to write weights.

@@ -1,4 +1,4 @@
-//! The one table of settings.
+//! The table of settings: what a row is, and the rows that belong to no kind of work.
 
 /// What a value looks like.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,8 +58,8 @@ impl Setting {
     }
 }
 
-/// A heading of the help page; each command takes the groups it needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A heading of the help page; each command takes the groups it needs. In the order of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
     /// Netuid, task.
     Subnet,
@@ -73,37 +73,30 @@ pub enum Group {
     Admission,
     /// How a validator calls.
     Dendrite,
-    /// Where events come from.
-    Market,
-    /// How a miner answers.
-    Forecaster,
+    /// What a kind of work brings.
+    Work(WorkGroup),
     /// What a validator does when.
     Validator,
-    /// How a validator scores.
-    Scoring,
     /// What monitoring sees.
     Metrics,
     /// Logs and state.
     Housekeeping,
 }
 
-impl Group {
-    /// Every group.
-    pub const ALL: [Self; 12] = [
-        Self::Subnet,
-        Self::Wallet,
-        Self::Chain,
-        Self::Axon,
-        Self::Admission,
-        Self::Dendrite,
-        Self::Market,
-        Self::Forecaster,
-        Self::Validator,
-        Self::Scoring,
-        Self::Metrics,
-        Self::Housekeeping,
-    ];
+/// A heading of a kind of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WorkGroup {
+    /// Its place among the headings of work.
+    pub place: u8,
+    /// The heading.
+    pub heading: &'static str,
+    /// Whether a miner is told these settings.
+    pub miner: bool,
+    /// Whether a validator is.
+    pub validator: bool,
+}
 
+impl Group {
     /// The heading in help.
     #[must_use]
     pub const fn heading(self) -> &'static str {
@@ -114,20 +107,41 @@ impl Group {
             Self::Axon => "Axon",
             Self::Admission => "Admission",
             Self::Dendrite => "Dendrite",
-            Self::Market => "Market",
-            Self::Forecaster => "Forecaster",
+            Self::Work(group) => group.heading,
             Self::Validator => "Validator",
-            Self::Scoring => "Scoring",
             Self::Metrics => "Metrics",
             Self::Housekeeping => "Logs and state",
+        }
+    }
+
+    /// Whether a miner is told these settings.
+    #[must_use]
+    pub const fn is_for_miners(self) -> bool {
+        match self {
+            Self::Dendrite | Self::Validator => false,
+            Self::Work(group) => group.miner,
+            _ => true,
+        }
+    }
+
+    /// Whether a validator is.
+    #[must_use]
+    pub const fn is_for_validators(self) -> bool {
+        match self {
+            Self::Axon | Self::Admission => false,
+            Self::Work(group) => group.validator,
+            _ => true,
         }
     }
 }
 
 const PORT: Kind = Kind::Integer { min: 0, max: 65_535 };
-const COUNT: Kind = Kind::Integer { min: 0, max: i64::MAX };
+/// A number of things.
+pub const COUNT: Kind = Kind::Integer { min: 0, max: i64::MAX };
 
-const fn setting(
+/// A row of a table of settings.
+#[must_use]
+pub const fn setting(
     key: &'static str,
     kind: Kind,
     default: Option<&'static str>,
@@ -138,28 +152,25 @@ const fn setting(
 }
 
 impl Setting {
-    const fn env(mut self, env: &'static [&'static str]) -> Self {
+    /// The same with names of other tools in the environment.
+    #[must_use]
+    pub const fn env(mut self, env: &'static [&'static str]) -> Self {
         self.env = env;
         self
     }
 
-    const fn alias(mut self, aliases: &'static [&'static str]) -> Self {
+    /// The same with other names on the command line.
+    #[must_use]
+    pub const fn alias(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
         self
     }
 }
 
-/// Every setting of the neurons.
-pub const SETTINGS: &[Setting] = &[
+/// Every setting that belongs to no kind of work.
+pub const CORE: &[Setting] = &[
     setting("netuid", Kind::Integer { min: 0, max: 65_535 }, None, Group::Subnet, "The subnet's number on the chain.")
         .env(&["BT_NETUID", "NETUID"]),
-    setting(
-        "task",
-        Kind::Choice(&["events", "timeseries", "prompting"]),
-        None,
-        Group::Subnet,
-        "The kind of work; known subnets need no word.",
-    ),
     setting("wallet.name", Kind::Text, Some("default"), Group::Wallet, "The wallet's folder name.")
         .alias(&["wallet", "name"])
         .env(&["BT_WALLET_NAME", "BT_WALLET"]),
@@ -308,66 +319,6 @@ pub const SETTINGS: &[Setting] = &[
         "Call axons with private and loopback addresses: for development chains.",
     ),
     setting(
-        "market.polymarket.url",
-        Kind::Text,
-        Some("https://clob.polymarket.com"),
-        Group::Market,
-        "The base URL of Polymarket's CLOB API, or of a `neuron market-sim`.",
-    )
-    .alias(&["market.url"]),
-    setting(
-        "market.horizon",
-        Kind::Duration,
-        Some("14d"),
-        Group::Market,
-        "Take events that end at most this far ahead.",
-    ),
-    setting(
-        "market.cutoff_before_end",
-        Kind::Duration,
-        Some("24h"),
-        Group::Market,
-        "Answers count until this long before the end of an event.",
-    ),
-    setting("market.max_events", Kind::Integer { min: 1, max: 100_000 }, Some("500"), Group::Market, "Events open at once, soonest cutoff first."),
-    setting(
-        "forecaster.kind",
-        Kind::Choice(&["market", "constant", "exec", "skilled"]),
-        Some("market"),
-        Group::Forecaster,
-        "market copies the price, constant says one number, exec asks a program, skilled knows a simulator's truth.",
-    )
-    .alias(&["forecaster"]),
-    setting("forecaster.constant", Kind::Number { min: 0.0, max: 1.0 }, Some("0.5"), Group::Forecaster, "What `constant` says."),
-    setting("forecaster.command", Kind::Text, None, Group::Forecaster, "The program that `exec` runs, with its arguments."),
-    setting("forecaster.deadline", Kind::Duration, Some("60s"), Group::Forecaster, "How long `exec` may think about one question."),
-    setting("forecaster.refresh", Kind::Duration, Some("60s"), Group::Forecaster, "How old an answer may be before it is made anew."),
-    setting(
-        "forecaster.error",
-        Kind::Number { min: 0.0, max: 0.45 },
-        Some("0.1"),
-        Group::Forecaster,
-        "How far `skilled` is from the truth, up or down.",
-    ),
-    setting(
-        "forecaster.presence",
-        Kind::Number { min: 0.0, max: 1.0 },
-        Some("1"),
-        Group::Forecaster,
-        "The share of events that `skilled` answers at all.",
-    ),
-    setting("forecaster.seed", Kind::Integer { min: 0, max: i64::MAX }, Some("1"), Group::Forecaster, "The seed of `skilled`."),
-    setting("tick", Kind::Duration, Some("60s"), Group::Validator, "Time between two questions to the miners.")
-        .alias(&["validator.tick"]),
-    setting(
-        "tick_jitter",
-        Kind::Number { min: 0.0, max: 0.5 },
-        Some("0.1"),
-        Group::Validator,
-        "Each tick is moved by up to this share of its length, so that validators do not all ask at once.",
-    )
-    .alias(&["validator.tick_jitter"]),
-    setting(
         "weights.interval_blocks",
         COUNT,
         None,
@@ -377,23 +328,6 @@ pub const SETTINGS: &[Setting] = &[
     setting("weights.disable", Kind::Bool, Some("false"), Group::Validator, "Score, but never write weights.")
         .alias(&["neuron.disable_set_weights", "disable_set_weights"])
         .env(&["NEURON_DISABLE_SET_WEIGHTS"]),
-    setting("void_after", Kind::Duration, Some("30d"), Group::Validator, "An event that closed without an outcome is void after this long."),
-    setting("scoring.rule", Kind::Choice(&["market_delta", "sequential", "brier", "peer_log"]), Some("market_delta"), Group::Scoring, "How a report is judged."),
-    setting("scoring.submission", Kind::Choice(&["interval_mean", "last", "first"]), Some("interval_mean"), Group::Scoring, "Which reports of a miner count."),
-    setting("scoring.interval_minutes", Kind::Integer { min: 1, max: 10_080 }, Some("240"), Group::Scoring, "Length of an interval; the grid starts on 1 January 2024."),
-    setting("scoring.interval_weight", Kind::Choice(&["uniform", "exponential", "exponential_flat2", "power"]), Some("uniform"), Group::Scoring, "How the intervals of an event weigh."),
-    setting("scoring.interval_power", Kind::Number { min: 0.01, max: 100.0 }, Some("2"), Group::Scoring, "The exponent of the interval weight called power."),
-    setting("scoring.price_max_age_seconds", Kind::Integer { min: 1, max: 4_294_967_295 }, Some("120"), Group::Scoring, "How old a price may be to judge by."),
-    setting("scoring.reference_pick", Kind::Choice(&["at_or_before", "worst_bracket"]), Some("at_or_before"), Group::Scoring, "Which price a report is compared with."),
-    setting("scoring.clip", Kind::Choice(&["aggregate", "event"]), Some("aggregate"), Group::Scoring, "Where negative scores are floored at 0."),
-    setting("scoring.average", Kind::Choice(&["window", "ema", "daily"]), Some("window"), Group::Scoring, "How event scores become one number."),
-    setting("scoring.window_events", Kind::Integer { min: 1, max: 100_000 }, Some("500"), Group::Scoring, "Events in the average."),
-    setting("scoring.exponent", Kind::Integer { min: 1, max: 4 }, Some("1"), Group::Scoring, "Power of the average; 1 pays in proportion."),
-    setting("scoring.confidence_z", Kind::Number { min: 0.0, max: 100.0 }, Some("0"), Group::Scoring, "Standard errors subtracted from the average; 0 is off."),
-    setting("scoring.class_balance", Kind::Bool, Some("false"), Group::Scoring, "Weigh YES and NO outcomes alike."),
-    setting("scoring.duplicates", Kind::Choice(&["independent", "split"]), Some("independent"), Group::Scoring, "Whether identical reports share their reward."),
-    setting("scoring.sequential_order", Kind::Choice(&["rounds", "arrival"]), Some("rounds"), Group::Scoring, "The order of reports under the sequential rule."),
-    setting("scoring.min_events", COUNT, Some("1"), Group::Scoring, "Weights stay untouched before this many events."),
     setting("metrics.port", PORT, None, Group::Metrics, "The port of /metrics (for Prometheus) and /health; 0 takes a free one, none is off."),
     setting("metrics.ip", Kind::Text, Some("127.0.0.1"), Group::Metrics, "The address they are served on; anything but loopback shows them to others."),
     setting("logging.debug", Kind::Bool, Some("false"), Group::Housekeeping, "Log more.").env(&["BT_LOGGING_DEBUG"]),
@@ -401,47 +335,3 @@ pub const SETTINGS: &[Setting] = &[
     setting("logging.json", Kind::Bool, Some("false"), Group::Housekeeping, "Log as JSON lines."),
     setting("db.directory", Kind::Path, Some("~/.neuron"), Group::Housekeeping, "The folder of everything that must survive a restart."),
 ];
-
-/// The setting called `key`.
-#[must_use]
-pub fn find(key: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.key == key)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    /// Under the rule that `.`, `_` and `-` are the same.
-    fn folded(name: &str) -> String {
-        name.replace(['.', '_'], "-")
-    }
-
-    #[test]
-    fn no_two_settings_share_a_name() {
-        let mut names = HashSet::new();
-        for setting in SETTINGS {
-            assert!(names.insert(folded(setting.key)), "{}", setting.key);
-            for alias in setting.aliases {
-                assert!(names.insert(folded(alias)), "{alias}");
-            }
-        }
-        let mut env = HashSet::new();
-        for setting in SETTINGS {
-            let own = setting.own_env();
-            for name in setting.env.iter().map(|name| (*name).to_owned()).chain([own]) {
-                assert!(env.insert(name.clone()), "{name}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_setting_is_found_and_explained() {
-        for setting in SETTINGS {
-            assert_eq!(find(setting.key).map(|s| s.key), Some(setting.key));
-            assert!(setting.help.ends_with('.'), "{}", setting.key);
-        }
-    }
-}

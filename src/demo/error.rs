@@ -1,15 +1,11 @@
 //! Why a demonstration did not end well.
 
-use std::path::PathBuf;
-
 use crate::dendrite::DendriteError;
-use crate::forecast::ForecastError;
 use crate::ledger::LedgerError;
 use crate::localnet::LocalnetError;
-use crate::market::MarketError;
-use crate::market::simulator::SimulatorError;
-use crate::market::tape::TapeError;
 use crate::role::RoleError;
+use crate::subnets::registry::KindError;
+use crate::subnets::work::WorkError;
 use crate::subtensor::SubtensorError;
 use crate::wallet::KeyError;
 
@@ -22,24 +18,15 @@ pub enum DemoError {
     /// The development chain.
     #[error(transparent)]
     Localnet(#[from] LocalnetError),
-    /// The simulated market.
+    /// No such kind of work, or none with a cast.
     #[error(transparent)]
-    Simulator(#[from] SimulatorError),
-    /// The recorded market.
+    Kind(#[from] KindError),
+    /// The cast.
     #[error(transparent)]
-    Tape(#[from] TapeError),
-    /// Nothing to play.
-    #[error("{} holds no recorded market that ended and had prices before; see docs/markets.md for what can be played", .0.display())]
-    NoRecording(PathBuf),
-    /// The market client.
-    #[error(transparent)]
-    Market(#[from] MarketError),
+    Work(#[from] WorkError),
     /// A key of the cast.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A strategy of the cast.
-    #[error(transparent)]
-    Forecast(#[from] ForecastError),
     /// The chain client.
     #[error(transparent)]
     Chain(#[from] SubtensorError),
@@ -52,15 +39,14 @@ pub enum DemoError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The axon of the miner that answers garbage.
-    #[error("the garbage miner cannot serve: {0}")]
-    Garbage(std::io::Error),
     /// Time passes and nothing is open or ends.
-    #[error("only {scored} of {events} events were scored, and nothing is open any more")]
+    #[error("only {scored} of {goal} {things} were scored, and nothing is open any more")]
     NothingHappens {
-        /// Events scored.
+        /// Things scored.
         scored: u64,
-        /// Events asked for.
-        events: u64,
+        /// Things asked for.
+        goal: u64,
+        /// What they are.
+        things: &'static str,
     },
 }

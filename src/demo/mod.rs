@@ -1,10 +1,8 @@
-//! The whole job in one process, over real sockets on loopback ports: a development chain, a market, a validator and six
-//! miners of known skill. Market time is stepped from tick to tick and blocks are made on demand, so that the same
+//! The whole job in one process, over real sockets on loopback ports: a development chain, a validator, and the cast that
+//! the kind of work brings, miners of known skill. Market time is stepped from tick to tick and blocks are made on demand, so that the same
 //! seed gives the same result, however fast the machine is.
 
-mod cast;
 mod error;
-mod market;
 mod report;
 mod stage;
 
@@ -12,25 +10,25 @@ use std::path::PathBuf;
 
 use crate::clock::monotonic;
 use crate::role::WeightsOutcome;
-use crate::subnets::events::Quoted;
 use crate::units::UnixMs;
 
-pub use cast::Role;
 pub use error::DemoError;
 pub use report::{MinerLine, Report, ranking_matches};
 use stage::Stage;
 
-/// Ticks without an open event after which a demonstration is over, beside the number of scored events.
+/// Ticks without anything open after which a demonstration is over, beside the number of scored things.
 const QUIET_TICKS: u32 = 96;
 
 /// What is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoConfig {
-    /// Events until the end.
-    pub events: u64,
+    /// The kind of work.
+    pub task: String,
+    /// Things to score until the end: events, requests.
+    pub goal: u64,
     /// Everything random is drawn from it.
     pub seed: u64,
-    /// A folder of recorded markets to play instead of simulated ones.
+    /// A folder of recordings to play instead of a simulation.
     pub replay: Option<PathBuf>,
 }
 
@@ -41,14 +39,16 @@ pub struct Progress {
     pub tick: u64,
     /// Market time.
     pub at: UnixMs,
-    /// Events with a score.
+    /// What is scored, in the plural: `events`.
+    pub things: &'static str,
+    /// Things with a score.
     pub scored: u64,
-    /// Events asked for.
-    pub events: u64,
-    /// Events open now.
+    /// Things to score until the end.
+    pub goal: u64,
+    /// Things open now.
     pub open: usize,
-    /// Some open events with their prices.
-    pub quoted: Vec<Quoted>,
+    /// Some of them with a number worth seeing, such as a price.
+    pub shown: Vec<(f64, String)>,
     /// Miners that answered in this tick.
     pub answered: usize,
     /// The newest block.
@@ -62,42 +62,42 @@ pub struct Progress {
 /// Plays it. `watch` is told after every tick.
 ///
 /// # Errors
-/// Any part failed, or no event ended for too long.
+/// There is no such cast, any part failed, or nothing was scored for too long.
 pub async fn run(config: &DemoConfig, mut watch: impl FnMut(&Progress)) -> Result<Report, DemoError> {
     let began = monotonic();
     let stage = Stage::set(config).await?;
-    let events = stage.events();
+    let (goal, things) = (stage.goal(), stage.things());
     let mut progress = Progress {
         tick: 0,
         at: UnixMs::default(),
+        things,
         scored: 0,
-        events,
+        goal,
         open: 0,
-        quoted: Vec::new(),
+        shown: Vec::new(),
         answered: 0,
         block: 0,
         gains: Vec::new(),
         weights: Vec::new(),
     };
     let mut quiet = 0;
-    while progress.scored < events {
-        let summary = stage.tick().await?;
-        let scored = summary.settled.iter().filter(|settlement| !settlement.scores.is_empty()).count();
-        quiet = if summary.open_events > 0 || scored > 0 { 0 } else { quiet + 1 };
+    while progress.scored < goal {
+        let scene = stage.tick().await?;
+        quiet = if scene.open > 0 || scene.scored > 0 { 0 } else { quiet + 1 };
         if let WeightsOutcome::Set { weights, .. } = stage.weigh_when_due().await? {
             progress.weights = stage.by_name(&weights);
         }
         progress.tick += 1;
-        progress.at = summary.at;
-        progress.scored += scored as u64;
-        progress.open = summary.open_events;
-        progress.quoted = summary.quoted;
-        progress.answered = summary.answered;
+        progress.at = scene.at;
+        progress.scored += scene.scored;
+        progress.open = scene.open;
+        progress.shown = scene.shown;
+        progress.answered = scene.answered;
         progress.block = stage.block();
         progress.gains = stage.gains().await?;
         watch(&progress);
-        if progress.scored < events && (quiet > QUIET_TICKS || !stage.advance()) {
-            return Err(DemoError::NothingHappens { scored: progress.scored, events });
+        if progress.scored < goal && (quiet > QUIET_TICKS || !stage.advance()) {
+            return Err(DemoError::NothingHappens { scored: progress.scored, goal, things });
         }
     }
     stage.last_epoch().await?;
@@ -105,7 +105,8 @@ pub async fn run(config: &DemoConfig, mut watch: impl FnMut(&Progress)) -> Resul
     let blocks = stage.block();
     stage.strike().await?;
     Ok(Report {
-        events_scored: progress.scored,
+        things,
+        scored: progress.scored,
         ranking_matches: ranking_matches(&miners),
         seconds: began.elapsed().as_secs_f64(),
         max_rss_mb: report::max_rss_mb(),

@@ -1,12 +1,15 @@
 //! What a demonstration ends with.
 
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
 /// The result, as `--output json` prints it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// Events that ended and were scored.
-    pub events_scored: u64,
+    /// What was scored, in the plural: `events`.
+    pub things: &'static str,
+    /// How many of them; in JSON under `events_scored`, or what they are called.
+    pub scored: u64,
     /// Whether the miners' gains are in the order of their planted skill.
     pub ranking_matches: bool,
     /// Real time it took.
@@ -21,16 +24,31 @@ pub struct Report {
     pub miners: Vec<MinerLine>,
 }
 
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { things, scored, ranking_matches, seconds, max_rss_mb, blocks, seed, miners } = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(&format!("{things}_scored"), scored)?;
+        map.serialize_entry("ranking_matches", ranking_matches)?;
+        map.serialize_entry("seconds", seconds)?;
+        map.serialize_entry("max_rss_mb", max_rss_mb)?;
+        map.serialize_entry("blocks", blocks)?;
+        map.serialize_entry("seed", seed)?;
+        map.serialize_entry("miners", miners)?;
+        map.end()
+    }
+}
+
 /// One miner at the end.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MinerLine {
     /// Its name.
     pub name: &'static str,
-    /// The mean gain per event that its skill earns in the long run; on recorded markets `None`.
+    /// The mean gain that its skill earns in the long run; `None` where skill cannot be planted.
     pub planted_skill: Option<f64>,
-    /// Its mean gain per event, as the ledger has it.
+    /// Its mean gain, as the ledger has it.
     pub mean_gain: f64,
-    /// Events it predicted.
+    /// Things it predicted.
     pub predicted: usize,
     /// The validator's weight on it, read back from the chain.
     pub weight: u16,

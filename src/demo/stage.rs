@@ -6,148 +6,106 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::DemoConfig;
-use super::cast::{GarbageAxon, Role, cast};
 use super::error::DemoError;
-use super::market::Market;
 use super::report::MinerLine;
 use crate::axon::{AdmissionPolicy, AxonConfig};
-use crate::clock::Clock;
 use crate::dendrite::{Dendrite, DendriteConfig};
-use crate::forecast::CacheSettings;
+use crate::ledger::{Ledger, Schema};
 use crate::localnet::genesis::{GenesisConfig, SubnetGenesis};
 use crate::localnet::{self, LocalnetConfig};
-use crate::role::{Miner, MinerParts, Subnet, WeightsOutcome, WeightsWriter, miners_of};
-use crate::subnets::events::ledger::{EventsLedger, Options};
-use crate::subnets::events::{EventsValidator, Limits, TickSummary};
+use crate::role::{Miner, MinerParts, Others, Subnet, WeightsOutcome, WeightsWriter};
+use crate::subnets::cast::{Cast, Member, Play, Scene, Script, Seat};
+use crate::subnets::registry;
+use crate::subnets::work::ValidatorNeeds;
 use crate::subtensor::{Announcement, Subtensor, SubtensorConfig};
 use crate::synapse::VERSION;
 use crate::units::{Account, NetUid, Rao, Uid};
 use crate::wallet::{Keypair, Scheme};
 
-/// The subnet it is played on.
+/// The subnet it is played on; the kind of work is asked for by name.
 const NETUID: NetUid = NetUid(155);
 /// Blocks per epoch: short, so that incentive follows scores within the demonstration.
 const TEMPO: u16 = 10;
 /// Where the miners serve: the chain refuses to publish 127.0.0.1, and this is as local.
-pub(super) const AXON_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const AXON_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// What the validator stakes.
 const STAKE: Rao = Rao::from_tao(1_000);
 /// Nobody makes blocks but us.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
-/// Forecasts are made anew at every step of market time.
-const AT_EVERY_TICK: Duration = Duration::from_millis(1);
 /// How often waiting transactions are looked for while one is under way.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// How long a miner may take to answer; none that works takes a hundredth of it.
 const DEADLINE: Duration = Duration::from_secs(5);
 
+/// A miner of the cast with its key.
+struct Role {
+    member: Member,
+    hotkey: Arc<Keypair>,
+}
+
 /// See the module. Dropped as a whole, everything stops and every port is free.
 pub(super) struct Stage {
     localnet: localnet::Handle,
     subnet: Subnet,
-    events: EventsValidator,
-    ledger: EventsLedger,
+    play: Box<dyn Play>,
     weights: WeightsWriter,
     validator: Account,
     cast: Vec<Role>,
     miners: Vec<Miner>,
-    _garbage: Option<GarbageAxon>,
-    market: Market,
-    clock: Clock,
     _folder: tempfile::TempDir,
 }
 
 impl Stage {
     pub(super) async fn set(config: &DemoConfig) -> Result<Self, DemoError> {
-        let (market, clock) = Market::open(config)?;
-        let truth = market.truth();
+        let kind = registry::kind(&config.task)?;
+        let (goal, seed, replay) = (config.goal, config.seed, config.replay.clone());
+        let mut company = (kind.needs_cast()?)(&Script { goal, seed, replay, address: (AXON_IP, 0).into() })?;
+        let clock = company.clock();
+        let cast = company.members().into_iter().map(|member| role(member, seed)).collect::<Result<Vec<_>, _>>()?;
         let folder = tempfile::TempDir::with_prefix("neuron-demo-").map_err(DemoError::Folder)?;
-        let cast = cast(config.seed)?;
-        let localnet = localnet::spawn(chain_config(config.seed)).await?;
-        let key = Keypair::from_uri(&format!("//Demo//{}//validator", config.seed), Scheme::Sr25519)?;
-        let validator = Arc::new(key);
+        let localnet = localnet::spawn(chain_config(seed)).await?;
+        let validator = Arc::new(Keypair::from_uri(&format!("//Demo//{seed}//validator"), Scheme::Sr25519)?);
         let chain = Subtensor::connect(SubtensorConfig::new([localnet.ws_url()])).await?;
         register(&localnet, &chain, &validator, &cast).await?;
         let subnet = Subnet::read(chain, NETUID).await?;
+        let miners = seat(&mut *company, &cast, &localnet, &subnet).await?;
 
-        let mut miners = Vec::new();
-        let mut garbage = None;
-        for (index, role) in cast.iter().enumerate() {
-            match role.forecaster(index, config.seed, &truth, market.provider(&clock)?)? {
-                Some(forecaster) => {
-                    let parts = MinerParts {
-                        hotkey: Arc::clone(&role.hotkey),
-                        subnet: subnet.clone(),
-                        axon: AxonConfig::at((AXON_IP, 0).into()),
-                        policy: AdmissionPolicy { min_stake: STAKE, ..AdmissionPolicy::default() },
-                        external: (None, None),
-                        forecaster,
-                        cache: CacheSettings {
-                            refresh: AT_EVERY_TICK,
-                            forget_after: NEVER,
-                            ..CacheSettings::default()
-                        },
-                        clock: clock.clone(),
-                    };
-                    miners.push(included(&localnet, Miner::start(parts)).await?);
-                }
-                None => {
-                    let axon = GarbageAxon::spawn().await?;
-                    included(&localnet, publish(&subnet, &role.hotkey, axon.address)).await?;
-                    garbage = Some(axon);
-                }
-            }
-        }
-
-        let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), Options::default())?;
+        let tables: Vec<Schema> = kind.schema.into_iter().collect();
+        let ledger = Ledger::open(folder.path().join("ledger.sqlite"), &tables)?;
         let dendrite = DendriteConfig { allow_private: true, ..DendriteConfig::default() };
-        let dendrite = Dendrite::new(dendrite, Arc::clone(&validator))?;
-        let limits = Limits { max_events: 1_000, void_after: Duration::from_secs(30 * 24 * 3600), lookups: 1_000 };
-        let events = EventsValidator::new(
-            vec![market.provider(&clock)?],
-            ledger.clone(),
-            dendrite,
-            clock.clone(),
-            limits,
-            DEADLINE,
-        );
-        let weights = WeightsWriter::new(Arc::clone(&validator), subnet.clone(), ledger.clone(), clock.clone(), None);
-        Ok(Self {
-            localnet,
-            subnet,
-            events,
-            ledger,
-            weights,
-            validator: validator.account(),
-            cast,
-            miners,
-            _garbage: garbage,
-            market,
-            clock,
-            _folder: folder,
-        })
+        let play = company.rise(ValidatorNeeds {
+            dendrite: Arc::new(Dendrite::new(dendrite, Arc::clone(&validator))?),
+            deadline: DEADLINE,
+            ledger: ledger.clone(),
+            clock: clock.clone(),
+            peers: Arc::new(Others::than(validator.account(), subnet.clone())),
+        })?;
+        let account = validator.account();
+        let weights = WeightsWriter::new(validator, subnet.clone(), ledger, play.shares(), clock, None);
+        Ok(Self { localnet, subnet, play, weights, validator: account, cast, miners, _folder: folder })
     }
 
-    /// The number of events after which it is over.
-    pub(super) const fn events(&self) -> u64 {
-        self.market.events
+    /// How many things are scored until it is over.
+    pub(super) fn goal(&self) -> u64 {
+        self.play.goal()
     }
 
-    /// Moves market time to the next look at the market; false when there is none.
+    /// What they are.
+    pub(super) fn things(&self) -> &'static str {
+        self.play.scored_things()
+    }
+
+    /// Moves market time on; false when it is over.
     pub(super) fn advance(&self) -> bool {
-        let step = self.market.until_next_look(self.clock.now());
-        step.inspect(|step| self.clock.advance(*step)).is_some()
+        self.play.advance()
     }
 
-    /// One tick: fresh forecasts, one round of questions, one block.
-    pub(super) async fn tick(&self) -> Result<TickSummary, DemoError> {
-        for miner in &self.miners {
-            miner.cache().refresh().await;
-        }
-        let snapshot = self.subnet.refresh().await?;
-        let summary = self.events.tick(&miners_of(&snapshot, &self.validator)).await?;
+    /// One scene, one block.
+    pub(super) async fn tick(&self) -> Result<Scene, DemoError> {
+        self.subnet.refresh().await?;
+        let scene = self.play.scene().await?;
         self.localnet.mine(1).await?;
-        Ok(summary)
+        Ok(scene)
     }
 
     /// Writes weights when the subnet's cadence says so.
@@ -172,23 +130,23 @@ impl Stage {
             let uid = snapshot.neuron(&role.hotkey.account()).map(|neuron| neuron.uid);
             weights.iter().find(|(of, _)| Some(*of) == uid).map_or(0, |(_, weight)| *weight)
         };
-        self.cast.iter().map(|role| (role.name, of(role))).collect()
+        self.cast.iter().map(|role| (role.member.name, of(role))).collect()
     }
 
     /// The mean gain of each so far.
     pub(super) async fn gains(&self) -> Result<Vec<(&'static str, f64)>, DemoError> {
-        let standings = self.ledger.standings().await?;
+        let standings = self.play.standings().await?;
         let of = |role: &Role| {
             let hotkey = role.hotkey.account();
-            standings.miners.iter().find(|s| s.identity.hotkey == hotkey).map_or(0.0, |s| s.average)
+            standings.iter().find(|s| s.hotkey == hotkey).map_or(0.0, |s| s.mean_gain)
         };
-        Ok(self.cast.iter().map(|role| (role.name, of(role))).collect())
+        Ok(self.cast.iter().map(|role| (role.member.name, of(role))).collect())
     }
 
     /// The end, with everything that the chain says read back from it.
     pub(super) async fn lines(&self) -> Result<Vec<MinerLine>, DemoError> {
         let snapshot = self.subnet.refresh().await?;
-        let standings = self.ledger.standings().await?;
+        let standings = self.play.standings().await?;
         let own = snapshot.neuron(&self.validator).map(|neuron| neuron.uid);
         let weights = match own {
             Some(uid) => self.by_name(&self.subnet.chain().weights_of(NETUID, uid).await?),
@@ -196,14 +154,14 @@ impl Stage {
         };
         let line = |role: &Role| {
             let hotkey = role.hotkey.account();
-            let standing = standings.miners.iter().find(|s| s.identity.hotkey == hotkey);
+            let standing = standings.iter().find(|s| s.hotkey == hotkey);
             let neuron = snapshot.neuron(&hotkey);
             MinerLine {
-                name: role.name,
-                planted_skill: self.market.has_planted_skill().then_some(role.planted_skill),
-                mean_gain: standing.map_or(0.0, |s| s.average),
+                name: role.member.name,
+                planted_skill: role.member.planted_skill,
+                mean_gain: standing.map_or(0.0, |s| s.mean_gain),
                 predicted: standing.map_or(0, |s| s.predicted),
-                weight: weights.iter().find(|(name, _)| *name == role.name).map_or(0, |(_, weight)| *weight),
+                weight: weights.iter().find(|(name, _)| *name == role.member.name).map_or(0, |(_, weight)| *weight),
                 incentive: neuron.map_or(0.0, |n| n.incentive),
                 emission_tao: neuron.map_or(0.0, |n| n.alpha_stake.as_tao()),
             }
@@ -213,13 +171,46 @@ impl Stage {
 
     /// Ends everything: first whoever calls the chain, then the chain.
     pub(super) async fn strike(self) -> Result<(), DemoError> {
-        let Self { localnet, subnet, events, weights, miners, .. } = self;
+        let Self { localnet, subnet, play, weights, miners, .. } = self;
         for miner in miners {
             miner.stop(DEADLINE).await;
         }
-        drop((events, weights, subnet));
+        drop((play, weights, subnet));
         Ok(localnet.stop().await?)
     }
+}
+
+/// A member of the cast with a key of its own.
+fn role(member: Member, seed: u64) -> Result<Role, DemoError> {
+    let hotkey = Keypair::from_uri(&format!("//Demo//{seed}//{}", member.name), Scheme::Sr25519)?;
+    Ok(Role { member, hotkey: Arc::new(hotkey) })
+}
+
+/// Starts every miner and publishes where it serves.
+async fn seat(
+    company: &mut dyn Cast,
+    cast: &[Role],
+    localnet: &localnet::Handle,
+    subnet: &Subnet,
+) -> Result<Vec<Miner>, DemoError> {
+    let mut miners = Vec::new();
+    for (index, role) in cast.iter().enumerate() {
+        match company.miner(index).await? {
+            Seat::Miner(work) => {
+                let parts = MinerParts {
+                    hotkey: Arc::clone(&role.hotkey),
+                    subnet: subnet.clone(),
+                    axon: AxonConfig::at((AXON_IP, 0).into()),
+                    policy: AdmissionPolicy { min_stake: STAKE, ..AdmissionPolicy::default() },
+                    external: (None, None),
+                    work,
+                };
+                miners.push(included(localnet, Miner::start(parts)).await?);
+            }
+            Seat::Stranger(address) => included(localnet, publish(subnet, &role.hotkey, address)).await?,
+        }
+    }
+    Ok(miners)
 }
 
 fn chain_config(seed: u64) -> LocalnetConfig {

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Command, CommandSettings, Constant, FollowMarket, ForecastError, Forecaster, Skill, Skilled, Source};
+use super::{
+    Command, CommandSettings, Constant, FollowMarket, ForecastError, Forecaster, ForecasterKind, ForecasterSettings,
+    Skill, Skilled, Source,
+};
 use crate::clock::Clock;
-use crate::config::{ForecasterKind, ForecasterSettings, MarketSettings};
 use crate::market::polymarket::{Polymarket, PolymarketSettings};
-use crate::market::{HttpSettings, Provider, TruthClient};
+use crate::market::{HttpSettings, MarketSettings, Provider, TruthClient};
 use crate::units::Probability;
 
 /// The forecaster of `settings`; `market` says where prices, and the truth of a simulator, come from.

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::{Forecast, Forecaster, Question};
 use crate::clock::Clock;
@@ -79,8 +78,8 @@ struct Entry {
 }
 
 impl Cache {
-    /// An empty memory in front of `forecaster`. Nothing runs yet: [`Cache::spawn`] keeps it fresh, or, where time is
-    /// stepped, [`Cache::refresh`] by hand.
+    /// An empty memory in front of `forecaster`. Nothing runs by itself: whoever owns it calls [`Cache::refresh`] now and
+    /// then, and at [`Cache::news`].
     #[must_use]
     pub fn new(forecaster: Arc<dyn Forecaster>, settings: CacheSettings, clock: Clock) -> Self {
         let (entries, news, refreshing) = (Mutex::default(), Notify::new(), tokio::sync::Mutex::default());
@@ -152,19 +151,27 @@ impl Cache {
         done
     }
 
-    /// Keeps the answers fresh until the handle is dropped.
-    #[must_use = "dropping the handle ends the refreshing"]
-    pub fn spawn(&self) -> AbortOnDropHandle<()> {
-        let cache = self.clone();
-        AbortOnDropHandle::new(tokio::spawn(async move {
-            loop {
-                cache.refresh().await;
-                tokio::select! {
-                    () = cache.0.clock.sleep(cache.0.settings.refresh) => {}
-                    () = cache.0.news.notified() => {}
-                }
-            }
-        }))
+    /// Resolves when there is a question without an answer.
+    pub async fn news(&self) {
+        self.0.news.notified().await;
+    }
+
+    /// How it works.
+    #[must_use]
+    pub fn settings(&self) -> &CacheSettings {
+        &self.0.settings
+    }
+
+    /// Whose time it goes by.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.0.clock.clone()
+    }
+
+    /// The name of the strategy behind it.
+    #[must_use]
+    pub fn forecaster(&self) -> &'static str {
+        self.0.forecaster.name()
     }
 
     /// The number of questions remembered.
@@ -383,13 +390,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_background_answers_news_at_once() {
+    async fn a_new_question_is_news_and_a_known_one_is_not() {
         let (cache, _clock) = cache(10);
-        let running = cache.spawn();
-        while cache.answer(&question("a", 100)).abstains() {
-            tokio::task::yield_now().await;
-        }
-        drop(running);
+        assert!(cache.news().now_or_never().is_none());
+        assert!(cache.answer(&question("a", 100)).abstains());
+        cache.news().await;
+        let _ = cache.answer(&question("a", 100));
+        assert!(cache.news().now_or_never().is_none());
     }
 
     /// Abstains, with a rule beside it as long as the description says so.

@@ -9,6 +9,7 @@ pub mod command;
 mod constant;
 mod follow_market;
 pub mod planted;
+mod settings;
 mod skilled;
 
 use futures_util::future::BoxFuture;
@@ -18,6 +19,7 @@ pub use self::cache::{Cache, CacheSettings, Refreshed};
 pub use self::command::{Command, CommandSettings};
 pub use self::constant::Constant;
 pub use self::follow_market::FollowMarket;
+pub use self::settings::{ForecasterKind, ForecasterSettings};
 pub use self::skilled::{Skill, Skilled, Source};
 use crate::market::{EventKey, MarketError};
 use crate::scoring::conditional::Conditional;

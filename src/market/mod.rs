@@ -6,6 +6,7 @@
 mod exchange;
 mod http;
 pub mod polymarket;
+mod settings;
 pub mod simulator;
 pub mod tape;
 mod truth;
@@ -16,6 +17,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 pub use self::http::{HttpSettings, install_tls};
+pub use self::settings::{EndpointSettings, MarketSettings};
 pub use self::truth::{Truth, TruthClient};
 use crate::units::{Probability, UnixMs};
 

@@ -1,11 +1,10 @@
 //! Why a role cannot begin, or cannot go on.
 
 use crate::axon::AxonError;
-use crate::config::{Task, TaskError};
 use crate::dendrite::DendriteError;
-use crate::forecast::ForecastError;
 use crate::ledger::LedgerError;
-use crate::market::MarketError;
+use crate::subnets::registry::KindError;
+use crate::subnets::work::WorkError;
 use crate::subtensor::SubtensorError;
 use crate::telemetry::MetricsError;
 use crate::units::{Account, NetUid};
@@ -16,15 +15,10 @@ use crate::wallet::WalletError;
 pub enum RoleError {
     /// Which work?
     #[error(transparent)]
-    Task(#[from] TaskError),
-    /// A kind of work that has no rooms yet.
-    #[error("{role} for {task} is not built yet; this version works for events (subnets 6, 155, 101 and 30)")]
-    NotBuilt {
-        /// miner or validator.
-        role: &'static str,
-        /// The work asked for.
-        task: Task,
-    },
+    Kind(#[from] KindError),
+    /// The kind of work cannot begin.
+    #[error(transparent)]
+    Work(#[from] WorkError),
     /// A setting that is well-formed but makes no sense.
     #[error("{0}")]
     Setting(String),
@@ -55,15 +49,9 @@ pub enum RoleError {
     /// The monitoring.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
-    /// The strategy.
-    #[error(transparent)]
-    Forecast(#[from] ForecastError),
     /// The caller.
     #[error(transparent)]
     Dendrite(#[from] DendriteError),
-    /// The markets.
-    #[error(transparent)]
-    Market(#[from] MarketError),
     /// The state.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use serde_json::{Map, Value};
-
 use super::error::RoleError;
 use super::miner::Miner;
 use super::setup;
 use super::validator::Validator;
 use crate::config::Settings;
-use crate::telemetry::{Collector, DescriptorEncoder, Health, MetricsEndpoint, MetricsPort, Registry, Sheet};
+use crate::telemetry::{
+    Collector, DescriptorEncoder, Gauges, Health, MetricsEndpoint, MetricsPort, Registry, Sheet, facts,
+};
 
 /// Something that can be watched.
 pub trait Watched {
@@ -52,43 +52,26 @@ impl Collector for Build {
     }
 }
 
-/// Numbers of this moment that belong to a role and not to its axon or dendrite.
-pub(super) struct Gauges<F>(pub(super) F);
-
-impl<F> fmt::Debug for Gauges<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Gauges")
-    }
-}
-
-impl<F: Fn(&mut Sheet<'_>) -> fmt::Result + Send + Sync + 'static> Collector for Gauges<F> {
-    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        (self.0)(&mut encoder.into())
-    }
-}
-
-/// An object of facts.
-pub(super) fn facts<const N: usize>(facts: [(&str, Value); N]) -> Map<String, Value> {
-    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
 impl Watched for Miner {
     fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(self.axon().metrics()));
-        let (cache, subnet) = (self.cache().clone(), self.subnet().clone());
+        let (work, board, subnet) = (self.work(), self.board(), self.subnet().clone());
         registry.register_collector(Box::new(Gauges(move |sheet: &mut Sheet<'_>| {
-            let questions = cache.len() as f64;
-            sheet.gauge("neuron_miner_questions_remembered", "Questions with a forecast in memory", questions)?;
+            work.write(sheet)?;
+            board.write(sheet)?;
             sheet.gauge("neuron_chain_block", "The block of the newest metagraph", subnet.now().metagraph.block as f64)
         })));
     }
 
     fn health(&self) -> Box<dyn Fn() -> Health + Send + Sync> {
-        let (axon, subnet) = (self.axon(), self.subnet().clone());
+        let (axon, board, subnet) = (self.axon(), self.board(), self.subnet().clone());
         Box::new(move || {
-            let open = axon.snapshot().now.connections;
-            let block = subnet.now().metagraph.block;
-            let facts = facts([("role", "miner".into()), ("block", block.into()), ("connections", open.into())]);
+            let facts = facts([
+                ("role", "miner".into()),
+                ("block", subnet.now().metagraph.block.into()),
+                ("connections", axon.snapshot().now.connections.into()),
+                ("duties", board.facts().into()),
+            ]);
             Health { ok: true, facts }
         })
     }
@@ -96,19 +79,31 @@ impl Watched for Miner {
 
 impl Watched for Validator {
     fn register(&self, registry: &mut Registry) {
-        registry.register_collector(Box::new(self.events().dendrite().metrics()));
-        let (status, subnet) = (self.status(), self.subnet().clone());
+        registry.register_collector(Box::new(self.dendrite().metrics()));
+        self.work().register(registry);
+        let (board, subnet) = (self.board(), self.subnet().clone());
         registry.register_collector(Box::new(Gauges(move |sheet: &mut Sheet<'_>| {
-            status.write(sheet)?;
+            board.write(sheet)?;
+            let weights_at = board.weights_at().map(|block| block as f64);
+            sheet.gauge(
+                "neuron_validator_weights_block",
+                "The block of the last weights set since the start",
+                weights_at,
+            )?;
             sheet.gauge("neuron_chain_block", "The block of the newest metagraph", subnet.now().metagraph.block as f64)
         })));
     }
 
     fn health(&self) -> Box<dyn Fn() -> Health + Send + Sync> {
-        let (status, subnet) = (self.status(), self.subnet().clone());
+        let (work, board, subnet) = (self.work(), self.board(), self.subnet().clone());
         Box::new(move || {
-            let mut health = status.health();
-            health.facts.insert("block".into(), subnet.now().metagraph.block.into());
+            let mut health = work.health();
+            health.facts.extend(facts([
+                ("role", "validator".into()),
+                ("weights_block", board.weights_at().into()),
+                ("block", subnet.now().metagraph.block.into()),
+                ("duties", board.facts().into()),
+            ]));
             health
         })
     }

@@ -4,18 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::task::AbortOnDropHandle;
-
+use super::duties::perform;
 use super::error::RoleError;
+use super::status::Board;
 use super::subnet::Subnet;
 use super::tasks::Tasks;
 use crate::axon::{AdmissionPolicy, Axon, AxonConfig, Handle, Outcome};
-use crate::clock::Clock;
-use crate::forecast::{Cache, CacheSettings, Forecaster};
-use crate::subnets::events::EventsMiner;
-use crate::subnets::events::synapse::EventPredictionSynapse;
+use crate::subnets::work::MinerWork;
 use crate::subtensor::Announcement;
-use crate::synapse::{Synapse, VERSION};
+use crate::synapse::VERSION;
 use crate::wallet::Keypair;
 
 /// How often the metagraph is read anew: a block of the main network.
@@ -35,12 +32,8 @@ pub struct MinerParts {
     pub policy: AdmissionPolicy,
     /// The address to publish; without it the one it listens on, which others must be able to reach.
     pub external: (Option<IpAddr>, Option<u16>),
-    /// How it answers.
-    pub forecaster: Arc<dyn Forecaster>,
-    /// What is remembered for how long.
-    pub cache: CacheSettings,
-    /// Market time.
-    pub clock: Clock,
+    /// Its kind of work.
+    pub work: Arc<dyn MinerWork>,
 }
 
 impl std::fmt::Debug for MinerParts {
@@ -48,33 +41,37 @@ impl std::fmt::Debug for MinerParts {
         f.debug_struct("MinerParts")
             .field("hotkey", &self.hotkey)
             .field("axon", &self.axon.listen)
-            .field("forecaster", &self.forecaster.name())
+            .field("work", &self.work.manner())
             .finish_non_exhaustive()
     }
 }
 
 /// A running miner; dropping it ends it and frees the port.
-#[derive(Debug)]
 pub struct Miner {
     axon: Arc<Handle>,
-    cache: Cache,
+    work: Arc<dyn MinerWork>,
     subnet: Subnet,
+    board: Arc<Board>,
     published: SocketAddr,
     tasks: Tasks,
-    _refreshing: AbortOnDropHandle<()>,
+}
+
+impl std::fmt::Debug for Miner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Miner").field("axon", &self.axon).field("work", &self.work.manner()).finish_non_exhaustive()
+    }
 }
 
 impl Miner {
-    /// Serves, publishes its address on the chain, and keeps its forecasts fresh.
+    /// Serves, publishes its address on the chain, and does its duties.
     ///
     /// # Errors
     /// The port is taken, the address cannot be published, or the hotkey is not registered.
     pub async fn start(parts: MinerParts) -> Result<Self, RoleError> {
-        let MinerParts { hotkey, subnet, axon, policy, external, forecaster, cache, clock } = parts;
-        let cache = Cache::new(forecaster, cache, clock);
-        let axon = Axon::builder(axon, Arc::clone(&hotkey))
-            .serve(EventsMiner::new(cache.clone()))
-            .policy(policy)
+        let MinerParts { hotkey, subnet, axon, policy, external, work } = parts;
+        let axon = work
+            .serve(Axon::builder(axon, Arc::clone(&hotkey)))
+            .policy(work.admission(policy))
             .standing(Arc::new(subnet.clone()))
             .spawn()
             .await?;
@@ -89,11 +86,14 @@ impl Miner {
             }
         });
         tasks.supervise("status", {
-            let (axon, cache) = (Arc::clone(&axon), cache.clone());
-            move || tell(Arc::clone(&axon), cache.clone())
+            let (axon, work) = (Arc::clone(&axon), Arc::clone(&work));
+            move || tell(Arc::clone(&axon), Arc::clone(&work))
         });
-        let refreshing = cache.spawn();
-        Ok(Self { axon, cache, subnet, published, tasks, _refreshing: refreshing })
+        let board = Arc::new(Board::default());
+        for duty in work.duties() {
+            tasks.run(perform(duty, hotkey.account(), Arc::clone(&board), tasks.stopping()));
+        }
+        Ok(Self { axon, work, subnet, board, published, tasks })
     }
 
     /// Where it listens.
@@ -116,10 +116,12 @@ impl Miner {
         &self.subnet
     }
 
-    /// Its memory of forecasts.
-    #[must_use]
-    pub const fn cache(&self) -> &Cache {
-        &self.cache
+    pub(super) fn work(&self) -> Arc<dyn MinerWork> {
+        Arc::clone(&self.work)
+    }
+
+    pub(super) fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.board)
     }
 
     /// Ends it; requests in flight may take `patience`. Then its port is free and it asks the chain nothing any more.
@@ -155,22 +157,24 @@ async fn publish(
     Ok(address)
 }
 
-async fn tell(axon: Arc<Handle>, cache: Cache) -> Result<(), std::convert::Infallible> {
+async fn tell(axon: Arc<Handle>, work: Arc<dyn MinerWork>) -> Result<(), std::convert::Infallible> {
     loop {
         tokio::time::sleep(STATUS_EVERY).await;
         let seen = axon.snapshot();
-        let answered = seen.count(EventPredictionSynapse::NAME, Outcome::Answered);
-        let all: u64 = seen.routes.iter().flat_map(|route| &route.outcomes).map(|(_, took)| took.count()).sum();
+        let of = |wanted: fn(Outcome) -> bool| -> u64 {
+            let outcomes = seen.routes.iter().flat_map(|route| &route.outcomes);
+            outcomes.filter(|(outcome, _)| wanted(*outcome)).map(|(_, took)| took.count()).sum()
+        };
+        let (answered, all) = (of(|outcome| outcome == Outcome::Answered), of(|_| true));
         tracing::info!(
             answered,
             refused = all - answered,
             connections = seen.now.connections,
-            questions = cache.len(),
             unauthenticated_callers = seen.unauthenticated_bodies.len(),
-            "serving on {}: {answered} requests answered, {} refused, {} questions in memory",
+            "serving on {}: {answered} requests answered, {} refused, {}",
             axon.local_addr(),
             all - answered,
-            cache.len(),
+            work.status(),
         );
     }
 }

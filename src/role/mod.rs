@@ -1,5 +1,6 @@
 //! Miner and validator: the rooms below, composed.
 
+mod duties;
 mod error;
 pub mod metrics;
 mod miner;
@@ -14,5 +15,5 @@ pub use error::RoleError;
 pub use miner::{Miner, MinerParts};
 pub use subnet::{Snapshot, Subnet};
 pub use tasks::Tasks;
-pub use validator::{Validator, ValidatorParts, miners_of};
+pub use validator::{Others, Validator, ValidatorParts};
 pub use weights::{WeightsOutcome, WeightsWriter};

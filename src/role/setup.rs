@@ -8,38 +8,31 @@ use std::sync::Arc;
 use super::error::RoleError;
 use super::miner::MinerParts;
 use super::subnet::Subnet;
-use super::validator::ValidatorParts;
+use super::validator::{Others, ValidatorParts};
 use super::weights::WeightsWriter;
 use crate::axon::{AdmissionPolicy, AxonConfig, Rate};
 use crate::clock::Clock;
-use crate::config::{Settings, Task, TaskError, task_of};
+use crate::config::{Resolved, Settings};
 use crate::dendrite::{Dendrite, DendriteConfig, Dialect};
-use crate::forecast::{self, CacheSettings};
-use crate::market::polymarket::{Polymarket, PolymarketSettings};
-use crate::scoring::Rules;
-use crate::subnets::events::ledger::{EventsLedger, Options};
-use crate::subnets::events::{EventsValidator, Limits};
+use crate::ledger::{Ledger, Schema};
+use crate::subnets::registry::{self, KindError};
+use crate::subnets::work::{Kind, Shares, ValidatorNeeds};
 use crate::subtensor::{Subtensor, SubtensorConfig};
 use crate::units::{Account, NetUid, Rao};
 use crate::wallet::{Given, Keypair, Unlock, Wallet};
 
-/// Events looked up one by one in a tick.
-const LOOKUPS: usize = 50;
 /// What one address may send, in multiples of what one hotkey may: several validators can share an address.
 const HOTKEYS_PER_ADDRESS: f64 = 10.0;
 /// Requests that may come at once, in seconds of the allowed rate.
 const BURST_SECONDS: f64 = 30.0;
 
-/// The subnet asked for, when its work is one that is built.
+/// The subnet asked for, and its kind of work.
 ///
 /// # Errors
-/// No subnet, an unknown one without `--task`, or work that is not built yet.
-pub fn events_subnet(settings: &Settings, role: &'static str) -> Result<NetUid, RoleError> {
-    let netuid = NetUid(settings.netuid.ok_or(TaskError::NoNetuid)?);
-    match task_of(netuid, settings.task)? {
-        Task::Events => Ok(netuid),
-        task => Err(RoleError::NotBuilt { role, task }),
-    }
+/// No subnet, an unknown one without `--task`, or a kind that there is not.
+pub fn subnet_and_kind(settings: &Settings) -> Result<(NetUid, &'static Kind), RoleError> {
+    let netuid = NetUid(settings.netuid.ok_or(KindError::NoNetuid)?);
+    Ok((netuid, registry::kind_of(netuid, settings.task.as_deref())?))
 }
 
 /// The hotkey of the settings, unlocked.
@@ -81,14 +74,14 @@ async fn registered(settings: &Settings, netuid: NetUid, hotkey: &Keypair) -> Re
 /// The parts of a validator.
 ///
 /// # Errors
-/// Whatever is wrong with settings, keys, chain, market or state; each says what to do.
-pub async fn validator(settings: &Settings) -> Result<ValidatorParts, RoleError> {
-    let netuid = events_subnet(settings, "validator")?;
-    let rules = rules(settings)?;
+/// Whatever is wrong with settings, keys, chain, work or state; each says what to do.
+pub async fn validator(resolved: &Resolved, settings: &Settings) -> Result<ValidatorParts, RoleError> {
+    let (netuid, kind) = subnet_and_kind(settings)?;
+    let part = kind.needs_validator()?;
+    (part.check)(resolved)?;
     let calling = dendrite(settings)?;
     let hotkey = hotkey(settings)?;
     let clock = Clock::wall();
-    let market = Polymarket::new(PolymarketSettings::from_config(&settings.market), clock.clone())?;
     let subnet = registered(settings, netuid, &hotkey).await?;
     let parameters = subnet.chain().hyperparameters(netuid).await?;
     if parameters.commit_reveal_weights_enabled {
@@ -96,31 +89,22 @@ pub async fn validator(settings: &Settings) -> Result<ValidatorParts, RoleError>
             "subnet {netuid} wants weights committed and revealed, which is not built yet; it will refuse ours"
         );
     }
-    let ledger =
-        EventsLedger::open(ledger_path(settings, netuid, &hotkey.account()), Options { rules, ..Options::default() })?;
-    let dendrite = Dendrite::new(calling, Arc::clone(&hotkey))?;
-    let limits = Limits { max_events: settings.market.max_events, void_after: settings.void_after, lookups: LOOKUPS };
+    let tables: Vec<Schema> = kind.schema.into_iter().collect();
+    let ledger = Ledger::open(ledger_path(settings, netuid, &hotkey.account()), &tables)?;
+    let dendrite = Arc::new(Dendrite::new(calling, Arc::clone(&hotkey))?);
+    let needs = ValidatorNeeds {
+        dendrite: Arc::clone(&dendrite),
+        deadline: settings.dendrite.timeout,
+        ledger: ledger.clone(),
+        clock: clock.clone(),
+        peers: Arc::new(Others::than(hotkey.account(), subnet.clone())),
+    };
+    let work = (part.make)(resolved, needs)?;
     let weights = (!settings.weights.disable).then(|| {
-        let interval = settings.weights.interval_blocks;
-        WeightsWriter::new(Arc::clone(&hotkey), subnet.clone(), ledger.clone(), clock.clone(), interval)
+        let (interval, shares) = (settings.weights.interval_blocks, Arc::clone(&work) as Arc<dyn Shares>);
+        WeightsWriter::new(Arc::clone(&hotkey), subnet.clone(), ledger.clone(), shares, clock, interval)
     });
-    let events = EventsValidator::new(
-        vec![Arc::new(market)],
-        ledger,
-        dendrite,
-        clock.clone(),
-        limits,
-        settings.dendrite.timeout,
-    );
-    Ok(ValidatorParts {
-        hotkey: hotkey.account(),
-        subnet,
-        events,
-        weights,
-        clock,
-        tick: settings.tick,
-        jitter: settings.tick_jitter,
-    })
+    Ok(ValidatorParts { hotkey: hotkey.account(), subnet, work, dendrite, ledger, weights })
 }
 
 /// One ledger per subnet and hotkey.
@@ -149,42 +133,20 @@ fn dendrite(settings: &Settings) -> Result<DendriteConfig, RoleError> {
     })
 }
 
-fn rules(settings: &Settings) -> Result<Rules, RoleError> {
-    let rules: Rules = serde::Deserialize::deserialize(toml::Value::Table(settings.scoring.clone()))
-        .map_err(|e: toml::de::Error| RoleError::Setting(format!("scoring: {}", e.message())))?;
-    rules.validate().map_err(|e| RoleError::Setting(e.to_string()))?;
-    Ok(rules)
-}
-
 /// The parts of a miner.
 ///
 /// # Errors
-/// Whatever is wrong with settings, keys, chain or strategy; each says what to do.
-pub async fn miner(settings: &Settings) -> Result<MinerParts, RoleError> {
-    let netuid = events_subnet(settings, "miner")?;
+/// Whatever is wrong with settings, keys, chain or work; each says what to do.
+pub async fn miner(resolved: &Resolved, settings: &Settings) -> Result<MinerParts, RoleError> {
+    let (netuid, kind) = subnet_and_kind(settings)?;
+    let make = kind.needs_miner()?;
     let axon = axon(settings)?;
     let policy = policy(settings)?;
     let external_ip = settings.axon.external_ip.as_deref().map(|text| ip("axon.external_ip", text)).transpose()?;
     let hotkey = hotkey(settings)?;
-    let clock = Clock::wall();
-    let forecaster = forecast::build(&settings.forecaster, &settings.market, &clock)?;
+    let work = make(resolved, Clock::wall())?;
     let subnet = registered(settings, netuid, &hotkey).await?;
-    let refresh = settings.forecaster.refresh;
-    let cache = CacheSettings {
-        refresh,
-        max_age: (refresh * 10).max(CacheSettings::default().max_age),
-        ..CacheSettings::default()
-    };
-    Ok(MinerParts {
-        hotkey,
-        subnet,
-        axon,
-        policy,
-        external: (external_ip, settings.axon.external_port),
-        forecaster,
-        cache,
-        clock,
-    })
+    Ok(MinerParts { hotkey, subnet, axon, policy, external: (external_ip, settings.axon.external_port), work })
 }
 
 pub(super) fn ip(key: &str, text: &str) -> Result<IpAddr, RoleError> {

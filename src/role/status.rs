@@ -1,122 +1,89 @@
-//! What a validator has done: one line now and then, metrics, health.
+//! How the duties and the weights of a role stand: for the status line, metrics and health.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::metrics::facts;
-use super::subnet::Subnet;
-use super::weights::WeightsOutcome;
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+
 use crate::clock;
-use crate::subnets::events::TickSummary;
-use crate::telemetry::{Health, Sheet};
+use crate::telemetry::{Sheet, facts};
+use crate::units::BlockNumber;
 
-/// Time beyond some ticks before a validator without one counts as failing: a chain or a market may be slow.
-const SLACK: Duration = Duration::from_secs(60);
-
-/// What the one human line, the metrics and the health are made of.
-#[derive(Debug)]
-pub(super) struct Status {
-    state: Mutex<State>,
-    started: Instant,
-    tick: Duration,
-}
-
+/// What is known of each duty, by name.
 #[derive(Debug, Default)]
-struct State {
-    ticks: u64,
-    settled: u64,
-    last: Option<(TickSummary, Instant)>,
-    weights_at: Option<u64>,
+pub(super) struct Board {
+    duties: Mutex<BTreeMap<&'static str, Passes>>,
+    weights_at: Mutex<Option<BlockNumber>>,
+    passed: watch::Sender<u64>,
 }
 
-impl Status {
-    /// Nothing was done yet; there should be a tick in every `tick`.
-    pub(super) fn new(tick: Duration) -> Self {
-        Self { state: Mutex::default(), started: clock::monotonic(), tick }
+#[derive(Debug, Clone, Default)]
+struct Passes {
+    done: u64,
+    failed: u64,
+    last: Option<(Instant, Option<String>)>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Board {
+    /// A pass of a duty is over, well or with an error.
+    pub(super) fn passed(&self, duty: &'static str, error: Option<String>) {
+        let mut duties = locked(&self.duties);
+        let passes = duties.entry(duty).or_default();
+        passes.done += 1;
+        passes.failed += u64::from(error.is_some());
+        passes.last = Some((clock::monotonic(), error));
+        drop(duties);
+        self.passed.send_modify(|n| *n += 1);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits for the first pass of any duty.
+    pub(super) async fn first_pass(&self) {
+        // The sender lives in `self`, so the wait can only end by a pass.
+        let _ = self.passed.subscribe().wait_for(|n| *n > 0).await;
     }
 
-    pub(super) fn ticked(&self, summary: TickSummary) {
-        let mut state = self.state();
-        state.ticks += 1;
-        state.settled += summary.settled.len() as u64;
-        tracing::debug!(
-            open = summary.open_events,
-            asked = summary.asked,
-            answered = summary.answered,
-            fates = ?summary.fates,
-            settled = summary.settled.len(),
-            "tick"
-        );
-        state.last = Some((summary, clock::monotonic()));
+    pub(super) fn weighed(&self, block: BlockNumber) {
+        *locked(&self.weights_at) = Some(block);
     }
 
-    pub(super) fn weighed(&self, outcome: WeightsOutcome) {
-        if let WeightsOutcome::Set { block, weights } = outcome {
-            tracing::info!(block, ?weights, "weights set");
-            self.state().weights_at = Some(block);
-        }
-    }
-
-    pub(super) fn tell(&self, subnet: &Subnet) {
-        let state = self.state();
-        let Some((last, _)) = &state.last else { return };
-        let snapshot = subnet.now();
-        tracing::info!(
-            block = snapshot.metagraph.block,
-            ticks = state.ticks,
-            open_events = last.open_events,
-            asked = last.asked,
-            answered = last.answered,
-            settled = state.settled,
-            weights_at_block = state.weights_at,
-            "{} open events, {} of {} miners answered, {} events settled since the start",
-            last.open_events,
-            last.answered,
-            last.asked,
-            state.settled,
-        );
+    /// The block of the last weights set since the start.
+    pub(super) fn weights_at(&self) -> Option<BlockNumber> {
+        *locked(&self.weights_at)
     }
 
     pub(super) fn write(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
-        let state = self.state();
-        sheet.counter("neuron_validator_ticks", "Ticks done", state.ticks)?;
-        sheet.counter("neuron_validator_events_settled", "Events that ended and were scored", state.settled)?;
-        let last = state.last.as_ref();
-        let age = last.map(|(_, at)| at.elapsed().as_secs_f64());
-        sheet.gauge("neuron_validator_last_tick_age_seconds", "Time since the last tick was done", age)?;
-        let number = |of: fn(&TickSummary) -> usize| last.map(|(summary, _)| of(summary) as f64);
-        for (name, help, value) in [
-            ("neuron_validator_events_open", "Events asked about in the last tick", number(|tick| tick.open_events)),
-            ("neuron_validator_miners_asked", "Miners asked in the last tick", number(|tick| tick.asked)),
-            ("neuron_validator_miners_answered", "Of them, those with a usable answer", number(|tick| tick.answered)),
-            (
-                "neuron_validator_markets_failed",
-                "Markets the last tick could not read",
-                number(|tick| tick.markets_failed),
-            ),
-        ] {
-            sheet.gauge(name, help, value)?;
-        }
-        let weights_at = state.weights_at.map(|block| block as f64);
-        sheet.gauge("neuron_validator_weights_block", "The block of the last weights set since the start", weights_at)
+        let duties = locked(&self.duties).clone();
+        let rows = |of: fn(&Passes) -> u64| {
+            duties
+                .iter()
+                .map(move |(name, passes)| (vec![("duty", (*name).to_owned())], of(passes)))
+                .collect::<Vec<_>>()
+        };
+        sheet.counters("neuron_duty_passes", "Passes of each duty", rows(|passes| passes.done))?;
+        sheet.counters("neuron_duty_failures", "Of them, those that failed", rows(|passes| passes.failed))
     }
 
-    /// Failing when the last tick, or the start, lies three ticks and [`SLACK`] back.
-    pub(super) fn health(&self) -> Health {
-        let state = self.state();
-        let age = state.last.as_ref().map_or(self.started, |(_, at)| *at).elapsed();
-        let facts = facts([
-            ("role", "validator".into()),
-            ("ticks", state.ticks.into()),
-            ("last_tick_age_s", age.as_secs().into()),
-            ("weights_block", state.weights_at.into()),
-        ]);
-        Health { ok: age <= self.tick * 3 + SLACK, facts }
+    /// The same as facts for `/health`.
+    pub(super) fn facts(&self) -> Map<String, Value> {
+        let duties = locked(&self.duties);
+        let fact = |passes: &Passes| {
+            let (age, error) =
+                passes.last.as_ref().map_or((None, None), |(at, error)| (Some(at.elapsed().as_secs()), error.clone()));
+            Value::Object(facts([
+                ("passes", passes.done.into()),
+                ("failures", passes.failed.into()),
+                ("last_age_s", age.into()),
+                ("last_error", error.into()),
+            ]))
+        };
+        duties.iter().map(|(name, passes)| ((*name).to_owned(), fact(passes))).collect()
     }
 }
 
@@ -125,18 +92,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_validator_without_ticks_is_failing_after_some() {
-        let status = Status::new(Duration::from_secs(60));
-        assert!(status.health().ok, "it has only begun");
-        status.ticked(TickSummary { open_events: 3, ..TickSummary::default() });
-        let health = status.health();
-        assert_eq!((health.ok, &health.facts["ticks"]), (true, &1.into()));
-
-        let long_ago = clock::monotonic().checked_sub(SLACK + Duration::from_secs(181)).unwrap();
-        status.state().last.as_mut().unwrap().1 = long_ago;
-        assert!(!status.health().ok);
-        let mut never = Status::new(Duration::from_secs(60));
-        never.started = long_ago;
-        assert!(!never.health().ok);
+    fn each_duty_shows_its_passes_and_its_last_error() {
+        let board = Board::default();
+        board.passed("tick", None);
+        board.passed("tick", Some("the disk is full".into()));
+        board.passed("pruning", None);
+        let facts = board.facts();
+        assert_eq!((&facts["tick"]["passes"], &facts["tick"]["failures"]), (&2.into(), &1.into()));
+        assert_eq!(facts["tick"]["last_error"], "the disk is full");
+        assert_eq!(facts["pruning"]["last_error"], Value::Null);
     }
 }

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
-use super::status::Status;
+use super::duties::perform;
+use super::status::Board;
 use super::subnet::{Snapshot, Subnet};
 use super::tasks::Tasks;
 use super::weights::{WeightsOutcome, WeightsWriter};
-use crate::clock::Clock;
-use crate::dendrite::Target;
-use crate::ledger::LedgerError;
-use crate::subnets::events::{EventsValidator, Miner};
+use crate::dendrite::{Dendrite, Target};
+use crate::ledger::Ledger;
+use crate::subnets::work::{ChainSeen, Peer, Peers, ValidatorWork};
 use crate::subtensor::Neuron;
 use crate::units::Account;
 
@@ -20,49 +18,56 @@ use crate::units::Account;
 const METAGRAPH_EVERY: Duration = Duration::from_secs(12);
 /// How often one line tells that all is well.
 const STATUS_EVERY: Duration = Duration::from_secs(60);
-/// How often old rows are forgotten.
-const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// A pause after weights failed, so that a refusal is not repeated at every block.
 const WEIGHTS_PAUSE: Duration = Duration::from_secs(30);
 
 /// Everything a validator consists of.
-#[derive(Debug)]
 pub struct ValidatorParts {
     /// Its hotkey's account.
     pub hotkey: Account,
     /// The subnet.
     pub subnet: Subnet,
-    /// What a tick does.
-    pub events: EventsValidator,
+    /// Its kind of work.
+    pub work: Arc<dyn ValidatorWork>,
+    /// What it calls with.
+    pub dendrite: Arc<Dendrite>,
+    /// Where everything that must survive is kept.
+    pub ledger: Ledger,
     /// What writes weights; `None` when that is disabled.
     pub weights: Option<WeightsWriter>,
-    /// Market time.
-    pub clock: Clock,
-    /// Time between two ticks.
-    pub tick: Duration,
-    /// The share of `tick` by which each is moved, `0.0..=0.5`.
-    pub jitter: f64,
+}
+
+impl std::fmt::Debug for ValidatorParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ValidatorParts")
+            .field("hotkey", &self.hotkey)
+            .field("ledger", &self.ledger)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A running validator; dropping it ends it, [`Validator::stop`] lets it finish what it has begun.
-#[derive(Debug)]
 pub struct Validator {
-    events: Arc<EventsValidator>,
+    work: Arc<dyn ValidatorWork>,
+    dendrite: Arc<Dendrite>,
     subnet: Subnet,
-    status: Arc<Status>,
+    board: Arc<Board>,
     tasks: Tasks,
 }
 
+impl std::fmt::Debug for Validator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Validator").field("board", &self.board).finish_non_exhaustive()
+    }
+}
+
 impl Validator {
-    /// Starts ticking. Must be called inside a tokio runtime.
+    /// Starts its duties. Must be called inside a tokio runtime.
     #[must_use]
     pub fn start(parts: ValidatorParts) -> Self {
         let mut tasks = Tasks::new();
-        let ValidatorParts { hotkey, subnet, events, weights, clock, tick, jitter } = parts;
-        let events = Arc::new(events);
-        let status = Arc::new(Status::new(tick));
-        let (watched, seen) = ((Arc::clone(&events), subnet.clone()), Arc::clone(&status));
-
+        let ValidatorParts { hotkey, subnet, work, dendrite, ledger: _, weights } = parts;
+        let board = Arc::new(Board::default());
         tasks.supervise("metagraph", {
             let subnet = subnet.clone();
             move || {
@@ -70,98 +75,84 @@ impl Validator {
                 async move { subnet.follow(METAGRAPH_EVERY).await }
             }
         });
-        tasks.run(ticks(Ticker {
-            hotkey,
-            subnet: subnet.clone(),
-            events: Arc::clone(&events),
-            clock: clock.clone(),
-            tick,
-            jitter,
-            status: Arc::clone(&status),
-            stop: tasks.stopping(),
-        }));
+        for duty in Arc::clone(&work).duties() {
+            tasks.run(perform(duty, hotkey, Arc::clone(&board), tasks.stopping()));
+        }
+        tasks.supervise("status", {
+            let (work, subnet, board) = (Arc::clone(&work), subnet.clone(), Arc::clone(&board));
+            move || tell(Arc::clone(&work), subnet.clone(), Arc::clone(&board))
+        });
         if let Some(writer) = weights {
             let writer = Arc::new(writer);
-            tasks.supervise("weights", move || write_weights(Arc::clone(&writer), subnet.clone(), Arc::clone(&status)));
+            let (subnet, board) = (subnet.clone(), Arc::clone(&board));
+            tasks.supervise("weights", move || write_weights(Arc::clone(&writer), subnet.clone(), Arc::clone(&board)));
         } else {
             tracing::warn!("weights are disabled: this validator scores, but writes nothing to the chain");
         }
-        tasks.supervise("pruning", move || prune(Arc::clone(&events), clock.clone()));
-        let (events, subnet) = watched;
-        Self { events, subnet, status: seen, tasks }
+        Self { work, dendrite, subnet, board, tasks }
     }
 
-    pub(super) fn events(&self) -> &EventsValidator {
-        &self.events
+    pub(super) fn work(&self) -> Arc<dyn ValidatorWork> {
+        Arc::clone(&self.work)
+    }
+
+    pub(super) fn dendrite(&self) -> &Dendrite {
+        &self.dendrite
     }
 
     pub(super) const fn subnet(&self) -> &Subnet {
         &self.subnet
     }
 
-    pub(super) fn status(&self) -> Arc<Status> {
-        Arc::clone(&self.status)
+    pub(super) fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.board)
     }
 
-    /// Ends it: a tick in flight is finished and recorded first, if it takes less than `patience`.
+    /// Ends it: what is under way is finished and recorded first, if it takes less than `patience`.
     pub async fn stop(self, patience: Duration) {
         self.tasks.stop(patience).await;
     }
 }
 
-/// The neurons that can be asked: all that serve, except ourselves.
-#[must_use]
-pub fn miners_of(snapshot: &Snapshot, own: &Account) -> Vec<Miner> {
-    let ask = |neuron: &Neuron| {
-        let axon = neuron.axon.as_ref()?;
-        let target = Target { hotkey: neuron.hotkey, ip: axon.ip, port: axon.port };
-        Some(Miner { uid: neuron.uid, identity: neuron.identity(), target })
-    };
-    snapshot.metagraph.neurons.iter().filter(|neuron| neuron.hotkey != *own).filter_map(ask).collect()
-}
-
-struct Ticker {
-    hotkey: Account,
+/// The neurons of a subnet that can be asked: all that serve, except ourselves.
+#[derive(Debug, Clone)]
+pub struct Others {
     subnet: Subnet,
-    events: Arc<EventsValidator>,
-    clock: Clock,
-    tick: Duration,
-    jitter: f64,
-    status: Arc<Status>,
-    stop: tokio_util::sync::CancellationToken,
+    own: Account,
 }
 
-async fn ticks(ticker: Ticker) {
-    let mut told = None;
-    for round in 0_u64.. {
-        let miners = miners_of(&ticker.subnet.now(), &ticker.hotkey);
-        match ticker.events.tick(&miners).await {
-            Ok(summary) => ticker.status.ticked(summary),
-            Err(e) => tracing::error!("{e}; the tick is lost, the next one tries again"),
-        }
-        if told.is_none_or(|last: std::time::Instant| last.elapsed() >= STATUS_EVERY) {
-            told = Some(crate::clock::monotonic());
-            ticker.status.tell(&ticker.subnet);
-        }
-        let pause = ticker.tick.mul_f64(1.0 + ticker.jitter * wobble(&ticker.hotkey, round));
-        tokio::select! {
-            () = ticker.clock.sleep(pause) => {}
-            () = ticker.stop.cancelled() => return,
-        }
+impl Others {
+    /// All but `own`.
+    #[must_use]
+    pub const fn than(own: Account, subnet: Subnet) -> Self {
+        Self { subnet, own }
     }
 }
 
-/// A number in `-1.0..=1.0` for this hotkey and round, so that validators neither tick together nor drift.
-fn wobble(hotkey: &Account, round: u64) -> f64 {
-    let hash = Sha256::new().chain_update(hotkey.as_bytes()).chain_update(round.to_le_bytes()).finalize();
-    let bits = hash.iter().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
-    bits as f64 / u64::MAX as f64 * 2.0 - 1.0
+impl Peers for Others {
+    fn now(&self) -> Vec<Peer> {
+        let snapshot: Arc<Snapshot> = self.subnet.now();
+        let ask = |neuron: &Neuron| {
+            let axon = neuron.axon.as_ref()?;
+            let target = Target { hotkey: neuron.hotkey, ip: axon.ip, port: axon.port };
+            Some(Peer { uid: neuron.uid, identity: neuron.identity(), target })
+        };
+        snapshot.metagraph.neurons.iter().filter(|neuron| neuron.hotkey != self.own).filter_map(ask).collect()
+    }
+}
+
+async fn tell(work: Arc<dyn ValidatorWork>, subnet: Subnet, board: Arc<Board>) -> Result<(), std::convert::Infallible> {
+    board.first_pass().await;
+    loop {
+        work.tell(ChainSeen { block: subnet.now().metagraph.block, weights_at: board.weights_at() });
+        tokio::time::sleep(STATUS_EVERY).await;
+    }
 }
 
 async fn write_weights(
     writer: Arc<WeightsWriter>,
     subnet: Subnet,
-    status: Arc<Status>,
+    board: Arc<Board>,
 ) -> Result<(), super::error::RoleError> {
     let mut blocks = subnet.chain().blocks();
     loop {
@@ -172,32 +163,14 @@ async fn write_weights(
                 }
             }
             Ok(WeightsOutcome::NoScores) => tokio::time::sleep(WEIGHTS_PAUSE).await,
-            Ok(outcome @ WeightsOutcome::Set { .. }) => status.weighed(outcome),
+            Ok(WeightsOutcome::Set { block, weights }) => {
+                tracing::info!(block, ?weights, "weights set");
+                board.weighed(block);
+            }
             Err(e) => {
                 tracing::warn!(retry_in_s = WEIGHTS_PAUSE.as_secs(), "weights were not set: {e}");
                 tokio::time::sleep(WEIGHTS_PAUSE).await;
             }
         }
-    }
-}
-
-async fn prune(events: Arc<EventsValidator>, clock: Clock) -> Result<(), LedgerError> {
-    loop {
-        tokio::time::sleep(PRUNE_EVERY).await;
-        events.ledger().prune(clock.now()).await?;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn validators_wobble_apart_but_stay_around_the_tick() {
-        let (one, two) = (Account([1; 32]), Account([2; 32]));
-        let mean = (0..1000).map(|round| wobble(&one, round)).sum::<f64>() / 1000.0;
-        assert!(mean.abs() < 0.1, "{mean}");
-        assert!((0..1000).all(|round| wobble(&one, round).abs() <= 1.0));
-        assert_ne!(wobble(&one, 0), wobble(&two, 0));
     }
 }

@@ -1,4 +1,4 @@
-//! From the ledger's scores to weights on the chain, and back: what was written is read again.
+//! From shares to weights on the chain, and back: what was written is read again.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::error::RoleError;
 use super::subnet::{Snapshot, Subnet};
 use crate::clock::Clock;
-use crate::ledger::WeightSet;
+use crate::ledger::{Ledger, WeightSet};
 use crate::scoring::weights::weights_u16;
-use crate::subnets::events::ledger::EventsLedger;
+use crate::subnets::work::Shares;
 use crate::subtensor::{Hyperparameters, Neuron, SubtensorError};
 use crate::units::{BlockNumber, Identity, Uid};
 use crate::wallet::Keypair;
@@ -35,26 +35,33 @@ pub enum WeightsOutcome {
 }
 
 /// Writes weights at the subnet's cadence.
-#[derive(Debug)]
 pub struct WeightsWriter {
     hotkey: Arc<Keypair>,
     subnet: Subnet,
-    ledger: EventsLedger,
+    ledger: Ledger,
+    shares: Arc<dyn Shares>,
     clock: Clock,
     interval_blocks: Option<BlockNumber>,
 }
 
+impl std::fmt::Debug for WeightsWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WeightsWriter").field("hotkey", &self.hotkey).finish_non_exhaustive()
+    }
+}
+
 impl WeightsWriter {
-    /// A writer for `hotkey`'s weights; `interval_blocks` replaces the cadence of the subnet's tempo.
+    /// A writer for `hotkey`'s weights: `shares` says who earned what, `ledger` remembers what was sent; `interval_blocks` replaces the cadence of the subnet's tempo.
     #[must_use]
     pub const fn new(
         hotkey: Arc<Keypair>,
         subnet: Subnet,
-        ledger: EventsLedger,
+        ledger: Ledger,
+        shares: Arc<dyn Shares>,
         clock: Clock,
         interval_blocks: Option<BlockNumber>,
     ) -> Self {
-        Self { hotkey, subnet, ledger, clock, interval_blocks }
+        Self { hotkey, subnet, ledger, shares, clock, interval_blocks }
     }
 
     /// Sets weights when they are due.
@@ -100,7 +107,7 @@ impl WeightsWriter {
         parameters: &Hyperparameters,
     ) -> Result<WeightsOutcome, RoleError> {
         let registered: Vec<Identity> = snapshot.metagraph.neurons.iter().map(Neuron::identity).collect();
-        let Some(shares) = self.ledger.weights(&registered).await? else { return Ok(WeightsOutcome::NoScores) };
+        let Some(shares) = self.shares.shares(&registered).await? else { return Ok(WeightsOutcome::NoScores) };
         let by_uid: Vec<(Uid, f64)> =
             snapshot.metagraph.neurons.iter().zip(&shares).map(|(neuron, (_, share))| (neuron.uid, *share)).collect();
         let limit = f64::from(parameters.max_weight_limit) / f64::from(u16::MAX);
@@ -115,7 +122,7 @@ impl WeightsWriter {
             Err(e) => (snapshot.metagraph.block, e.to_string()),
         };
         let numbers = weights.iter().map(|(uid, value)| (uid.0, *value)).collect();
-        self.ledger.core().record_weights(WeightSet { at: self.clock.now(), block, outcome, weights: numbers }).await?;
+        self.ledger.record_weights(WeightSet { at: self.clock.now(), block, outcome, weights: numbers }).await?;
         result?;
         self.check(own.uid, &weights).await?;
         Ok(WeightsOutcome::Set { block, weights })

@@ -4,9 +4,9 @@ mod endpoint;
 mod logs;
 mod sheet;
 
-pub use endpoint::{Health, MetricsEndpoint, MetricsError, MetricsPort};
+pub use endpoint::{Health, MetricsEndpoint, MetricsError, MetricsPort, facts};
 pub use logs::{LogError, LogLevel, start_logs};
 pub use prometheus_client::collector::Collector;
 pub use prometheus_client::encoding::DescriptorEncoder;
 pub use prometheus_client::registry::Registry;
-pub use sheet::{Histogram, Labels, Sheet};
+pub use sheet::{Gauges, Histogram, Labels, Sheet};

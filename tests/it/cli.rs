@@ -94,11 +94,14 @@ fn what_the_example_settings_call_a_default_is_the_default() {
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
                 section = format!("{name}.");
             } else if let Some((key, rest)) = line.strip_prefix("# ").and_then(|rest| rest.split_once(" = ")) {
-                let setting = neuron::config::table::find(&format!("{section}{key}"))
-                    .unwrap_or_else(|| panic!("{example} names {section}{key}, which does not exist"));
+                let key = format!("{section}{key}");
+                let setting = neuron::subnets::registry::settings()
+                    .into_iter()
+                    .find(|setting| setting.key == key)
+                    .unwrap_or_else(|| panic!("{example} names {key}, which does not exist"));
                 let value = rest.split('#').next().unwrap().trim().trim_matches('"');
                 if let Some(default) = setting.default {
-                    assert_eq!(value, default, "{example}: {section}{key}");
+                    assert_eq!(value, default, "{example}: {key}");
                 }
                 seen += 1;
             }

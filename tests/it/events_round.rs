@@ -16,7 +16,8 @@ use neuron::market::{Event, EventKey, Listing, MarketError, Provider, Quote, Res
 use neuron::scoring::Rules;
 use neuron::scoring::rules::ReferencePick;
 use neuron::subnets::events::ledger::{EventsLedger, Options};
-use neuron::subnets::events::{EventsMiner, EventsValidator, Limits, Miner, TickSummary};
+use neuron::subnets::events::{EventsMiner, EventsValidator, Limits, TickSummary};
+use neuron::subnets::work::Peer;
 use neuron::units::{Identity, Probability, Uid, UnixMs};
 
 use crate::axon_kit::key;
@@ -121,7 +122,7 @@ struct Stage {
     market: Arc<Market>,
     told: Arc<Told>,
     caches: Vec<Cache>,
-    miners: Vec<Miner>,
+    miners: Vec<Peer>,
     validator: EventsValidator,
     _axons: Vec<Handle>,
     folder: tempfile::TempDir,
@@ -144,7 +145,7 @@ impl Stage {
             let axon = axon.policy(AdmissionPolicy::open()).spawn().await.unwrap();
             let identity = Identity { hotkey: hotkey.account(), registered_at: 7 };
             let target = neuron::dendrite::Target { hotkey: hotkey.account(), ..target(axon.local_addr()) };
-            miners.push(Miner { uid: Uid(uid), identity, target });
+            miners.push(Peer { uid: Uid(uid), identity, target });
             caches.push(cache);
             axons.push(axon);
         }
@@ -153,7 +154,7 @@ impl Stage {
         let limits = Limits { max_events: 10, void_after: Duration::from_secs(9_000_000), lookups: 10 };
         let providers = vec![Arc::clone(&market) as Arc<dyn Provider>];
         let patience = Duration::from_secs(60);
-        let validator = EventsValidator::new(providers, ledger, dendrite(), clock.clone(), limits, patience);
+        let validator = EventsValidator::new(providers, ledger, Arc::new(dendrite()), clock.clone(), limits, patience);
         Self { clock, market, told, caches, miners, validator, _axons: axons, folder }
     }
 

@@ -48,6 +48,7 @@ mod scoring_fuzz;
 mod scoring_keys;
 mod scoring_properties;
 mod scoring_vectors;
+mod seam;
 mod subtensor;
 #[cfg(feature = "localnet")]
 mod subtensor_failover;

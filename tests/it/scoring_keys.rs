@@ -8,6 +8,8 @@ use neuron::scoring::Rules;
 use neuron::subnets::events::ledger::{
     EventsLedger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick,
 };
+use neuron::subnets::events::settings::EventsSettings;
+use neuron::subnets::registry;
 use neuron::units::{Account, Identity, UnixMs};
 
 /// 2024-06-01T00:00Z, the start of an interval.
@@ -48,10 +50,8 @@ const CHANGES: [Change; 24] = [
 
 fn rules(settings: &[(&'static str, &str)]) -> Rules {
     let flags = settings.iter().map(|(key, value)| (*key, vec![(*value).to_owned()])).collect();
-    let settings = Layers { flags, ..Layers::default() }.resolve().unwrap().settings().unwrap();
-    let rules: Rules = settings.scoring.try_into().unwrap();
-    rules.validate().unwrap();
-    rules
+    let resolved = Layers { flags, ..registry::layers() }.resolve().unwrap();
+    EventsSettings::of(&resolved).unwrap().rules().unwrap()
 }
 
 fn miner(n: u8) -> Identity {

@@ -17,7 +17,7 @@ use crate::subtensor::{EVENTS, key, quick, start};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until a neuron has its validator permit, which the next epoch gives.
-async fn permit(chain: &Subtensor, uid: Uid) {
+pub async fn permit(chain: &Subtensor, uid: Uid) {
     let permitted = async {
         let mut blocks = chain.blocks();
         while !chain.metagraph(EVENTS).await.unwrap().neuron(uid).unwrap().validator_permit {

@@ -12,15 +12,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::output::Output;
 use super::{Exit, Failure, OrExit, Verb, args};
-use crate::config::Settings;
 use crate::config::table::Group;
 use crate::scoring::Rules;
 use crate::subnets::events::ledger::Archive;
+use crate::subnets::events::settings::{EventsSettings, SCORING};
 use crate::units::{Account, Identity};
 
 pub(super) const VERB: Verb = Verb { command, run };
@@ -50,7 +50,7 @@ fn command() -> Command {
         .arg(ledger)
         .arg_required_else_help(true)
         .subcommand_required(true);
-    let with = |part| args::with_settings(part, &[Group::Scoring, Group::Housekeeping]);
+    let with = |part| args::with_settings(part, &[SCORING, Group::Housekeeping]);
     parts.into_iter().fold(tree, |tree, part| tree.subcommand(with(part))).subcommand(incentives::command())
 }
 
@@ -59,8 +59,8 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     if name == "incentives" {
         return incentives::run(matches, output);
     }
-    let (_, settings) = args::resolve(matches)?;
-    let rules = rules(&settings)?;
+    let (resolved, settings) = args::resolve(matches)?;
+    let rules = EventsSettings::of(&resolved).or_exit(Exit::Usage)?.rules().or_exit(Exit::Usage)?;
     let path = match matches.get_one::<PathBuf>("ledger") {
         Some(path) => path.clone(),
         None => only_ledger(&settings.db.directory)?,
@@ -96,12 +96,6 @@ struct Case {
     archive: Archive,
     rules: Rules,
     output: Output,
-}
-
-fn rules(settings: &Settings) -> Result<Rules, Failure> {
-    let rules: Rules = settings.scoring.clone().try_into().context("settings `scoring`").or_exit(Exit::Usage)?;
-    rules.validate().or_exit(Exit::Usage)?;
-    Ok(rules)
 }
 
 /// The one ledger below a folder.

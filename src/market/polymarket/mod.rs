@@ -17,7 +17,7 @@ use self::wire::{Market, Page};
 use super::http::{HttpClient, HttpSettings};
 use super::{Event, EventKey, Listing, MarketError, Provider};
 use crate::clock::Clock;
-use crate::config::MarketSettings;
+use crate::market::MarketSettings;
 use crate::units::UnixMs;
 
 /// The provider's name.

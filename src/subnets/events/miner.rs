@@ -1,12 +1,19 @@
 //! A miner of events: every question is answered from memory.
 
-use crate::axon::{Caller, Handler, Refusal, Reply};
-use crate::forecast::{Cache, Question};
-use crate::market::EventKey;
-use crate::units::UnixMs;
+use std::fmt;
+use std::sync::Arc;
 
 use super::conditions::Conditions;
+use super::settings::EventsSettings;
 use super::synapse::{EventPrediction, EventPredictionSynapse};
+use crate::axon::{Builder, Caller, Handler, Refusal, Reply};
+use crate::clock::Clock;
+use crate::config::Resolved;
+use crate::forecast::{self, Cache, CacheSettings, Question};
+use crate::market::EventKey;
+use crate::subnets::work::{Duty, MinerWork, WorkError};
+use crate::telemetry::Sheet;
+use crate::units::UnixMs;
 
 /// Events in one request; a validator's registry is far smaller, and a longer list is somebody's trick.
 const MAX_EVENTS: usize = 5_000;
@@ -24,6 +31,58 @@ impl EventsMiner {
     #[must_use]
     pub const fn new(cache: Cache) -> Self {
         Self { cache }
+    }
+}
+
+/// A miner as the settings want it.
+///
+/// # Errors
+/// The strategy cannot be made.
+pub(super) fn make(resolved: &Resolved, clock: Clock) -> Result<Arc<dyn MinerWork>, WorkError> {
+    let settings = EventsSettings::of(resolved)?;
+    let forecaster = forecast::build(&settings.forecaster, &settings.market, &clock)?;
+    let refresh = settings.forecaster.refresh;
+    let cache = CacheSettings {
+        refresh,
+        max_age: (refresh * 10).max(CacheSettings::default().max_age),
+        ..CacheSettings::default()
+    };
+    Ok(Arc::new(EventsMiner::new(Cache::new(forecaster, cache, clock))))
+}
+
+impl MinerWork for EventsMiner {
+    fn serve(&self, axon: Builder) -> Builder {
+        axon.serve(self.clone())
+    }
+
+    fn duties(&self) -> Vec<Duty> {
+        let (cache, watched) = (self.cache.clone(), self.cache.clone());
+        let refresh = move || {
+            let cache = cache.clone();
+            async move {
+                cache.refresh().await;
+                Ok(())
+            }
+        };
+        let news = move || {
+            let cache = watched.clone();
+            async move { cache.news().await }
+        };
+        let every = self.cache.settings().refresh;
+        vec![Duty::new("forecasts", every, self.cache.clock(), refresh).woken_by(news)]
+    }
+
+    fn manner(&self) -> String {
+        format!("forecaster `{}`", self.cache.forecaster())
+    }
+
+    fn status(&self) -> String {
+        format!("{} questions in memory", self.cache.len())
+    }
+
+    fn write(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let questions = self.cache.len() as f64;
+        sheet.gauge("neuron_miner_questions_remembered", "Questions with a forecast in memory", questions)
     }
 }
 

@@ -1,13 +1,32 @@
 //! Probabilities of binary events, scored against the market.
 
 mod asking;
+mod cast;
 pub mod conditions;
 pub mod ledger;
 mod miner;
 mod registry;
+pub mod settings;
 pub mod synapse;
 mod validator;
+mod work;
 
 pub use miner::EventsMiner;
 pub use registry::Limits;
-pub use validator::{EventsValidator, Miner, Quoted, TickSummary};
+pub use validator::{EventsValidator, Quoted, TickSummary};
+pub use work::EventsWork;
+
+use super::work::{Harmless, Kind, MakeValidator};
+use crate::units::NetUid;
+
+/// This kind of work.
+pub const KIND: Kind = Kind {
+    name: "events",
+    subnets: &[NetUid(6), NetUid(155), NetUid(101), NetUid(30)],
+    harmless: &[Harmless::default_of::<synapse::EventPredictionSynapse>()],
+    settings: settings::SETTINGS,
+    schema: Some(ledger::SCHEMA),
+    miner: Some(miner::make),
+    validator: Some(MakeValidator { check: work::check, make: work::make }),
+    cast: Some(cast::make),
+};

@@ -23,23 +23,13 @@ use crate::dendrite::{Dendrite, Target};
 use crate::ledger::LedgerError;
 use crate::market::{Listing, MarketError, Provider};
 use crate::scoring::rules::ReferencePick;
-use crate::units::{Identity, Uid, UnixMs};
+use crate::subnets::work::Peer;
+use crate::units::UnixMs;
 
 /// Events whose price a summary tells.
 const QUOTED: usize = 4;
 /// Look-ups of single events at once.
 const LOOKUPS_AT_ONCE: usize = 4;
-
-/// A miner to ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Miner {
-    /// Its slot, for logs and weights.
-    pub uid: Uid,
-    /// Who it is.
-    pub identity: Identity,
-    /// Where it serves.
-    pub target: Target,
-}
 
 /// An open event and its price.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -77,7 +67,7 @@ pub struct TickSummary {
 pub struct EventsValidator {
     providers: Vec<Arc<dyn Provider>>,
     ledger: EventsLedger,
-    dendrite: Dendrite,
+    dendrite: Arc<Dendrite>,
     clock: Clock,
     limits: Limits,
     deadline: Duration,
@@ -99,7 +89,7 @@ impl EventsValidator {
     pub fn new(
         providers: Vec<Arc<dyn Provider>>,
         ledger: EventsLedger,
-        dendrite: Dendrite,
+        dendrite: Arc<Dendrite>,
         clock: Clock,
         limits: Limits,
         deadline: Duration,
@@ -113,17 +103,11 @@ impl EventsValidator {
         &self.ledger
     }
 
-    /// What it asks with.
-    #[must_use]
-    pub const fn dendrite(&self) -> &Dendrite {
-        &self.dendrite
-    }
-
     /// Does one tick, asking `miners`.
     ///
     /// # Errors
     /// The ledger's; nothing else ends a tick.
-    pub async fn tick(&self, miners: &[Miner]) -> Result<TickSummary, LedgerError> {
+    pub async fn tick(&self, miners: &[Peer]) -> Result<TickSummary, LedgerError> {
         let at = self.clock.now();
         let mut summary = TickSummary { at, ..TickSummary::default() };
         let unsettled = self.ledger.unsettled().await?;
@@ -243,7 +227,7 @@ impl EventsValidator {
         Ok(settled)
     }
 
-    async fn ask(&self, open: &[EventRow], miners: &[Miner], tick: &mut Tick, summary: &mut TickSummary) {
+    async fn ask(&self, open: &[EventRow], miners: &[Peer], tick: &mut Tick, summary: &mut TickSummary) {
         let targets: Vec<Target> = miners.iter().map(|miner| miner.target).collect();
         let answers = match asking::ask(&self.dendrite, &targets, open, self.deadline).await {
             Ok(answers) => answers,

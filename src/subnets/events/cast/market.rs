@@ -5,13 +5,13 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::DemoConfig;
-use super::error::DemoError;
+use super::CastError;
 use crate::clock::Clock;
 use crate::market::polymarket::{Polymarket, PolymarketSettings};
 use crate::market::simulator::{self, SimulatorConfig};
 use crate::market::tape::{self, Tape};
 use crate::market::{HttpSettings, Provider, Truth};
+use crate::subnets::cast::Script;
 use crate::units::UnixMs;
 
 /// When simulated time begins: 2026-01-01.
@@ -39,22 +39,22 @@ pub(super) struct Market {
 
 impl Market {
     /// Starts it; `clock` stands at its first moment then.
-    pub(super) fn open(config: &DemoConfig) -> Result<(Self, Clock), DemoError> {
-        match &config.replay {
+    pub(super) fn open(script: &Script) -> Result<(Self, Clock), CastError> {
+        match &script.replay {
             None => {
                 let clock = Clock::stepped(START);
                 let world = SimulatorConfig {
-                    events: Some(config.events),
+                    events: Some(script.goal),
                     start: Some(START),
-                    ..SimulatorConfig::new(config.seed, clock.clone())
+                    ..SimulatorConfig::new(script.seed, clock.clone())
                 };
                 let exchange = Exchange::Simulated(simulator::spawn(world)?);
-                Ok((Self { exchange, looks: Vec::new(), events: config.events }, clock))
+                Ok((Self { exchange, looks: Vec::new(), events: script.goal }, clock))
             }
             Some(folder) => {
                 let tape = tape::load(folder)?.only_scorable(LEAST_PRICES);
                 let looks = looks(&tape);
-                let start = looks.first().copied().ok_or_else(|| DemoError::NoRecording(folder.clone()))?;
+                let start = looks.first().copied().ok_or_else(|| CastError::NoRecording(folder.clone()))?;
                 let events = tape.markets().len() as u64;
                 let clock = Clock::stepped(start);
                 let handle = tape::spawn(tape, clock.clone(), (Ipv4Addr::LOCALHOST, 0).into())?;
@@ -64,7 +64,7 @@ impl Market {
     }
 
     /// A client of it.
-    pub(super) fn provider(&self, clock: &Clock) -> Result<Arc<dyn Provider>, DemoError> {
+    pub(super) fn provider(&self, clock: &Clock) -> Result<Arc<dyn Provider>, CastError> {
         let default = PolymarketSettings::default();
         let settings = match &self.exchange {
             Exchange::Simulated(handle) => PolymarketSettings { http: own_server(handle.url()), ..default },

@@ -1,0 +1,255 @@
+//! What an operator can say about work on events.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Table;
+
+use crate::config::table::{COUNT, Group, Kind, Setting, WorkGroup, setting};
+use crate::config::{ConfigError, Resolved, duration};
+use crate::forecast::ForecasterSettings;
+use crate::market::MarketSettings;
+use crate::scoring::Rules;
+use crate::subnets::work::WorkError;
+
+const BOTH: WorkGroup = WorkGroup { place: 0, heading: "Market", miner: true, validator: true };
+/// Where events come from.
+pub const MARKET: Group = Group::Work(BOTH);
+/// How a miner answers.
+pub const FORECASTER: Group = Group::Work(WorkGroup { heading: "Forecaster", validator: false, ..BOTH });
+/// When a validator asks.
+pub const ASKING: Group = Group::Work(WorkGroup { place: 1, heading: "Validator", miner: false, ..BOTH });
+/// How a validator scores.
+pub const SCORING: Group = Group::Work(WorkGroup { place: 2, heading: "Scoring", miner: false, ..BOTH });
+
+/// Its rows of the table of settings.
+pub const SETTINGS: &[Setting] = &[
+    setting(
+        "market.polymarket.url",
+        Kind::Text,
+        Some("https://clob.polymarket.com"),
+        MARKET,
+        "The base URL of Polymarket's CLOB API, or of a `neuron market-sim`.",
+    )
+    .alias(&["market.url"]),
+    setting("market.horizon", Kind::Duration, Some("14d"), MARKET, "Take events that end at most this far ahead."),
+    setting(
+        "market.cutoff_before_end",
+        Kind::Duration,
+        Some("24h"),
+        MARKET,
+        "Answers count until this long before the end of an event.",
+    ),
+    setting(
+        "market.max_events",
+        Kind::Integer { min: 1, max: 100_000 },
+        Some("500"),
+        MARKET,
+        "Events open at once, soonest cutoff first.",
+    ),
+    setting(
+        "forecaster.kind",
+        Kind::Choice(&["market", "constant", "exec", "skilled"]),
+        Some("market"),
+        FORECASTER,
+        "market copies the price, constant says one number, exec asks a program, skilled knows a simulator's truth.",
+    )
+    .alias(&["forecaster"]),
+    setting(
+        "forecaster.constant",
+        Kind::Number { min: 0.0, max: 1.0 },
+        Some("0.5"),
+        FORECASTER,
+        "What `constant` says.",
+    ),
+    setting("forecaster.command", Kind::Text, None, FORECASTER, "The program that `exec` runs, with its arguments."),
+    setting(
+        "forecaster.deadline",
+        Kind::Duration,
+        Some("60s"),
+        FORECASTER,
+        "How long `exec` may think about one question.",
+    ),
+    setting(
+        "forecaster.refresh",
+        Kind::Duration,
+        Some("60s"),
+        FORECASTER,
+        "How old an answer may be before it is made anew.",
+    ),
+    setting(
+        "forecaster.error",
+        Kind::Number { min: 0.0, max: 0.45 },
+        Some("0.1"),
+        FORECASTER,
+        "How far `skilled` is from the truth, up or down.",
+    ),
+    setting(
+        "forecaster.presence",
+        Kind::Number { min: 0.0, max: 1.0 },
+        Some("1"),
+        FORECASTER,
+        "The share of events that `skilled` answers at all.",
+    ),
+    setting(
+        "forecaster.seed",
+        Kind::Integer { min: 0, max: i64::MAX },
+        Some("1"),
+        FORECASTER,
+        "The seed of `skilled`.",
+    ),
+    setting("tick", Kind::Duration, Some("60s"), ASKING, "Time between two questions to the miners.")
+        .alias(&["validator.tick"]),
+    setting(
+        "tick_jitter",
+        Kind::Number { min: 0.0, max: 0.5 },
+        Some("0.1"),
+        ASKING,
+        "Each tick is moved by up to this share of its length, so that validators do not all ask at once.",
+    )
+    .alias(&["validator.tick_jitter"]),
+    setting(
+        "void_after",
+        Kind::Duration,
+        Some("30d"),
+        ASKING,
+        "An event that closed without an outcome is void after this long.",
+    ),
+    setting(
+        "scoring.rule",
+        Kind::Choice(&["market_delta", "sequential", "brier", "peer_log"]),
+        Some("market_delta"),
+        SCORING,
+        "How a report is judged.",
+    ),
+    setting(
+        "scoring.submission",
+        Kind::Choice(&["interval_mean", "last", "first"]),
+        Some("interval_mean"),
+        SCORING,
+        "Which reports of a miner count.",
+    ),
+    setting(
+        "scoring.interval_minutes",
+        Kind::Integer { min: 1, max: 10_080 },
+        Some("240"),
+        SCORING,
+        "Length of an interval; the grid starts on 1 January 2024.",
+    ),
+    setting(
+        "scoring.interval_weight",
+        Kind::Choice(&["uniform", "exponential", "exponential_flat2", "power"]),
+        Some("uniform"),
+        SCORING,
+        "How the intervals of an event weigh.",
+    ),
+    setting(
+        "scoring.interval_power",
+        Kind::Number { min: 0.01, max: 100.0 },
+        Some("2"),
+        SCORING,
+        "The exponent of the interval weight called power.",
+    ),
+    setting(
+        "scoring.price_max_age_seconds",
+        Kind::Integer { min: 1, max: 4_294_967_295 },
+        Some("120"),
+        SCORING,
+        "How old a price may be to judge by.",
+    ),
+    setting(
+        "scoring.reference_pick",
+        Kind::Choice(&["at_or_before", "worst_bracket"]),
+        Some("at_or_before"),
+        SCORING,
+        "Which price a report is compared with.",
+    ),
+    setting(
+        "scoring.clip",
+        Kind::Choice(&["aggregate", "event"]),
+        Some("aggregate"),
+        SCORING,
+        "Where negative scores are floored at 0.",
+    ),
+    setting(
+        "scoring.average",
+        Kind::Choice(&["window", "ema", "daily"]),
+        Some("window"),
+        SCORING,
+        "How event scores become one number.",
+    ),
+    setting(
+        "scoring.window_events",
+        Kind::Integer { min: 1, max: 100_000 },
+        Some("500"),
+        SCORING,
+        "Events in the average.",
+    ),
+    setting(
+        "scoring.exponent",
+        Kind::Integer { min: 1, max: 4 },
+        Some("1"),
+        SCORING,
+        "Power of the average; 1 pays in proportion.",
+    ),
+    setting(
+        "scoring.confidence_z",
+        Kind::Number { min: 0.0, max: 100.0 },
+        Some("0"),
+        SCORING,
+        "Standard errors subtracted from the average; 0 is off.",
+    ),
+    setting("scoring.class_balance", Kind::Bool, Some("false"), SCORING, "Weigh YES and NO outcomes alike."),
+    setting(
+        "scoring.duplicates",
+        Kind::Choice(&["independent", "split"]),
+        Some("independent"),
+        SCORING,
+        "Whether identical reports share their reward.",
+    ),
+    setting(
+        "scoring.sequential_order",
+        Kind::Choice(&["rounds", "arrival"]),
+        Some("rounds"),
+        SCORING,
+        "The order of reports under the sequential rule.",
+    ),
+    setting("scoring.min_events", COUNT, Some("1"), SCORING, "Weights stay untouched before this many events."),
+];
+
+/// The same, typed.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the rows of settings explain each")]
+pub struct EventsSettings {
+    pub market: MarketSettings,
+    pub forecaster: ForecasterSettings,
+    #[serde(deserialize_with = "duration")]
+    pub tick: Duration,
+    pub tick_jitter: f64,
+    #[serde(deserialize_with = "duration")]
+    pub void_after: Duration,
+    /// Read by the scoring room's own type, which refuses keys that it does not know.
+    pub scoring: Table,
+}
+
+impl EventsSettings {
+    /// What was said about events.
+    ///
+    /// # Errors
+    /// As [`Resolved::typed`].
+    pub fn of(resolved: &Resolved) -> Result<Self, ConfigError> {
+        resolved.typed(|row| SETTINGS.iter().any(|own| own.key == row.key))
+    }
+
+    /// The scoring rules.
+    ///
+    /// # Errors
+    /// [`WorkError::Setting`]: they contradict each other.
+    pub fn rules(&self) -> Result<Rules, WorkError> {
+        let rules: Rules = serde::Deserialize::deserialize(toml::Value::Table(self.scoring.clone()))
+            .map_err(|e: toml::de::Error| WorkError::Setting(format!("scoring: {}", e.message())))?;
+        rules.validate().map_err(|e| WorkError::Setting(e.to_string()))?;
+        Ok(rules)
+    }
+}

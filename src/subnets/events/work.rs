@@ -1,0 +1,231 @@
+//! A validator of events as a part of a role: the tick as a duty, its shares, and what it tells about itself.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use super::ledger::{EventsLedger, Options};
+use super::registry::Limits;
+use super::settings::EventsSettings;
+use super::validator::{EventsValidator, TickSummary};
+use crate::clock::{self, Clock};
+use crate::config::Resolved;
+use crate::ledger::LedgerError;
+use crate::market::polymarket::{Polymarket, PolymarketSettings};
+use crate::subnets::work::{Allotment, ChainSeen, Duty, Peers, Shares, ValidatorNeeds, ValidatorWork, WorkError};
+use crate::telemetry::{Gauges, Health, Registry, Sheet, facts};
+use crate::units::Identity;
+
+/// Events looked up one by one in a tick.
+const LOOKUPS: usize = 50;
+/// How often old rows are forgotten.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+/// Time beyond some ticks before a validator without one counts as failing: a chain or a market may be slow.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// Refuses settings that cannot work.
+///
+/// # Errors
+/// Those of the settings.
+pub(super) fn check(resolved: &Resolved) -> Result<(), WorkError> {
+    EventsSettings::of(resolved)?.rules().map(|_| ())
+}
+
+/// A validator's part as the settings want it.
+///
+/// # Errors
+/// The market's client cannot be made, or the settings contradict each other.
+pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn ValidatorWork>, WorkError> {
+    let settings = EventsSettings::of(resolved)?;
+    let ValidatorNeeds { dendrite, deadline, ledger, clock, peers } = needs;
+    let market = Polymarket::new(PolymarketSettings::from_config(&settings.market), clock.clone())?;
+    let ledger = EventsLedger::over(ledger, Options { rules: settings.rules()?, ..Options::default() });
+    let limits = Limits { max_events: settings.market.max_events, void_after: settings.void_after, lookups: LOOKUPS };
+    let events = EventsValidator::new(vec![Arc::new(market)], ledger, dendrite, clock.clone(), limits, deadline);
+    Ok(Arc::new(EventsWork::new(events, peers, clock, settings.tick, settings.tick_jitter)))
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct EventsWork {
+    events: EventsValidator,
+    peers: Arc<dyn Peers>,
+    clock: Clock,
+    /// Time between two ticks.
+    tick: Duration,
+    jitter: f64,
+    state: Mutex<State>,
+    started: Instant,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ticks: u64,
+    settled: u64,
+    last: Option<(TickSummary, Instant)>,
+}
+
+impl EventsWork {
+    /// Ticks of `events`, one in every `tick`, moved by up to `jitter` of it.
+    #[must_use]
+    pub fn new(events: EventsValidator, peers: Arc<dyn Peers>, clock: Clock, tick: Duration, jitter: f64) -> Self {
+        Self { events, peers, clock, tick, jitter, state: Mutex::default(), started: clock::monotonic() }
+    }
+
+    /// What a tick is made of.
+    #[must_use]
+    pub const fn events(&self) -> &EventsValidator {
+        &self.events
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ticked(&self, summary: TickSummary) {
+        let mut state = self.state();
+        state.ticks += 1;
+        state.settled += summary.settled.len() as u64;
+        tracing::debug!(
+            open = summary.open_events,
+            asked = summary.asked,
+            answered = summary.answered,
+            fates = ?summary.fates,
+            settled = summary.settled.len(),
+            "tick"
+        );
+        state.last = Some((summary, clock::monotonic()));
+    }
+
+    fn write(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let state = self.state();
+        sheet.counter("neuron_validator_ticks", "Ticks done", state.ticks)?;
+        sheet.counter("neuron_validator_events_settled", "Events that ended and were scored", state.settled)?;
+        let last = state.last.as_ref();
+        let age = last.map(|(_, at)| at.elapsed().as_secs_f64());
+        sheet.gauge("neuron_validator_last_tick_age_seconds", "Time since the last tick was done", age)?;
+        let number = |of: fn(&TickSummary) -> usize| last.map(|(summary, _)| of(summary) as f64);
+        for (name, help, value) in [
+            ("neuron_validator_events_open", "Events asked about in the last tick", number(|tick| tick.open_events)),
+            ("neuron_validator_miners_asked", "Miners asked in the last tick", number(|tick| tick.asked)),
+            ("neuron_validator_miners_answered", "Of them, those with a usable answer", number(|tick| tick.answered)),
+            (
+                "neuron_validator_markets_failed",
+                "Markets the last tick could not read",
+                number(|tick| tick.markets_failed),
+            ),
+        ] {
+            sheet.gauge(name, help, value)?;
+        }
+        Ok(())
+    }
+}
+
+impl Shares for EventsWork {
+    fn shares<'a>(&'a self, registered: &'a [Identity]) -> BoxFuture<'a, Result<Allotment, LedgerError>> {
+        self.events.ledger().weights(registered).boxed()
+    }
+}
+
+impl ValidatorWork for EventsWork {
+    fn duties(self: Arc<Self>) -> Vec<Duty> {
+        let ticking = Arc::clone(&self);
+        let tick = move || {
+            let work = Arc::clone(&ticking);
+            async move {
+                let summary = work.events.tick(&work.peers.now()).await?;
+                work.ticked(summary);
+                Ok(())
+            }
+        };
+        let (every, jitter, clock) = (self.tick, self.jitter, self.clock.clone());
+        let prune = move || {
+            let work = Arc::clone(&self);
+            async move {
+                work.events.ledger().prune(work.clock.now()).await?;
+                Ok(())
+            }
+        };
+        vec![
+            Duty::new("tick", every, clock, tick).jitter(jitter),
+            Duty::new("pruning", PRUNE_EVERY, Clock::wall(), prune).later(),
+        ]
+    }
+
+    fn tell(&self, chain: ChainSeen) {
+        let state = self.state();
+        let Some((last, _)) = &state.last else { return };
+        tracing::info!(
+            block = chain.block,
+            ticks = state.ticks,
+            open_events = last.open_events,
+            asked = last.asked,
+            answered = last.answered,
+            settled = state.settled,
+            weights_at_block = chain.weights_at,
+            "{} open events, {} of {} miners answered, {} events settled since the start",
+            last.open_events,
+            last.answered,
+            last.asked,
+            state.settled,
+        );
+    }
+
+    fn register(self: Arc<Self>, registry: &mut Registry) {
+        registry.register_collector(Box::new(Gauges(move |sheet: &mut Sheet<'_>| self.write(sheet))));
+    }
+
+    /// Failing when the last tick, or the start, lies three ticks and [`SLACK`] back.
+    fn health(&self) -> Health {
+        let state = self.state();
+        let age = state.last.as_ref().map_or(self.started, |(_, at)| *at).elapsed();
+        let facts = facts([("ticks", state.ticks.into()), ("last_tick_age_s", age.as_secs().into())]);
+        Health { ok: age <= self.tick * 3 + SLACK, facts }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dendrite::{Dendrite, DendriteConfig};
+    use crate::subnets::work::Peer;
+    use crate::wallet::{Keypair, Scheme};
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl Peers for Nobody {
+        fn now(&self) -> Vec<Peer> {
+            Vec::new()
+        }
+    }
+
+    fn work(folder: &std::path::Path) -> EventsWork {
+        let ledger = EventsLedger::open(folder.join("ledger.sqlite"), Options::default()).unwrap();
+        let key = Arc::new(Keypair::from_uri("//Alice", Scheme::Sr25519).unwrap());
+        let dendrite = Arc::new(Dendrite::new(DendriteConfig::default(), key).unwrap());
+        let limits = Limits { max_events: 1, void_after: SLACK, lookups: 1 };
+        let events = EventsValidator::new(Vec::new(), ledger, dendrite, Clock::wall(), limits, SLACK);
+        EventsWork::new(events, Arc::new(Nobody), Clock::wall(), Duration::from_secs(60), 0.0)
+    }
+
+    #[test]
+    fn a_validator_without_ticks_is_failing_after_some() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = work(folder.path());
+        assert!(work.health().ok, "it has only begun");
+        work.ticked(TickSummary { open_events: 3, ..TickSummary::default() });
+        let health = work.health();
+        assert_eq!((health.ok, &health.facts["ticks"]), (true, &1.into()));
+
+        let long_ago = clock::monotonic().checked_sub(SLACK + Duration::from_secs(181)).unwrap();
+        work.state().last.as_mut().unwrap().1 = long_ago;
+        assert!(!work.health().ok);
+        work.state().last = None;
+        let never = EventsWork { started: long_ago, ..work };
+        assert!(!never.health().ok);
+    }
+}
