@@ -14,21 +14,19 @@
 //! | 7 | `demo` the whole job in one process (feature `localnet`) |
 //! | 8 | [`cli`] the command line |
 
-// `not(doc)`: rustdoc 1.95 panics when it looks for the auto traits of the calls that FRAME's macros make, so the
-// development chain and what stands on it are left out of the generated pages.
-#[cfg(all(feature = "localnet", not(doc)))]
+#[cfg(feature = "localnet")]
 extern crate alloc;
 
 pub mod axon;
 pub mod cli;
 pub mod clock;
 pub mod config;
-#[cfg(all(feature = "localnet", not(doc)))]
+#[cfg(feature = "localnet")]
 pub mod demo;
 pub mod dendrite;
 pub mod forecast;
 pub mod ledger;
-#[cfg(all(feature = "localnet", not(doc)))]
+#[cfg(feature = "localnet")]
 pub mod localnet;
 pub mod market;
 pub mod role;

@@ -7,10 +7,10 @@ mod axon;
 mod balance;
 mod chain;
 mod config;
-#[cfg(all(feature = "localnet", not(doc)))]
+#[cfg(feature = "localnet")]
 mod demo;
 mod exit;
-#[cfg(all(feature = "localnet", not(doc)))]
+#[cfg(feature = "localnet")]
 mod localnet;
 mod market_record;
 mod market_sim;
@@ -47,11 +47,11 @@ pub struct Verb {
 
 /// Every command, in the order of the help page.
 const VERBS: &[Verb] = &[
-    #[cfg(all(feature = "localnet", not(doc)))]
+    #[cfg(feature = "localnet")]
     demo::VERB,
     miner::VERB,
     validator::VERB,
-    #[cfg(all(feature = "localnet", not(doc)))]
+    #[cfg(feature = "localnet")]
     localnet::VERB,
     market_sim::VERB,
     score::VERB,

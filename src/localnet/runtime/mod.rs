@@ -23,10 +23,7 @@ pub use metadata::{VERSIONS as METADATA_VERSIONS, blob as metadata_blob};
 pub use scalars::{AlphaBalance, MechId, NetUid, NetUidStorageIndex, TaoBalance};
 pub use version::VERSION;
 
-use sp_runtime::{
-    MultiAddress, generic,
-    traits::{BlakeTwo256, IdentifyAccount, Verify},
-};
+use sp_runtime::{AccountId32, MultiAddress, generic, traits::BlakeTwo256};
 
 /// An account's nonce.
 pub type Nonce = u32;
@@ -36,8 +33,10 @@ pub type Balance = u64;
 pub type BlockNumber = u32;
 /// A signature that is verified once per process.
 pub type Signature = signature::RememberedSignature;
-/// A public key.
-pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
+/// A public key: what [`Signature`] identifies its signer by.
+// Named, not projected from the signature: of a generic enum with a field `T::AccountId`, where `T`'s trait pins that to a
+// projection, rustdoc 1.95 cannot tell the auto traits, and panics.
+pub type AccountId = AccountId32;
 /// How calls of Balances, Proxy and Sudo name an account.
 pub type Address = MultiAddress<AccountId, ()>;
 /// A block's header; its hash is blake2-256 of its SCALE bytes.

@@ -178,7 +178,7 @@ impl ValidatorWork for EventsWork {
         registry.register_collector(Box::new(Gauges(move |sheet: &mut Sheet<'_>| self.write(sheet))));
     }
 
-    /// Failing when the last tick, or the start, lies three ticks and [`SLACK`] back.
+    /// Failing when the last tick, or the start, lies three ticks and a minute back.
     fn health(&self) -> Health {
         let state = self.state();
         let age = state.last.as_ref().map_or(self.started, |(_, at)| *at).elapsed();
