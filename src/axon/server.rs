@@ -26,7 +26,7 @@ use crate::wallet::{Keypair, Scheme};
 
 /// The HTTP server of a neuron.
 ///
-/// ```no_run
+/// ```
 /// use std::sync::Arc;
 ///
 /// use neuron::axon::{Axon, AxonConfig, Caller, Handler, Refusal, Reply};
@@ -50,10 +50,11 @@ use crate::wallet::{Keypair, Scheme};
 ///     }
 /// }
 ///
-/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let hotkey = Arc::new(Keypair::from_uri("//Bob", Scheme::Sr25519)?);
 /// let axon = Axon::builder(AxonConfig::loopback(), hotkey).serve::<Double>(Doubler).spawn().await?;
-/// let address = axon.local_addr();
+/// assert_ne!(axon.local_addr().port(), 0, "it serves until it is dropped");
 /// # Ok(())
 /// # }
 /// ```

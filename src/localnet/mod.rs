@@ -1,7 +1,8 @@
 //! A development chain: a FRAME runtime executed natively in this process, served over JSON-RPC.
 //!
-//! ```no_run
-//! # async fn demo() -> Result<(), neuron::localnet::LocalnetError> {
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), neuron::localnet::LocalnetError> {
 //! use neuron::localnet::{LocalnetConfig, spawn};
 //! let chain = spawn(LocalnetConfig { port: 0, ..LocalnetConfig::default() }).await?;
 //! println!("{}", chain.ws_url());

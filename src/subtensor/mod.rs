@@ -1,11 +1,16 @@
 //! The chain, read and written through subxt's dynamic interface with the metadata that the node serves.
 //!
-//! ```no_run
-//! # async fn example() -> Result<(), neuron::subtensor::SubtensorError> {
+//! ```
+//! # #[cfg(not(feature = "localnet"))] fn main() {}
+//! # #[cfg(feature = "localnet")]
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use neuron::localnet::{LocalnetConfig, spawn};
+//! # let node = spawn(LocalnetConfig { port: 0, ..LocalnetConfig::default() }).await?;
 //! use neuron::subtensor::{Subtensor, SubtensorConfig};
 //! use neuron::units::NetUid;
 //!
-//! let chain = Subtensor::connect(SubtensorConfig::new(["wss://node.example:443", "ws://127.0.0.1:9944"])).await?;
+//! let chain = Subtensor::connect(SubtensorConfig::new([node.ws_url()])).await?;
 //! let metagraph = chain.metagraph(NetUid(155)).await?;
 //! println!("{} neurons at block {}", metagraph.neurons.len(), metagraph.block);
 //! # Ok(())

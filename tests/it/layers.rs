@@ -162,6 +162,24 @@ fn a_kind_is_seen_in_paths_and_in_texts() {
 }
 
 #[test]
+fn the_tour_stops_in_every_room() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let page = fs::read_to_string(root.join("lib.rs")).unwrap();
+    let tour = fs::read_to_string(root.join("tour.md")).unwrap();
+    let mut rooms: Vec<String> = house().iter().map(|(file, _)| room_of(file)).collect();
+    rooms.retain(|room| !["lib", "main"].contains(&room.as_str()));
+    rooms.dedup();
+    for room in rooms {
+        let (_, stop) = tour.split_once(&format!("## `{room}`: ")).unwrap_or_else(|| panic!("no stop in `{room}`"));
+        let stop = stop.split("\n## ").next().unwrap();
+        assert!(stop.contains("\n```\n") && stop.contains("assert"), "the example of `{room}` shows nothing");
+        let line = format!("| {} |", level(&room).unwrap());
+        let table = page.lines().find(|text| text.contains(&line)).unwrap();
+        assert!(table.contains(&format!("[`{room}`]")), "the table of rooms does not have `{room}`");
+    }
+}
+
+#[test]
 fn the_reader_of_imports_sees_groups_and_paths() {
     assert_eq!(
         used_rooms("use crate::{units::A, clock};\n// crate::role\nlet x = crate::axon::y();"),
