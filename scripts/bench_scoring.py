@@ -90,7 +90,10 @@ def numpy_methods(np):
         others = (logs.sum(axis=0) - logs) / (MINERS - 1)
         return ((logs - others) * weights).sum(axis=1) / weights.sum()
 
-    return delta, peer
+    def quadratic(event):
+        return (1 - (event["arrays"][0] - event["outcome"]) ** 2).mean(axis=1) - 0.75
+
+    return delta, quadratic, peer
 
 
 def table_method(np, pd):
@@ -193,8 +196,9 @@ def main():
         ("peer_log", "plain loop", peer_log, events),
     ]
     if np is not None:
-        delta, peer = numpy_methods(np)
+        delta, quadratic, peer = numpy_methods(np)
         methods.append(("market_delta", "numpy", delta, events))
+        methods.append(("brier", "numpy", quadratic, events))
         methods.append(("peer_log", "numpy", peer, events))
         methods.append(("peer_log", "tables", table_method(np, pd), events[:3]))
         scores = [peer_log(events[0]), peer(events[0]), table_method(np, pd)(events[0])]
@@ -206,7 +210,7 @@ def main():
     for rule, method, job, part in methods:
         seconds = timed(job, part)
         total = seconds * EVENTS
-        times = f"{total / rust[rule]:.0f} x" if rust.get(rule) else "-"
+        times = f"{total / rust[rule]:.1f} x" if rust.get(rule) else "-"
         print(f"{rule:<22}{method:<12}{len(part):>4} of {EVENTS}{1000 * seconds:>11.2f}{total:>12.2f}{times:>15}")
 
 

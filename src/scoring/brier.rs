@@ -3,8 +3,6 @@
 //! `Σ w (1 − (p̄−o)²) / Σ w − 0.75` over all intervals of the event, p̄ the mean report of the interval, 0 for an
 //! interval without a report. 0.75 is what the uninformed report 0.5 gains. The floor at 0 is `clip`'s business.
 
-use ndarray::Zip;
-
 use super::event::{EventView, Rule};
 use super::quadratic::gain;
 use super::rules::SubmissionPick;
@@ -32,15 +30,18 @@ impl Rule for Brier {
 }
 
 fn interval_means(event: &EventView<'_>) -> Vec<Option<f64>> {
-    let mut sums = vec![(0.0_f64, false); event.miners()];
-    for ((count, sum_p), weight) in event.count.rows().into_iter().zip(event.sum_p.rows()).zip(event.weights) {
-        Zip::from(&mut sums[..]).and(&count).and(&sum_p).for_each(|sum, &count, &sum_p| {
-            if count > 0 {
-                *sum = (sum.0 + weight * gain(sum_p / f64::from(count), event.outcome), true);
-            }
-        });
-    }
+    let (mut sums, mut intervals) = (vec![0.0_f64; event.miners()], vec![0.0_f64; event.miners()]);
+    event.each_row(|weight, [sum_p, ..], count| {
+        let places = sums.iter_mut().zip(&mut intervals);
+        for ((sum, intervals), (count, sum_p)) in places.zip(count.iter().zip(sum_p)) {
+            // Signed: vector units convert that directly. Counts end at 2³¹.
+            let n = f64::from(*count as i32);
+            let present = n.min(1.0);
+            *sum += weight * (present * gain(sum_p / n.max(1.0), event.outcome));
+            *intervals += present;
+        }
+    });
     let total: f64 = event.weights.sum();
     let score = |sum: f64| if total > 0.0 { sum / total - UNINFORMED } else { -UNINFORMED };
-    sums.into_iter().map(|(sum, present)| present.then(|| score(sum))).collect()
+    sums.into_iter().zip(intervals).map(|(sum, intervals)| (intervals > 0.0).then(|| score(sum))).collect()
 }

@@ -45,6 +45,18 @@ impl EventView<'_> {
     pub fn miners(&self) -> usize {
         self.count.ncols()
     }
+
+    /// Hands over the weight, the three sums and the counts of each interval.
+    pub(super) fn each_row(&self, mut job: impl FnMut(f64, [&[f64]; 3], &[u32])) {
+        let rows = self.count.rows().into_iter().zip(self.sum_p.rows()).zip(self.sum_r.rows()).zip(self.sum_d.rows());
+        for ((((count, sum_p), sum_r), sum_d), weight) in rows.zip(self.weights) {
+            match (count.as_slice(), sum_p.as_slice(), sum_r.as_slice(), sum_d.as_slice()) {
+                (Some(count), Some(p), Some(r), Some(d)) => job(*weight, [p, r, d], count),
+                // A view that is not contiguous: copy the row.
+                _ => job(*weight, [&sum_p.to_vec(), &sum_r.to_vec(), &sum_d.to_vec()], &count.to_vec()),
+            }
+        }
+    }
 }
 
 /// A scoring rule: one score per column of the event, `None` for a miner that did not predict.

@@ -34,7 +34,7 @@ impl Rule for MarketDelta {
 /// `Σ w d / Σ w` over the intervals with a report; the plain mean when all those weights are 0.
 fn interval_means(event: &EventView<'_>) -> Vec<Option<f64>> {
     let mut sums = Columns::new(event.miners());
-    each_row(event, |weight, cells, count| sums.add_row(weight, event.outcome, cells, count));
+    event.each_row(|weight, cells, count| sums.add_row(weight, event.outcome, cells, count));
     sums.means()
 }
 
@@ -43,23 +43,11 @@ fn interval_means(event: &EventView<'_>) -> Vec<Option<f64>> {
 fn interval_means_split(event: &EventView<'_>) -> Vec<Option<f64>> {
     let mut sums = Columns::new(event.miners());
     let mut equals = Equals::new(event.miners());
-    each_row(event, |weight, cells, count| {
+    event.each_row(|weight, cells, count| {
         let sharers = equals.count(count, cells[0]);
         sums.add_row_split(weight, event.outcome, cells, count, sharers);
     });
     sums.means()
-}
-
-/// Hands over the weight, the three sums and the counts of each interval.
-fn each_row(event: &EventView<'_>, mut job: impl FnMut(f64, [&[f64]; 3], &[u32])) {
-    let rows = event.count.rows().into_iter().zip(event.sum_p.rows()).zip(event.sum_r.rows()).zip(event.sum_d.rows());
-    for ((((count, sum_p), sum_r), sum_d), weight) in rows.zip(event.weights) {
-        match (count.as_slice(), sum_p.as_slice(), sum_r.as_slice(), sum_d.as_slice()) {
-            (Some(count), Some(p), Some(r), Some(d)) => job(*weight, [p, r, d], count),
-            // A view that is not contiguous: copy the row.
-            _ => job(*weight, [&sum_p.to_vec(), &sum_r.to_vec(), &sum_d.to_vec()], &count.to_vec()),
-        }
-    }
 }
 
 /// Sums of all miners, one array each, so that a row of statistics is added by vector instructions: this is as fast as

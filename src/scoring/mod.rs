@@ -14,6 +14,7 @@ pub mod event;
 pub mod grid;
 pub mod incentives;
 pub mod legacy;
+pub mod ln;
 pub mod market_delta;
 pub mod peer;
 pub mod quadratic;
