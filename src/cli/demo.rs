@@ -153,7 +153,10 @@ fn frame(progress: &Progress) -> String {
         .push_str(&format!("{time}  tick {tick}, block {block}, {open} {things} open, {answered} miners answered\n\n"));
     for line in 0..QUOTES {
         let quote = progress.shown.get(line).map(|(number, text)| {
-            let question: String = text.lines().next().unwrap_or_default().chars().take(COLUMNS - 7).collect();
+            let question: String = {
+                let line = text.lines_up_to(COLUMNS).next().map(|line| line.to_string()).unwrap_or_default();
+                line.chars().take(COLUMNS - 7).collect()
+            };
             format!("{number:.3}  {question}")
         });
         frame.push_str(&quote.unwrap_or_default());

@@ -1,13 +1,14 @@
 //! The contract of the channels: stdout carries the result and nothing else, stderr the rest.
 //!
 //! With `--output json` stdout gets exactly one JSON document, the result or `{"error": …}`; the exit status is the
-//! same as with text. A closed pipe is no error.
+//! same as with text. A closed pipe is no error. Whatever goes out here commands no terminal.
 
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
 use super::exit::Failure;
+use crate::units::{harmless_json, harmless_line, harmless_lines};
 
 /// How results look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,8 +38,8 @@ impl Output {
     /// When stdout cannot be written to; a closed pipe is no error.
     pub fn result<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> io::Result<()> {
         let mut shown = match self.format {
-            Format::Json => serde_json::to_string_pretty(value)?,
-            Format::Text => text(value),
+            Format::Json => harmless_json(&serde_json::to_string_pretty(value)?),
+            Format::Text => harmless_lines(&text(value)),
         };
         if !shown.ends_with('\n') {
             shown.push('\n');
@@ -56,7 +57,7 @@ impl Output {
     /// A line on stderr that must be seen: an error, or a question.
     pub fn say(&self, line: &str) {
         // Nobody is left to tell when stderr is closed.
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        let _ = writeln!(io::stderr().lock(), "{}", harmless_lines(line));
     }
 
     /// A line of progress that is no result: on stdout in text mode, nowhere in JSON mode.
@@ -66,7 +67,7 @@ impl Output {
     pub fn progress(&self, line: &str) -> io::Result<()> {
         match self.format {
             Format::Json => Ok(()),
-            Format::Text => quiet_when_closed(writeln!(io::stdout().lock(), "{line}")),
+            Format::Text => quiet_when_closed(writeln!(io::stdout().lock(), "{}", harmless_lines(line))),
         }
     }
 
@@ -107,9 +108,9 @@ impl TextTable {
         Self { rows: vec![heads.into_iter().map(Into::into).collect()] }
     }
 
-    /// One more row.
+    /// One more row; a cell is one line, whatever is in it.
     pub fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+        self.rows.push(cells.into_iter().map(|cell| harmless_line(&cell.into())).collect());
     }
 
     /// The table as lines.
@@ -149,5 +150,7 @@ mod tests {
         table.row(["alice", "7"]);
         table.row(["b", "100"]);
         assert_eq!(table.render(), "name   n\nalice    7\nb      100\n");
+        table.row(["c\n\x1b", "1"]);
+        assert!(table.render().ends_with("\nc\\n\\u{1b}    1\n"), "{}", table.render());
     }
 }

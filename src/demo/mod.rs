@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use crate::clock::monotonic;
 use crate::role::WeightsOutcome;
-use crate::units::UnixMs;
+use crate::units::{Foreign, UnixMs};
 
 pub use error::DemoError;
 pub use report::{MinerLine, Report, ranking_matches};
@@ -48,7 +48,7 @@ pub struct Progress {
     /// Things open now.
     pub open: usize,
     /// Some of them with a number worth seeing, such as a price.
-    pub shown: Vec<(f64, String)>,
+    pub shown: Vec<(f64, Foreign)>,
     /// Miners that answered in this tick.
     pub answered: usize,
     /// The newest block.

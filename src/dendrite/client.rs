@@ -22,7 +22,7 @@ use crate::synapse::Synapse;
 use crate::synapse::reply::{self, Reply, ReplyHead};
 use crate::synapse::request::{NotSendable, Prepared};
 use crate::telemetry::Collector;
-use crate::units::Account;
+use crate::units::{Account, Foreign};
 use crate::wallet::{Keypair, Scheme};
 
 /// How a dendrite calls.
@@ -112,17 +112,17 @@ pub enum Failure {
         /// The status.
         status: u16,
         /// The axon's words, one line of ASCII.
-        message: String,
+        message: Foreign,
     },
     /// No whole answer in time.
     #[error("no answer in time")]
     Timeout,
     /// No connection, or closed without a word.
     #[error("not reachable: {0}")]
-    Unreachable(String),
+    Unreachable(Foreign),
     /// Something came, but no answer of this protocol.
     #[error("not an answer: {0}")]
-    Malformed(String),
+    Malformed(Foreign),
     /// The answer is larger than allowed.
     #[error("the answer is larger than {limit} bytes, or than memory allows now")]
     TooLarge {
@@ -389,7 +389,7 @@ impl Inner {
         match dialect {
             Dialect::Headers => {
                 reply::check_identity(response.headers(), &target.hotkey, &self.own_ss58)
-                    .map_err(Failure::Malformed)?;
+                    .map_err(|reason| Failure::Malformed(reason.into()))?;
             }
             // Plain signed HTTP: there is no other status than that of HTTP.
             Dialect::BtAuth => head.status = head.status.or(Some(head.http)),
@@ -437,7 +437,7 @@ impl Inner {
             Ok(Reply::Answer(synapse)) => Ok(synapse),
             Ok(Reply::Refused { status, message }) => Err(Failure::Refused { status, message }),
             Ok(Reply::Malformed(reason)) => Err(Failure::Malformed(reason)),
-            Err(error) => Err(Failure::Malformed(broken_reader(&error))),
+            Err(error) => Err(Failure::Malformed(broken_reader(&error).into())),
         }
     }
 }

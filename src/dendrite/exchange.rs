@@ -80,10 +80,10 @@ pub(super) fn no_head(error: &reqwest::Error) -> Failure {
     if error.is_timeout() && !error.is_connect() {
         Failure::Timeout
     } else if hyper.is_some_and(|e| e.is_parse() || e.is_parse_too_large()) {
-        Failure::Malformed(format!("not HTTP: {reason}"))
+        Failure::Malformed(format!("not HTTP: {reason}").into())
     } else {
         // Refused, reset, no route, or closed without a word.
-        Failure::Unreachable(reason)
+        Failure::Unreachable(reason.into())
     }
 }
 
@@ -102,7 +102,7 @@ pub(super) fn cut(error: &reqwest::Error) -> Failure {
     if error.is_timeout() {
         Failure::Timeout
     } else {
-        Failure::Malformed(format!("the body broke off: {}", innermost(error)))
+        Failure::Malformed(format!("the body broke off: {}", innermost(error)).into())
     }
 }
 

@@ -90,7 +90,7 @@ impl Dendrite {
                 return Err(Failure::Malformed("no status in the headers".into()));
             }
             if head.http != crate::synapse::status::SUCCESS {
-                return Err(Failure::Malformed(format!("HTTP status {} but status header 200", head.http)));
+                return Err(Failure::Malformed(format!("HTTP status {} but status header 200", head.http).into()));
             }
             let limit = inner.max_response();
             let (tail, response, counters) = (Vec::new(), Some(response), Arc::clone(inner.counters()));

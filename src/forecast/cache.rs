@@ -280,7 +280,7 @@ mod tests {
             key: EventKey::new("polymarket", id),
             provider: "polymarket".to_owned(),
             id: id.to_owned(),
-            description: id.to_owned(),
+            description: id.into(),
             cutoff: Some(UnixMs(cutoff_minute * 60_000)),
         }
     }
@@ -382,7 +382,7 @@ mod tests {
     async fn another_text_is_another_question_and_an_abstention_stays_one() {
         let (cache, _clock) = cache(10);
         let mut other = question("a", 100);
-        other.description = "?".to_owned();
+        other.description = "?".into();
         let _ = (cache.answer(&question("a", 100)), cache.answer(&other));
         assert_eq!(cache.refresh().await, Refreshed { asked: 2, answered: 1, forgotten: 0 });
         assert!(!cache.answer(&question("a", 100)).abstains());

@@ -23,7 +23,7 @@ pub use self::settings::{ForecasterKind, ForecasterSettings};
 pub use self::skilled::{Skill, Skilled, Source};
 use crate::market::{EventKey, MarketError};
 use crate::scoring::conditional::Conditional;
-use crate::units::{Probability, UnixMs};
+use crate::units::{Foreign, Probability, UnixMs};
 
 /// A question as a validator puts it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,7 +35,7 @@ pub struct Question {
     /// The provider's own id.
     pub id: String,
     /// The text, with the outcome whose probability is asked.
-    pub description: String,
+    pub description: Foreign,
     /// Answers count before this time, if the validator says so.
     pub cutoff: Option<UnixMs>,
 }

@@ -131,7 +131,7 @@ mod tests {
             key: crate::market::EventKey::new("polymarket", &id),
             provider: "polymarket".to_owned(),
             id,
-            description: String::new(),
+            description: crate::units::Foreign::default(),
             cutoff: None,
         }
     }

@@ -125,7 +125,12 @@ impl HttpClient {
 
     /// What `error` of a parser means for the answer of `segments`.
     pub(crate) fn malformed(&self, segments: &[&str], expected: &'static str, reason: String) -> MarketError {
-        MarketError::Malformed { provider: self.provider, url: self.url(segments, &[]).to_string(), expected, reason }
+        MarketError::Malformed {
+            provider: self.provider,
+            url: self.url(segments, &[]).to_string(),
+            expected,
+            reason: reason.into(),
+        }
     }
 
     fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
@@ -148,7 +153,12 @@ impl HttpClient {
             if wait > self.settings.max_pause {
                 let text = format!("it asked to be left alone for another {} s", wait.as_secs());
                 let status = StatusCode::TOO_MANY_REQUESTS.as_u16();
-                return Err(MarketError::Refused { provider: self.provider, url: url.to_string(), status, text });
+                return Err(MarketError::Refused {
+                    provider: self.provider,
+                    url: url.to_string(),
+                    status,
+                    text: text.into(),
+                });
             }
             *free_from = now + wait + self.settings.spacing;
             wait
@@ -184,8 +194,12 @@ impl HttpClient {
         } else {
             beginning(response).await
         };
-        let error =
-            MarketError::Refused { provider: self.provider, url: url.to_string(), status: status.as_u16(), text };
+        let error = MarketError::Refused {
+            provider: self.provider,
+            url: url.to_string(),
+            status: status.as_u16(),
+            text: text.into(),
+        };
         Err(Failure { error, may_pass, retry_after })
     }
 
@@ -198,7 +212,7 @@ impl HttpClient {
                     provider: self.provider,
                     url: url.to_string(),
                     expected: "an answer of reasonable size",
-                    reason,
+                    reason: reason.into(),
                 };
                 return Err(Failure { error, may_pass: false, retry_after: None });
             }
@@ -209,7 +223,7 @@ impl HttpClient {
 
     fn no_answer(&self, url: &Url, error: reqwest::Error) -> Failure {
         let reason = with_causes(&error.without_url());
-        let error = MarketError::Unreachable { provider: self.provider, url: url.to_string(), reason };
+        let error = MarketError::Unreachable { provider: self.provider, url: url.to_string(), reason: reason.into() };
         Failure { error, may_pass: true, retry_after: None }
     }
 }

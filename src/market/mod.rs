@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use self::http::{HttpSettings, install_tls};
 pub use self::settings::{EndpointSettings, MarketSettings};
 pub use self::truth::{Truth, TruthClient};
-use crate::units::{Probability, UnixMs};
+use crate::units::{Foreign, Probability, UnixMs};
 
 /// Names one event for ever: `{provider}-{id}`, as on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ pub struct Event {
     /// The provider's own id: for Polymarket the condition id.
     pub id: String,
     /// The question, and the label of the outcome whose probability is asked (the first listed token).
-    pub description: String,
+    pub description: Foreign,
     /// Answers count before this time.
     pub cutoff: UnixMs,
     /// When the provider expects the outcome, when it says so.
@@ -105,7 +105,7 @@ pub enum MarketError {
         /// What was asked, without query secrets.
         url: String,
         /// The last failure.
-        reason: String,
+        reason: Foreign,
     },
     /// An answer that is an error.
     #[error("{provider}: {url} answered HTTP {status}: {text}")]
@@ -117,7 +117,7 @@ pub enum MarketError {
         /// The HTTP status.
         status: u16,
         /// The beginning of its explanation.
-        text: String,
+        text: Foreign,
     },
     /// An answer that does not have the documented shape.
     #[error("{provider}: {url} answered something that is not {expected}: {reason}")]
@@ -129,7 +129,7 @@ pub enum MarketError {
         /// What was expected.
         expected: &'static str,
         /// Where the parser stopped.
-        reason: String,
+        reason: Foreign,
     },
     /// A setting that cannot work.
     #[error("{provider}: `{url}` cannot be used as `--market.{provider}.url`: {reason}")]
@@ -147,7 +147,7 @@ pub enum MarketError {
         /// The provider's name.
         provider: &'static str,
         /// The provider's id of the event.
-        id: String,
+        id: Foreign,
     },
 }
 

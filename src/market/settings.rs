@@ -17,6 +17,7 @@ pub struct MarketSettings {
     #[serde(deserialize_with = "duration")]
     pub cutoff_before_end: Duration,
     pub max_events: usize,
+    pub max_question_bytes: usize,
 }
 
 /// One market.

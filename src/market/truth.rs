@@ -44,7 +44,7 @@ impl TruthClient {
         let path = ["simulator", "truth", id];
         let body = match self.0.get(&path, &[]).await {
             Err(MarketError::Refused { status: 404, .. }) => {
-                return Err(MarketError::Unknown { provider: NAME, id: id.to_owned() });
+                return Err(MarketError::Unknown { provider: NAME, id: id.into() });
             }
             other => other?,
         };

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 
 use super::work::{MinerWork, Shares, ValidatorNeeds, WorkError};
 use crate::clock::Clock;
-use crate::units::{Account, UnixMs};
+use crate::units::{Account, Foreign, UnixMs};
 
 /// What is to be played.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub struct Scene {
     /// Things that wait for their outcome and are asked about.
     pub open: usize,
     /// Some of them with a number worth seeing, such as a price.
-    pub shown: Vec<(f64, String)>,
+    pub shown: Vec<(f64, Foreign)>,
     /// Miners that answered.
     pub answered: usize,
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::refusals::Refusal;
-use crate::units::{Account, BlockNumber, NetUid};
+use crate::units::{Account, BlockNumber, Foreign, NetUid};
 
 /// Where to change what cannot be reached; ends every message about endpoints.
 const ENDPOINT_HINT: &str = "check --subtensor.network and --subtensor.chain_endpoint";
@@ -78,7 +78,7 @@ pub enum SubtensorError {
         /// JSON-RPC code.
         code: i32,
         /// Message and data.
-        message: String,
+        message: Foreign,
     },
     /// The runtime does not have what we look for: a call, a storage item, a runtime API.
     #[error("the chain's runtime (spec version {spec_version}) has no {what}: a newer `neuron` may know its successor")]
@@ -199,7 +199,7 @@ pub(super) enum Failure {
     /// The line or the node is at fault: another endpoint, or the same after reconnecting, may answer.
     Link(String),
     /// The node's own error, with its JSON-RPC code, message and data.
-    Node(i32, String),
+    Node(i32, Foreign),
     /// Nobody else will answer otherwise.
     Final(SubtensorError),
 }
@@ -217,7 +217,7 @@ impl From<subxt::rpcs::Error> for Failure {
                 // `data` is JSON text: a string in quotes on a real node.
                 let data = answer.data.as_ref().map(|d| d.get().trim_matches('"').to_owned()).unwrap_or_default();
                 let joint = if data.is_empty() { "" } else { ": " };
-                Self::Node(answer.code, format!("{}{joint}{data}", answer.message))
+                Self::Node(answer.code, format!("{}{joint}{data}", answer.message).into())
             }
             other => Self::Link(reason(&other)),
         }

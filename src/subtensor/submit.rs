@@ -236,7 +236,7 @@ impl Connection {
                     // 1013: this node has it already, from us.
                     Ok(_) | Err(Failure::Node(1013, _)) => Ok(None),
                     Err(Failure::Node(code, text)) => {
-                        refusals::in_pool(&label, code, &text).map(Some).ok_or(Failure::Node(code, text))
+                        refusals::in_pool(&label, code, text.as_raw()).map(Some).ok_or(Failure::Node(code, text))
                     }
                     Err(other) => Err(other),
                 }

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use super::body::{self, BodyStatus};
 use super::sign::{answer_text, verify_text};
 use super::{Synapse, btauth, headers, status};
-use crate::units::Account;
+use crate::units::{Account, Foreign};
 
 /// What a peer answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,10 +20,10 @@ pub enum Reply<S> {
         /// The status.
         status: u16,
         /// The peer's words, made one line of ASCII.
-        message: String,
+        message: Foreign,
     },
     /// No answer of this protocol, and why.
-    Malformed(String),
+    Malformed(Foreign),
 }
 
 /// What the head of an answer says.
@@ -78,10 +78,10 @@ fn is_json_type(value: &str) -> bool {
 pub fn read<S: Synapse>(head: &ReplyHead, body: &[u8]) -> Reply<S> {
     if let Some(status) = head.refusal() {
         let message = head.message.clone().or_else(|| BodyStatus::error_message(body)).unwrap_or_default();
-        return Reply::Refused { status, message: status::header_message(&message) };
+        return Reply::Refused { status, message: status::header_message(&message).into() };
     }
     if head.http != status::SUCCESS {
-        return Reply::Malformed(format!("HTTP status {} but status header 200", head.http));
+        return Reply::Malformed(format!("HTTP status {} but status header 200", head.http).into());
     }
     if !head.is_json {
         return Reply::Malformed("the content type is not JSON".into());
@@ -90,14 +90,14 @@ pub fn read<S: Synapse>(head: &ReplyHead, body: &[u8]) -> Reply<S> {
         match BodyStatus::read(body) {
             BodyStatus { code: Some(status::SUCCESS), .. } => {}
             BodyStatus { code: Some(status), message } => {
-                return Reply::Refused { status, message: status::header_message(&message.unwrap_or_default()) };
+                return Reply::Refused { status, message: status::header_message(&message.unwrap_or_default()).into() };
             }
             BodyStatus { code: None, .. } => return Reply::Malformed("no status, in headers or body".into()),
         }
     }
     match body::read(body) {
         Ok(synapse) => Reply::Answer(synapse),
-        Err(error) => Reply::Malformed(error.to_string()),
+        Err(error) => Reply::Malformed(error.to_string().into()),
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_header_wins_over_http_which_wins_over_the_body() {
-        let refused = |status| Reply::<Ping>::Refused { status, message: String::new() };
+        let refused = |status| Reply::<Ping>::Refused { status, message: Foreign::default() };
         assert_eq!(read(&json(200, Some(200)), b"{}"), Reply::Answer(Ping {}));
         assert_eq!(read::<Ping>(&json(200, Some(500)), b"{}"), refused(500));
         assert_eq!(read::<Ping>(&json(403, None), b"{}"), refused(403));

@@ -19,6 +19,7 @@ use super::error::WalletError;
 use super::keyfile::{KeyCache, KeyfileError, LockedKey, Opened};
 use super::secret::Secret;
 use super::store::{KeyKind, expand_home};
+use crate::units::harmless_lines;
 
 /// Tries a person has.
 const TRIES: usize = 3;
@@ -100,7 +101,7 @@ impl Ask for Terminal {
     }
 
     fn ask(&self, question: &str) -> io::Result<Secret> {
-        rpassword::prompt_password(format!("{question}: ")).map(Secret::new)
+        rpassword::prompt_password(format!("{}: ", harmless_lines(question))).map(Secret::new)
     }
 }
 

@@ -52,7 +52,7 @@ impl Market {
                 key: EventKey::new("m", id),
                 provider: "m".into(),
                 id: id.into(),
-                description: format!("Will {id}?"),
+                description: format!("Will {id}?").into(),
                 cutoff: START.plus_ms(3 * 3_600_000),
                 ends_at: None,
             },
@@ -151,7 +151,12 @@ impl Stage {
         }
         let options = Options { rules, ..Options::default() };
         let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
-        let limits = Limits { max_events: 10, void_after: Duration::from_secs(9_000_000), lookups: 10 };
+        let limits = Limits {
+            max_question_bytes: 8192,
+            max_events: 10,
+            void_after: Duration::from_secs(9_000_000),
+            lookups: 10,
+        };
         let providers = vec![Arc::clone(&market) as Arc<dyn Provider>];
         let patience = Duration::from_secs(60);
         let validator = EventsValidator::new(providers, ledger, Arc::new(dendrite()), clock.clone(), limits, patience);

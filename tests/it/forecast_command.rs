@@ -11,7 +11,7 @@ fn question(id: &str) -> Question {
         key: EventKey::new("polymarket", id),
         provider: "polymarket".to_owned(),
         id: id.to_owned(),
-        description: "Will it?\n\"Yes\"".to_owned(),
+        description: "Will it?\n\"Yes\"".into(),
         cutoff: Some(UnixMs(1_000_500)),
     }
 }

@@ -21,7 +21,7 @@ fn question(id: &str, provider: &str) -> Question {
         key: EventKey::new(provider, id),
         provider: provider.to_owned(),
         id: id.to_owned(),
-        description: String::new(),
+        description: "".into(),
         cutoff: None,
     }
 }

@@ -31,7 +31,7 @@ fn event(id: &str, hours: i64) -> NewEvent {
         key: format!("test-{id}"),
         provider: "test".into(),
         id: id.into(),
-        description: format!("Will {id} happen?"),
+        description: format!("Will {id} happen?").into(),
         opened_at: UnixMs(START),
         cutoff: UnixMs(START + hours * HOUR),
         ends_at: None,

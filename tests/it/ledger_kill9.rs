@@ -83,7 +83,7 @@ async fn work(folder: &Path, from: i64, mut accepted: impl FnMut(i64)) {
         key: key(e),
         provider: "test".into(),
         id: e.to_string(),
-        description: String::new(),
+        description: "".into(),
         opened_at: UnixMs(START),
         cutoff: UnixMs(START + 600 * MINUTE),
         ends_at: None,

@@ -23,6 +23,7 @@ mod demo;
 mod events_round;
 mod forecast_command;
 mod forecast_market;
+mod foreign_text;
 mod json_schema;
 mod layers;
 mod ledger;

@@ -110,8 +110,8 @@ async fn a_recorded_page_is_read_whole() {
         assert_eq!(listing.event.cutoff, listing.event.ends_at.unwrap().plus_ms(-86_400_000));
     }
     let Some(tuberville) = listings.iter().find(|l| l.event.id.starts_with("0x17d4a9e4")) else { return };
-    assert!(tuberville.event.description.starts_with("Will Tommy Tuberville win"));
-    assert!(tuberville.event.description.ends_with("the outcome \"Yes\"."));
+    assert!(tuberville.event.description.as_raw().starts_with("Will Tommy Tuberville win"));
+    assert!(tuberville.event.description.as_raw().ends_with("the outcome \"Yes\"."));
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ const HOURS_UNTIL_CUTOFF: i64 = 24;
 fn question(world: &World, index: u64) -> Question {
     let id = world.id(index);
     let key = EventKey::new(NAME, &id);
-    Question { key, provider: NAME.to_owned(), id, description: String::new(), cutoff: None }
+    Question { key, provider: NAME.to_owned(), id, description: "".into(), cutoff: None }
 }
 
 /// The mean gain of each planted miner: per event the mean over 4-hour intervals of the mean improvement on the price.

@@ -30,7 +30,7 @@ pub async fn ledger(folder: &Path) -> PathBuf {
             key: key.to_string(),
             provider: "test".into(),
             id: e.to_string(),
-            description: format!("Will \"{e}\" happen, or not?"),
+            description: format!("Will \"{e}\" happen, or not?").into(),
             opened_at: UnixMs(open),
             cutoff: UnixMs(open + 8 * HOUR),
             ends_at: None,

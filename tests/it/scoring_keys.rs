@@ -76,7 +76,7 @@ async fn paid(rules: Rules) -> Option<Vec<u64>> {
             key: key.to_string(),
             provider: "test".into(),
             id: event.to_string(),
-            description: String::new(),
+            description: "".into(),
             opened_at: UnixMs(opened),
             cutoff: UnixMs(opened + 600 * MINUTE),
             ends_at: None,

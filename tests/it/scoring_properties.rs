@@ -466,7 +466,7 @@ async fn settling_again_is_idempotent_and_forgets_what_was_settled_before() {
         key: format!("test-{id}"),
         provider: "test".into(),
         id: id.into(),
-        description: String::new(),
+        description: "".into(),
         opened_at: ORIGIN,
         cutoff: ORIGIN.plus_ms(3 * INTERVAL),
         ends_at: None,

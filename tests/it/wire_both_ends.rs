@@ -80,7 +80,7 @@ async fn a_stranger_reads_why_it_is_refused() {
         let dendrite = Dendrite::new(config, key).unwrap();
         let answer = dendrite.call(&target, &events(Generation::July2025), deadlines(LONG)).await.unwrap();
         let Err(Failure::Refused { status, message }) = answer.result else { panic!("{:?}", answer.result) };
-        assert!(status == 403 && message.starts_with("Forbidden. Key is blacklisted: "), "{status} {message}");
+        assert!(status == 403 && message.as_raw().starts_with("Forbidden. Key is blacklisted: "), "{status} {message}");
     }
 }
 

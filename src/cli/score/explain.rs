@@ -14,6 +14,9 @@ use crate::scoring::{Rules, rules::RuleName};
 use crate::subnets::events::ledger::{EventRow, IntervalLine, Rescored};
 use crate::units::{Identity, UnixMs};
 
+/// Characters of a line of the question that are shown: here a person asked for this one.
+const QUESTION_LINE: usize = 8192;
+
 pub(super) fn command() -> Command {
     let event = Arg::new("event").long("event").required(true).value_name("KEY").help("The event, provider-id");
     Command::new("explain")
@@ -149,10 +152,11 @@ fn text(explained: &Explained) -> String {
         let moved = after - before;
         format!("average over the last {events} events: {before:+.9} without it, {after:+.9} with it ({moved:+.9})\n")
     });
+    let question: Vec<String> = event.description.lines_up_to(QUESTION_LINE).map(|line| format!("  {line}")).collect();
     format!(
         "{}\n{}\nminer {} registered at block {}\nopen {} to {}, {outcome}\n\n{}\n{score}\n{average}",
         event.key,
-        event.description,
+        question.join("\n"),
         explained.identity.hotkey,
         explained.identity.registered_at,
         when(event.opened_at),

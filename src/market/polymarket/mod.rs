@@ -165,7 +165,7 @@ impl Polymarket {
 
     async fn fetch_one(&self, id: &str) -> Result<Listing, MarketError> {
         let path = ["markets", id];
-        let unknown = || MarketError::Unknown { provider: NAME, id: id.to_owned() };
+        let unknown = || MarketError::Unknown { provider: NAME, id: id.into() };
         let body = match self.http.get(&path, &[]).await {
             Err(MarketError::Refused { status: 404 | 410, .. }) => return Err(unknown()),
             other => other?,
@@ -241,7 +241,7 @@ fn event(market: &Market, id: &str, cutoff: UnixMs, ends_at: Option<UnixMs>) -> 
         key: EventKey::new(NAME, id),
         provider: NAME.to_owned(),
         id: id.to_owned(),
-        description: market.text(),
+        description: market.text().into(),
         cutoff,
         ends_at,
     }

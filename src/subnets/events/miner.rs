@@ -123,7 +123,7 @@ fn question(key: &str, event: &EventPrediction) -> Option<Question> {
         key: EventKey(key.to_owned()),
         provider: provider.to_owned(),
         id: event.event_id.clone(),
-        description: event.description.clone(),
+        description: event.description.as_str().into(),
         cutoff: event.cutoff.map(UnixMs::from_secs),
     })
 }

@@ -14,6 +14,8 @@ const PRICES_AFTER_CUTOFF_MS: i64 = 10 * 60 * 1000;
 /// The limits of the registry.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
+    /// Longest question, in bytes: a longer one is cut.
+    pub max_question_bytes: usize,
     /// Events open at once, soonest cutoff first.
     pub max_events: usize,
     /// An event without an outcome is void this long after its end (or cutoff).
@@ -49,19 +51,19 @@ pub(super) fn sort_out(listings: Vec<Listing>, unsettled: &[EventRow], now: Unix
             continue;
         }
         match known.get(listing.event.key.0.as_str()) {
-            Some(row) => intake.known(row, listing, now),
+            Some(row) => intake.known(row, listing, now, limits),
             None => fresh.push(listing),
         }
     }
     let open = unsettled.iter().filter(|row| row.cutoff > now).count();
-    intake.new_events(fresh, now, limits.max_events.saturating_sub(open));
+    intake.new_events(fresh, now, limits.max_events.saturating_sub(open), limits);
     intake.missing = unsettled.iter().filter(|row| !listed.contains(&row.key)).cloned().collect();
     intake.missing.sort_by(|a, b| (a.cutoff, &a.key).cmp(&(b.cutoff, &b.key)));
     intake
 }
 
 impl Intake {
-    fn known(&mut self, row: &EventRow, listing: Listing, now: UnixMs) {
+    fn known(&mut self, row: &EventRow, listing: Listing, now: UnixMs, limits: &Limits) {
         if let Some(ended) = ended(&listing, now) {
             self.ended.push(ended);
             return;
@@ -69,13 +71,15 @@ impl Intake {
         if now.since(listing.event.cutoff) < PRICES_AFTER_CUTOFF_MS {
             self.price(&listing);
         }
-        if listing.event.cutoff != row.cutoff && row.cutoff > now {
-            self.offered.push(offer(listing.event, now));
+        // A ledger of before the bound, or of a wider one, may hold a longer question.
+        let too_long = row.description.as_raw().len() > limits.max_question_bytes;
+        if (listing.event.cutoff != row.cutoff || too_long) && row.cutoff > now {
+            self.offered.push(offer(listing.event, now, limits));
         }
     }
 
     /// Takes new events that are open and priced, soonest cutoff first, as long as there is room.
-    fn new_events(&mut self, mut fresh: Vec<Listing>, now: UnixMs, room: usize) {
+    fn new_events(&mut self, mut fresh: Vec<Listing>, now: UnixMs, room: usize, limits: &Limits) {
         fresh.retain(|listing| {
             listing.resolution == market::Resolution::Open && listing.event.cutoff > now && listing.quote.is_some()
         });
@@ -83,7 +87,7 @@ impl Intake {
         self.left_out = fresh.len().saturating_sub(room);
         for listing in fresh.into_iter().take(room) {
             self.price(&listing);
-            self.offered.push(offer(listing.event, now));
+            self.offered.push(offer(listing.event, now, limits));
         }
     }
 
@@ -95,12 +99,13 @@ impl Intake {
     }
 }
 
-fn offer(event: market::Event, now: UnixMs) -> NewEvent {
+/// The question is cut here, before it is stored, and sent as stored: the same bytes in every tick and after a restart.
+fn offer(event: market::Event, now: UnixMs, limits: &Limits) -> NewEvent {
     NewEvent {
         key: event.key.0,
         provider: event.provider,
         id: event.id,
-        description: event.description,
+        description: event.description.cut(limits.max_question_bytes),
         opened_at: now,
         cutoff: event.cutoff,
         ends_at: event.ends_at,
@@ -138,7 +143,8 @@ mod tests {
     use crate::scoring::admission::EventState;
     use crate::units::Probability;
 
-    const LIMITS: Limits = Limits { max_events: 2, void_after: Duration::from_secs(3600), lookups: 10 };
+    const LIMITS: Limits =
+        Limits { max_question_bytes: 256, max_events: 2, void_after: Duration::from_secs(3600), lookups: 10 };
 
     fn listing(id: &str, cutoff: i64, price: Option<f64>) -> Listing {
         Listing {
@@ -190,6 +196,26 @@ mod tests {
         assert_eq!(keys(&intake.offered), ["m-sooner", "m-soon"]);
         assert_eq!(intake.left_out, 1);
         assert_eq!(intake.prices.len(), 2);
+    }
+
+    #[test]
+    fn a_long_question_is_cut_the_same_however_it_grows_and_an_old_long_one_is_cut_late() {
+        let long = |n: usize| {
+            let mut found = listing("long", 500, Some(0.5));
+            found.event.description = ("漢".repeat(n) + "\nThe outcome \"Yes\".").into();
+            found
+        };
+        let first = sort_out(vec![long(200_000)], &[], UnixMs(100), &LIMITS).offered.remove(0);
+        let sent = first.description.as_raw();
+        assert!(sent.len() <= 256 && sent.len() > 250 && sent.ends_with("漢 […]\nThe outcome \"Yes\"."), "{sent}");
+        let stored = EventRow { description: first.description.clone(), ..row("long", 500) };
+        assert_eq!(sort_out(vec![long(200_000)], std::slice::from_ref(&stored), UnixMs(101), &LIMITS).offered, []);
+        let moved = EventRow { cutoff: UnixMs(400), ..stored };
+        let again = sort_out(vec![long(300_000)], &[moved], UnixMs(102), &LIMITS).offered.remove(0);
+        assert_eq!(again.description, first.description, "it grew behind the cut");
+        let old = EventRow { description: long(200_000).event.description, ..row("long", 500) };
+        let late = sort_out(vec![long(200_000)], &[old], UnixMs(103), &LIMITS).offered.remove(0);
+        assert_eq!(late.description, first.description);
     }
 
     #[test]

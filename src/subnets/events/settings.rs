@@ -47,6 +47,14 @@ pub const SETTINGS: &[Setting] = &[
         MARKET,
         "Events open at once, soonest cutoff first.",
     ),
+    // Our own miner does not look at more than 20,000.
+    setting(
+        "market.max_question_bytes",
+        Kind::Integer { min: 256, max: 20_000 },
+        Some("8192"),
+        MARKET,
+        "Longest question in bytes; the middle of a longer one is left out, with a mark, before it is stored and sent.",
+    ),
     setting(
         "forecaster.kind",
         Kind::Choice(&["market", "constant", "exec", "skilled"]),

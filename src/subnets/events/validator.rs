@@ -24,7 +24,7 @@ use crate::ledger::LedgerError;
 use crate::market::{Listing, MarketError, Provider};
 use crate::scoring::rules::ReferencePick;
 use crate::subnets::work::Peer;
-use crate::units::UnixMs;
+use crate::units::{Foreign, UnixMs};
 
 /// Events whose price a summary tells.
 const QUOTED: usize = 4;
@@ -35,7 +35,7 @@ const LOOKUPS_AT_ONCE: usize = 4;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Quoted {
     /// The question.
-    pub description: String,
+    pub description: Foreign,
     /// The market's price, `0.0..=1.0`.
     pub price: f64,
 }

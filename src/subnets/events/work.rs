@@ -43,7 +43,12 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
     let ValidatorNeeds { dendrite, deadline, ledger, clock, peers } = needs;
     let market = Polymarket::new(PolymarketSettings::from_config(&settings.market), clock.clone())?;
     let ledger = EventsLedger::over(ledger, Options { rules: settings.rules()?, ..Options::default() });
-    let limits = Limits { max_events: settings.market.max_events, void_after: settings.void_after, lookups: LOOKUPS };
+    let limits = Limits {
+        max_question_bytes: settings.market.max_question_bytes,
+        max_events: settings.market.max_events,
+        void_after: settings.void_after,
+        lookups: LOOKUPS,
+    };
     let events = EventsValidator::new(vec![Arc::new(market)], ledger, dendrite, clock.clone(), limits, deadline);
     Ok(Arc::new(EventsWork::new(events, peers, clock, settings.tick, settings.tick_jitter)))
 }
@@ -207,7 +212,7 @@ mod tests {
         let ledger = EventsLedger::open(folder.join("ledger.sqlite"), Options::default()).unwrap();
         let key = Arc::new(Keypair::from_uri("//Alice", Scheme::Sr25519).unwrap());
         let dendrite = Arc::new(Dendrite::new(DendriteConfig::default(), key).unwrap());
-        let limits = Limits { max_events: 1, void_after: SLACK, lookups: 1 };
+        let limits = Limits { max_question_bytes: 8192, max_events: 1, void_after: SLACK, lookups: 1 };
         let events = EventsValidator::new(Vec::new(), ledger, dendrite, Clock::wall(), limits, SLACK);
         EventsWork::new(events, Arc::new(Nobody), Clock::wall(), Duration::from_secs(60), 0.0)
     }

@@ -138,7 +138,7 @@ impl Target<'_> {
             let state = serde_json::to_value(event.state).ok().and_then(|s| s.as_str().map(str::to_owned));
             vec![
                 Cell::Text(event.key.clone()),
-                Cell::Text(event.description.clone()),
+                Cell::Text(event.description.as_raw().to_owned()),
                 Cell::Time(event.opened_at.0),
                 Cell::Time(event.cutoff.0),
                 Cell::Int(i32::try_from(event.interval_minutes).unwrap_or(i32::MAX)),

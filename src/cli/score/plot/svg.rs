@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::canvas::{Anchor, Canvas, Colour, DASH, Pen, Type};
 use super::chart::{HEIGHT, WIDTH};
+use crate::units::harmless_lines;
 
 /// An SVG document on its way.
 pub(super) struct Svg(String);
@@ -72,5 +73,6 @@ fn hex([r, g, b]: Colour) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    // What XML forbids is harmful to a terminal as well, and is shown as an escape.
+    harmless_lines(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

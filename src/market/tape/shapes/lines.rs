@@ -20,7 +20,7 @@ pub(in crate::market::tape) fn of_line(line: &str) -> Option<Entry> {
 fn own_line(line: Line) -> Option<Entry> {
     match line {
         Line { seen, event: Some(event), .. } => {
-            let (text, outcome) = split_outcome(&event.description);
+            let (text, outcome) = split_outcome(event.description.as_raw());
             let (question, rules) = text.split_once('\n').unwrap_or((text, ""));
             let mut found = Found::new(&event.id, question, outcome.unwrap_or("Yes"));
             found.rules = rules.to_owned();

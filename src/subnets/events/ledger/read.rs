@@ -40,7 +40,7 @@ fn event_row(row: &Row<'_>) -> Result<(i64, EventRow), Fault> {
         key: row.get(0)?,
         provider: row.get(1)?,
         id: row.get(2)?,
-        description: row.get(3)?,
+        description: row.get::<_, String>(3)?.into(),
         opened_at: UnixMs(row.get(4)?),
         cutoff: UnixMs(row.get(5)?),
         ends_at: time(6)?,
@@ -108,7 +108,7 @@ pub(super) fn history(connection: &Connection, miner: MinerId, limit: usize) -> 
     let rows = query.query_map(params![miner, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
         Ok(ScoredLine {
             event: row.get(0)?,
-            description: row.get(1)?,
+            description: row.get::<_, String>(1)?.into(),
             outcome: row.get(2)?,
             resolved_at: UnixMs(row.get(3)?),
             score: row.get(4)?,

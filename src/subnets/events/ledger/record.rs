@@ -43,7 +43,7 @@ pub(super) fn upsert_events(transaction: &Transaction<'_>, events: &[NewEvent], 
                 event.key,
                 event.provider,
                 event.id,
-                event.description,
+                event.description.as_raw(),
                 event.opened_at.0,
                 event.cutoff.0,
                 ends_at,
@@ -51,7 +51,7 @@ pub(super) fn upsert_events(transaction: &Transaction<'_>, events: &[NewEvent], 
             ])?;
             added += new;
             if new == 0 {
-                update.execute(params![event.key, event.description, event.cutoff.0, ends_at])?;
+                update.execute(params![event.key, event.description.as_raw(), event.cutoff.0, ends_at])?;
             }
         }
     }

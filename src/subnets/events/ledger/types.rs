@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::scoring::admission::{EventState, Fate};
 use crate::scoring::conditional::Conditional;
-use crate::units::{Identity, UnixMs};
+use crate::units::{Foreign, Identity, UnixMs};
 
 /// An event to be offered, as a market lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct NewEvent {
     /// The provider's own id.
     pub id: String,
     /// The question.
-    pub description: String,
+    pub description: Foreign,
     /// When this validator first offers it; ignored when the event is known.
     pub opened_at: UnixMs,
     /// Answers count before this time; may move while the event is open.
@@ -38,7 +38,7 @@ pub struct EventRow {
     /// The provider's own id.
     pub id: String,
     /// The question.
-    pub description: String,
+    pub description: Foreign,
     /// When this validator first offered it.
     pub opened_at: UnixMs,
     /// Answers count before this time.
@@ -206,7 +206,7 @@ pub struct ScoredLine {
     /// The event's key.
     pub event: String,
     /// The question.
-    pub description: String,
+    pub description: Foreign,
     /// The payout.
     pub outcome: f64,
     /// When it resolved.

@@ -1,10 +1,14 @@
 //! Quantities that cannot be wrong: every number that crosses a room has a type here.
 
+mod foreign;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sp_core::crypto::{AccountId32, Ss58AddressFormat, Ss58Codec};
+
+pub use self::foreign::{CUT, Foreign, SHOWN, Shown, harmless_json, harmless_line, harmless_lines, is_harmful};
 
 /// The ss58 network prefix of Bittensor addresses.
 pub const SS58_PREFIX: u16 = 42;
