@@ -30,7 +30,7 @@ use super::stream::{self, Ended, StreamedBody};
 use crate::clock;
 use crate::synapse::answer::{self, AnswerHead};
 use crate::synapse::btauth::Options;
-use crate::synapse::sign::verify_signature;
+use crate::synapse::sign::verify_claim;
 use crate::synapse::{Ping, Refusal as Unverified, RequestHeaders, Synapse, status};
 
 /// Bodies from here on are parsed off the threads that drive sockets: 1 ms of work or more.
@@ -156,7 +156,7 @@ impl Visit<'_> {
                 Some(auth) => {
                     auth.check_signature(method.as_str(), &target, &bytes).map(drop).map_err(|e| e.to_string())
                 }
-                None => verify_signature(&claim.headers, &own).map(drop).map_err(|e| e.message()),
+                None => verify_claim(&claim.headers, &claim.hotkey, &own).map_err(|e| e.message()),
             };
             verified.map(|()| claim)
         });

@@ -134,6 +134,18 @@ pub fn verify_signature(headers: &RequestHeaders, own_ss58: &str) -> Result<Acco
         return Err(Refusal::MissingNonce);
     }
     let caller = claimed_hotkey(headers)?;
+    verify_claim(headers, &caller, own_ss58)?;
+    Ok(caller)
+}
+
+/// As [`verify_signature`], where the claimed hotkey has been read already: its text costs a microsecond to read.
+///
+/// # Errors
+/// [`Refusal::MissingNonce`], [`Refusal::MissingSignature`], and those of [`verify_text`].
+pub fn verify_claim(headers: &RequestHeaders, caller: &Account, own_ss58: &str) -> Result<(), Refusal> {
+    if headers.nonce.is_none() {
+        return Err(Refusal::MissingNonce);
+    }
     let signature = headers.signature.as_deref().ok_or(Refusal::MissingSignature)?;
     let text = request_text(
         headers.nonce,
@@ -142,8 +154,7 @@ pub fn verify_signature(headers: &RequestHeaders, own_ss58: &str) -> Result<Acco
         headers.uuid.as_deref(),
         headers.body_hash.as_deref(),
     );
-    verify_text(&caller, &text, signature)?;
-    Ok(caller)
+    verify_text(caller, &text, signature)
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ struct Shared {
 #[derive(Default)]
 struct Line {
     jobs: VecDeque<Job>,
+    /// Threads that wait for a job: while there is none, nobody need be called, which costs a system call.
+    waiting: usize,
     closed: bool,
 }
 
@@ -59,14 +61,17 @@ impl Pool {
             }
         });
         let busy = || Refused::busy(rung, "Service busy: too many signatures to check", Duration::from_secs(1));
-        {
+        let waited_for = {
             let mut line = self.0.line.lock().unwrap_or_else(PoisonError::into_inner);
             if line.closed || line.jobs.len() >= LINE {
                 return Err(busy());
             }
             line.jobs.push_back(job);
+            line.waiting > 0
+        };
+        if waited_for {
+            self.0.arrived.notify_one();
         }
-        self.0.arrived.notify_one();
         result.await.map_err(|_| busy())
     }
 }
@@ -88,7 +93,9 @@ impl Shared {
             if line.closed {
                 return None;
             }
+            line.waiting += 1;
             line = self.arrived.wait(line).unwrap_or_else(PoisonError::into_inner);
+            line.waiting -= 1;
         }
     }
 }
