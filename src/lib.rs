@@ -58,6 +58,8 @@
 //! * **Time is a parameter.** The demonstration runs days of market time in a minute, and tests do not sleep.
 //! * **The development chain is a real runtime**, executed natively, for development alone; production talks to a node.
 //! * **Keys, addresses and hashes come from `sp-core`**, the chain's own.
+//! * **Text of strangers is a type** ([`units::Foreign`]): shown harmlessly wherever a person looks, raw only where bytes are
+//!   compared, kept or sent.
 //! * **What a page or a metric shows is read from the state that decides.** There is no second bookkeeping for display.
 //!
 // What the other build does not have is linked to the page itself.
