@@ -30,7 +30,7 @@
 //! | level | rooms |
 //! |---|---|
 //! | 0 | [`units`] quantities that cannot be wrong, [`clock`] wall and stepped time |
-//! | 1 | [`config`] settings and their layers, [`telemetry`] logs and metrics, [`wallet`] keys, [`scoring`] pure arithmetic |
+//! | 1 | [`config`] settings and their layers, [`telemetry`] logs and metrics, [`wallet`] keys, [`scoring`] pure arithmetic, [`yuma`] the chain's consensus, [`timelock`] sealed weights |
 //! | 2 | [`synapse`] the wire format and its signatures |
 //! | 3 | [`axon`] serving, [`dendrite`] calling, [`subtensor`] the chain, [`market`] outside worlds, [`ledger`] durable state |
 //! | 4 | [`forecast`] strategies that answer |
@@ -87,5 +87,7 @@ pub mod subnets;
 pub mod subtensor;
 pub mod synapse;
 pub mod telemetry;
+pub mod timelock;
 pub mod units;
 pub mod wallet;
+pub mod yuma;

@@ -27,7 +27,6 @@ mod spawn;
 mod state;
 #[cfg(test)]
 mod testing;
-pub mod yuma;
 
 pub use banner::{Banner, FundedAccount, OpenSubnet};
 pub use dump::DumpError;

@@ -4,13 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The level of each room; a room may use itself, `units`, and what is strictly lower.
-const LEVELS: [(&str, u8); 19] = [
+const LEVELS: [(&str, u8); 21] = [
     ("units", 0),
     ("clock", 0),
     ("config", 1),
     ("telemetry", 1),
     ("wallet", 1),
     ("scoring", 1),
+    ("yuma", 1),
+    ("timelock", 1),
     ("synapse", 2),
     ("axon", 3),
     ("dendrite", 3),

@@ -55,6 +55,7 @@ mod subtensor;
 mod subtensor_failover;
 mod subtensor_neuron;
 mod support;
+mod timelock;
 mod wallet_cli;
 mod wallet_kill9;
 mod wallet_vectors;
@@ -65,5 +66,4 @@ mod wire_every_byte;
 mod wire_fakes;
 mod wire_fuzz;
 mod wire_vectors;
-#[cfg(feature = "localnet")]
 mod yuma;

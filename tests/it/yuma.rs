@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use neuron::localnet::yuma::{BondRule, Neuron, Outcome, Subnet, epoch, stored_weights};
+use neuron::yuma::{BondRule, Neuron, Outcome, Subnet, epoch, stored_weights};
 use serde_json::{Map, Value};
 
 use crate::support::shared;

@@ -5,8 +5,8 @@
 //! goes to the subnet's validators; alpha of the owner's miners is burned, which does not lower the subnet's share.
 
 use super::{pool::scale, *};
-use crate::localnet::{
-    runtime::{AccountId, AlphaBalance, NetUid, scalars::I96F32},
+use crate::{
+    localnet::runtime::{AccountId, AlphaBalance, NetUid, scalars::I96F32},
     yuma::Outcome,
 };
 use frame_support::traits::fungible::Mutate;

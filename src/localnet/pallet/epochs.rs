@@ -1,8 +1,8 @@
 //! When epochs run, and what is read and written by one.
 
 use super::*;
-use crate::localnet::{
-    runtime::{AccountId, NetUid},
+use crate::{
+    localnet::runtime::{AccountId, NetUid},
     yuma::{self, BondRule, Neuron, Outcome, Subnet},
 };
 use frame_support::ensure;

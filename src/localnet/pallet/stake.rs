@@ -1,8 +1,8 @@
 //! Stake: alpha that a coldkey holds on a hotkey in a subnet, bought from the pool and sold back to it.
 
 use super::*;
-use crate::localnet::{
-    runtime::{AccountId, AlphaBalance, NetUid, TaoBalance},
+use crate::{
+    localnet::runtime::{AccountId, AlphaBalance, NetUid, TaoBalance},
     yuma,
 };
 use frame_support::{

@@ -1,8 +1,8 @@
 //! Setting weights.
 
 use super::*;
-use crate::localnet::{
-    runtime::{AccountId, MechId, NetUid},
+use crate::{
+    localnet::runtime::{AccountId, MechId, NetUid},
     yuma,
 };
 use frame_support::{dispatch::DispatchResult, ensure};
