@@ -54,6 +54,13 @@ fn command() -> Command {
                 .value_parser(value_parser!(u64))
                 .default_value("0")
                 .help("Makes another genesis hash, and with it another chain"),
+        )
+        .arg(
+            Arg::new("spec-version")
+                .long("spec-version")
+                .value_name("N")
+                .value_parser(value_parser!(u32))
+                .help("The runtime version to report [default: 425]; from 429 on NetUid is a struct, not a plain u16"),
         );
     args::with_settings(command, &[Group::Housekeeping]).mut_arg("db.directory", |arg| arg.hide(true))
 }
@@ -62,13 +69,15 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (_, settings) = args::resolve(matches)?;
     args::start_logs(&settings)?;
     let defaults = LocalnetConfig::default();
+    let genesis = GenesisConfig::default();
     let config = LocalnetConfig {
         port: matches.get_one("port").copied().unwrap_or(defaults.port),
         block_time: matches.get_one::<Duration>("block-time").copied().unwrap_or(defaults.block_time),
         state: matches.get_one::<PathBuf>("state").cloned(),
         genesis: GenesisConfig {
             seed: matches.get_one("seed").copied().unwrap_or_default(),
-            ..GenesisConfig::default()
+            spec_version: matches.get_one("spec-version").copied().unwrap_or(genesis.spec_version),
+            ..genesis
         },
         ..defaults
     };

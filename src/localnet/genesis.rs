@@ -4,7 +4,7 @@
 
 use super::{
     pallet::{self, SubnetIdentityV3},
-    runtime::{AccountId, Balances, NetUid, Runtime, RuntimeGenesisConfig, metadata_blob},
+    runtime::{AccountId, Balances, NetUid, Runtime, RuntimeGenesisConfig, VERSION, metadata_blob},
 };
 use crate::units::{Account, Rao, UnixMs};
 use codec::Encode;
@@ -21,6 +21,9 @@ pub const DEV_ACCOUNTS: [(&str, u64); 6] =
 pub struct GenesisConfig {
     /// Chains with different seeds have different genesis hashes; nothing else in genesis is random.
     pub seed: u64,
+    /// The version that the runtime reports. From 429 on its metadata has `NetUid` as a struct around a u16 instead of a
+    /// plain one; an upgrade can be rehearsed by changing `SubtensorModule.SpecVersion`.
+    pub spec_version: u32,
     /// Chain time of block 0.
     pub time: UnixMs,
     /// Accounts with balances, beside [`DEV_ACCOUNTS`].
@@ -35,6 +38,7 @@ impl Default for GenesisConfig {
     fn default() -> Self {
         Self {
             seed: 0,
+            spec_version: VERSION.spec_version,
             time: UnixMs::from_secs(1_767_225_600), // 2026-01-01
             funded: Vec::new(),
             subnets: vec![SubnetGenesis::timeseries(), SubnetGenesis::events()],
@@ -149,8 +153,11 @@ pub fn build(config: &GenesisConfig) {
     genesis.build();
 
     pallet_timestamp::Now::<Runtime>::put(u64::try_from(config.time.0).unwrap_or(0));
-    let fingerprint = (metadata_blob(16), format!("{config:?}")).encode();
+    let fingerprint = (metadata_blob(16, config.spec_version), format!("{config:?}")).encode();
     pallet::GenesisFingerprint::<Runtime>::put(sp_io::hashing::blake2_256(&fingerprint));
+    if config.spec_version != VERSION.spec_version {
+        pallet::SpecVersion::<Runtime>::put(config.spec_version);
+    }
     pallet::StakeThreshold::<Runtime>::put(config.stake_threshold.0);
     pallet::Pallet::<Runtime>::create_root();
     let subnets: BTreeMap<u16, &SubnetGenesis> =

@@ -18,7 +18,7 @@ use super::chain::{Chain, Window};
 use super::dump::{DumpError, Folder, Journal, Origin};
 use super::genesis::{self, GenesisConfig};
 use super::node::Node;
-use super::runtime::{METADATA_VERSIONS, metadata_blob};
+use super::runtime::{METADATA_VERSIONS, VERSION, metadata_blob};
 use super::{blocks, rpc};
 use crate::units::BlockNumber;
 
@@ -131,8 +131,9 @@ fn listen(port: u16) -> Result<TcpListener, LocalnetError> {
 /// The chain of the state folder, or a new one with its first block.
 fn open(config: &LocalnetConfig) -> Result<Node, LocalnetError> {
     let window = Window { states: config.states_kept, blocks: config.blocks_kept, bytes: BODY_BYTES };
-    let runtime =
-        H256(blake2_256(&METADATA_VERSIONS.map(|version| metadata_blob(version).unwrap_or_default()).concat()));
+    // In one shape: the chain's own spec version, which a rehearsed upgrade changes, decides what is served.
+    let blobs = METADATA_VERSIONS.map(|version| metadata_blob(version, VERSION.spec_version).unwrap_or_default());
+    let runtime = H256(blake2_256(&blobs.concat()));
     let folder = config.state.as_deref().map(Folder::open).transpose()?;
     let kept = folder.as_ref().map(|folder| folder.load(runtime, window)).transpose()?.flatten();
     let (chain, origin) = match kept {

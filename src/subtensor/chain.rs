@@ -1,8 +1,12 @@
 //! What kind of chain this is, in subxt's terms: addresses, signatures, the list of transaction extensions; and our
 //! keys as its signers.
 
+use frame_decode::extrinsics::{self, TransactionExtensionsError};
+use scale_info::PortableRegistry;
 use subxt::config::transaction_extensions as known;
-use subxt::config::{ClientState, Config, HashFor, RpcConfigFor, SubstrateConfig, TransactionExtension, substrate};
+use subxt::config::{
+    self, ClientState, Config, HashFor, RpcConfigFor, SubstrateConfig, TransactionExtension, substrate,
+};
 use subxt::error::TransactionExtensionError;
 use subxt::ext::{codec, scale_type_resolver::TypeResolver};
 use subxt::rpcs::methods::legacy::LegacyRpcMethods;
@@ -48,17 +52,7 @@ impl Config for Bittensor {
     type Hasher = <SubstrateConfig as Config>::Hasher;
     type Header = <SubstrateConfig as Config>::Header;
     type Signature = MultiSignature;
-    // The order is free; a name that the metadata does not list is left out, an unlisted one must be empty.
-    type TransactionExtensions = (
-        known::CheckSpecVersion,
-        known::CheckTxVersion,
-        known::CheckGenesis<Self>,
-        known::CheckMortality<Self>,
-        known::CheckNonce,
-        known::ChargeTransactionPayment,
-        TipOfWrapper,
-        known::CheckMetadataHash,
-    );
+    type TransactionExtensions = Extensions;
 
     fn genesis_hash(&self) -> Option<HashFor<Self>> {
         self.0.genesis_hash()
@@ -77,12 +71,77 @@ impl Config for Bittensor {
     }
 }
 
+/// The transaction extensions whose values we know. Their order is the runtime's; a name that it does not list is left out.
+type Known = (
+    known::CheckSpecVersion,
+    known::CheckTxVersion,
+    known::CheckGenesis<Bittensor>,
+    known::CheckMortality<Bittensor>,
+    known::CheckNonce,
+    known::ChargeTransactionPayment,
+    TipOfWrapper,
+    known::CheckMetadataHash,
+);
+
+/// What we can put into a transaction for a runtime's list of extensions: the known ones; nothing where nothing is asked
+/// for; `None` where that is possible. Any other is an error with the extension's name.
+pub(super) struct Extensions(Known);
+
+impl config::TransactionExtensions<Bittensor> for Extensions {
+    type Params = <Known as config::TransactionExtensions<Bittensor>>::Params;
+
+    fn new(client: &ClientState<Bittensor>, params: Self::Params) -> Result<Self, TransactionExtensionError> {
+        <Known as config::TransactionExtensions<Bittensor>>::new(client, params).map(Self)
+    }
+
+    fn inject_signature(&mut self, account: &AccountId32, signature: &MultiSignature) {
+        config::TransactionExtensions::<Bittensor>::inject_signature(&mut self.0, account, signature);
+    }
+}
+
+impl extrinsics::TransactionExtensions<PortableRegistry> for Extensions {
+    fn contains_extension(&self, name: &str) -> bool {
+        extrinsics::TransactionExtensions::<PortableRegistry>::contains_extension(&self.0, name)
+    }
+
+    fn encode_extension_value_to(
+        &self,
+        name: &str,
+        ty: u32,
+        types: &PortableRegistry,
+        out: &mut Vec<u8>,
+    ) -> Result<(), TransactionExtensionsError> {
+        // The caller writes `None` for an unknown one.
+        self.0.encode_extension_value_to(name, ty, types, out)
+    }
+
+    fn encode_extension_implicit_to(
+        &self,
+        name: &str,
+        ty: u32,
+        types: &PortableRegistry,
+        out: &mut Vec<u8>,
+    ) -> Result<(), TransactionExtensionsError> {
+        match self.0.encode_extension_implicit_to(name, ty, types, out) {
+            Err(TransactionExtensionsError::NotFound(_)) if is_option(ty, types) => {
+                codec::Encode::encode_to(&None::<()>, out);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+fn is_option(ty: u32, types: &PortableRegistry) -> bool {
+    types.resolve(ty).is_some_and(|ty| ty.path.ident().as_deref() == Some("Option"))
+}
+
 /// The parameters of one signature: everything that is signed besides the call.
 pub(super) fn params(
     nonce: u64,
     period: u64,
     birth: (u64, H256),
-) -> <<Bittensor as Config>::TransactionExtensions as subxt::config::TransactionExtensions<Bittensor>>::Params {
+) -> <Known as config::TransactionExtensions<Bittensor>>::Params {
     let mortality = known::CheckMortalityParams::mortal_from_unchecked(period, birth.0, birth.1);
     ((), (), (), mortality, known::CheckNonceParams::with_nonce(nonce), Default::default(), (), ())
 }

@@ -151,6 +151,11 @@ pub enum SubtensorError {
 }
 
 impl SubtensorError {
+    /// Something does not have the shape we expect, in the decoder's words without the bytes that it shows.
+    pub(super) fn shape(what: String, error: &dyn std::error::Error) -> Self {
+        Self::Shape { what, reason: without_bytes(&reason(error)) }
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub const fn fault(&self) -> Fault {
@@ -243,6 +248,26 @@ pub(super) fn reason(error: &dyn std::error::Error) -> String {
     plain.chars().take(300).collect()
 }
 
+/// The longest word of an explanation. What is longer are bytes in hexadecimal digits, or a list of numbers.
+const LONGEST_WORD: usize = 64;
+
+/// A sentence without dumps of bytes: they fill the screen and tell a person nothing.
+pub(super) fn without_bytes(text: &str) -> String {
+    let mut words = Vec::new();
+    let mut bracket = 0_usize;
+    for word in text.split_whitespace() {
+        let outside = bracket == 0;
+        bracket += word.matches('[').count();
+        bracket = bracket.saturating_sub(word.matches(']').count());
+        match word.chars().count() > LONGEST_WORD || !outside {
+            false => words.push(word),
+            true if words.last() == Some(&"…") => {}
+            true => words.push("…"),
+        }
+    }
+    words.join(" ")
+}
+
 /// An endpoint without what may be secret in it: user, password, query, fragment.
 pub(super) fn shown(endpoint: &str) -> String {
     let plain = endpoint.split(['?', '#']).next().unwrap_or_default();
@@ -270,6 +295,14 @@ mod tests {
         let inner = subxt::rpcs::Error::Client("Connection refused".into());
         let outer = subxt::rpcs::Error::Client(Box::new(inner));
         assert_eq!(reason(&outer), "Connection refused");
+    }
+
+    #[test]
+    fn a_dump_of_bytes_is_left_out() {
+        let hex = format!("cannot decode: 0x{} is left", "00ab".repeat(80));
+        assert_eq!(without_bytes(&hex), "cannot decode: … is left");
+        assert_eq!(without_bytes("remaining bytes [1, 2, 3, 4] at .stake"), "remaining bytes [1, … at .stake");
+        assert_eq!(without_bytes("a plain sentence"), "a plain sentence");
     }
 
     #[test]

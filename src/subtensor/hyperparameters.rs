@@ -3,6 +3,7 @@
 use subxt::ext::scale_decode::DecodeAsType;
 
 use super::error::{Failure, SubtensorError};
+use super::moved::{ACTIVITY_CUTOFF, Cutoff};
 use super::snapshot::{PALLET, Snapshot};
 use crate::units::{BlockNumber, NetUid, Rao};
 
@@ -77,7 +78,7 @@ impl Hyperparameters {
             commit_reveal_weights_enabled: rows.required("CommitRevealWeightsEnabled")?,
             commit_reveal_period: rows.optional("RevealPeriodEpochs")?,
             commit_reveal_version: rows.optional("CommitRevealWeightsVersion")?,
-            activity_cutoff: rows.optional("ActivityCutoffFactorMilli")?.map(|factor| activity_cutoff(factor, tempo)),
+            activity_cutoff: rows.activity_cutoff(tempo)?,
             neurons: rows.required("SubnetworkN")?,
             max_neurons: rows.optional("MaxAllowedUids")?,
             max_validators: rows.optional("MaxAllowedValidators")?,
@@ -98,7 +99,7 @@ fn activity_cutoff(factor_milli: u32, tempo: u16) -> u64 {
 }
 
 /// Everything that is read, in one request.
-const ITEMS: [&str; 20] = [
+const ITEMS: [&str; 21] = [
     "NetworksAdded",
     "Tempo",
     "WeightsSetRateLimit",
@@ -108,6 +109,7 @@ const ITEMS: [&str; 20] = [
     "CommitRevealWeightsEnabled",
     "RevealPeriodEpochs",
     "ActivityCutoffFactorMilli",
+    "ActivityCutoff",
     "SubnetworkN",
     "MaxAllowedUids",
     "MaxAllowedValidators",
@@ -130,10 +132,10 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     async fn read(at: &'a Snapshot, netuid: NetUid) -> Result<Self, Failure> {
-        let known: Vec<&'static str> = ITEMS.into_iter().filter(|item| at.has_item(item)).collect();
+        let known: Vec<&'static str> = ITEMS.into_iter().filter(|item| at.runtime.has_item(PALLET, item)).collect();
         let key = |item: &&str| match *item {
-            GLOBAL => at.key(PALLET, item, ()),
-            _ => at.key(PALLET, item, (netuid.0,)),
+            GLOBAL => at.runtime.key(PALLET, item, ()),
+            _ => at.runtime.key(PALLET, item, (netuid.0,)),
         };
         let keys = known.iter().map(key).collect::<Result<Vec<_>, _>>()?;
         let values = at.rows(&keys).await?;
@@ -143,11 +145,20 @@ impl<'a> Rows<'a> {
     /// The item's value or its default; `None` when the runtime does not have it.
     fn optional<T: DecodeAsType>(&self, item: &str) -> Result<Option<T>, SubtensorError> {
         let Some((_, row)) = self.rows.iter().find(|(name, _)| *name == item) else { return Ok(None) };
-        self.at.decode(PALLET, item, row.as_deref())
+        self.at.runtime.value(PALLET, item, row.as_deref())
+    }
+
+    /// `None` when the runtime has it under no name.
+    fn activity_cutoff(&self, tempo: u16) -> Result<Option<u64>, SubtensorError> {
+        let Ok((item, form)) = self.at.runtime.form_of(&ACTIVITY_CUTOFF) else { return Ok(None) };
+        Ok(match form {
+            Cutoff::PerMilleOfTempo => self.optional(item)?.map(|factor| activity_cutoff(factor, tempo)),
+            Cutoff::Blocks => self.optional::<u16>(item)?.map(u64::from),
+        })
     }
 
     fn required<T: DecodeAsType>(&self, item: &str) -> Result<T, SubtensorError> {
-        self.optional(item)?.ok_or_else(|| self.at.missing(format!("storage item {PALLET}.{item}")))
+        self.optional(item)?.ok_or_else(|| self.at.runtime.missing(format!("storage item {PALLET}.{item}")))
     }
 }
 

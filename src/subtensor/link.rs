@@ -4,24 +4,17 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use subxt::ext::codec::{Decode as _, Encode as _};
 use subxt::metadata::Metadata;
+use subxt::rpcs;
 use subxt::utils::H256;
-use subxt::{ArcMetadata, OfflineClient, rpcs};
 use tokio_util::sync::CancellationToken;
 
-use super::chain::{Bittensor, Rpc};
+use super::chain::Rpc;
 use super::error::{Failure, SubtensorError, shown};
+use super::runtime::Runtime;
 use crate::units::BlockNumber;
 
 /// Runtimes kept per connection. Two are in use around an upgrade; the rest is room for reading the past.
 const RUNTIMES_KEPT: usize = 4;
-
-/// One runtime of the chain, by its metadata.
-#[derive(Debug)]
-pub(super) struct Runtime {
-    pub(super) spec_version: u32,
-    pub(super) metadata: ArcMetadata,
-    pub(super) client: OfflineClient<Bittensor>,
-}
 
 /// A connection. It is used until somebody condemns it; then it is dropped as a whole and never heals.
 pub(super) struct Link {
@@ -91,8 +84,7 @@ impl Link {
             return Ok(runtime);
         }
         let metadata = self.metadata_at(hash, spec_version).await?;
-        let client = Bittensor::client(self.genesis, spec_version, version.transaction_version, metadata.clone());
-        let runtime = Arc::new(Runtime { spec_version, metadata, client });
+        let runtime = Arc::new(Runtime::new(self.genesis, spec_version, version.transaction_version, metadata));
         tracing::info!(endpoint = self.endpoint, spec_version, "the chain's runtime is known");
         self.with_runtimes(|all| {
             if all.len() >= RUNTIMES_KEPT {
@@ -107,7 +99,7 @@ impl Link {
         use_them(&mut self.runtimes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn metadata_at(&self, hash: H256, spec_version: u32) -> Result<ArcMetadata, Failure> {
+    async fn metadata_at(&self, hash: H256, spec_version: u32) -> Result<Metadata, Failure> {
         let shape = |reason: String| SubtensorError::Shape { what: format!("metadata of spec {spec_version}"), reason };
         let at = Some(hash);
         let versions = match self.rpc.state_call("Metadata_metadata_versions", None, at).await.map_err(Failure::from) {
@@ -131,8 +123,7 @@ impl Link {
         let opaque = opaque.ok_or_else(|| shape("the node sent none".to_owned()))?;
         // Tens of milliseconds of pure computation.
         let decoded = tokio::task::spawn_blocking(move || Metadata::decode(&mut &opaque[..])).await;
-        let metadata = decoded.map_err(|e| shape(e.to_string()))?.map_err(|e| shape(e.to_string()))?;
-        Ok(ArcMetadata::from(metadata))
+        Ok(decoded.map_err(|e| shape(e.to_string()))?.map_err(|e| shape(e.to_string()))?)
     }
 }
 

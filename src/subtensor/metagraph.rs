@@ -11,6 +11,7 @@ use subxt::utils::AccountId32;
 use super::chain::account;
 use super::error::{Failure, SubtensorError};
 use super::snapshot::{PALLET, Snapshot};
+use super::stake;
 use crate::units::{Account, BlockNumber, Identity, NetUid, Rao, Uid};
 
 /// Where a neuron serves, as it announced itself.
@@ -106,7 +107,7 @@ impl Metagraph {
     }
 
     pub(super) async fn read(at: &Snapshot, netuid: NetUid) -> Result<Self, Failure> {
-        let columns = if at.has_api(INTERFACE, METHOD) {
+        let columns = if at.runtime.describes(INTERFACE, METHOD) {
             match Columns::from_api(at, netuid).await {
                 // Another shape of the answer: the storage items change less often.
                 Err(Failure::Final(SubtensorError::Shape { what, reason })) => {
@@ -198,20 +199,14 @@ impl Columns {
         let size: u16 = at.value(PALLET, "SubnetworkN", (net,)).await?.unwrap_or(0);
         let hotkeys: Vec<AccountId32> = full(at.values("Keys", (0..size).map(|uid| (net, uid))).await?, "Keys")?;
         let of_hotkeys = || hotkeys.iter().map(move |hotkey| (net, *hotkey));
-        let alpha = hotkeys.iter().map(|hotkey| (*hotkey, net));
-        let root = hotkeys.iter().map(|hotkey| (*hotkey, 0_u16));
-        let (coldkeys, axons, registered, alpha, root, tao_weight) = tokio::try_join!(
+        let (coldkeys, axons, registered, (alpha, root), tao_weight) = tokio::try_join!(
             at.values::<AccountId32, _>("Owner", hotkeys.iter().map(|hotkey| (*hotkey,))),
             at.values::<RawAxon, _>("Axons", of_hotkeys()),
             at.values::<u64, _>("BlockAtRegistration", (0..size).map(|uid| (net, uid))),
-            at.values::<u64, _>("TotalHotkeyAlpha", alpha),
-            at.values::<u64, _>("TotalHotkeyAlpha", root),
-            at.value::<u64>(PALLET, "TaoWeight", ()),
+            stake::on_hotkeys(at, &hotkeys, net),
+            tao_weight(at),
         )?;
         let none = RawAxon { block: 0, version: 0, ip: 0, port: 0, ip_type: 4, protocol: 0 };
-        let alpha: Vec<u64> = alpha.into_iter().map(Option::unwrap_or_default).collect();
-        let root: Vec<u64> = root.into_iter().map(Option::unwrap_or_default).collect();
-        let tao_weight = u128::from(tao_weight.unwrap_or(0));
         let total = |alpha: &u64, root: &u64| {
             let weighted = u128::from(*root) * tao_weight / TAO_WEIGHT_ONE;
             alpha.saturating_add(u64::try_from(weighted).unwrap_or(u64::MAX))
@@ -264,6 +259,14 @@ impl Columns {
         };
         (0..=u16::MAX).zip(keys).map(neuron).collect()
     }
+}
+
+/// What a rao on root counts for in a subnet, of [`TAO_WEIGHT_ONE`]. Before there was a weight, it counted in full.
+async fn tao_weight(at: &Snapshot) -> Result<u128, Failure> {
+    if !at.runtime.has_item(PALLET, "TaoWeight") {
+        return Ok(TAO_WEIGHT_ONE);
+    }
+    Ok(at.value::<u64>(PALLET, "TaoWeight", ()).await?.map_or(0, u128::from))
 }
 
 async fn column<T: DecodeAsType>(at: &Snapshot, item: &str, netuid: u16) -> Result<Vec<T>, Failure> {

@@ -9,18 +9,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use subxt::dynamic;
 use subxt::error::DispatchError;
 use subxt::events::Phase;
 use subxt::ext::scale_value::Composite;
 use subxt::utils::H256;
 use tokio::time::timeout;
 
-use super::chain::{ChainSigner, account_id, params};
+use super::chain::account_id;
 use super::connection::Connection;
 use super::error::{Failure, SubtensorError};
 use super::link::Link;
 use super::refusals::{self, Refusal};
+use super::runtime::Terms;
 use super::snapshot::Snapshot;
 use crate::units::{Account, BlockNumber};
 use crate::wallet::Keypair;
@@ -56,6 +56,17 @@ pub(super) struct Call {
     pub(super) arguments: Composite<()>,
     /// What it is about, for messages.
     pub(super) subject: String,
+}
+
+impl Call {
+    /// The names of its arguments.
+    pub(super) fn argument_names(&self) -> impl Iterator<Item = &str> {
+        let named = match &self.arguments {
+            Composite::Named(named) => named.as_slice(),
+            Composite::Unnamed(_) => &[],
+        };
+        named.iter().map(|(name, _)| name.as_str())
+    }
 }
 
 impl fmt::Display for Call {
@@ -154,20 +165,10 @@ impl Connection {
                 tokio::try_join!(Snapshot::best(link.clone()), link.finalised(), async {
                     Ok(link.rpc.system_account_next_index(&owner).await?)
                 })?;
-            let metadata = &snapshot.runtime.metadata;
-            if metadata.pallet_by_name(call.pallet).and_then(|p| p.call_variant_by_name(call.name)).is_none() {
-                return Err(snapshot.missing(format!("call {}.{}", call.pallet, call.name)).into());
-            }
-            let shape = |reason: String| SubtensorError::Shape { what: call.to_string(), reason };
-            let payload = dynamic::transaction(call.pallet, call.name, call.arguments.clone());
-            let transactions = snapshot.offline().tx();
-            let parameters = params(nonce, period, (birth, birth_hash));
-            let mut signable =
-                transactions.create_signable_offline(&payload, parameters).map_err(|e| shape(e.to_string()))?;
-            let signed = signable.sign(&ChainSigner(key)).map_err(|e| shape(e.to_string()))?;
-            let hash = signed.hash();
+            let terms = Terms { nonce, period, birth: (birth, birth_hash) };
+            let (bytes, hash) = snapshot.runtime.sign(call, key, terms)?;
             let last_block = birth.saturating_add(period);
-            Ok(Signed { bytes: signed.into_encoded().into(), hash, account, nonce, birth, last_block })
+            Ok(Signed { bytes: bytes.into(), hash, account, nonce, birth, last_block })
         })
         .await
     }
@@ -330,10 +331,10 @@ async fn outcome(
 ) -> Result<(), Failure> {
     // Events are encoded by the runtime that executed the block, which an upgrade in the block itself does not change.
     let executed_by = Snapshot::at(link.clone(), parent, block.saturating_sub(1)).await?;
-    let key = executed_by.key("System", "Events", ())?;
+    let key = executed_by.runtime.key("System", "Events", ())?;
     let bytes = link.rpc.state_get_storage(&key, Some(hash)).await?.unwrap_or_default();
     let shape = |reason: String| SubtensorError::Shape { what: format!("the events of block {block}"), reason };
-    for event in executed_by.offline().events().from_bytes(bytes).iter() {
+    for event in executed_by.runtime.at(executed_by.block)?.events().from_bytes(bytes).iter() {
         let event = event.map_err(|e| shape(e.to_string()))?;
         let ours = matches!(event.phase(), Phase::ApplyExtrinsic(i) if usize::try_from(i) == Ok(index));
         if !ours || event.pallet_name() != "System" {

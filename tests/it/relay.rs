@@ -12,7 +12,7 @@ use subxt::rpcs::{Error, RpcClient, UserError};
 use tokio::sync::Notify;
 
 /// What the client under test uses.
-const METHODS: [&str; 11] = [
+const METHODS: [&str; 12] = [
     "chain_getBlockHash",
     "chain_getHeader",
     "chain_getBlock",
@@ -21,6 +21,7 @@ const METHODS: [&str; 11] = [
     "state_call",
     "state_getStorage",
     "state_queryStorageAt",
+    "state_getKeysPaged",
     "system_accountNextIndex",
     "author_submitExtrinsic",
     "rpc_methods",

@@ -116,7 +116,8 @@ async fn writes_of_one_key_at_once_all_arrive() {
     assert_eq!(chain.balance(&friend).await.unwrap(), Rao::from_tao(8));
 }
 
-/// `Sudo.sudo(System.set_storage(…))` that makes the runtime report another version from the next block on.
+/// `Sudo.sudo(System.set_storage(…))` that makes the runtime report another version from the next block on. Across 429 the
+/// metadata changes with it: `NetUid` becomes a struct.
 fn upgrade(spec_version: u32) -> impl Payload {
     let key = raw::storage_key("SubtensorModule", "SpecVersion");
     let key = Value::from_bytes(hex::decode(key.trim_start_matches("0x")).unwrap());
@@ -151,4 +152,8 @@ async fn an_upgrade_of_the_runtime_asks_nothing_of_us() {
     chain.transfer(&bob, &friend, Rao::from_tao(1)).await.unwrap();
     assert_eq!(chain.balance(&friend).await.unwrap(), Rao::from_tao(3));
     assert_eq!(chain.hyperparameters(EVENTS).await.unwrap().tempo, 5);
+    // Calls, keys and runtime APIs with a netuid in them go by the new metadata.
+    let hotkey = key("//Bob//late").account();
+    chain.burned_register(&bob, EVENTS, &hotkey).await.unwrap();
+    assert!(chain.metagraph(EVENTS).await.unwrap().by_hotkey(&hotkey).is_some());
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use neuron::localnet::LocalnetConfig;
 use neuron::localnet::genesis::{GenesisConfig, SubnetGenesis};
+use neuron::localnet::runtime::COMPOSITE_SINCE;
 use neuron::subtensor::{Announcement, Retry, Subtensor, SubtensorConfig, SubtensorError};
 use neuron::units::{Account, NetUid, Rao, Uid};
 
@@ -38,7 +39,17 @@ fn refused<T: std::fmt::Debug>(outcome: Result<T, SubtensorError>) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_neuron_registers_serves_is_staked_on_and_sets_weights() {
-    let (_node, chain) = start(quick()).await;
+    a_neurons_life(quick()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_neuron_lives_alike_where_a_netuid_is_a_struct() {
+    let genesis = GenesisConfig { spec_version: COMPOSITE_SINCE, ..quick().genesis };
+    a_neurons_life(LocalnetConfig { genesis, ..quick() }).await;
+}
+
+async fn a_neurons_life(config: LocalnetConfig) {
+    let (_node, chain) = start(config).await;
     let (coldkey, hotkey) = (key("//Bob"), key("//Bob//validator"));
     let (owner, account) = (coldkey.account(), hotkey.account());
 
@@ -79,6 +90,12 @@ async fn a_neuron_registers_serves_is_staked_on_and_sets_weights() {
     chain.set_weights(&hotkey, EVENTS, &[(Uid(0), 100), (Uid(1), 50)], 0).await.unwrap();
     // The chain scales the largest to 65535.
     assert_eq!(chain.weights_of(EVENTS, Uid(1)).await.unwrap(), [(Uid(0), 65535), (Uid(1), 32768)]);
+
+    let positions = chain.stakes(&owner).await.unwrap();
+    assert!(
+        positions.iter().any(|p| (p.hotkey, p.netuid, p.is_registered) == (account, EVENTS, true)),
+        "{positions:?}"
+    );
 
     chain.remove_stake(&coldkey, &account, EVENTS, Rao::from_tao(40)).await.unwrap();
     assert!(chain.stake(&account, &owner, EVENTS).await.unwrap() < stake);
@@ -167,6 +184,16 @@ async fn the_metagraph_reads_the_same_from_storage() {
     relay.faults.only_metadata_14.store(true, Ordering::SeqCst);
     let without_apis = Subtensor::connect(SubtensorConfig::new([&relay.url])).await.unwrap();
     let (one, owner) = (key("//Bob//one").account(), coldkey.account());
+    let positions = async {
+        loop {
+            let (api, storage) = tokio::try_join!(chain.stakes(&owner), without_apis.stakes(&owner)).unwrap();
+            // Dividends come with every epoch: the stakes of one moment.
+            if api == storage {
+                return assert_eq!(api.iter().filter(|position| position.netuid == EVENTS).count(), 2);
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, positions).await.expect("an epoch between any two readings");
     let whole = async {
         loop {
             let stake = || without_apis.stake(&one, &owner, EVENTS);

@@ -98,10 +98,9 @@ fn call(node: &Node, args: &Args) -> Answer {
 
 /// Version 14 for good; the newer ones are had by `Metadata_metadata_at_version`.
 fn metadata(node: &Node, args: &Args) -> Answer {
-    // The block only has to exist: all of them have the same runtime code.
-    let block = at(node, args, 0)?;
-    node.read(block, |_| Ok(())).map_err(|e| errors::read(&e))?;
-    runtime::metadata_blob(14).map(|blob| json!(hex(blob))).ok_or_else(|| errors::internal(&"no metadata"))
+    let spec_version = version(node, at(node, args, 0)?).map_err(|e| errors::read(&e))?.spec_version;
+    let blob = runtime::metadata_blob(14, spec_version);
+    blob.map(|blob| json!(hex(blob))).ok_or_else(|| errors::internal(&"no metadata"))
 }
 
 fn runtime_version(node: &Node, args: &Args) -> Answer {
@@ -109,9 +108,14 @@ fn runtime_version(node: &Node, args: &Args) -> Answer {
 }
 
 /// The runtime version in force at a block.
-pub(super) fn version_json(node: &Node, block: H256) -> Result<Value, ReadError> {
+fn version(node: &Node, block: H256) -> Result<RuntimeVersion, ReadError> {
     let output = node.call(block, "Core_version", &[])?;
-    let version = RuntimeVersion::decode(&mut &output[..]).map_err(|error| ReadError::Trie(error.to_string()))?;
+    RuntimeVersion::decode(&mut &output[..]).map_err(|error| ReadError::Trie(error.to_string()))
+}
+
+/// The runtime version in force at a block, as clients see it.
+pub(super) fn version_json(node: &Node, block: H256) -> Result<Value, ReadError> {
+    let version = version(node, block)?;
     Ok(json!({
         "specName": version.spec_name,
         "implName": version.impl_name,

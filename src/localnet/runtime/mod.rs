@@ -19,7 +19,7 @@ mod version;
 
 pub use config::{FeesToAuthor, ProxyType, SLOT_DURATION_MS};
 pub use construct::*;
-pub use metadata::{VERSIONS as METADATA_VERSIONS, blob as metadata_blob};
+pub use metadata::{COMPOSITE_SINCE, VERSIONS as METADATA_VERSIONS, blob as metadata_blob};
 pub use scalars::{AlphaBalance, MechId, NetUid, NetUidStorageIndex, TaoBalance};
 pub use version::VERSION;
 

@@ -1,7 +1,8 @@
 //! The chain's scalar types as the metadata must show them.
 //!
 //! Transparent newtypes have the `TypeInfo` of their integer, so the registry never shows them, while a field declared
-//! `netuid: NetUid` still carries the type name `NetUid`, by which code generators recognise it.
+//! `netuid: NetUid` still carries the type name `NetUid`, by which code generators recognise it. `NetUid` itself is a type of
+//! its own in the registry since spec 429; `metadata.rs` makes it transparent for older versions.
 
 use codec::{CompactAs, Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::{Path, Type, TypeInfo, build::Fields};
@@ -24,10 +25,26 @@ macro_rules! transparent {
     };
 }
 
-transparent!(
-    /// A subnet; 0 is root.
-    NetUid(u16)
-);
+/// A subnet; 0 is root.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    CompactAs,
+    TypeInfo,
+)]
+pub struct NetUid(pub u16);
+
 transparent!(
     /// `netuid + 4096 × mechanism`: the key of what each mechanism has for itself (weights, bonds, incentive, last update).
     NetUidStorageIndex(u16)

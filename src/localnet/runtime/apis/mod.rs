@@ -49,10 +49,10 @@ sp_api::impl_runtime_apis! {
 
     impl sp_api::Metadata<Block> for Runtime {
         fn metadata() -> sp_core::OpaqueMetadata {
-            sp_core::OpaqueMetadata::new(metadata::blob(14).unwrap_or_default().to_vec())
+            sp_core::OpaqueMetadata::new(metadata::blob(14, Version::get().spec_version).unwrap_or_default().to_vec())
         }
         fn metadata_at_version(version: u32) -> Option<sp_core::OpaqueMetadata> {
-            metadata::blob(version).map(|blob| sp_core::OpaqueMetadata::new(blob.to_vec()))
+            metadata::blob(version, Version::get().spec_version).map(|blob| sp_core::OpaqueMetadata::new(blob.to_vec()))
         }
         fn metadata_versions() -> Vec<u32> {
             metadata::VERSIONS.to_vec()

@@ -2,7 +2,7 @@ use super::*;
 use crate::localnet::{
     genesis::dev_account,
     pallet as chain,
-    runtime::{RuntimeOrigin, TaoBalance, dispatch_api, metadata_blob},
+    runtime::{RuntimeOrigin, TaoBalance, VERSION, dispatch_api, metadata_blob},
     testing::on_chain,
 };
 use codec::{Decode, Encode};
@@ -146,7 +146,7 @@ fn names_that_nobody_has_are_not_answered() {
 
 #[test]
 fn the_apis_are_in_the_metadata() {
-    let metadata = RuntimeMetadataPrefixed::decode(&mut metadata_blob(15).unwrap()).unwrap();
+    let metadata = RuntimeMetadataPrefixed::decode(&mut metadata_blob(15, VERSION.spec_version).unwrap()).unwrap();
     let RuntimeMetadata::V15(metadata) = metadata.1 else { unreachable!("not version 15") };
     for needed in [
         "Core",
