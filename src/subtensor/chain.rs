@@ -132,6 +132,25 @@ impl extrinsics::TransactionExtensions<PortableRegistry> for Extensions {
     }
 }
 
+const fn name<E: extrinsics::TransactionExtension<PortableRegistry>>() -> &'static str {
+    E::NAME
+}
+
+/// Whether we know what to write for a transaction extension of this name.
+pub(super) fn is_known(extension: &str) -> bool {
+    [
+        name::<known::CheckSpecVersion>(),
+        name::<known::CheckTxVersion>(),
+        name::<known::CheckGenesis<Bittensor>>(),
+        name::<known::CheckMortality<Bittensor>>(),
+        name::<known::CheckNonce>(),
+        name::<known::ChargeTransactionPayment>(),
+        name::<TipOfWrapper>(),
+        name::<known::CheckMetadataHash>(),
+    ]
+    .contains(&extension)
+}
+
 fn is_option(ty: u32, types: &PortableRegistry) -> bool {
     types.resolve(ty).is_some_and(|ty| ty.path.ident().as_deref() == Some("Option"))
 }

@@ -12,7 +12,7 @@ use subxt::metadata::Metadata;
 use subxt::utils::H256;
 use subxt::{ArcMetadata, OfflineClient, OfflineClientAtBlock};
 
-use super::chain::{Bittensor, ChainSigner, params};
+use super::chain::{self, Bittensor, ChainSigner, params};
 use super::error::SubtensorError;
 use super::moved::Moved;
 use super::snapshot::PALLET;
@@ -96,11 +96,11 @@ impl Runtime {
         item: &str,
         bytes: Option<&[u8]>,
     ) -> Result<Option<T>, SubtensorError> {
-        let entry = self.metadata.pallet_by_name(pallet).and_then(|p| p.storage()?.entry_by_name(item));
-        let Some(mut bytes) = bytes.or_else(|| entry?.default_value()) else { return Ok(None) };
-        let types = self.metadata.types();
-        let visitor = T::into_visitor();
-        decode::storage::decode_storage_value(pallet, item, &mut bytes, &*self.metadata, types, visitor)
+        let Some(entry) = self.metadata.pallet_by_name(pallet).and_then(|p| p.storage()?.entry_by_name(item)) else {
+            return Err(self.missing(format!("storage item {pallet}.{item}")));
+        };
+        let Some(mut bytes) = bytes.or_else(|| entry.default_value()) else { return Ok(None) };
+        T::decode_as_type(&mut bytes, entry.value_ty(), self.metadata.types())
             .map(Some)
             .map_err(|error| SubtensorError::shape(format!("{pallet}.{item}"), &error))
     }
@@ -125,17 +125,21 @@ impl Runtime {
         &self,
         interface: &str,
         method: &str,
-        bytes: &[u8],
+        mut bytes: &[u8],
     ) -> Result<T, SubtensorError> {
-        let types = self.metadata.types();
-        let (cursor, visitor) = (&mut &*bytes, T::into_visitor());
-        decode::runtime_apis::decode_runtime_api_response(interface, method, cursor, &*self.metadata, types, visitor)
-            .map_err(|error| SubtensorError::shape(format!("{interface}.{method}"), &error))
+        let name = format!("{interface}.{method}");
+        let api = self.metadata.runtime_api_trait_by_name(interface).and_then(|i| i.method_by_name(method));
+        let Some(output) = api.map(|method| method.output_ty()) else {
+            return Err(self.missing(format!("runtime API {name}")));
+        };
+        T::decode_as_type(&mut bytes, output, self.metadata.types())
+            .map_err(|error| SubtensorError::shape(name, &error))
     }
 
     /// Signs a call: the transaction's bytes and its hash.
     pub(super) fn sign(&self, call: &Call, key: &Keypair, terms: Terms) -> Result<(Vec<u8>, H256), SubtensorError> {
         self.check_arguments(call)?;
+        self.check_extensions()?;
         let shape = |error: &dyn std::error::Error| SubtensorError::shape(call.to_string(), error);
         let payload = dynamic::transaction(call.pallet, call.name, call.arguments.clone());
         let parameters = params(terms.nonce, terms.period, terms.birth);
@@ -162,6 +166,31 @@ impl Runtime {
                 Err(SubtensorError::Shape { what: name, reason: format!("it asks for `{unknown}`, which is new") })
             }
             None => Ok(()),
+        }
+    }
+
+    /// Whether we know what to write for each transaction extension.
+    fn check_extensions(&self) -> Result<(), SubtensorError> {
+        let extensions = self.metadata.extrinsic().transaction_extensions_to_use_for_encoding();
+        let unknown = extensions.filter(|extension| !chain::is_known(extension.identifier())).find(|extension| {
+            [extension.extra_ty(), extension.additional_ty()].iter().any(|ty| !self.may_be_nothing(*ty))
+        });
+        match unknown {
+            Some(extension) => Err(SubtensorError::Shape {
+                what: format!("transaction extension {}", extension.identifier()),
+                reason: "it asks for something in every transaction that is new".to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a value of the type takes no bytes, or can be `None`.
+    fn may_be_nothing(&self, ty: u32) -> bool {
+        match self.metadata.types().resolve(ty).map(|ty| (&ty.type_def, ty.path.ident())) {
+            Some((TypeDef::Composite(of), _)) => of.fields.iter().all(|field| self.may_be_nothing(field.ty.id)),
+            Some((TypeDef::Tuple(of), _)) => of.fields.iter().all(|field| self.may_be_nothing(field.id)),
+            Some((TypeDef::Variant(_), name)) => name.as_deref() == Some("Option"),
+            _ => false,
         }
     }
 

@@ -42,6 +42,8 @@ mod python_axon;
 mod python_wallet;
 mod python_wire;
 mod relay;
+#[cfg(feature = "localnet")]
+mod runtimes;
 mod score;
 mod score_files;
 mod scoring_bad_input;
