@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
@@ -22,7 +22,7 @@ fn command() -> Command {
             "Runs a development chain: a FRAME runtime with Bittensor's calls and storage, in this process, with funded \
              accounts //Alice … //Ferdie and the subnets 8 and 155. It serves Substrate JSON-RPC over WebSocket and HTTP \
              on 127.0.0.1 and stops on Ctrl-C. Chain time advances 12 s per block at whatever speed blocks come. \
-             `dev_mine [n]` makes n blocks at once.",
+             `dev_mine [n]` makes n blocks at once, `dev_beacon false` stops its random beacon.",
         )
         .arg(
             Arg::new("port")
@@ -61,6 +61,19 @@ fn command() -> Command {
                 .value_name("N")
                 .value_parser(value_parser!(u32))
                 .help("The runtime version to report [default: 425]; from 429 on NetUid is a struct, not a plain u16"),
+        )
+        .arg(
+            Arg::new("commit-reveal")
+                .long("commit-reveal")
+                .action(ArgAction::SetTrue)
+                .help("Subnets of genesis take committed weights only, hashed or time-locked, as most of the real chain do"),
+        )
+        .arg(
+            Arg::new("pulses")
+                .long("pulses")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("Real pulses of drand's quicknet, as its HTTP API gives them, one per line: stored when their time comes"),
         );
     args::with_settings(command, &[Group::Housekeeping]).mut_arg("db.directory", |arg| arg.hide(true))
 }
@@ -69,16 +82,18 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (_, settings) = args::resolve(matches)?;
     args::start_logs(&settings)?;
     let defaults = LocalnetConfig::default();
-    let genesis = GenesisConfig::default();
+    let mut genesis = GenesisConfig::default();
+    genesis.seed = matches.get_one("seed").copied().unwrap_or_default();
+    genesis.spec_version = matches.get_one("spec-version").copied().unwrap_or(genesis.spec_version);
+    for subnet in &mut genesis.subnets {
+        subnet.commit_reveal = matches.get_flag("commit-reveal");
+    }
     let config = LocalnetConfig {
         port: matches.get_one("port").copied().unwrap_or(defaults.port),
         block_time: matches.get_one::<Duration>("block-time").copied().unwrap_or(defaults.block_time),
         state: matches.get_one::<PathBuf>("state").cloned(),
-        genesis: GenesisConfig {
-            seed: matches.get_one("seed").copied().unwrap_or_default(),
-            spec_version: matches.get_one("spec-version").copied().unwrap_or(genesis.spec_version),
-            ..genesis
-        },
+        pulses: matches.get_one::<PathBuf>("pulses").cloned(),
+        genesis,
         ..defaults
     };
     block_on(serve(config, output))

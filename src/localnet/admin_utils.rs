@@ -17,7 +17,7 @@ pub mod pallet {
     use crate::localnet::{
         pallet as chain,
         pallet::Event,
-        runtime::{NetUid, TaoBalance, scalars::U64F64},
+        runtime::{MechId, NetUid, TaoBalance, scalars::U64F64},
     };
     use frame_support::pallet_prelude::*;
     use frame_system::pallet_prelude::*;
@@ -264,8 +264,7 @@ pub mod pallet {
             Self::tell(Event::StakeThresholdSet(min_stake))
         }
 
-        /// Refuses plain weights, as the real chain's subnets do. There is no way to commit weights here, so this is for
-        /// testing what a client does about the refusal. Owner or root.
+        /// Are weights committed and revealed later? Then plain weights are refused. Owner or root.
         #[pallet::call_index(49)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_commit_reveal_weights_enabled(
@@ -285,6 +284,21 @@ pub mod pallet {
             Self::owner_or_root(origin, netuid)?;
             chain::LiquidAlphaOn::<T>::insert(netuid, enabled);
             Ok(())
+        }
+
+        /// Epochs from commit to reveal, 1 to 100. Owner or root.
+        #[pallet::call_index(57)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_commit_reveal_weights_interval(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            interval: u64,
+        ) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            ensure!(interval <= 100, chain::Error::<T>::RevealPeriodTooLarge);
+            ensure!(interval >= 1, chain::Error::<T>::RevealPeriodTooSmall);
+            chain::RevealPeriodEpochs::<T>::insert(netuid, interval);
+            Self::tell(Event::CommitRevealPeriodsSet(netuid, interval))
         }
 
         /// How far bonds follow the clipped weights, u16 fraction. Owner or root.
@@ -318,12 +332,54 @@ pub mod pallet {
             Ok(())
         }
 
+        /// The version of time-locked commits that the chain takes. Root.
+        #[pallet::call_index(71)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_commit_reveal_version(origin: OriginFor<T>, version: u16) -> DispatchResult {
+            ensure_root(origin)?;
+            chain::CommitRevealWeightsVersion::<T>::put(version);
+            Self::tell(Event::CommitRevealVersionSet(version))
+        }
+
+        /// Mechanisms of the subnet, each with weights of its own. Owner or root.
+        #[pallet::call_index(76)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_mechanism_count(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            mechanism_count: MechId,
+        ) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            chain::Pallet::<T>::set_mechanism_count(netuid, mechanism_count)
+        }
+
+        /// Shares of the mechanisms in the emission, u16 fractions that sum up to 65535; even without. Owner or root.
+        #[pallet::call_index(77)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_mechanism_emission_split(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            maybe_split: Option<Vec<u16>>,
+        ) -> DispatchResult {
+            Self::owner_or_root(origin, netuid)?;
+            chain::Pallet::<T>::set_emission_split(netuid, maybe_split)
+        }
+
         /// With this many or fewer neurons past immunity, an immune one is pruned instead. Root.
         #[pallet::call_index(84)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_min_non_immune_uids(origin: OriginFor<T>, netuid: NetUid, min: u16) -> DispatchResult {
             Self::root(origin, netuid)?;
             chain::MinNonImmuneUids::<T>::insert(netuid, min);
+            Ok(())
+        }
+
+        /// Most mechanisms of a subnet. Root.
+        #[pallet::call_index(88)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_max_mechanism_count(origin: OriginFor<T>, max_mechanism_count: MechId) -> DispatchResult {
+            ensure_root(origin)?;
+            chain::MaxMechanismCount::<T>::put(max_mechanism_count);
             Ok(())
         }
 
@@ -410,6 +466,24 @@ mod tests {
             let frozen = chain::Error::<Runtime>::AdminActionProhibitedDuringWeightsWindow;
             assert_noop!(AdminUtils::sudo_set_immunity_period(signed("Alice"), EVENTS, 3), frozen);
             assert_ok!(AdminUtils::sudo_set_immunity_period(RuntimeOrigin::root(), EVENTS, 3));
+        });
+    }
+
+    #[test]
+    fn commit_reveal_is_the_owners_and_its_version_is_roots() {
+        on_chain(|| {
+            assert_ok!(AdminUtils::sudo_set_commit_reveal_weights_enabled(signed("Alice"), EVENTS, true));
+            assert!(chain::CommitRevealWeightsEnabled::<Runtime>::get(EVENTS));
+            let period = |epochs| AdminUtils::sudo_set_commit_reveal_weights_interval(signed("Alice"), EVENTS, epochs);
+            assert_noop!(period(0), chain::Error::<Runtime>::RevealPeriodTooSmall);
+            assert_noop!(period(101), chain::Error::<Runtime>::RevealPeriodTooLarge);
+            assert_ok!(period(100));
+            assert_eq!(chain::RevealPeriodEpochs::<Runtime>::get(EVENTS), 100);
+            assert_noop!(AdminUtils::sudo_set_commit_reveal_version(signed("Alice"), 5), DispatchError::BadOrigin);
+            assert_ok!(AdminUtils::sudo_set_commit_reveal_version(RuntimeOrigin::root(), 5));
+            assert_eq!(chain::CommitRevealWeightsVersion::<Runtime>::get(), 5);
+            let split = AdminUtils::sudo_set_mechanism_emission_split(signed("Bob"), EVENTS, None);
+            assert_noop!(split, DispatchError::BadOrigin);
         });
     }
 

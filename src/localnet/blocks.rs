@@ -12,8 +12,9 @@ use sp_runtime::transaction_validity::{InvalidTransaction, TransactionValidityEr
 use sp_runtime::{Digest, DigestItem, StateVersion};
 
 use super::chain::Block;
+use super::drand::{self, Pulse, PulsesPayload};
 use super::pool::Transaction;
-use super::runtime::{BlockNumber, Executive, Header, RuntimeCall, SLOT_DURATION_MS, UncheckedExtrinsic};
+use super::runtime::{BlockNumber, Executive, FeesToAuthor, Header, RuntimeCall, SLOT_DURATION_MS, UncheckedExtrinsic};
 use super::state::{self, Delta, Nodes, Overlay, Panicked, State};
 
 /// How deep calls may be nested in calls. Deeper ones could exhaust a thread's stack, which no `catch_unwind` stops.
@@ -33,9 +34,11 @@ pub(crate) enum BlockError {
         /// The panic.
         source: Panicked,
     },
-    /// The timestamp inherent was refused.
-    #[error("block {number} was not built: the runtime refused its timestamp ({reason})")]
-    Timestamp {
+    /// What the author puts in was refused.
+    #[error("block {number} was not built: the runtime refused its {what} ({reason})")]
+    Inherent {
+        /// Timestamp or pulses.
+        what: &'static str,
         /// The block's number.
         number: BlockNumber,
         /// The runtime's answer.
@@ -60,6 +63,29 @@ pub(crate) enum Fate {
     Postponed,
     /// It can never be included; the text says why.
     Refused(String),
+}
+
+/// What the author puts into a block, ahead of all transactions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inherents {
+    /// The block's time in Unix milliseconds.
+    pub(crate) now: u64,
+    /// Pulses of the beacon, in the order of rounds.
+    pub(crate) pulses: Vec<Pulse>,
+}
+
+impl Inherents {
+    fn extrinsics(&self, number: BlockNumber) -> Vec<(&'static str, UncheckedExtrinsic)> {
+        let time = RuntimeCall::Timestamp(pallet_timestamp::Call::set { now: self.now });
+        let mut inherents = vec![("timestamp", UncheckedExtrinsic::new_bare(time))];
+        if !self.pulses.is_empty() {
+            let public = sp_core::sr25519::Public::from_raw(FeesToAuthor::account().into()).into();
+            let pulses_payload = PulsesPayload { block_number: number, pulses: self.pulses.clone(), public };
+            let call = drand::Call::write_pulse { pulses_payload, signature: None };
+            inherents.push(("pulses", UncheckedExtrinsic::new_bare(RuntimeCall::Drand(call))));
+        }
+        inherents
+    }
 }
 
 /// A new block, not yet part of a chain.
@@ -93,20 +119,20 @@ pub(crate) fn genesis(write: impl FnOnce()) -> Result<(Block, Delta), BlockError
     Ok((Block { header, extrinsics: Vec::new() }, Delta::of(changes.transaction)))
 }
 
-/// Builds the block after `parent`, whose state is `state`. `now` is the block's time in Unix milliseconds.
+/// Builds the block after `parent`, whose state is `state`.
 ///
 /// # Errors
 /// When no block can be built even without candidates.
 pub(crate) fn build(
     parent: &Block,
     state: &State,
-    now: u64,
+    inherents: &Inherents,
     candidates: &[Arc<Transaction>],
 ) -> Result<Built, BlockError> {
     let mut candidates = candidates.to_vec();
     let mut breakers = Vec::new();
     loop {
-        let error = match build_once(parent, state, now, &candidates) {
+        let error = match build_once(parent, state, inherents, &candidates) {
             Ok(mut built) => {
                 built.fates.extend(breakers);
                 return Ok(built);
@@ -114,21 +140,21 @@ pub(crate) fn build(
             Err(error) => error,
         };
         // A candidate can leave something behind that makes the hooks panic. It would do so for ever.
-        if candidates.is_empty() || build_once(parent, state, now, &[]).is_err() {
+        if candidates.is_empty() || build_once(parent, state, inherents, &[]).is_err() {
             return Err(error);
         }
-        let breaker = candidates.remove(shortest_failing(parent, state, now, &candidates) - 1);
+        let breaker = candidates.remove(shortest_failing(parent, state, inherents, &candidates) - 1);
         tracing::warn!(target: "neuron::localnet", transaction = ?breaker.hash, %error, "an extrinsic broke its block");
         breakers.push((breaker.hash, Fate::Refused(error.to_string())));
     }
 }
 
 /// The length of the shortest head of `candidates` with which no block can be built; their whole is one.
-fn shortest_failing(parent: &Block, state: &State, now: u64, candidates: &[Arc<Transaction>]) -> usize {
+fn shortest_failing(parent: &Block, state: &State, inherents: &Inherents, candidates: &[Arc<Transaction>]) -> usize {
     let (mut good, mut bad) = (0, candidates.len());
     while good + 1 < bad {
         let middle = good.midpoint(bad);
-        match candidates.get(..middle).map(|head| build_once(parent, state, now, head)) {
+        match candidates.get(..middle).map(|head| build_once(parent, state, inherents, head)) {
             Some(Ok(_)) => good = middle,
             _ => bad = middle,
         }
@@ -136,10 +162,15 @@ fn shortest_failing(parent: &Block, state: &State, now: u64, candidates: &[Arc<T
     bad
 }
 
-fn build_once(parent: &Block, state: &State, now: u64, candidates: &[Arc<Transaction>]) -> Result<Built, BlockError> {
+fn build_once(
+    parent: &Block,
+    state: &State,
+    inherents: &Inherents,
+    candidates: &[Arc<Transaction>],
+) -> Result<Built, BlockError> {
     let number = parent.number() + 1;
     let hook = |source| BlockError::Hook { number, source };
-    let digest = Digest { logs: vec![DigestItem::PreRuntime(*b"aura", (now / SLOT_DURATION_MS).encode())] };
+    let digest = Digest { logs: vec![DigestItem::PreRuntime(*b"aura", (inherents.now / SLOT_DURATION_MS).encode())] };
     let header = Header::new(number, H256::zero(), H256::zero(), parent.hash(), digest);
     let mut overlay = Overlay::default();
 
@@ -147,11 +178,13 @@ fn build_once(parent: &Block, state: &State, now: u64, candidates: &[Arc<Transac
         Executive::initialize_block(&header);
     })
     .map_err(hook)?;
-    let inherent = UncheckedExtrinsic::new_bare(RuntimeCall::Timestamp(pallet_timestamp::Call::set { now }));
-    let mut extrinsics = vec![inherent.encode()];
-    match state::attempt(state, &mut overlay, || Executive::apply_extrinsic(inherent)).map_err(hook)? {
-        Ok(Ok(())) => {}
-        refusal => return Err(BlockError::Timestamp { number, reason: format!("{refusal:?}") }),
+    let mut extrinsics = Vec::with_capacity(candidates.len() + 2);
+    for (what, inherent) in inherents.extrinsics(number) {
+        extrinsics.push(inherent.encode());
+        match state::attempt(state, &mut overlay, || Executive::apply_extrinsic(inherent)).map_err(hook)? {
+            Ok(Ok(())) => {}
+            refusal => return Err(BlockError::Inherent { number, what, reason: format!("{refusal:?}") }),
+        }
     }
     let mut fates = Vec::with_capacity(candidates.len());
     let mut did_not_fit = 0;

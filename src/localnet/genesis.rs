@@ -3,6 +3,7 @@
 //! The same settings give the same state, and any difference in settings or runtime another genesis hash.
 
 use super::{
+    drand::{self, BeaconConfiguration},
     pallet::{self, SubnetIdentityV3},
     runtime::{AccountId, Balances, NetUid, Runtime, RuntimeGenesisConfig, VERSION, metadata_blob},
 };
@@ -47,7 +48,7 @@ impl Default for GenesisConfig {
     }
 }
 
-/// A subnet at genesis. Settings not named here have the values of a freshly registered subnet, with commit-reveal off.
+/// A subnet at genesis. Settings not named here have the values of a freshly registered subnet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SubnetGenesis {
     /// Its number, above 0 and below 4096.
@@ -78,6 +79,10 @@ pub struct SubnetGenesis {
     pub min_burn: Rao,
     /// Yuma 3 instead of Yuma 2.
     pub yuma3: bool,
+    /// Are weights committed and revealed later? Then plain weights are refused.
+    pub commit_reveal: bool,
+    /// Epochs from commit to reveal, at least 1.
+    pub reveal_period: u64,
     /// TAO in the pool; with as much alpha the price starts at 1.
     pub pool: Rao,
 }
@@ -111,6 +116,8 @@ impl SubnetGenesis {
             burn: Rao::from_tao(1),
             min_burn: Rao(500_000),
             yuma3: true,
+            commit_reveal: false,
+            reveal_period: 1,
             pool: Rao::from_tao(10_000),
         }
     }
@@ -154,10 +161,13 @@ pub fn build(config: &GenesisConfig) {
 
     pallet_timestamp::Now::<Runtime>::put(u64::try_from(config.time.0).unwrap_or(0));
     let fingerprint = (metadata_blob(16, config.spec_version), format!("{config:?}")).encode();
-    pallet::GenesisFingerprint::<Runtime>::put(sp_io::hashing::blake2_256(&fingerprint));
+    let fingerprint = sp_io::hashing::blake2_256(&fingerprint);
+    pallet::GenesisFingerprint::<Runtime>::put(fingerprint);
     if config.spec_version != VERSION.spec_version {
         pallet::SpecVersion::<Runtime>::put(config.spec_version);
     }
+    let beacon = drand::secret_of(&fingerprint).public();
+    drand::BeaconConfig::<Runtime>::put(BeaconConfiguration::of(&beacon, &fingerprint, "localnet"));
     pallet::StakeThreshold::<Runtime>::put(config.stake_threshold.0);
     pallet::Pallet::<Runtime>::create_root();
     let subnets: BTreeMap<u16, &SubnetGenesis> =
@@ -196,7 +206,8 @@ fn build_subnet(subnet: &SubnetGenesis, owner: &AccountId) {
     pallet::TokenSymbol::<Runtime>::insert(netuid, subnet.symbol.as_bytes());
     let identity = SubnetIdentityV3 { subnet_name: subnet.name.as_bytes().to_vec(), ..Default::default() };
     pallet::SubnetIdentitiesV3::<Runtime>::insert(netuid, identity);
-    pallet::CommitRevealWeightsEnabled::<Runtime>::insert(netuid, false);
+    pallet::CommitRevealWeightsEnabled::<Runtime>::insert(netuid, subnet.commit_reveal);
+    pallet::RevealPeriodEpochs::<Runtime>::insert(netuid, subnet.reveal_period.max(1));
     pallet::Tempo::<Runtime>::insert(netuid, subnet.tempo);
     pallet::MaxAllowedUids::<Runtime>::insert(netuid, subnet.max_uids);
     pallet::MinAllowedUids::<Runtime>::insert(netuid, subnet.max_uids.min(64));

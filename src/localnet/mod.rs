@@ -14,8 +14,10 @@
 
 pub mod admin_utils;
 mod banner;
+mod beacon;
 mod blocks;
 mod chain;
+pub mod drand;
 mod dump;
 pub mod genesis;
 mod node;
@@ -29,5 +31,6 @@ mod state;
 mod testing;
 
 pub use banner::{Banner, FundedAccount, OpenSubnet};
+pub use beacon::PulseError;
 pub use dump::DumpError;
-pub use spawn::{Handle, LocalnetConfig, LocalnetError, spawn};
+pub use spawn::{BeaconStatus, Handle, LocalnetConfig, LocalnetError, spawn};

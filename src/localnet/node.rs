@@ -6,8 +6,10 @@ use sp_core::H256;
 use sp_runtime::transaction_validity::{TransactionSource, TransactionValidityError};
 use tokio::sync::{mpsc, watch};
 
-use super::blocks::{self, BlockError};
+use super::beacon::{Beacon, PulseError, Standing};
+use super::blocks::{self, BlockError, Inherents};
 use super::chain::{Chain, StateError};
+use super::drand;
 use super::dump::{DumpError, Journal};
 use super::pool::{Limits, Pool, PoolError, Status, Transaction};
 use super::runtime::{AccountId, BlockNumber, Executive, SLOT_DURATION_MS, dispatch_api};
@@ -22,6 +24,7 @@ const VALIDATIONS: usize = 4;
 pub(crate) struct Node {
     /// Held while a block is made: one at a time.
     books: Mutex<Books>,
+    beacon: Mutex<Beacon>,
     pool: Mutex<Pool>,
     chain: RwLock<Chain>,
     heads: watch::Sender<BlockNumber>,
@@ -84,6 +87,9 @@ pub(crate) enum AuthorError {
     /// The parent's state is not there.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The parent's state could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// It could not be written down, so it was not made.
     #[error(transparent)]
     Dump(#[from] DumpError),
@@ -92,11 +98,23 @@ pub(crate) enum AuthorError {
     Stopped,
 }
 
+/// Why a pulse was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GiveError {
+    /// The state cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The pulse is not good.
+    #[error(transparent)]
+    Pulse(#[from] PulseError),
+}
+
 impl Node {
     /// A node on `chain`. `genesis_time` is block 0's time in Unix milliseconds.
-    pub(crate) fn new(chain: Chain, journal: Option<Journal>, genesis_time: u64) -> Self {
+    pub(crate) fn new(chain: Chain, journal: Option<Journal>, genesis_time: u64, beacon: Beacon) -> Self {
         Self {
             books: Mutex::new(journal.map_or(Books::None, Books::Open)),
+            beacon: Mutex::new(beacon),
             pool: Mutex::new(Pool::new(Limits::default(), chain.height())),
             heads: watch::Sender::new(chain.height()),
             chain: RwLock::new(chain),
@@ -132,7 +150,9 @@ impl Node {
         let candidates = self.pool.lock().candidates();
         let number = parent.number() + 1;
         let now = self.genesis_time + u64::from(number) * SLOT_DURATION_MS;
-        let built = blocks::build(&parent, &state, now, &candidates)?;
+        let standing = state::peek(&state, Standing::read).map_err(|panic| ReadError::Panicked(panic.0))?;
+        let inherents = Inherents { now, pulses: self.beacon.lock().due(&standing, now) };
+        let built = blocks::build(&parent, &state, &inherents, &candidates)?;
         let hash = built.block.hash();
         if let Some(journal) = &mut journal {
             journal.append(&built.block, &built.delta)?;
@@ -152,6 +172,29 @@ impl Node {
             }
         }
         Ok(hash)
+    }
+
+    /// What the head's state says about the beacon.
+    pub(crate) fn beacon_standing(&self) -> Result<Standing, ReadError> {
+        let head = self.chain.read().head().0;
+        self.read(head, |state| state::peek(state, Standing::read).map_err(|panic| ReadError::Panicked(panic.0)))
+    }
+
+    /// Stops the beacon or lets it go on; `None` leaves it. Tells whether it runs.
+    pub(crate) fn run_beacon(&self, running: Option<bool>) -> bool {
+        let mut beacon = self.beacon.lock();
+        if let Some(running) = running {
+            beacon.run(running);
+        }
+        beacon.is_running()
+    }
+
+    /// Takes a pulse that others signed; it is stored when its time comes.
+    pub(crate) fn give_pulse(&self, round: u64, signature: &[u8]) -> Result<drand::Signer, GiveError> {
+        // No block is made meanwhile, so what is not past now will not have passed unseen.
+        let _books = self.books.lock();
+        let standing = self.beacon_standing()?;
+        Ok(self.beacon.lock().give(&standing, round, signature)?)
     }
 
     /// Ends block production, makes what was written durable, and gives the folder free.

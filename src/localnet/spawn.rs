@@ -14,12 +14,15 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::banner::Banner;
+use super::beacon::{self, Beacon, PulseError};
 use super::chain::{Chain, Window};
+use super::drand;
 use super::dump::{DumpError, Folder, Journal, Origin};
 use super::genesis::{self, GenesisConfig};
-use super::node::Node;
-use super::runtime::{METADATA_VERSIONS, VERSION, metadata_blob};
-use super::{blocks, rpc};
+use super::node::{GiveError, Node, ReadError};
+use super::runtime::{METADATA_VERSIONS, Runtime, VERSION, metadata_blob};
+use super::{blocks, pallet, rpc, state};
+use crate::timelock::{PublicKey, Schedule};
 use crate::units::BlockNumber;
 
 /// Bodies are kept up to so many bytes; only floods of extrinsics come near.
@@ -41,6 +44,8 @@ pub struct LocalnetConfig {
     pub states_kept: usize,
     /// How many headers and bodies are kept; at least as many as states.
     pub blocks_kept: usize,
+    /// File of real pulses of drand's quicknet, which are stored in place of the chain's own when their time comes.
+    pub pulses: Option<PathBuf>,
     /// What the chain starts with. A chain that is found in `state` goes on as it is, and this is not looked at.
     pub genesis: GenesisConfig,
 }
@@ -55,6 +60,7 @@ impl Default for LocalnetConfig {
             states_kept: 1_024,
             // An era of polkadot-js reaches back 2,048 blocks.
             blocks_kept: 8_192,
+            pulses: None,
             genesis: GenesisConfig::default(),
         }
     }
@@ -82,6 +88,9 @@ pub enum LocalnetError {
     /// The kept chain cannot be used.
     #[error(transparent)]
     State(#[from] DumpError),
+    /// A pulse or a file of pulses is not good.
+    #[error(transparent)]
+    Pulse(#[from] PulseError),
     /// The first blocks could not be made.
     #[error("the development chain did not start: {0}")]
     Start(String),
@@ -97,6 +106,48 @@ pub struct Handle {
     server: ServerHandle,
     cancel: CancellationToken,
     author: Option<JoinHandle<()>>,
+}
+
+/// How the random beacon of a development chain stands.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BeaconStatus {
+    /// Does it sign rounds as they pass? It does so only while a subnet has commit-reveal on.
+    pub running: bool,
+    /// The key that `Drand.BeaconConfig` names, in hex.
+    pub public_key: String,
+    /// Unix time of round 1, in seconds.
+    pub genesis_time: u64,
+    /// Seconds between rounds.
+    pub period: u64,
+    /// The newest round that is stored; 0 is none.
+    pub last_stored_round: u64,
+}
+
+impl BeaconStatus {
+    pub(super) fn of(node: &Node) -> Result<Self, ReadError> {
+        let standing = node.beacon_standing()?;
+        let Schedule { genesis_unix_s, period_s } = standing.config.schedule();
+        Ok(Self {
+            running: node.run_beacon(None),
+            public_key: hex::encode(&standing.config.public_key),
+            genesis_time: genesis_unix_s,
+            period: period_s,
+            last_stored_round: standing.last_round,
+        })
+    }
+
+    /// When the beacon publishes which round.
+    #[must_use]
+    pub const fn schedule(&self) -> Schedule {
+        Schedule { genesis_unix_s: self.genesis_time, period_s: self.period }
+    }
+
+    /// The key for which weights are sealed here.
+    #[must_use]
+    pub fn key(&self) -> Option<PublicKey> {
+        PublicKey::from_bytes(&hex::decode(&self.public_key).ok()?).ok()
+    }
 }
 
 /// Starts a chain and returns when it serves.
@@ -145,9 +196,15 @@ fn open(config: &LocalnetConfig) -> Result<Node, LocalnetError> {
             (Chain::new(block, delta, window), Origin { runtime, genesis_time })
         }
     };
+    let secret =
+        state::peek(&chain.state(chain.head().0).map_err(|error| LocalnetError::Start(error.to_string()))?, || {
+            drand::secret_of(&pallet::GenesisFingerprint::<Runtime>::get().unwrap_or_default())
+        })
+        .map_err(|panic| LocalnetError::Start(panic.0))?;
     let journal: Option<Journal> = folder.map(|folder| folder.journal(&chain, origin)).transpose()?;
     let is_new = chain.height() == 0;
-    let node = Node::new(chain, journal, origin.genesis_time);
+    let given = config.pulses.as_deref().map(beacon::read_pulses).transpose()?.unwrap_or_default();
+    let node = Node::new(chain, journal, origin.genesis_time, Beacon::new(secret, given));
     if is_new {
         // Only from block 1 on does the state know the hash of genesis, which mortal signatures refer to.
         node.author().map_err(|error| LocalnetError::Start(error.to_string()))?;
@@ -213,6 +270,40 @@ impl Handle {
             .await
             .map_err(|error| LocalnetError::Block(error.to_string()))?
             .map_err(|error| LocalnetError::Block(error.to_string()))
+    }
+
+    /// How the chain's random beacon stands.
+    ///
+    /// # Errors
+    /// [`LocalnetError::Start`] when the head's state cannot be read.
+    pub async fn beacon(&self) -> Result<BeaconStatus, LocalnetError> {
+        self.with_node(BeaconStatus::of).await?.map_err(|error| LocalnetError::Start(error.to_string()))
+    }
+
+    /// Stops the beacon, or lets it go on; what it missed is signed then, at most 50 rounds a block.
+    pub fn run_beacon(&self, running: bool) {
+        self.node.run_beacon(Some(running));
+    }
+
+    /// Gives the chain a pulse of drand's quicknet, or of its own beacon: a round and its signature. It takes the place of the
+    /// beacon's own, and is stored in the first block at or after its time.
+    ///
+    /// # Errors
+    /// [`LocalnetError::Pulse`] for a round that has passed, or a signature of neither beacon.
+    pub async fn put_pulse(&self, round: u64, signature: [u8; 48]) -> Result<(), LocalnetError> {
+        match self.with_node(move |node| node.give_pulse(round, &signature)).await? {
+            Ok(_) => Ok(()),
+            Err(GiveError::Pulse(error)) => Err(error.into()),
+            Err(GiveError::Read(error)) => Err(LocalnetError::Start(error.to_string())),
+        }
+    }
+
+    async fn with_node<R: Send + 'static>(
+        &self,
+        code: impl FnOnce(&Node) -> R + Send + 'static,
+    ) -> Result<R, LocalnetError> {
+        let node = Arc::clone(&self.node);
+        tokio::task::spawn_blocking(move || code(&node)).await.map_err(|error| LocalnetError::Start(error.to_string()))
     }
 
     /// The number of transactions that wait for a block.

@@ -43,17 +43,17 @@ impl Payload {
         }
     }
 
-    /// Reads both forms, as the chain does: with a hotkey if the bytes can be read so, else without. Bytes behind the end
-    /// are not looked at, there as here.
+    /// Reads both forms, as the chain does: with a hotkey where one can be read, else without. Bytes behind the end, and of a
+    /// hotkey those behind 32, are not looked at, there as here.
     ///
     /// # Errors
-    /// [`TimelockError::Payload`] if neither form fits, or the hotkey is no account.
+    /// [`TimelockError::Payload`] if neither form fits.
     pub fn decode(bytes: &[u8]) -> Result<Self, TimelockError> {
         let of = |hotkey, Anonymous { uids, values, version_key }| Self { hotkey, uids, values, version_key };
-        if let Ok(Owned { hotkey, weights }) = Owned::decode(&mut &*bytes) {
-            let hotkey = <[u8; 32]>::try_from(hotkey)
-                .map_err(|other| TimelockError::Payload(format!("its hotkey has {} bytes, not 32", other.len())))?;
-            return Ok(of(Some(Account(hotkey)), weights));
+        if let Ok(Owned { hotkey, weights }) = Owned::decode(&mut &*bytes)
+            && let Some(hotkey) = hotkey.first_chunk()
+        {
+            return Ok(of(Some(Account(*hotkey)), weights));
         }
         Anonymous::decode(&mut &*bytes)
             .map(|weights| of(None, weights))

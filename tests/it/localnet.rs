@@ -7,3 +7,4 @@ mod refusals;
 mod rpc;
 mod state;
 mod subscriptions;
+mod weights;

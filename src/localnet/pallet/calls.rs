@@ -18,7 +18,8 @@ mod calls {
             version_key: u64,
         ) -> DispatchResult {
             let hotkey = ensure_signed(origin)?;
-            Self::do_set_weights(&hotkey, netuid, MechId(0), dests, &weights, version_key)
+            let given = GivenWeights { uids: dests, values: weights, version_key };
+            Self::do_set_weights(&hotkey, netuid, MechId(0), given)
         }
 
         /// Buys alpha of a subnet with TAO and stakes it to a hotkey.
@@ -94,7 +95,7 @@ mod calls {
             Self::do_register(&coldkey, netuid, &hotkey, None)
         }
 
-        /// Creates a subnet; the signing coldkey pays the lock cost. As on the real chain plain weights are refused there
+        /// Creates a subnet; the signing coldkey pays the lock cost. As on the real chain weights are committed first there,
         /// until AdminUtils switches commit-reveal off.
         #[pallet::call_index(59)]
         #[pallet::weight((Weight::from_parts(400_000_000, 0), DispatchClass::Normal, Pays::Yes))]
@@ -112,6 +113,19 @@ mod calls {
                 Self::associate(&coldkey, &hotkey)?;
             }
             Ok(())
+        }
+
+        /// Sets the weights of the signing hotkey in the main mechanisms of several subnets.
+        #[pallet::call_index(80)]
+        #[pallet::weight((Weight::from_parts(1_000_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn batch_set_weights(
+            origin: OriginFor<T>,
+            netuids: Vec<Compact<NetUid>>,
+            weights: Vec<Vec<(Compact<u16>, Compact<u16>)>>,
+            version_keys: Vec<Compact<u64>>,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            Self::do_batch_set_weights(&hotkey, netuids, weights, version_keys)
         }
 
         /// Buys alpha like add_stake, but not above a price in rao per alpha; partially where that is allowed.
@@ -156,6 +170,62 @@ mod calls {
             Self::do_start_call(&coldkey, netuid)
         }
 
+        /// Commits the hash of weights in the main mechanism.
+        #[pallet::call_index(96)]
+        #[pallet::weight((Weight::from_parts(1_000_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn commit_weights(origin: OriginFor<T>, netuid: NetUid, commit_hash: H256) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            Self::guard_commit(&hotkey, netuid, MechId(0))?;
+            Self::do_commit_weights(&hotkey, netuid, MechId(0), commit_hash)
+        }
+
+        /// Reveals weights that were committed in the main mechanism.
+        #[pallet::call_index(97)]
+        #[pallet::weight((Weight::from_parts(1_000_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn reveal_weights(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            uids: Vec<u16>,
+            values: Vec<u16>,
+            salt: Vec<u16>,
+            version_key: u64,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            let given = GivenWeights { uids, values, version_key };
+            Self::reveal_guarded(&hotkey, netuid, MechId(0), given, &salt)
+        }
+
+        /// Reveals several commits of the main mechanism.
+        #[pallet::call_index(98)]
+        #[pallet::weight((Weight::from_parts(1_000_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn batch_reveal_weights(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            uids_list: Vec<Vec<u16>>,
+            values_list: Vec<Vec<u16>>,
+            salts_list: Vec<Vec<u16>>,
+            version_keys: Vec<u64>,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            let hashes = Self::batch_hashes(&hotkey, netuid, &uids_list, &values_list, &salts_list, &version_keys)?;
+            Self::guard_reveal(&hotkey, netuid, netuid.main_mechanism(), &hashes)?;
+            let rows = uids_list.into_iter().zip(values_list).zip(version_keys);
+            let given = rows.map(|((uids, values), version_key)| GivenWeights { uids, values, version_key }).collect();
+            Self::do_batch_reveal_weights(&hotkey, netuid, given, hashes)
+        }
+
+        /// Commits hashes of weights in the main mechanisms of several subnets.
+        #[pallet::call_index(100)]
+        #[pallet::weight((Weight::from_parts(1_000_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn batch_commit_weights(
+            origin: OriginFor<T>,
+            netuids: Vec<Compact<NetUid>>,
+            commit_hashes: Vec<H256>,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            Self::do_batch_commit_weights(&hotkey, netuids, commit_hashes)
+        }
+
         /// Sells all alpha that the coldkey holds on a hotkey, where a limit is given not below that price in rao per alpha.
         #[pallet::call_index(103)]
         #[pallet::weight((Weight::from_parts(400_000_000, 0), DispatchClass::Normal, Pays::Yes))]
@@ -172,7 +242,81 @@ mod calls {
             Self::do_remove_stake(&coldkey, &hotkey, netuid, held)
         }
 
-        /// Sets the weights of the signing hotkey in a mechanism; there is only the main one, 0.
+        /// Commits weights of the main mechanism that are sealed for a round of the beacon.
+        #[pallet::call_index(113)]
+        #[pallet::weight((Weight::from_parts(1_000_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn commit_timelocked_weights(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            commit: SealedWeights,
+            reveal_round: u64,
+            commit_reveal_version: u16,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            Self::do_commit_timelocked(&hotkey, netuid, MechId(0), commit, reveal_round, commit_reveal_version)
+        }
+
+        /// Commits the hash of weights in a mechanism.
+        #[pallet::call_index(115)]
+        #[pallet::weight((Weight::from_parts(1_000_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn commit_mechanism_weights(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            mecid: MechId,
+            commit_hash: H256,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            Self::guard_commit(&hotkey, netuid, mecid)?;
+            Self::do_commit_weights(&hotkey, netuid, mecid, commit_hash)
+        }
+
+        /// Reveals weights that were committed in a mechanism.
+        #[pallet::call_index(116)]
+        #[pallet::weight((Weight::from_parts(1_000_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn reveal_mechanism_weights(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            mecid: MechId,
+            uids: Vec<u16>,
+            values: Vec<u16>,
+            salt: Vec<u16>,
+            version_key: u64,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            let given = GivenWeights { uids, values, version_key };
+            Self::reveal_guarded(&hotkey, netuid, mecid, given, &salt)
+        }
+
+        /// Commits sealed weights of a mechanism in version 4.
+        #[pallet::call_index(117)]
+        #[pallet::weight((Weight::from_parts(1_000_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn commit_crv3_mechanism_weights(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            mecid: MechId,
+            commit: SealedWeights,
+            reveal_round: u64,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            Self::do_commit_timelocked(&hotkey, netuid, mecid, commit, reveal_round, 4)
+        }
+
+        /// Commits weights of a mechanism that are sealed for a round of the beacon.
+        #[pallet::call_index(118)]
+        #[pallet::weight((Weight::from_parts(1_000_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn commit_timelocked_mechanism_weights(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            mecid: MechId,
+            commit: SealedWeights,
+            reveal_round: u64,
+            commit_reveal_version: u16,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            Self::do_commit_timelocked(&hotkey, netuid, mecid, commit, reveal_round, commit_reveal_version)
+        }
+
+        /// Sets the weights of the signing hotkey in a mechanism.
         #[pallet::call_index(119)]
         #[pallet::weight((Weight::from_parts(1_000_000_000, 0), DispatchClass::Normal, Pays::No))]
         pub fn set_mechanism_weights(
@@ -184,7 +328,8 @@ mod calls {
             version_key: u64,
         ) -> DispatchResult {
             let hotkey = ensure_signed(origin)?;
-            Self::do_set_weights(&hotkey, netuid, mecid, dests, &weights, version_key)
+            let given = GivenWeights { uids: dests, values: weights, version_key };
+            Self::do_set_weights(&hotkey, netuid, mecid, given)
         }
 
         /// Registers like burned_register, but fails when the price is above a limit in rao.

@@ -6,7 +6,7 @@
 
 use super::{pool::scale, *};
 use crate::{
-    localnet::runtime::{AccountId, AlphaBalance, NetUid, scalars::I96F32},
+    localnet::runtime::{AccountId, NetUid, scalars::I96F32},
     yuma::Outcome,
 };
 use frame_support::traits::fungible::Mutate;
@@ -104,7 +104,7 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn pay_epoch(netuid: NetUid, hotkeys: &[AccountId], outcome: &Outcome) {
         let servers = PendingServerEmission::<T>::take(netuid);
         let mut validators = PendingValidatorEmission::<T>::take(netuid);
-        if outcome.incentive.iter().all(|share| *share == 0) {
+        if outcome.server_emission.iter().all(|alpha| *alpha == 0) {
             validators = validators.saturating_add(servers);
         }
         for (hotkey, alpha) in hotkeys.iter().zip(&outcome.server_emission) {
@@ -119,8 +119,6 @@ impl<T: Config> Pallet<T> {
             LastHotkeyEmissionOnNetuid::<T>::insert(hotkey, netuid, alpha);
         }
         Self::pay_owner(netuid);
-        let emissions = outcome.server_emission.iter().copied().map(AlphaBalance).collect();
-        Self::deposit_event(Event::IncentiveAlphaEmittedToMiners { netuid: netuid.main_mechanism(), emissions });
     }
 
     fn pay_miner(netuid: NetUid, hotkey: &AccountId, alpha: u64) {

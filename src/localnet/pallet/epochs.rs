@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    localnet::runtime::{AccountId, NetUid},
+    localnet::runtime::{AccountId, AlphaBalance, NetUid, NetUidStorageIndex},
     yuma::{self, BondRule, Neuron, Outcome, Subnet},
 };
 use frame_support::ensure;
@@ -36,7 +36,15 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    fn epoch_is_due(netuid: NetUid) -> bool {
+    /// The subnets whose epoch is due in this block and has to wait, because too many are.
+    pub(crate) fn deferred_subnets() -> Vec<NetUid> {
+        let due =
+            NetworksAdded::<T>::iter_keys().filter(|netuid| *netuid != NetUid::ROOT && Self::epoch_is_due(*netuid));
+        due.skip(usize::from(MaxEpochsPerBlock::<T>::get())).collect()
+    }
+
+    /// Has an epoch begun in this block that has not run yet?
+    pub(crate) fn epoch_is_due(netuid: NetUid) -> bool {
         let (now, tempo) = (Self::block(), u64::from(Tempo::<T>::get(netuid)));
         let pending = PendingEpochAt::<T>::get(netuid);
         tempo != 0
@@ -85,12 +93,19 @@ impl<T: Config> Pallet<T> {
     fn run_epoch(netuid: NetUid) {
         let hotkeys: Vec<AccountId> =
             (0..SubnetworkN::<T>::get(netuid)).map(|uid| Keys::<T>::get(netuid, uid)).collect();
-        let outcome = yuma::epoch(&Self::before_epoch(netuid, &hotkeys));
+        let parts = Self::split_emission(netuid, Self::pending_emission(netuid));
+        let outcomes = Self::mechanisms(netuid).zip(parts).map(|(mechanism, part)| {
+            let index = netuid.mechanism(mechanism);
+            let outcome = yuma::epoch(&Self::before_epoch(netuid, index, part, &hotkeys));
+            Self::store_mechanism(index, &outcome);
+            (part, outcome)
+        });
+        let Some(outcome) = super::mechanisms::merged(outcomes.collect()) else { return };
         Self::store_epoch(netuid, &outcome);
         Self::pay_epoch(netuid, &hotkeys, &outcome);
     }
 
-    fn before_epoch(netuid: NetUid, hotkeys: &[AccountId]) -> Subnet {
+    fn before_epoch(netuid: NetUid, index: NetUidStorageIndex, emission: u64, hotkeys: &[AccountId]) -> Subnet {
         Subnet {
             block: Self::block(),
             tempo: u64::from(Tempo::<T>::get(netuid)),
@@ -104,8 +119,8 @@ impl<T: Config> Pallet<T> {
             bonds_penalty: BondsPenalty::<T>::get(netuid),
             bonds_moving_average: BondsMovingAverage::<T>::get(netuid),
             bond_rule: Self::bond_rule(netuid),
-            emission: Self::pending_emission(netuid),
-            neurons: Self::neurons_before_epoch(netuid, hotkeys),
+            emission,
+            neurons: Self::neurons_before_epoch(netuid, index, hotkeys),
         }
     }
 
@@ -120,8 +135,10 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    fn neurons_before_epoch(netuid: NetUid, hotkeys: &[AccountId]) -> Vec<Neuron> {
-        let index = netuid.main_mechanism();
+    fn neurons_before_epoch(netuid: NetUid, index: NetUidStorageIndex, hotkeys: &[AccountId]) -> Vec<Neuron> {
+        let hidden = CommitRevealWeightsEnabled::<T>::get(netuid);
+        let commits = if hidden { Self::oldest_commits(netuid, index) } else { Vec::new() };
+        let committed_at = |hotkey| commits.iter().find(|(other, _)| other == hotkey).map(|(_, block)| *block);
         let (updates, permits) = (LastUpdate::<T>::get(index), ValidatorPermit::<T>::get(netuid));
         (0u16..)
             .zip(hotkeys)
@@ -133,21 +150,13 @@ impl<T: Config> Pallet<T> {
                 permit: permits.get(usize::from(uid)).copied(),
                 weights: Weights::<T>::get(index, uid),
                 bonds: Bonds::<T>::get(index, uid),
-                committed_at: None,
+                committed_at: committed_at(hotkey),
             })
             .collect()
     }
 
-    fn store_epoch(netuid: NetUid, outcome: &Outcome) {
-        let index = netuid.main_mechanism();
-        Active::<T>::insert(netuid, &outcome.active);
-        ValidatorPermit::<T>::insert(netuid, &outcome.validator_permit);
-        ValidatorTrust::<T>::insert(netuid, &outcome.validator_trust);
-        Consensus::<T>::insert(netuid, &outcome.consensus);
+    fn store_mechanism(index: NetUidStorageIndex, outcome: &Outcome) {
         Incentive::<T>::insert(index, &outcome.incentive);
-        Dividends::<T>::insert(netuid, &outcome.dividends);
-        Emission::<T>::insert(netuid, &outcome.emission);
-        StakeWeight::<T>::insert(netuid, &outcome.stake_weight);
         for (uid, row) in (0u16..).zip(&outcome.bonds) {
             if row.is_empty() {
                 Bonds::<T>::remove(index, uid);
@@ -155,5 +164,17 @@ impl<T: Config> Pallet<T> {
                 Bonds::<T>::insert(index, uid, row);
             }
         }
+        let emissions = outcome.server_emission.iter().copied().map(AlphaBalance).collect();
+        Self::deposit_event(Event::IncentiveAlphaEmittedToMiners { netuid: index, emissions });
+    }
+
+    fn store_epoch(netuid: NetUid, outcome: &Outcome) {
+        Active::<T>::insert(netuid, &outcome.active);
+        ValidatorPermit::<T>::insert(netuid, &outcome.validator_permit);
+        ValidatorTrust::<T>::insert(netuid, &outcome.validator_trust);
+        Consensus::<T>::insert(netuid, &outcome.consensus);
+        Dividends::<T>::insert(netuid, &outcome.dividends);
+        Emission::<T>::insert(netuid, &outcome.emission);
+        StakeWeight::<T>::insert(netuid, &outcome.stake_weight);
     }
 }

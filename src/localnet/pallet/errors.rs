@@ -87,15 +87,39 @@ mod errors {
         /// The subnet is full and no neuron can be pruned: wait until an immunity ends.
         #[codec(index = 48)]
         NoNeuronIdAvailable,
+        /// There is no such commit to reveal: it was revealed, has expired, or was never made.
+        #[codec(index = 51)]
+        NoWeightsCommitFound,
+        /// What is revealed is not what was committed: uids, values, salt, version key and netuid must be the same.
+        #[codec(index = 52)]
+        InvalidRevealCommitHashNotMatch,
         /// The subnet asks for committed weights: plain weights are refused.
         #[codec(index = 53)]
         CommitRevealEnabled,
+        /// The subnet takes plain weights: there is nothing to commit.
+        #[codec(index = 54)]
+        CommitRevealDisabled,
         /// The subnet or its mechanism does not exist: check the netuid.
         #[codec(index = 74)]
         MechanismDoesNotExist,
         /// The subnet does not exist: check the netuid and the network.
         #[codec(index = 76)]
         SubnetNotExists,
+        /// Ten commits wait to be revealed: reveal them, or wait until they expire.
+        #[codec(index = 77)]
+        TooManyUnrevealedCommits,
+        /// The epoch in which the commit could be revealed is over: commit again.
+        #[codec(index = 78)]
+        ExpiredWeightCommit,
+        /// The epoch in which the commit can be revealed has not come: wait.
+        #[codec(index = 79)]
+        RevealTooEarly,
+        /// The lists of a batch have different lengths.
+        #[codec(index = 80)]
+        InputLengthsUnequal,
+        /// The subnet's rate limit since the last weights or commit is not over: wait and try again.
+        #[codec(index = 81)]
+        CommittingWeightsTooFast,
         /// The amount is below the least stake of 0.002 TAO, or zero.
         #[codec(index = 82)]
         AmountTooLow,
@@ -117,12 +141,30 @@ mod errors {
         /// An owner changes nothing in the last blocks before an epoch: try again after it.
         #[codec(index = 107)]
         AdminActionProhibitedDuringWeightsWindow,
+        /// The commit's version is not the chain's: upgrade the client.
+        #[codec(index = 110)]
+        IncorrectCommitRevealVersion,
+        /// The round has passed, so the commit would not be secret: check the clock and commit again.
+        #[codec(index = 111)]
+        InvalidRevealRound,
+        /// Weights are revealed at most 100 epochs later.
+        #[codec(index = 112)]
+        RevealPeriodTooLarge,
+        /// Weights are revealed at least one epoch later.
+        #[codec(index = 113)]
+        RevealPeriodTooSmall,
+        /// The value is out of its bounds.
+        #[codec(index = 114)]
+        InvalidValue,
         /// There are as many subnets as there may be.
         #[codec(index = 115)]
         SubnetLimitReached,
         /// The coldkey's balance does not cover the lock cost of a subnet.
         #[codec(index = 116)]
         CannotAffordLockCost,
+        /// Neurons times mechanisms would be more than 256.
+        #[codec(index = 125)]
+        TooManyUIDsPerMechanism,
         /// The price of a registration is above the given limit: raise it or wait.
         #[codec(index = 134)]
         RegistrationPriceLimitExceeded,

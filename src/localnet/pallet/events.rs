@@ -76,12 +76,42 @@ mod events {
         /// The setting was changed.
         #[codec(index = 58)]
         NetworkRateLimitSet(u64),
+        /// Weights were committed: hotkey, storage index, hash.
+        #[codec(index = 85)]
+        WeightsCommitted(AccountId, NetUidStorageIndex, H256),
+        /// Committed weights were revealed: hotkey, storage index, hash.
+        #[codec(index = 86)]
+        WeightsRevealed(AccountId, NetUidStorageIndex, H256),
+        /// Several commits were revealed: hotkey, netuid, hashes.
+        #[codec(index = 87)]
+        WeightsBatchRevealed(AccountId, NetUid, Vec<H256>),
+        /// A batch of weights or commits was gone through: netuids, hotkey.
+        #[codec(index = 88)]
+        BatchWeightsCompleted(Vec<Compact<NetUid>>, AccountId),
+        /// A part of a batch failed.
+        #[codec(index = 89)]
+        BatchCompletedWithErrors(),
+        /// What failed in a batch: netuid, why.
+        #[codec(index = 90)]
+        BatchWeightItemFailed(NetUid, DispatchError),
         /// A subnet was started: netuid, first block with emission.
         #[codec(index = 95)]
         FirstEmissionBlockNumberSet(NetUid, u64),
         /// The setting was changed.
+        #[codec(index = 100)]
+        CommitRevealPeriodsSet(NetUid, u64),
+        /// The setting was changed.
         #[codec(index = 101)]
         CommitRevealEnabled(NetUid, bool),
+        /// The setting was changed.
+        #[codec(index = 106)]
+        CommitRevealVersionSet(u16),
+        /// Sealed weights were committed: hotkey, storage index, hash of the bytes, round that opens them.
+        #[codec(index = 107)]
+        TimelockedWeightsCommitted(AccountId, NetUidStorageIndex, H256, u64),
+        /// The chain opened sealed weights and set them: storage index, hotkey.
+        #[codec(index = 108)]
+        TimelockedWeightsRevealed(NetUidStorageIndex, AccountId),
         /// An epoch paid miners.
         #[codec(index = 110)]
         IncentiveAlphaEmittedToMiners {

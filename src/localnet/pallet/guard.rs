@@ -1,7 +1,7 @@
 //! Checks that run in the pool as well as before dispatch, and the codes with which the pool refuses.
 
 use super::{AxonInfo, Call, Config, Error, Pallet, PrometheusInfo};
-use crate::localnet::runtime::AccountId;
+use crate::localnet::runtime::{AccountId, MechId};
 
 /// Why the pool refuses a transaction: the `n` of `Custom error: n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,14 @@ pub enum Refusal {
     ServingRateLimitExceeded = 12,
     /// The announced port is 0.
     InvalidPort = 13,
+    /// The round that would open the commit has passed.
+    InvalidRevealRound = 15,
+    /// There is no such commit.
+    CommitNotFound = 16,
+    /// The commit cannot be revealed in this epoch.
+    CommitBlockNotInRevealRange = 17,
+    /// Lists of a batch differ in length.
+    InputLengthsUnequal = 18,
     /// Anything else.
     BadRequest = 255,
 }
@@ -35,11 +43,17 @@ impl<T> From<&Error<T>> for Refusal {
     fn from(error: &Error<T>) -> Self {
         match error {
             Error::NotEnoughStakeToSetWeights => Self::StakeTooLow,
-            Error::SettingWeightsTooFast | Error::NetworkTxRateLimitExceeded => Self::RateLimitExceeded,
+            Error::SettingWeightsTooFast | Error::CommittingWeightsTooFast | Error::NetworkTxRateLimitExceeded => {
+                Self::RateLimitExceeded
+            }
             Error::HotKeyNotRegisteredInNetwork => Self::HotKeyNotRegisteredInNetwork,
             Error::InvalidIpAddress => Self::InvalidIpAddress,
             Error::ServingRateLimitExceeded => Self::ServingRateLimitExceeded,
             Error::InvalidPort => Self::InvalidPort,
+            Error::InvalidRevealRound => Self::InvalidRevealRound,
+            Error::NoWeightsCommitFound => Self::CommitNotFound,
+            Error::RevealTooEarly => Self::CommitBlockNotInRevealRange,
+            Error::InputLengthsUnequal => Self::InputLengthsUnequal,
             _ => Self::BadRequest,
         }
     }
@@ -52,8 +66,33 @@ impl<T: Config> Pallet<T> {
     /// The error with which the call would fail.
     pub fn guard(who: &AccountId, call: &Call<T>) -> Result<(), Error<T>> {
         match call {
-            Call::set_weights { netuid, .. } | Call::set_mechanism_weights { netuid, .. } => {
-                Self::guard_weights(who, *netuid)
+            Call::set_weights { netuid, .. } => Self::guard_weights(who, *netuid, MechId(0)),
+            Call::set_mechanism_weights { netuid, mecid, .. } => Self::guard_weights(who, *netuid, *mecid),
+            Call::batch_set_weights { netuids, weights, version_keys } => {
+                Self::guard_batch(who, netuids, &[weights.len(), version_keys.len()])
+            }
+            Call::commit_weights { netuid, .. } => Self::guard_commit(who, *netuid, MechId(0)),
+            Call::commit_mechanism_weights { netuid, mecid, .. } => Self::guard_commit(who, *netuid, *mecid),
+            Call::batch_commit_weights { netuids, commit_hashes } => {
+                Self::guard_batch(who, netuids, &[commit_hashes.len()])
+            }
+            Call::reveal_weights { netuid, uids, values, salt, version_key } => {
+                let hash = Self::commit_hash(who, netuid.main_mechanism(), uids, values, salt, *version_key);
+                Self::guard_reveal(who, *netuid, netuid.main_mechanism(), &[hash])
+            }
+            Call::reveal_mechanism_weights { netuid, mecid, uids, values, salt, version_key } => {
+                let index = netuid.mechanism(*mecid);
+                let hash = Self::commit_hash(who, index, uids, values, salt, *version_key);
+                Self::guard_reveal(who, *netuid, index, &[hash])
+            }
+            Call::batch_reveal_weights { netuid, uids_list, values_list, salts_list, version_keys } => {
+                let hashes = Self::batch_hashes(who, *netuid, uids_list, values_list, salts_list, version_keys)?;
+                Self::guard_reveal(who, *netuid, netuid.main_mechanism(), &hashes)
+            }
+            Call::commit_timelocked_weights { netuid, reveal_round, .. }
+            | Call::commit_timelocked_mechanism_weights { netuid, reveal_round, .. }
+            | Call::commit_crv3_mechanism_weights { netuid, reveal_round, .. } => {
+                Self::guard_timelocked(who, *netuid, *reveal_round)
             }
             Call::register_network { .. } => Self::check_network_rate(),
             Call::serve_axon { netuid, version, ip, port, ip_type, .. } => {

@@ -1,17 +1,18 @@
 //! The pallet that the runtime calls `SubtensorModule`: subnets, neurons, weights, stake, epochs and emission.
 //!
 //! One file per duty; the parts that FRAME's macro must see together (storage, errors, events, calls, hooks) are written
-//! apart and imported as sections. The rules follow the real chain at spec version 425, without commit-reveal, children
-//! and parents, further mechanisms, registration in root, pruning of subnets, and limit orders; `emission` and `pool` say
-//! what is simpler there.
+//! apart and imported as sections. The rules follow the real chain at spec version 425, without children and parents,
+//! registration in root, pruning of subnets, and limit orders; `emission` and `pool` say what is simpler there.
 
 mod calls;
+mod commits;
 mod emission;
 mod epochs;
 mod errors;
 mod events;
 mod guard;
 mod hooks;
+mod mechanisms;
 mod neurons;
 mod pool;
 mod registration;
@@ -22,6 +23,7 @@ mod storage;
 mod subnets;
 #[cfg(test)]
 mod tests;
+mod timelocked;
 mod types;
 mod weights;
 
@@ -35,6 +37,7 @@ use frame_support::pallet_macros::import_section;
 #[import_section(storage::networks::networks)]
 #[import_section(storage::neurons::neurons)]
 #[import_section(storage::economy::economy)]
+#[import_section(storage::commits::commits)]
 #[import_section(storage::hyperparameters::hyperparameters)]
 #[import_section(errors::errors)]
 #[import_section(events::events)]
@@ -53,20 +56,27 @@ use frame_support::pallet_macros::import_section;
 #[frame_support::pallet]
 pub mod pallet {
     use super::types::*;
+    use super::weights::GivenWeights;
+    use crate::localnet::drand;
     use crate::localnet::runtime::{
         AccountId, AlphaBalance, MechId, NetUid, NetUidStorageIndex, TaoBalance,
         scalars::{I96F32, U64F64},
     };
+    use codec::Compact;
     use frame_support::{
         pallet_prelude::*,
         traits::{ConstBool, ConstI16, ConstU8, ConstU16, ConstU32, ConstU64},
     };
     use frame_system::pallet_prelude::*;
+    use sp_core::H256;
+    use sp_runtime::DispatchError;
+    use std::collections::VecDeque;
 
     #[pallet::config]
     pub trait Config:
         frame_system::Config<AccountId = AccountId, RuntimeEvent: From<Event<Self>>>
         + pallet_balances::Config<Balance = u64>
+        + drand::Config
     {
     }
 

@@ -1,7 +1,7 @@
 //! Who holds which uid: appending, replacing, and choosing whom to replace.
 
 use super::*;
-use crate::localnet::runtime::{AccountId, NetUid};
+use crate::localnet::runtime::{AccountId, NetUid, NetUidStorageIndex};
 
 impl<T: Config> Pallet<T> {
     /// The uid of a hotkey.
@@ -51,22 +51,22 @@ impl<T: Config> Pallet<T> {
     }
 
     fn append_neuron(netuid: NetUid, uid: u16, hotkey: &AccountId) {
-        let index = netuid.main_mechanism();
         SubnetworkN::<T>::insert(netuid, uid.saturating_add(1));
         Active::<T>::append(netuid, true);
         ValidatorPermit::<T>::append(netuid, false);
         ValidatorTrust::<T>::append(netuid, 0);
         Consensus::<T>::append(netuid, 0);
-        Incentive::<T>::append(index, 0);
         Dividends::<T>::append(netuid, 0);
         Emission::<T>::append(netuid, 0);
         StakeWeight::<T>::append(netuid, 0);
-        LastUpdate::<T>::append(index, Self::block());
+        for index in Self::mechanisms(netuid).map(|mechanism| netuid.mechanism(mechanism)) {
+            Incentive::<T>::append(index, 0);
+            LastUpdate::<T>::append(index, Self::block());
+        }
         Self::seat(netuid, uid, hotkey);
     }
 
     fn replace_neuron(netuid: NetUid, uid: u16, hotkey: &AccountId) {
-        let index = netuid.main_mechanism();
         let old = Keys::<T>::get(netuid, uid);
         Uids::<T>::remove(netuid, &old);
         IsNetworkMember::<T>::remove(&old, netuid);
@@ -76,20 +76,21 @@ impl<T: Config> Pallet<T> {
         ValidatorPermit::<T>::mutate(netuid, |list| set(list, uid, false));
         ValidatorTrust::<T>::mutate(netuid, |list| set(list, uid, 0));
         Consensus::<T>::mutate(netuid, |list| set(list, uid, 0));
-        Incentive::<T>::mutate(index, |list| set(list, uid, 0));
         Dividends::<T>::mutate(netuid, |list| set(list, uid, 0));
         Emission::<T>::mutate(netuid, |list| set(list, uid, 0));
         StakeWeight::<T>::mutate(netuid, |list| set(list, uid, 0));
-        LastUpdate::<T>::mutate(index, |list| set(list, uid, Self::block()));
-        Weights::<T>::remove(index, uid);
-        Bonds::<T>::remove(index, uid);
-        Self::forget_weights_to(netuid, uid);
+        for index in Self::mechanisms(netuid).map(|mechanism| netuid.mechanism(mechanism)) {
+            Incentive::<T>::mutate(index, |list| set(list, uid, 0));
+            LastUpdate::<T>::mutate(index, |list| set(list, uid, Self::block()));
+            Weights::<T>::remove(index, uid);
+            Bonds::<T>::remove(index, uid);
+            Self::forget_weights_to(index, uid);
+        }
         Self::seat(netuid, uid, hotkey);
     }
 
     /// Nobody meant the newcomer: weights to its uid become zero.
-    fn forget_weights_to(netuid: NetUid, uid: u16) {
-        let index = netuid.main_mechanism();
+    fn forget_weights_to(index: NetUidStorageIndex, uid: u16) {
         for (validator, mut row) in Weights::<T>::iter_prefix(index).collect::<Vec<_>>() {
             let mut touched = false;
             for (_, weight) in row.iter_mut().filter(|(target, _)| *target == uid) {

@@ -2,7 +2,10 @@
 
 use crate::localnet::runtime::{AccountId, MechId, scalars::I96F32, scalars::U64F64};
 use codec::{Decode, Encode};
-use frame_support::traits::Get;
+use frame_support::{
+    BoundedVec,
+    traits::{ConstU32, Get},
+};
 use scale_info::TypeInfo;
 
 /// A neuron's announced endpoint.
@@ -98,6 +101,9 @@ pub enum RateLimitKey {
     NetworkLastRegistered,
 }
 
+/// Time-locked weights as they are stored: at most as many bytes as [`crate::timelock::MAX_COMMIT_BYTES`].
+pub type SealedWeights = BoundedVec<u8, ConstU32<5000>>;
+
 /// How a subnet comes to consensus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
 pub enum EpochConsensus {
@@ -133,6 +139,10 @@ default_value!(
 default_value!(
     /// The main mechanism alone.
     OneMechanism -> MechId { MechId(1) }
+);
+default_value!(
+    /// The main mechanism and another.
+    TwoMechanisms -> MechId { MechId(2) }
 );
 default_value!(
     /// 0.7 to 0.9.

@@ -58,6 +58,14 @@ impl Args {
         self.get(index).map(whole).transpose()
     }
 
+    /// A yes or no, if given.
+    pub(super) fn flag(&self, index: usize) -> Result<Option<bool>, ErrorObjectOwned> {
+        let flag = |value: &Value| {
+            value.as_bool().ok_or_else(|| errors::invalid_params(format!("parameter {index} must be true or false")))
+        };
+        self.get(index).map(flag).transpose()
+    }
+
     /// A list of hex texts that must be there.
     pub(super) fn list_of_bytes(&self, index: usize) -> Result<Vec<Vec<u8>>, ErrorObjectOwned> {
         let refuse = || errors::invalid_params(format!("parameter {index} must be a list of hex strings"));
@@ -92,6 +100,7 @@ mod tests {
     fn what_cannot_be_meant_is_refused_with_its_place() {
         let args = args(r#"["0x01","zz",-1]"#);
         assert!(args.hash(0).unwrap_err().data().unwrap().get().contains("parameter 0"));
+        assert!(args.flag(0).is_err() && args.flag(7).is_ok_and(|flag| flag.is_none()));
         assert!(args.bytes(1).is_err() && args.number(2).is_err() && args.text(5).is_err());
         assert!(Args::parse(&Params::new(Some(r#"{"key":1}"#))).is_err());
         assert!(Args::parse(&Params::new(None)).is_ok());

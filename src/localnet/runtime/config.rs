@@ -137,6 +137,8 @@ impl subtensor::Config for Runtime {}
 
 impl crate::localnet::admin_utils::Config for Runtime {}
 
+impl crate::localnet::drand::Config for Runtime {}
+
 impl pallet_utility::Config for Runtime {
     type PalletsOrigin = OriginCaller;
     type RuntimeCall = RuntimeCall;

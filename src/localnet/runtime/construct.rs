@@ -8,7 +8,7 @@
 )]
 
 use super::aura;
-use crate::localnet::{admin_utils, pallet as subtensor};
+use crate::localnet::{admin_utils, drand, pallet as subtensor};
 
 #[frame_support::runtime]
 mod rt {
@@ -47,4 +47,6 @@ mod rt {
     pub type Proxy = pallet_proxy;
     #[runtime::pallet_index(19)]
     pub type AdminUtils = admin_utils;
+    #[runtime::pallet_index(26)]
+    pub type Drand = drand;
 }

@@ -23,8 +23,9 @@ pub const COMPOSITE_SINCE: u32 = 429;
 const NETUID: [&str; 2] = ["subtensor_runtime_common", "NetUid"];
 
 /// Our modules and the crates they stand for; the first that matches wins, so longer ones come first.
-const RENAMES: [(&[&str], &[&str]); 10] = [
+const RENAMES: [(&[&str], &[&str]); 11] = [
     (&["neuron", "localnet", "admin_utils"], &["pallet_admin_utils"]),
+    (&["neuron", "localnet", "drand"], &["pallet_drand"]),
     (&["neuron", "localnet", "pallet"], &["pallet_subtensor"]),
     (&["neuron", "localnet", "runtime", "extensions"], &["subtensor_transaction_extensions"]),
     (&["neuron", "localnet", "runtime", "apis"], &["pallet_subtensor", "rpc_info"]),

@@ -62,6 +62,12 @@ impl NetUid {
     /// The root network.
     pub const ROOT: Self = Self(0);
 
+    /// The key of a mechanism's storage.
+    #[must_use]
+    pub const fn mechanism(self, mechanism: MechId) -> NetUidStorageIndex {
+        NetUidStorageIndex(self.0.saturating_add((mechanism.0 as u16).saturating_mul(4096)))
+    }
+
     /// The key of the main mechanism's storage.
     #[must_use]
     pub const fn main_mechanism(self) -> NetUidStorageIndex {
@@ -69,7 +75,7 @@ impl NetUid {
     }
 }
 
-/// A mechanism of a subnet; 0 is the main one, and here the only one.
+/// A mechanism of a subnet; 0 is the main one.
 ///
 /// `u8` has no compact form, so this newtype is written out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]

@@ -38,6 +38,18 @@ impl Known {
 
 static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
 
+/// Was something with this fingerprint verified lately?
+pub(in crate::localnet) fn is_known(fingerprint: &[u8; 32]) -> bool {
+    KNOWN.read().is_ok_and(|known| known.contains(fingerprint))
+}
+
+/// Notes that what has this fingerprint is good.
+pub(in crate::localnet) fn remember(fingerprint: [u8; 32]) {
+    if let Ok(mut known) = KNOWN.write() {
+        known.insert(fingerprint);
+    }
+}
+
 /// Same bytes and same registry entry as `sp_runtime::MultiSignature`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
 pub struct RememberedSignature(pub MultiSignature);
@@ -56,12 +68,12 @@ impl Verify for RememberedSignature {
     fn verify<L: Lazy<[u8]>>(&self, mut message: L, signer: &AccountId32) -> bool {
         let message = message.get();
         let key = sp_io::hashing::blake2_256(&(&self.0, signer, message).encode());
-        if KNOWN.read().is_ok_and(|known| known.contains(&key)) {
+        if is_known(&key) {
             return true;
         }
         let good = self.0.verify(message, signer);
-        if good && let Ok(mut known) = KNOWN.write() {
-            known.insert(key);
+        if good {
+            remember(key);
         }
         good
     }

@@ -70,12 +70,6 @@ mod hyperparameters {
     /// How the subnet comes to consensus; from a later runtime, where SDK 11 reads it before it sets weights.
     #[pallet::storage]
     pub type SubnetEpochConsensus<T> = StorageMap<_, Identity, NetUid, EpochConsensus, ValueQuery>;
-    /// Are weights committed and revealed later? Then plain weights are refused.
-    #[pallet::storage]
-    pub type CommitRevealWeightsEnabled<T> = StorageMap<_, Identity, NetUid, bool, ValueQuery, ConstBool<true>>;
-    /// Epochs from commit to reveal.
-    #[pallet::storage]
-    pub type RevealPeriodEpochs<T> = StorageMap<_, Twox64Concat, NetUid, u64, ValueQuery, ConstU64<1>>;
     /// Blocks between two announcements of an axon.
     #[pallet::storage]
     pub type ServingRateLimit<T> = StorageMap<_, Identity, NetUid, u64, ValueQuery, ConstU64<50>>;

@@ -73,12 +73,6 @@ mod networks {
     /// Is the hotkey registered in the subnet?
     #[pallet::storage]
     pub type IsNetworkMember<T> = StorageDoubleMap<_, Blake2_128Concat, AccountId, Identity, NetUid, bool, ValueQuery>;
-    /// Mechanisms of the subnet; here always one.
-    #[pallet::storage]
-    pub type MechanismCountCurrent<T> = StorageMap<_, Twox64Concat, NetUid, MechId, ValueQuery, OneMechanism>;
-    /// How emission is split among mechanisms; none while there is one.
-    #[pallet::storage]
-    pub type MechanismEmissionSplit<T> = StorageMap<_, Twox64Concat, NetUid, Vec<u16>, OptionQuery>;
 
     /// Period of epochs in blocks; 0 switches them off.
     #[pallet::storage]

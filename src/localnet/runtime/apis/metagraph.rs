@@ -3,7 +3,7 @@
 use super::subnet_info::{compact_bytes, compacts};
 use crate::localnet::{
     pallet::{self as chain, AxonInfo, ChainIdentityV2, SubnetIdentityV3},
-    runtime::{AccountId, NetUid, Runtime, scalars::I96F32},
+    runtime::{AccountId, MechId, NetUid, Runtime, scalars::I96F32},
 };
 use codec::{Compact, Decode, Encode};
 use scale_info::TypeInfo;
@@ -196,10 +196,13 @@ fn permitted(permits: &[bool]) -> Vec<Compact<u16>> {
 }
 
 pub(super) fn metagraph(netuid: NetUid) -> Option<Metagraph> {
-    if !chain::NetworksAdded::<Runtime>::get(netuid) {
-        return None;
-    }
-    let index = netuid.main_mechanism();
+    mechagraph(netuid, MechId(0))
+}
+
+/// Incentive and last update are the mechanism's own, all else is the subnet's.
+pub(super) fn mechagraph(netuid: NetUid, mechanism: MechId) -> Option<Metagraph> {
+    chain::Pallet::<Runtime>::check_mechanism(netuid, mechanism).ok()?;
+    let index = netuid.mechanism(mechanism);
     let hotkeys: Vec<AccountId> = super::subnet_info::hotkeys(netuid);
     let coldkeys: Vec<AccountId> = hotkeys.iter().map(chain::Owner::<Runtime>::get).collect();
     let (alpha_low, alpha_high) = chain::AlphaValues::<Runtime>::get(netuid);
@@ -283,6 +286,6 @@ pub(super) fn metagraph(netuid: NetUid) -> Option<Metagraph> {
     })
 }
 
-pub(super) fn selective(netuid: NetUid, numbers: &[u16]) -> Option<SelectiveMetagraph> {
-    metagraph(netuid).map(|metagraph| metagraph.select(numbers))
+pub(super) fn selective(netuid: NetUid, mechanism: MechId, numbers: &[u16]) -> Option<SelectiveMetagraph> {
+    mechagraph(netuid, mechanism).map(|metagraph| metagraph.select(numbers))
 }

@@ -178,20 +178,22 @@ sp_api::impl_runtime_apis! {
             metagraph::metagraph(netuid)
         }
         fn get_all_mechagraphs() -> Vec<Option<Metagraph>> {
-            subnet_info::all().into_iter().map(metagraph::metagraph).collect()
+            let mechanisms = |netuid| SubtensorModule::mechanisms(netuid).map(move |mecid| (netuid, mecid));
+            let all = subnet_info::all().into_iter().flat_map(mechanisms);
+            all.map(|(netuid, mecid)| metagraph::mechagraph(netuid, mecid)).collect()
         }
         fn get_mechagraph(netuid: NetUid, mecid: MechId) -> Option<Metagraph> {
-            metagraph::metagraph(netuid).filter(|_| mecid == MechId(0))
+            metagraph::mechagraph(netuid, mecid)
         }
         fn get_selective_metagraph(netuid: NetUid, metagraph_indexes: Vec<u16>) -> Option<SelectiveMetagraph> {
-            metagraph::selective(netuid, &metagraph_indexes)
+            metagraph::selective(netuid, MechId(0), &metagraph_indexes)
         }
         fn get_selective_mechagraph(
             netuid: NetUid,
             mecid: MechId,
             metagraph_indexes: Vec<u16>,
         ) -> Option<SelectiveMetagraph> {
-            metagraph::selective(netuid, &metagraph_indexes).filter(|_| mecid == MechId(0))
+            metagraph::selective(netuid, mecid, &metagraph_indexes)
         }
         fn get_subnet_state(netuid: NetUid) -> Option<SubnetState> {
             subnet_info::subnet_state(netuid)
