@@ -136,7 +136,7 @@ impl Beacon {
             last if last == 0 || self.slept => now,
             last => last.saturating_add(1),
         };
-        self.slept = self.running && !standing.wanted;
+        self.slept = !signs && (self.slept || !standing.wanted);
         let own = if signs && now > 0 { first..now.saturating_add(1) } else { 0..0 };
         let mut rounds: Vec<u64> = own.take(PER_BLOCK).chain(given.into_iter().take(PER_BLOCK)).collect();
         rounds.sort_unstable();
@@ -256,6 +256,9 @@ mod tests {
     fn while_nobody_seals_nothing_is_signed_and_then_nothing_is_made_up_for() {
         let mut beacon = beacon();
         assert!(beacon.due(&standing(10, false), at(100)).is_empty());
+        beacon.run(false);
+        assert!(beacon.due(&standing(10, true), at(150)).is_empty(), "stopped in its sleep, it has slept");
+        beacon.run(true);
         assert_eq!(rounds(&beacon.due(&standing(10, true), at(200))), [200]);
         assert_eq!(rounds(&beacon.due(&standing(200, true), at(201))), [201]);
     }

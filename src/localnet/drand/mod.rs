@@ -1,6 +1,6 @@
 //! The pallet `Drand`: pulses of a random beacon, for what is sealed until a round.
 //!
-//! The real chain's nodes fetch the pulses of drand's `quicknet`. Here the chain is its own beacon ([`super::beacon`]), named
+//! The real chain's nodes fetch the pulses of drand's `quicknet`. Here the chain is its own beacon (`beacon.rs`), named
 //! by `BeaconConfig`; real pulses of `quicknet` are taken too, for what an SDK sealed. Rounds have to increase; the real
 //! chain wants each to follow the last.
 #![allow(

@@ -54,21 +54,24 @@ impl<T: Config> Pallet<T> {
     /// Opens and sets what was committed `RevealPeriodEpochs` ago and whose round is stored. What waits for its round is
     /// tried again in every block of this epoch; what was not opened in it is thrown away.
     pub(crate) fn reveal_timelocked() {
+        let holds = |index| TimelockedWeightCommits::<T>::iter_key_prefix(index).next().is_some();
+        let subnets = NetworksAdded::<T>::iter_keys().filter(|netuid| *netuid != NetUid::ROOT);
+        let queues: Vec<(NetUid, MechId)> = subnets
+            .flat_map(|netuid| Self::mechanisms(netuid).map(move |mechanism| (netuid, mechanism)))
+            .filter(|(netuid, mechanism)| holds(netuid.mechanism(*mechanism)))
+            .collect();
+        if queues.is_empty() {
+            return;
+        }
         let deferred = Self::deferred_subnets();
-        let subnets: Vec<NetUid> = NetworksAdded::<T>::iter_keys().collect();
-        for netuid in subnets.into_iter().filter(|netuid| *netuid != NetUid::ROOT && !deferred.contains(netuid)) {
-            for mechanism in Self::mechanisms(netuid) {
-                Self::reveal_queue(netuid, mechanism);
-            }
+        for (netuid, mechanism) in queues.into_iter().filter(|(netuid, _)| !deferred.contains(netuid)) {
+            Self::reveal_queue(netuid, mechanism);
         }
     }
 
     fn reveal_queue(netuid: NetUid, mechanism: MechId) {
         let index = netuid.mechanism(mechanism);
         let epochs: Vec<u64> = TimelockedWeightCommits::<T>::iter_key_prefix(index).collect();
-        if epochs.is_empty() {
-            return;
-        }
         let (now, period) = (Self::commit_epoch(netuid), RevealPeriodEpochs::<T>::get(netuid));
         let Some(due) = now.checked_sub(period) else { return };
         for epoch in epochs.into_iter().filter(|epoch| *epoch < due) {

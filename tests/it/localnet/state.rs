@@ -82,10 +82,11 @@ async fn a_torn_last_record_is_cut_off_and_a_foreign_file_is_left_alone() {
 }
 
 /// `neuron localnet` as a process, and what it printed first.
-fn process(folder: &Path) -> (Child, Value) {
+pub fn process(folder: &Path, flags: &[&str]) -> (Child, Value) {
     let mut child = neuron()
         .args(["localnet", "--port", "0", "--block-time", "5ms", "--output", "json", "--state"])
         .arg(folder)
+        .args(flags)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -108,7 +109,7 @@ async fn height(rpc: &RpcClient) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_process_survives_kill_9_and_stops_cleanly_on_sigterm() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut child, banner) = process(folder.path());
+    let (mut child, banner) = process(folder.path(), &[]);
     let rpc = RpcClient::from_insecure_url(banner["endpoint"].as_str().unwrap()).await.unwrap();
     ask(&rpc, "dev_mine", json!([20])).await.unwrap();
     let seen = height(&rpc).await;
@@ -116,7 +117,7 @@ async fn the_process_survives_kill_9_and_stops_cleanly_on_sigterm() {
     child.kill().unwrap();
     child.wait().unwrap();
 
-    let (mut child, again) = process(folder.path());
+    let (mut child, again) = process(folder.path(), &[]);
     assert_eq!(again["genesis_hash"], banner["genesis_hash"]);
     let rpc = RpcClient::from_insecure_url(again["endpoint"].as_str().unwrap()).await.unwrap();
     // What a client saw is there.

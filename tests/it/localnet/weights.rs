@@ -9,9 +9,11 @@ use neuron::timelock::{Payload, PublicKey, Schedule, seal};
 use neuron::units::UnixMs;
 use serde_json::{Value, json};
 use subxt::dynamic::{self, Value as Dynamic};
+use subxt::rpcs::client::RpcClient;
 
-use super::client::{Key, Net, config, start};
-use crate::support::fixture;
+use super::client::{Net, ask, config, start, storage_key};
+use super::state::process;
+use crate::support::{fixture, neuron};
 
 /// Milliseconds of chain time per block.
 const BLOCK_MS: i64 = 12_000;
@@ -80,7 +82,7 @@ fn sealed(round: u64, key: &PublicKey) -> Vec<Dynamic> {
 /// What the chain stores for the validator, by SCALE: an empty text where there is nothing.
 async fn row(net: &Net) -> String {
     let index = [155u16.to_le_bytes(), 1u16.to_le_bytes()].concat();
-    let key = format!("{}{}", super::client::storage_key("SubtensorModule", "Weights"), hex::encode(index));
+    let key = format!("{}{}", storage_key("SubtensorModule", "Weights"), hex::encode(index));
     let found = net.ask("state_getStorage", json!([key])).await.unwrap();
     found.as_str().unwrap_or_default().to_owned()
 }
@@ -182,10 +184,41 @@ async fn a_commit_for_a_round_that_is_over_never_gets_into_a_block() {
     let bytes = net.signed("//Validator", &call, 0, 0).await;
     let refused = net.submit(&bytes).await.unwrap_err();
     assert_eq!((refused.code, refused.data.as_str()), (1010, "Custom error: 15"));
-    // Pulses are the author's to give.
-    let unsigned = hex::decode("0c04").unwrap();
-    assert!(net.submit(&unsigned).await.is_err());
-    let _ = Key::of("//Validator");
+    // Pulses are the author's to give: an unsigned `Drand.write_pulse` of nothing, with an anonymous fetcher.
+    let pulses = [[4, 26, 0].as_slice(), &[0; 4], &[0], &[1], &[0; 32], &[0]].concat();
+    let unsigned = [[(pulses.len() as u8) << 2].as_slice(), &pulses].concat();
+    let refused = net.submit(&unsigned).await.unwrap_err();
+    assert_eq!(refused.code, 1011, "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_turns_commit_reveal_on_and_takes_a_file_of_pulses() {
+    let vectors: Value = serde_json::from_str(&fixture("timelock.json")).unwrap();
+    let (round, signature) = pulse(&vectors);
+    let folder = tempfile::tempdir().unwrap();
+    let pulses = folder.path().join("pulses.json");
+    std::fs::write(&pulses, json!([{"round": round, "signature": signature}]).to_string()).unwrap();
+    let flags = ["--pulses", pulses.to_str().unwrap()];
+    assert_eq!(last_round(&folder.path().join("one"), &flags).await, round, "all that a sleeping beacon has");
+    assert!(last_round(&folder.path().join("two"), &["--commit-reveal"]).await > round, "its own, of 2026");
+
+    std::fs::write(&pulses, "[{]").unwrap();
+    let refused = neuron().args(["localnet", "--port", "0"]).args(flags).output().unwrap();
+    assert!(!refused.status.success());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("pulses.json") && said.contains("expected drand's pulses as JSON"), "{said}");
+}
+
+/// The newest round that a process with these flags has stored when it serves.
+async fn last_round(state: &Path, flags: &[&str]) -> u64 {
+    let (mut child, banner) = process(state, flags);
+    let status = match RpcClient::from_insecure_url(banner["endpoint"].as_str().unwrap()).await {
+        Ok(rpc) => ask(&rpc, "dev_beacon", json!([])).await.ok(),
+        Err(_) => None,
+    };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    status.and_then(|status| status["lastStoredRound"].as_u64()).unwrap_or_default()
 }
 
 fn pulse(vectors: &Value) -> (u64, &str) {
@@ -205,7 +238,7 @@ fn fake_clock(folder: &Path) -> PathBuf {
 
 /// Runs a script of an SDK whose clock is the chain's, so that it seals for a round whose signature is known.
 #[cfg(target_os = "linux")]
-async fn an_sdk_commits(variable: &str, script: &str) {
+async fn an_sdk_commits(variable: &str, script: &str, spec_version: u32) {
     let Some(python) = std::env::var_os(variable) else {
         eprintln!("SKIPPED: {variable} names no interpreter with the SDK; this test proved nothing");
         return;
@@ -213,7 +246,9 @@ async fn an_sdk_commits(variable: &str, script: &str) {
     let vectors: Value = serde_json::from_str(&fixture("timelock.json")).unwrap();
     let (round, signature) = pulse(&vectors);
     // Sealed in block 194, revealed in the epoch of block 200; the SDKs ask for the round of the third block after.
-    let net = start(committed(genesis_before(round, 203))).await;
+    let mut config = committed(genesis_before(round, 203));
+    config.genesis.spec_version = spec_version;
+    let net = start(config).await;
     let home = tempfile::tempdir().unwrap();
     let mut run = Command::new(python);
     run.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script))
@@ -229,11 +264,18 @@ async fn an_sdk_commits(variable: &str, script: &str) {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn weights_that_sdk_10_commits_are_revealed() {
-    an_sdk_commits("NEURON_PYTHON", "sdk10_weights.py").await;
+    an_sdk_commits("NEURON_PYTHON", "sdk10_weights.py", 425).await;
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn weights_that_sdk_11_commits_are_revealed() {
-    an_sdk_commits("NEURON_PYTHON11", "sdk11_weights.py").await;
+    an_sdk_commits("NEURON_PYTHON11", "sdk11_weights.py", 425).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_sdks_commit_to_a_runtime_whose_netuid_is_a_struct() {
+    an_sdk_commits("NEURON_PYTHON", "sdk10_weights.py", 429).await;
+    an_sdk_commits("NEURON_PYTHON11", "sdk11_weights.py", 429).await;
 }
