@@ -25,8 +25,10 @@
 mod calls;
 mod chain;
 mod connection;
+mod crosscheck;
 mod error;
 mod hyperparameters;
+mod keeper;
 mod link;
 mod metagraph;
 mod moved;
@@ -66,13 +68,30 @@ impl Subtensor {
     /// # Errors
     /// [`SubtensorError::Unreachable`] with the reason of each endpoint when none works.
     pub async fn connect(config: SubtensorConfig) -> Result<Self, SubtensorError> {
-        Ok(Self { connection: Arc::new(Connection::open(config).await?) })
+        let chain = Self::begin(config)?;
+        chain.connection.ready().await?;
+        Ok(chain)
+    }
+
+    /// Begins to connect and returns at once, for who has something to do while the chain is away: questions wait for a
+    /// connection until their deadline. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`SubtensorError::NoEndpoint`] when none is given.
+    pub fn begin(config: SubtensorConfig) -> Result<Self, SubtensorError> {
+        Ok(Self { connection: Arc::new(Connection::begin(config)?) })
     }
 
     /// The height of the best block, as it changes: to wait on. After a move to another node it may fall a little.
     #[must_use]
     pub fn blocks(&self) -> watch::Receiver<BlockNumber> {
         self.connection.blocks()
+    }
+
+    /// Endpoints that have other final blocks than most, as the last comparison found: on a fork, or lying.
+    #[must_use]
+    pub fn distrusted(&self) -> Vec<Attempt> {
+        self.connection.distrusted()
     }
 
     /// The endpoint in use now, without what may be secret in it; `None` between two connections.
