@@ -54,6 +54,8 @@ pub struct SubtensorSettings {
     pub network: String,
     #[serde(default)]
     pub chain_endpoint: Vec<String>,
+    #[serde(default)]
+    pub archive: Vec<String>,
     #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
 }

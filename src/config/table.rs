@@ -205,6 +205,13 @@ pub const CORE: &[Setting] = &[
     )
     .alias(&["chain.endpoint", "endpoint"])
     .env(&["BT_SUBTENSOR_CHAIN_ENDPOINT", "BT_CHAIN_ENDPOINT"]),
+    setting(
+        "subtensor.archive",
+        Kind::List,
+        None,
+        Group::Chain,
+        "An archive node for reading old blocks; repeat it for a list. The main network has its own.",
+    ),
     setting("subtensor.timeout", Kind::Duration, Some("30s"), Group::Chain, "How long one question to the chain may take."),
     setting(
         "axon.ip",

@@ -53,9 +53,10 @@ pub async fn chain(settings: &Settings) -> Result<Subtensor, RoleError> {
     Ok(Subtensor::connect(SubtensorConfig::from_settings(&settings.subtensor)?).await?)
 }
 
-/// The subnet, in which the hotkey must be registered.
+/// The subnet, in which the hotkey must be registered. While the chain is away, as it was when it was last seen.
 async fn registered(settings: &Settings, netuid: NetUid, hotkey: &Keypair) -> Result<Subnet, RoleError> {
-    let subnet = Subnet::read(chain(settings).await?, netuid).await?;
+    let chain = Subtensor::begin(SubtensorConfig::from_settings(&settings.subtensor)?)?;
+    let subnet = Subnet::open(chain, netuid, metagraph_path(settings, netuid)).await?;
     let account = hotkey.account();
     match subnet.now().neuron(&account) {
         Some(neuron) => {
@@ -83,8 +84,7 @@ pub async fn validator(resolved: &Resolved, settings: &Settings) -> Result<Valid
     let hotkey = hotkey(settings)?;
     let clock = Clock::wall();
     let subnet = registered(settings, netuid, &hotkey).await?;
-    let parameters = subnet.chain().hyperparameters(netuid).await?;
-    if parameters.commit_reveal_weights_enabled {
+    if subnet.is_connected() && subnet.chain().hyperparameters(netuid).await?.commit_reveal_weights_enabled {
         tracing::warn!(
             "subnet {netuid} wants weights committed and revealed, which is not built yet; it will refuse ours"
         );
@@ -110,6 +110,14 @@ pub async fn validator(resolved: &Resolved, settings: &Settings) -> Result<Valid
 /// One ledger per subnet and hotkey.
 fn ledger_path(settings: &Settings, netuid: NetUid, hotkey: &Account) -> PathBuf {
     settings.db.directory.join(format!("netuid{netuid}")).join(format!("{hotkey}.sqlite"))
+}
+
+/// One metagraph per subnet and chain, of which the settings tell the name only.
+fn metagraph_path(settings: &Settings, netuid: NetUid) -> PathBuf {
+    let name = settings.subtensor.chain_endpoint.first().unwrap_or(&settings.subtensor.network);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let file = format!("metagraph-{}.json", name.chars().map(plain).collect::<String>());
+    settings.db.directory.join(format!("netuid{netuid}")).join(file)
 }
 
 fn dendrite(settings: &Settings) -> Result<DendriteConfig, RoleError> {

@@ -19,6 +19,8 @@ use crate::units::BlockNumber;
 pub struct SubtensorConfig {
     /// WebSocket addresses of nodes of one chain, in order of preference.
     pub endpoints: Vec<String>,
+    /// Addresses of nodes that keep all states, for reading old blocks.
+    pub archive: Vec<String>,
     /// The genesis hash that the chain must have; without it the first endpoint that answers sets the rule.
     pub genesis: Option<[u8; 32]>,
     /// For opening a connection and learning which chain it is.
@@ -45,6 +47,7 @@ impl SubtensorConfig {
     pub fn new(endpoints: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             endpoints: endpoints.into_iter().map(Into::into).collect(),
+            archive: Vec::new(),
             genesis: None,
             connect_deadline: Duration::from_secs(10),
             read_deadline: Duration::from_secs(30),

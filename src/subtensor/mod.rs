@@ -31,8 +31,11 @@ mod hyperparameters;
 mod keeper;
 mod link;
 mod metagraph;
+mod metagraph_diff;
+mod metagraph_file;
 mod moved;
 mod networks;
+mod past;
 mod read;
 mod refusals;
 mod runtime;
@@ -49,17 +52,21 @@ pub use connection::SubtensorConfig;
 pub use error::{Attempt, Fault, Retry, SubtensorError};
 pub use hyperparameters::Hyperparameters;
 pub use metagraph::{AxonInfo, Metagraph, Neuron};
+pub use metagraph_diff::{Changed, MetagraphDiff, Who};
+pub use metagraph_file::MetagraphFileError;
 pub use refusals::Refusal;
 pub use stake::Position;
 pub use submit::Inclusion;
 
 use crate::units::BlockNumber;
 use connection::Connection;
+use past::Archive;
 
 /// A chain. Cheap to clone; the connection ends with the last clone.
 #[derive(Debug, Clone)]
 pub struct Subtensor {
     connection: Arc<Connection>,
+    archive: Arc<Archive>,
 }
 
 impl Subtensor {
@@ -69,7 +76,7 @@ impl Subtensor {
     /// [`SubtensorError::Unreachable`] with the reason of each endpoint when none works.
     pub async fn connect(config: SubtensorConfig) -> Result<Self, SubtensorError> {
         let chain = Self::begin(config)?;
-        chain.connection.ready().await?;
+        chain.ready().await?;
         Ok(chain)
     }
 
@@ -79,7 +86,15 @@ impl Subtensor {
     /// # Errors
     /// [`SubtensorError::NoEndpoint`] when none is given.
     pub fn begin(config: SubtensorConfig) -> Result<Self, SubtensorError> {
-        Ok(Self { connection: Arc::new(Connection::begin(config)?) })
+        Ok(Self { connection: Arc::new(Connection::begin(config)?), archive: Arc::default() })
+    }
+
+    /// Waits until an endpoint works, or each has failed once.
+    ///
+    /// # Errors
+    /// [`SubtensorError::Unreachable`] with the reason of each endpoint.
+    pub async fn ready(&self) -> Result<(), SubtensorError> {
+        self.connection.ready().await
     }
 
     /// The height of the best block, as it changes: to wait on. After a move to another node it may fall a little.
