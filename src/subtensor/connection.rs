@@ -157,12 +157,24 @@ impl Connection {
         match timeout(deadline, tries).await {
             Ok(outcome) => outcome,
             Err(_) => {
-                for attempt in self.offers.borrow().attempts.iter().cloned() {
-                    note(&mut attempts, &attempt.endpoint, attempt.reason);
+                for attempt in self.tried() {
+                    if !attempts.iter().any(|known| known.endpoint == attempt.endpoint) {
+                        attempts.push(attempt);
+                    }
                 }
                 Err(SubtensorError::Deadline { what: what.to_owned(), after: deadline, attempts })
             }
         }
+    }
+
+    /// What failed since the last success, and who was to answer now: for the error of whoever waited in vain.
+    pub(super) fn tried(&self) -> Vec<Attempt> {
+        let offer = self.offers.borrow();
+        let mut attempts = offer.attempts.clone();
+        if let Some(link) = &offer.link {
+            note(&mut attempts, &link.endpoint, "no answer so far".to_owned());
+        }
+        attempts
     }
 
     async fn link(&self) -> Result<Arc<Link>, SubtensorError> {

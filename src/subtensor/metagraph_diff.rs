@@ -57,6 +57,27 @@ impl MetagraphDiff {
 
 impl Metagraph {
     /// What changed from this metagraph to a newer one of the same subnet.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "localnet"))] fn main() {}
+    /// # #[cfg(feature = "localnet")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use neuron::localnet::{LocalnetConfig, spawn};
+    /// # use neuron::subtensor::{Subtensor, SubtensorConfig};
+    /// # use neuron::units::NetUid;
+    /// # use neuron::wallet::{Keypair, Scheme};
+    /// # let node = spawn(LocalnetConfig { port: 0, ..LocalnetConfig::default() }).await?;
+    /// # let chain = Subtensor::connect(SubtensorConfig::new([node.ws_url()])).await?;
+    /// # let (coldkey, hotkey) = (Keypair::from_uri("//Bob", Scheme::Sr25519)?, Keypair::from_uri("//Tide", Scheme::Sr25519)?);
+    /// let before = chain.metagraph(NetUid(155)).await?;
+    /// chain.burned_register(&coldkey, NetUid(155), &hotkey.account()).await?;
+    ///
+    /// let diff = before.diff(&chain.metagraph(NetUid(155)).await?);
+    /// assert_eq!(diff.registered.first().map(|who| who.hotkey), Some(hotkey.account()));
+    /// assert!(diff.deregistered.is_empty());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn diff(&self, newer: &Self) -> MetagraphDiff {
         let same = |old: &Neuron, new: &Neuron| old.identity() == new.identity();

@@ -48,6 +48,26 @@ impl Metagraph {
     ///
     /// # Errors
     /// The folder is not there, or cannot be written to.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "localnet"))] fn main() {}
+    /// # #[cfg(feature = "localnet")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use neuron::localnet::{LocalnetConfig, spawn};
+    /// # use neuron::subtensor::{Subtensor, SubtensorConfig};
+    /// # use neuron::units::NetUid;
+    /// # let node = spawn(LocalnetConfig { port: 0, ..LocalnetConfig::default() }).await?;
+    /// # let chain = Subtensor::connect(SubtensorConfig::new([node.ws_url()])).await?;
+    /// # let folder = tempfile::tempdir()?;
+    /// use neuron::subtensor::Metagraph;
+    ///
+    /// let metagraph = chain.metagraph(NetUid(155)).await?;
+    /// let path = folder.path().join("155.json");
+    /// metagraph.save(&path)?;
+    /// assert_eq!(Metagraph::load(&path)?, metagraph);
+    /// # Ok(()) }
+    /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), MetagraphFileError> {
         let path = path.as_ref();
         let failed = |source| MetagraphFileError::File { path: path.to_owned(), source };

@@ -17,6 +17,20 @@
 //! # }
 //! ```
 //!
+//! For who knows the Python SDK:
+//!
+//! | there | here |
+//! |---|---|
+//! | `bt.Subtensor(network="finney")` | [`Subtensor::connect`]`(`[`SubtensorConfig::network`]`("finney")?)` |
+//! | `subtensor.metagraph(netuid)`, with `block=…` | [`Subtensor::metagraph`], [`Subtensor::metagraph_at`] |
+//! | `metagraph.save()`, `.load()` | [`Metagraph::save`], [`Metagraph::load`]; what changed: [`Metagraph::diff`] |
+//! | `subtensor.get_subnet_hyperparameters` | [`Subtensor::hyperparameters`] |
+//! | `subtensor.get_uid_for_hotkey_on_subnet`, `get_hotkey_owner` | [`Subtensor::uid`], [`Subtensor::owner`] |
+//! | `subtensor.get_balance`, `get_stake`, `get_stake_info_for_coldkey` | [`Subtensor::balance`], [`Subtensor::stake`], [`Subtensor::stakes`] |
+//! | `subtensor.block`, `wait_for_block` | [`Subtensor::block_number`], [`Subtensor::blocks`] |
+//! | `subtensor.set_weights`, `serve_axon` | [`Subtensor::set_weights`], [`Subtensor::serve_axon`] |
+//! | `subtensor.burned_register`, `add_stake`, `unstake`, `transfer` | [`Subtensor::burned_register`], [`Subtensor::add_stake`], [`Subtensor::remove_stake`], [`Subtensor::transfer`] |
+//!
 //! Everything is looked up by name at run time, so an upgrade of the chain needs no new build; what a runtime does not
 //! have is a [`SubtensorError::Missing`] or a `None`. Reads come from the best block, all values of one answer from the
 //! same. Writes wait until their block is final. Behind [`Subtensor`] stands one connection that moves along the

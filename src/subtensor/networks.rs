@@ -38,6 +38,24 @@ const NETWORKS: [Network; 4] = [
 ];
 
 impl SubtensorConfig {
+    /// A network by its name (`finney`, `test`, `archive`, `local`), or one address.
+    ///
+    /// # Errors
+    /// [`SubtensorError::UnknownNetwork`] for what is neither.
+    ///
+    /// ```
+    /// use neuron::subtensor::SubtensorConfig;
+    ///
+    /// assert_eq!(SubtensorConfig::network("local")?.endpoints, ["ws://127.0.0.1:9944"]);
+    /// assert!(SubtensorConfig::network("finey").is_err());
+    /// # Ok::<(), neuron::subtensor::SubtensorError>(())
+    /// ```
+    pub fn network(name: &str) -> Result<Self, SubtensorError> {
+        let (network, usual) = (name.to_owned(), Self::new([name]));
+        let (chain_endpoint, archive, timeout) = (Vec::new(), Vec::new(), usual.read_deadline);
+        Self::from_settings(&SubtensorSettings { network, chain_endpoint, archive, timeout })
+    }
+
     /// What the settings say: the listed endpoints, else those of the network.
     ///
     /// # Errors

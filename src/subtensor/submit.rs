@@ -13,6 +13,7 @@ use subxt::error::DispatchError;
 use subxt::events::Phase;
 use subxt::ext::scale_value::Composite;
 use subxt::utils::H256;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::chain::account_id;
@@ -33,6 +34,8 @@ const HASTY_RENEWALS: u32 = 4;
 const SEND_AGAIN_AFTER: BlockNumber = 3;
 /// How long to wait for the next block before looking anyway.
 const NEXT_BLOCK: Duration = Duration::from_secs(15);
+/// The same for a block to become final, which comes between two blocks.
+const NEXT_FINAL: Duration = Duration::from_secs(2);
 
 /// A transaction that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -118,7 +121,7 @@ impl Connection {
                     last_block: signed.last_block,
                 }),
                 (None, None) => {
-                    Err(SubtensorError::Deadline { what: call.to_string(), after: deadline, attempts: Vec::new() })
+                    Err(SubtensorError::Deadline { what: call.to_string(), after: deadline, attempts: self.tried() })
                 }
             },
         }
@@ -147,7 +150,9 @@ impl Connection {
                     *sent = None;
                     tracing::info!(call = %call, reason = %error, "signing again");
                     if renewals > HASTY_RENEWALS {
-                        self.next_block().await;
+                        let mut blocks = self.blocks();
+                        blocks.mark_unchanged();
+                        next_block(&mut blocks, NEXT_BLOCK).await;
                     }
                 }
                 outcome => return outcome,
@@ -183,7 +188,10 @@ impl Connection {
     ) -> Result<Inclusion, SubtensorError> {
         let mut sent_at = signed.birth;
         let mut seen = signed.birth;
+        let mut blocks = self.blocks();
         loop {
+            // A block that comes from here on ends the wait below.
+            blocks.mark_unchanged();
             match self.look(call, signed, seen).await? {
                 Sight::Success(block, hash) => {
                     let inclusion = Inclusion {
@@ -223,7 +231,7 @@ impl Connection {
                     }
                 }
             }
-            self.next_block().await;
+            next_block(&mut blocks, NEXT_BLOCK).await;
         }
     }
 
@@ -270,7 +278,9 @@ impl Connection {
 
     /// Waits until the height is final. Whether it is this block that is.
     async fn finality(&self, block: BlockNumber, hash: H256) -> Result<bool, SubtensorError> {
+        let mut blocks = self.blocks();
         loop {
+            blocks.mark_unchanged();
             if self.final_height().await? >= block {
                 let now = self
                     .run("the hash of a final block", self.config.read_deadline, |link| async move {
@@ -279,7 +289,7 @@ impl Connection {
                     .await?;
                 return Ok(now == Some(hash));
             }
-            self.next_block().await;
+            next_block(&mut blocks, NEXT_FINAL).await;
         }
     }
 
@@ -287,12 +297,12 @@ impl Connection {
         let deadline = self.config.read_deadline;
         self.run("the last final block", deadline, |link| async move { Ok(link.finalised().await?.1) }).await
     }
+}
 
-    /// Until the best block changes; not for ever, in case that no one tells us.
-    async fn next_block(&self) {
-        // Either way it is time to look again.
-        let _ = timeout(NEXT_BLOCK, self.blocks().changed()).await;
-    }
+/// Until the best block changes; not for ever, in case that no one tells us.
+async fn next_block(blocks: &mut watch::Receiver<BlockNumber>, patience: Duration) {
+    // Either way it is time to look again.
+    let _ = timeout(patience, blocks.changed()).await;
 }
 
 /// Whether the transaction of this error can never be included, so that another may be signed in its place.

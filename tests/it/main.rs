@@ -21,6 +21,7 @@ mod cli_chain;
 #[cfg(feature = "localnet")]
 mod demo;
 mod events_round;
+mod fault_proxy;
 mod forecast_command;
 mod forecast_market;
 mod foreign_text;
@@ -43,6 +44,8 @@ mod python_wallet;
 mod python_wire;
 mod relay;
 #[cfg(feature = "localnet")]
+mod role_offline;
+#[cfg(feature = "localnet")]
 mod runtimes;
 mod score;
 mod score_files;
@@ -55,6 +58,8 @@ mod seam;
 mod subtensor;
 #[cfg(feature = "localnet")]
 mod subtensor_failover;
+#[cfg(feature = "localnet")]
+mod subtensor_faults;
 mod subtensor_neuron;
 mod support;
 mod timelock;
