@@ -29,9 +29,9 @@ async fn holds(chain: &Subtensor, friend: u8, limit: Duration) {
     let friend = Account([friend; 32]);
     let begin = Instant::now();
     assert!(!chain.metagraph(EVENTS).await.unwrap().neurons.is_empty());
-    println!("read after {:?}", begin.elapsed());
+    eprintln!("read after {:?}", begin.elapsed());
     let inclusion = chain.transfer(&key("//Bob"), &friend, Rao::from_tao(1)).await.unwrap();
-    println!("written after {:?}", begin.elapsed());
+    eprintln!("written after {:?}", begin.elapsed());
     assert!(inclusion.finalised);
     assert_eq!(chain.balance(&friend).await.unwrap(), Rao::from_tao(1), "once, not twice");
     assert!(begin.elapsed() < limit + SLACK, "it took {:?}", begin.elapsed());
@@ -58,7 +58,7 @@ async fn a_bad_line_costs_time_and_nothing_else() {
         proxy.fail(fault, frames);
         holds(&chain, 100 + friend as u8, ANSWER * 8).await;
         assert!(proxy.suffered() > before, "{fault:?} was not tried");
-        println!("{fault:?}: {} frames suffered", proxy.suffered() - before);
+        eprintln!("{fault:?}: {} frames suffered", proxy.suffered() - before);
         // A connection that held for a second is sound: what fails next is not one of a row of failures, with their pauses.
         tokio::time::sleep(Duration::from_millis(1200)).await;
     }
@@ -76,7 +76,7 @@ async fn a_bad_endpoint_is_left_for_the_next() {
         proxy.fail_always(fault);
         let begin = Instant::now();
         holds(&chain, 120 + friend as u8, ANSWER * 8).await;
-        println!(
+        eprintln!(
             "{fault:?}: {:?} until a read and a final write, {} submissions",
             begin.elapsed(),
             proxy.submissions()
