@@ -4,7 +4,7 @@
 #
 #   eval "$(scripts/python-peers.sh)"
 #
-# Without them the interoperability tests say SKIPPED and prove nothing.
+# Without them the interoperability tests are counted as ignored.
 set -euo pipefail
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/neuron/peers"

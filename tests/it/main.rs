@@ -1,4 +1,5 @@
-//! One integration binary: linking hundreds of crates once is enough.
+//! One integration binary: linking hundreds of crates once is enough. `outside.rs` is the root of a second one, for tests
+//! that need something from outside the project.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +16,6 @@ mod axon_holes;
 mod axon_hostile;
 mod axon_kit;
 mod axon_probe;
-mod axon_vectors;
 mod cli;
 mod cli_chain;
 #[cfg(feature = "localnet")]
@@ -39,9 +39,6 @@ mod metrics;
 mod planted_skill;
 #[cfg(feature = "localnet")]
 mod processes;
-mod python_axon;
-mod python_wallet;
-mod python_wire;
 mod relay;
 #[cfg(feature = "localnet")]
 mod role_offline;
@@ -53,7 +50,6 @@ mod scoring_bad_input;
 mod scoring_fuzz;
 mod scoring_keys;
 mod scoring_properties;
-mod scoring_vectors;
 mod seam;
 mod subtensor;
 #[cfg(feature = "localnet")]
@@ -62,15 +58,12 @@ mod subtensor_failover;
 mod subtensor_faults;
 mod subtensor_neuron;
 mod support;
-mod timelock;
 mod wallet_cli;
+mod wallet_exports;
 mod wallet_kill9;
-mod wallet_vectors;
 mod wallet_walk;
 mod wire_both_ends;
 mod wire_dendrite;
 mod wire_every_byte;
 mod wire_fakes;
 mod wire_fuzz;
-mod wire_vectors;
-mod yuma;

@@ -1,4 +1,4 @@
-//! The Python SDK 10.5.0 against the chain, when `NEURON_PYTHON` names an interpreter that has it.
+//! The Python SDK 10.5.0 against the development chain; `NEURON_PYTHON` names an interpreter that has it.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use neuron::localnet::{LocalnetConfig, spawn};
 
-use super::client::config;
+use crate::needs::python;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+tests! { asynchronous: the_python_sdk_reads_transfers_registers_and_sets_weights }
+
 async fn the_python_sdk_reads_transfers_registers_and_sets_weights() {
-    let Some(python) = std::env::var_os("NEURON_PYTHON") else {
-        eprintln!("SKIPPED: NEURON_PYTHON names no interpreter with bittensor==10.5.0; this test proved nothing");
-        return;
-    };
-    let mut config = LocalnetConfig { block_time: Duration::from_millis(100), ..config() };
+    let python = python("NEURON_PYTHON");
+    let mut config = LocalnetConfig { port: 0, block_time: Duration::from_millis(100), ..LocalnetConfig::default() };
     for subnet in &mut config.genesis.subnets {
         subnet.weights_rate_limit = 0;
         subnet.serving_rate_limit = 0;
