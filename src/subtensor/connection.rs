@@ -157,6 +157,10 @@ impl Connection {
         match timeout(deadline, tries).await {
             Ok(outcome) => outcome,
             Err(_) => {
+                // The keeper's word is later than ours.
+                for Attempt { endpoint, reason } in self.offers.borrow().attempts.iter().cloned() {
+                    note(&mut attempts, &endpoint, reason);
+                }
                 for attempt in self.tried() {
                     if !attempts.iter().any(|known| known.endpoint == attempt.endpoint) {
                         attempts.push(attempt);

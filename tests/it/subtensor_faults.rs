@@ -18,10 +18,17 @@ use crate::subtensor::{EVENTS, key, quick, upgrade};
 /// For an endpoint to answer: short, so that many faults fit into a test.
 const ANSWER: Duration = Duration::from_millis(600);
 /// What a busy machine may add to any time.
-const SLACK: Duration = Duration::from_secs(10);
+const SLACK: Duration = Duration::from_secs(30);
 
 fn config<'a>(endpoints: impl IntoIterator<Item = &'a str>) -> SubtensorConfig {
-    SubtensorConfig { answer_deadline: ANSWER, stall_after: Duration::from_secs(2), ..SubtensorConfig::new(endpoints) }
+    SubtensorConfig {
+        answer_deadline: ANSWER,
+        // An answer that is lost while connecting costs this much.
+        connect_deadline: ANSWER * 2,
+        stall_after: Duration::from_secs(2),
+        read_deadline: Duration::from_secs(60),
+        ..SubtensorConfig::new(endpoints)
+    }
 }
 
 /// A read and a write under a fault, within `limit`.
