@@ -229,15 +229,15 @@ impl Subtensor {
     }
 }
 
-fn named<const N: usize>(arguments: [(&str, Value); N]) -> Composite<()> {
+pub(super) fn named<'a>(arguments: impl IntoIterator<Item = (&'a str, Value)>) -> Composite<()> {
     Composite::named(arguments)
 }
 
-fn number(value: impl Into<u128>) -> Value {
+pub(super) fn number(value: impl Into<u128>) -> Value {
     Value::u128(value.into())
 }
 
-fn list(values: impl Iterator<Item = u16>) -> Value {
+pub(super) fn list(values: impl Iterator<Item = u16>) -> Value {
     Value::unnamed_composite(values.map(number))
 }
 

@@ -56,6 +56,7 @@ mod runtime;
 mod snapshot;
 mod stake;
 mod submit;
+pub mod weights;
 
 use std::sync::Arc;
 

@@ -70,24 +70,32 @@ impl Call {
         };
         named.iter().map(|(name, _)| name.as_str())
     }
+
+    /// A call that is signed already, known by the text that it had.
+    pub(super) fn told(text: String) -> Self {
+        Self { pallet: "", name: "", arguments: Composite::named(Vec::<(String, _)>::new()), subject: text }
+    }
 }
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.is_empty() {
+            return f.write_str(&self.subject);
+        }
         write!(f, "{}.{} ({})", self.pallet, self.name, self.subject)
     }
 }
 
 /// A signed transaction.
 #[derive(Debug, Clone)]
-struct Signed {
-    bytes: Arc<[u8]>,
-    hash: H256,
-    account: Account,
-    nonce: u64,
-    birth: BlockNumber,
+pub(super) struct Signed {
+    pub(super) bytes: Arc<[u8]>,
+    pub(super) hash: H256,
+    pub(super) account: Account,
+    pub(super) nonce: u64,
+    pub(super) birth: BlockNumber,
     /// The last block in which it can be.
-    last_block: BlockNumber,
+    pub(super) last_block: BlockNumber,
 }
 
 impl Signed {
@@ -161,7 +169,7 @@ impl Connection {
     }
 
     /// Signs with the nonce that counts the pool, and a lifetime that begins at the last final block.
-    async fn sign(&self, call: &Call, key: &Keypair) -> Result<Signed, SubtensorError> {
+    pub(super) async fn sign(&self, call: &Call, key: &Keypair) -> Result<Signed, SubtensorError> {
         let account = key.account();
         let period = self.config.lifetime;
         self.run(&format!("preparing {call}"), self.config.read_deadline, |link| async move {
@@ -179,7 +187,7 @@ impl Connection {
     }
 
     /// Watches the blocks until it is final, refused, or impossible.
-    async fn follow(
+    pub(super) async fn follow(
         &self,
         call: &Call,
         signed: &Signed,
@@ -236,7 +244,7 @@ impl Connection {
     }
 
     /// Sends the bytes, for the first time or again; a refusal is only a refusal when no block has it.
-    async fn send(&self, call: &Call, signed: &Signed) -> Result<Option<Refusal>, SubtensorError> {
+    pub(super) async fn send(&self, call: &Call, signed: &Signed) -> Result<Option<Refusal>, SubtensorError> {
         let label = call.to_string();
         self.run(&format!("sending {call}"), self.config.read_deadline, |link| {
             let (bytes, label) = (signed.bytes.clone(), label.clone());
@@ -293,7 +301,7 @@ impl Connection {
         }
     }
 
-    async fn final_height(&self) -> Result<BlockNumber, SubtensorError> {
+    pub(super) async fn final_height(&self) -> Result<BlockNumber, SubtensorError> {
         let deadline = self.config.read_deadline;
         self.run("the last final block", deadline, |link| async move { Ok(link.finalised().await?.1) }).await
     }
@@ -332,7 +340,7 @@ fn verdict(call: &Call, signed: &Signed, refusal: Refusal) -> SubtensorError {
 }
 
 /// Reads the events of one extrinsic: `Ok` when it succeeded, the named refusal when it failed.
-async fn outcome(
+pub(super) async fn outcome(
     call: &str,
     link: Arc<Link>,
     (block, hash): (BlockNumber, H256),
