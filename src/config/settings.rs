@@ -123,6 +123,7 @@ pub struct DendriteSettings {
 #[expect(missing_docs, reason = "the table of settings explains each")]
 pub struct ValidatorSettings {
     pub interval_blocks: Option<u64>,
+    pub commit: String,
     pub disable: bool,
 }
 

@@ -9,7 +9,6 @@ mod stage;
 use std::path::PathBuf;
 
 use crate::clock::monotonic;
-use crate::role::WeightsOutcome;
 use crate::units::{Foreign, UnixMs};
 
 pub use error::DemoError;
@@ -84,7 +83,7 @@ pub async fn run(config: &DemoConfig, mut watch: impl FnMut(&Progress)) -> Resul
     while progress.scored < goal {
         let scene = stage.tick().await?;
         quiet = if scene.open > 0 || scene.scored > 0 { 0 } else { quiet + 1 };
-        if let WeightsOutcome::Set { weights, .. } = stage.weigh_when_due().await? {
+        if let Some(weights) = stage.weigh_when_due().await? {
             progress.weights = stage.by_name(&weights);
         }
         progress.tick += 1;

@@ -13,7 +13,7 @@ use crate::dendrite::{Dendrite, DendriteConfig};
 use crate::ledger::{Ledger, Schema};
 use crate::localnet::genesis::{GenesisConfig, SubnetGenesis};
 use crate::localnet::{self, LocalnetConfig};
-use crate::role::{Miner, MinerParts, Others, Subnet, WeightsOutcome, WeightsWriter};
+use crate::role::{Miner, MinerParts, Others, Subnet, WeightsOutcome, WeightsPolicy, WeightsWriter};
 use crate::subnets::cast::{Cast, Member, Play, Scene, Script, Seat};
 use crate::subnets::registry;
 use crate::subnets::work::ValidatorNeeds;
@@ -81,7 +81,7 @@ impl Stage {
             peers: Arc::new(Others::than(validator.account(), subnet.clone())),
         })?;
         let account = validator.account();
-        let weights = WeightsWriter::new(validator, subnet.clone(), ledger, play.shares(), clock, None);
+        let weights = WeightsWriter::new(validator, subnet.clone(), ledger, play.shares(), clock, WeightsPolicy::default());
         Ok(Self { localnet, subnet, play, weights, validator: account, cast, miners, _folder: folder })
     }
 
@@ -108,9 +108,16 @@ impl Stage {
         Ok(scene)
     }
 
-    /// Writes weights when the subnet's cadence says so.
-    pub(super) async fn weigh_when_due(&self) -> Result<WeightsOutcome, DemoError> {
-        included(&self.localnet, self.weights.set_when_due()).await
+    /// Does with the weights what is to be done now. The ones that were written, if any were.
+    pub(super) async fn weigh_when_due(&self) -> Result<Option<Vec<(Uid, u16)>>, DemoError> {
+        let mut written = None;
+        loop {
+            match included(&self.localnet, self.weights.set_when_due()).await? {
+                WeightsOutcome::NotDue { .. } | WeightsOutcome::NoScores => return Ok(written),
+                WeightsOutcome::Set { weights, .. } => written = Some(weights),
+                WeightsOutcome::Advanced { .. } => {}
+            }
+        }
     }
 
     /// Writes the last weights, and makes blocks until two epochs have seen them.

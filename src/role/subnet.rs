@@ -141,14 +141,18 @@ impl Subnet {
     /// # Errors
     /// The chain cannot be read; the snapshot stays as it was.
     pub async fn refresh(&self) -> Result<Arc<Snapshot>, SubtensorError> {
-        let snapshot = Arc::new(Snapshot::new(self.chain.metagraph(self.netuid).await?));
+        self.offer(self.chain.metagraph(self.netuid).await?);
+        Ok(self.now())
+    }
+
+    /// Takes over what somebody read.
+    pub fn offer(&self, metagraph: Metagraph) {
+        let snapshot = Arc::new(Snapshot::new(metagraph));
         self.newest.send_replace(Arc::clone(&snapshot));
         if let Some(kept) = self.kept.clone() {
-            let seen = Arc::clone(&snapshot);
             // Nobody waits for the disk, and its failure is in the log.
-            drop(tokio::task::spawn_blocking(move || kept.write(&seen.metagraph)));
+            drop(tokio::task::spawn_blocking(move || kept.write(&snapshot.metagraph)));
         }
-        Ok(snapshot)
     }
 
     /// Keeps it fresh for ever: at most once in `every`, and only when there is a new block.

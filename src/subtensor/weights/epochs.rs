@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::timelock::Schedule;
 use crate::units::{BlockNumber, NetUid, UnixMs};
 
 /// After so many blocks without one, an epoch runs whatever the schedule says.
@@ -133,18 +134,17 @@ impl EpochClock {
 }
 
 /// The round of a beacon to seal for, so that it is public when block `reveal` is made: `now` is the chain's time at block
-/// `block`, blocks come every `block_ms`, the beacon's first round was at `genesis` (Unix seconds) and one follows every
-/// `period` seconds.
+/// `block`, and blocks come every `block_ms`. One before the newest of that time, as the tools of the field have it.
 #[must_use]
 pub(super) fn round_for(
     (block, now): (BlockNumber, UnixMs),
     reveal: BlockNumber,
     block_ms: u64,
-    (genesis, period): (u64, u64),
+    schedule: Schedule,
 ) -> u64 {
     let ahead = i64::try_from(reveal.saturating_sub(block).saturating_mul(block_ms)).unwrap_or(i64::MAX);
     let at = u64::try_from(now.plus_ms(ahead).as_secs()).unwrap_or(0);
-    (at.saturating_sub(genesis) / period.max(1)).max(1)
+    schedule.round_at(at).saturating_sub(1).max(1)
 }
 
 #[cfg(test)]
@@ -183,9 +183,8 @@ mod tests {
     fn the_round_is_that_of_the_fields_tools() {
         // Quicknet: 1692803367, 3 s. Ten blocks of 12 s ahead.
         let now = UnixMs::from_secs(1_767_225_600);
-        let quicknet = (1_692_803_367, 3);
-        assert_eq!(round_for((100, now), 110, 12_000, quicknet), (1_767_225_600 + 120 - 1_692_803_367) / 3);
-        assert_eq!(round_for((100, UnixMs(0)), 110, 12_000, quicknet), 1, "never before the first");
+        assert_eq!(round_for((100, now), 110, 12_000, Schedule::QUICKNET), (1_767_225_600 + 120 - 1_692_803_367) / 3);
+        assert_eq!(round_for((100, UnixMs(0)), 110, 12_000, Schedule::QUICKNET), 1, "never before the first");
     }
 
     /// The chain itself, block by block.

@@ -12,6 +12,7 @@ use super::super::snapshot::{PALLET, Snapshot};
 use super::super::{Neuron, Subtensor};
 use super::epochs::{EpochClock, EpochRule, round_for};
 use super::{Hash32, MechId, Row, storage_index};
+use crate::timelock::{PublicKey, Schedule};
 use crate::units::{Account, BlockNumber, NetUid, Rao, Uid, UnixMs};
 
 /// The main network's time between blocks, where the runtime does not say.
@@ -49,31 +50,26 @@ pub struct WeightRules {
 /// The randomness beacon whose rounds open sealed commits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Beacon {
-    /// Its public key, compressed; `None` where the chain names none: drand's quicknet.
-    #[serde(serialize_with = "hex_or_null")]
-    pub public_key: Option<Vec<u8>>,
-    /// When its first round was, Unix seconds.
-    pub genesis_time: u64,
-    /// Seconds between rounds.
-    pub period: u64,
+    /// Its public key, compressed: what the chain names, else that of drand's quicknet.
+    #[serde(serialize_with = "hex_digits")]
+    pub public_key: Vec<u8>,
+    /// When it publishes.
+    #[serde(skip)]
+    pub schedule: Schedule,
     /// The newest round that the chain has; 0: none yet.
     pub last_round: u64,
 }
 
-fn hex_or_null<S: serde::Serializer>(key: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
-    key.as_ref().map(hex::encode).serialize(serializer)
+fn hex_digits<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex::encode(bytes))
 }
 
 impl Beacon {
-    /// Drand's quicknet, by which the main network goes.
-    pub const QUICKNET: Self = Self { public_key: None, genesis_time: 1_692_803_367, period: 3, last_round: 0 };
-
     /// Seconds by which the chain is behind the beacon at `now`; `None` before its first round.
     #[must_use]
     pub fn lag(&self, now: UnixMs) -> Option<u64> {
         let now = u64::try_from(now.as_secs()).ok()?;
-        let newest = self.genesis_time.checked_add(self.last_round.saturating_sub(1).saturating_mul(self.period))?;
-        (self.last_round > 0).then(|| now.saturating_sub(newest))
+        (self.last_round > 0).then(|| now.saturating_sub(self.schedule.time_of(self.last_round)))
     }
 }
 
@@ -146,8 +142,7 @@ impl WeightsGround {
     #[must_use]
     pub fn reveal_round(&self) -> Option<u64> {
         let reveal = self.epochs.reveal_block(self.rules.reveal_period)?;
-        let beacon = (self.beacon.genesis_time, self.beacon.period);
-        Some(round_for((self.block, self.now), reveal, self.block_ms, beacon))
+        Some(round_for((self.block, self.now), reveal, self.block_ms, self.beacon.schedule))
     }
 }
 
@@ -353,13 +348,15 @@ impl Items<'_> {
     fn beacon(&self) -> Result<Beacon, SubtensorError> {
         let raw: Option<RawBeacon> = self.get(BEACON.0, BEACON.1)?;
         let last_round = self.get("Drand", "LastStoredRound")?.unwrap_or(0);
-        // A chain that names no key goes by quicknet.
-        let named = raw.filter(|raw| !raw.public_key.is_empty() && raw.period > 0);
-        Ok(named.map_or(Beacon { last_round, ..Beacon::QUICKNET }, |raw| Beacon {
-            public_key: Some(raw.public_key),
-            genesis_time: u64::from(raw.genesis_time),
-            period: u64::from(raw.period),
-            last_round,
-        }))
+        Ok(match raw.filter(|raw| !raw.public_key.is_empty()) {
+            Some(RawBeacon { public_key, period, genesis_time }) => {
+                let schedule = Schedule { genesis_unix_s: u64::from(genesis_time), period_s: u64::from(period) };
+                Beacon { public_key, schedule, last_round }
+            }
+            None => {
+                let public_key = PublicKey::QUICKNET.as_bytes().to_vec();
+                Beacon { public_key, schedule: Schedule::QUICKNET, last_round }
+            }
+        })
     }
 }
