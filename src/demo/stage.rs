@@ -81,7 +81,8 @@ impl Stage {
             peers: Arc::new(Others::than(validator.account(), subnet.clone())),
         })?;
         let account = validator.account();
-        let weights = WeightsWriter::new(validator, subnet.clone(), ledger, play.shares(), clock, WeightsPolicy::default());
+        let weights =
+            WeightsWriter::new(validator, subnet.clone(), ledger, play.shares(), clock, WeightsPolicy::default());
         Ok(Self { localnet, subnet, play, weights, validator: account, cast, miners, _folder: folder })
     }
 

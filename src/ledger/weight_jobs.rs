@@ -139,8 +139,7 @@ fn jobs(connection: &Connection, sql: &str, count: usize) -> Result<Vec<WeightJo
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let text: String = row.get(6)?;
-        let weights =
-            serde_json::from_str(&text).map_err(|e| Fault::Damaged(format!("weight_jobs.weights: {e}")))?;
+        let weights = serde_json::from_str(&text).map_err(|e| Fault::Damaged(format!("weight_jobs.weights: {e}")))?;
         found.push(WeightJob {
             id: row.get(0)?,
             mechanism: row.get(1)?,

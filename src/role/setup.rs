@@ -114,6 +114,7 @@ pub fn weights_policy(settings: &Settings) -> WeightsPolicy {
 }
 
 /// One ledger per subnet and hotkey.
+#[must_use]
 pub fn ledger_path(settings: &Settings, netuid: NetUid, hotkey: &Account) -> PathBuf {
     settings.db.directory.join(format!("netuid{netuid}")).join(format!("{hotkey}.sqlite"))
 }

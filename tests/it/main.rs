@@ -62,6 +62,7 @@ mod wallet_cli;
 mod wallet_exports;
 mod wallet_kill9;
 mod wallet_walk;
+mod weights_kill9;
 mod wire_both_ends;
 mod wire_dendrite;
 mod wire_every_byte;

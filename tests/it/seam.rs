@@ -175,8 +175,14 @@ async fn a_kind_of_work_that_nobody_knows_of_runs_and_is_paid() {
         clock: Clock::wall(),
         peers: Arc::new(Others::than(validator.account(), subnet.clone())),
     }));
-    let weights =
-        WeightsWriter::new(Arc::clone(&validator), subnet.clone(), ledger.clone(), work.clone(), Clock::wall(), WeightsPolicy::default());
+    let weights = WeightsWriter::new(
+        Arc::clone(&validator),
+        subnet.clone(),
+        ledger.clone(),
+        work.clone(),
+        Clock::wall(),
+        WeightsPolicy::default(),
+    );
     let parts = ValidatorParts {
         hotkey: validator.account(),
         subnet: subnet.clone(),

@@ -46,8 +46,7 @@ pub(super) fn call(job: &mut Job, ground: &WeightsGround, hotkey: &Account) -> R
         Mode::Plain => Ok(WeightsCall::Set { row: job.row.clone(), version_key }),
         Mode::Hashed => {
             job.plan.salt = salt();
-            let hash =
-                commit_hash(hotkey, ground.epochs.netuid, job.mechanism, &job.row, &job.plan.salt, version_key);
+            let hash = commit_hash(hotkey, ground.epochs.netuid, job.mechanism, &job.row, &job.plan.salt, version_key);
             job.plan.commit = Some(hash);
             Ok(WeightsCall::Commit { hash })
         }
@@ -65,11 +64,7 @@ pub(super) fn call(job: &mut Job, ground: &WeightsGround, hotkey: &Account) -> R
 
 /// The reveal of a hashed commit.
 pub(super) fn reveal(job: &Job) -> WeightsCall {
-    WeightsCall::Reveal {
-        row: job.row.clone(),
-        salt: job.plan.salt.clone(),
-        version_key: job.plan.version_key,
-    }
+    WeightsCall::Reveal { row: job.row.clone(), salt: job.plan.salt.clone(), version_key: job.plan.version_key }
 }
 
 fn salt() -> Vec<u16> {

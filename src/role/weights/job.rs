@@ -98,9 +98,7 @@ impl Stage {
         use Stage::{
             Built, Failed, Included, Lost, RevealSent, RevealSigned, Revealed, Sent, Shown, Signed, Superseded,
         };
-        let all = [
-            Built, Signed, Sent, Included, RevealSigned, RevealSent, Revealed, Shown, Failed, Lost, Superseded,
-        ];
+        let all = [Built, Signed, Sent, Included, RevealSigned, RevealSent, Revealed, Shown, Failed, Lost, Superseded];
         all.into_iter().find(|stage| stage.name() == name)
     }
 }

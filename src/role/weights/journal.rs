@@ -1,5 +1,7 @@
 //! The journal in the ledger: every step is on disk before the next one is taken.
 
+use rusqlite::Connection;
+
 use super::job::{At, Job, step};
 use super::machine::Ruling;
 use crate::clock::Clock;
@@ -24,16 +26,7 @@ impl WeightsJournal {
 
     /// The open jobs and the recent ones that were in a block, of every mechanism, oldest first.
     pub(super) async fn jobs(&self) -> Result<Vec<Job>, LedgerError> {
-        self.ledger
-            .read(|connection| -> Result<Vec<Job>, Fault> {
-                let mut kept = weight_jobs::last(connection, RECENT)?;
-                kept.reverse();
-                let oldest = kept.first().map_or(i64::MAX, |job| job.id);
-                let older = weight_jobs::open_ones(connection)?.into_iter().filter(|job| job.id < oldest);
-                let all: Vec<_> = older.chain(kept).collect();
-                Ok(all.into_iter().filter_map(Job::of).filter(matters).collect())
-            })
-            .await
+        self.ledger.read(jobs).await
     }
 
     /// Opens a job: it was due, and is built.
@@ -64,6 +57,15 @@ impl WeightsJournal {
 
 fn matters(job: &Job) -> bool {
     !job.stage.is_end() || job.plan.included.is_some()
+}
+
+/// See [`WeightsJournal::jobs`].
+pub(super) fn jobs(connection: &Connection) -> Result<Vec<Job>, Fault> {
+    let mut kept = weight_jobs::last(connection, RECENT)?;
+    kept.reverse();
+    let oldest = kept.first().map_or(i64::MAX, |job| job.id);
+    let older = weight_jobs::open_ones(connection)?.into_iter().filter(|job| job.id < oldest);
+    Ok(older.chain(kept).filter_map(Job::of).filter(matters).collect())
 }
 
 /// Those of one mechanism.

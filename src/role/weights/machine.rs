@@ -41,31 +41,17 @@ impl Ruling {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Move {
     /// Nothing before this block.
-    Wait {
-        until: BlockNumber,
-        why: Wait,
-    },
+    Wait { until: BlockNumber, why: Wait },
     /// Build new weights.
     Open(Mode),
     /// Find out what became of the first transaction of a job; send it (again) if it may still be included.
-    Settle {
-        job: i64,
-        send: bool,
-    },
+    Settle { job: i64, send: bool },
     /// Sign the reveal of a job.
-    Reveal {
-        job: i64,
-    },
+    Reveal { job: i64 },
     /// The same for the transaction of the reveal.
-    SettleReveal {
-        job: i64,
-        send: bool,
-    },
+    SettleReveal { job: i64, send: bool },
     /// Write into the journal what is seen.
-    Rule {
-        job: i64,
-        ruling: Ruling,
-    },
+    Rule { job: i64, ruling: Ruling },
 }
 
 /// Why nothing is done.
@@ -88,12 +74,7 @@ pub enum Wait {
 }
 
 /// The next move for one mechanism. `jobs`: its open jobs and the last one that was in a block, oldest first.
-pub(super) fn next(
-    ground: &WeightsGround,
-    mechanism: &MechanismGround,
-    jobs: &[Job],
-    policy: &WeightsPolicy,
-) -> Move {
+pub(super) fn next(ground: &WeightsGround, mechanism: &MechanismGround, jobs: &[Job], policy: &WeightsPolicy) -> Move {
     // A node that has not seen what another showed us knows neither our last update nor what became of it.
     let seen = jobs.iter().map(Job::seen_at).max().unwrap_or(0);
     if ground.block < seen {
@@ -134,9 +115,7 @@ fn new_job(ground: &WeightsGround, mechanism: &MechanismGround, jobs: &[Job], po
     let mode = due::obstacle(ground).map_or_else(|| due::mode(ground, policy), Err);
     match mode {
         Ok(mode) => Move::Open(mode),
-        Err(obstacle) => {
-            Move::Wait { until: ground.block.saturating_add(OBSTACLE_AGAIN), why: Wait::Remedy(obstacle) }
-        }
+        Err(obstacle) => Move::Wait { until: ground.block.saturating_add(OBSTACLE_AGAIN), why: Wait::Remedy(obstacle) },
     }
 }
 

@@ -5,10 +5,12 @@
 
 mod build;
 mod due;
+mod forecast;
 mod job;
 mod journal;
 mod machine;
 mod on_chain;
+mod report;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -16,8 +18,12 @@ mod writer;
 
 pub use build::row;
 pub use due::{CommitBy, Obstacle, WeightsPolicy, due_at, lead, mode, obstacle};
+pub use forecast::{MinerForecast, Moves, WeightsForecast, forecast};
 pub use job::{At, Job, Mode, Plan, Stage};
 pub use machine::Wait;
 pub use on_chain::{OnChain, WeightsChain};
+pub use report::{
+    MechanismStatus, OpenJob, PastJob, Waiting, WeightLine, WeightsExplanation, WeightsStatus, history, open_jobs,
+};
 pub use view::WeightsView;
 pub use writer::{WeightsOutcome, WeightsWriter};

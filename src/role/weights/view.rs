@@ -66,7 +66,10 @@ impl WeightsView {
             let trouble = format!("the chain has not revealed job {job} yet: its beacon is late or stands still");
             if view.trouble.as_ref() != Some(&trouble) {
                 tracing::warn!(
-                    job, mechanism = mechanism.mechanism, newest_round = ground.beacon.last_round, "{trouble}"
+                    job,
+                    mechanism = mechanism.mechanism,
+                    newest_round = ground.beacon.last_round,
+                    "{trouble}"
                 );
                 view.trouble = Some(trouble);
             }
@@ -108,8 +111,12 @@ impl WeightsView {
             let age = age.map_or_else(|| "never set".to_owned(), |age| format!("{age} blocks old"));
             let trouble = view.trouble.as_ref().map_or_else(String::new, |trouble| format!("; {trouble}"));
             tracing::info!(
-                mechanism, epoch, block = ground.block, next_epoch = ground.epochs.next(),
-                "weights: {age}, {}{trouble}", view.next
+                mechanism,
+                epoch,
+                block = ground.block,
+                next_epoch = ground.epochs.next(),
+                "weights: {age}, {}{trouble}",
+                view.next
             );
         }
     }
@@ -134,7 +141,11 @@ impl WeightsView {
             (state.shown, state.failed, state.lost)
         };
         sheet.counter("neuron_weights_shown", "Weights that the chain showed as written", shown)?;
-        sheet.counter("neuron_weights_failed", "Transactions of weights that were refused or never included", failed)?;
+        sheet.counter(
+            "neuron_weights_failed",
+            "Transactions of weights that were refused or never included",
+            failed,
+        )?;
         sheet.counter("neuron_weights_lost", "Weights that were in a block and that the chain does not show", lost)
     }
 

@@ -16,8 +16,8 @@ use crate::ledger::Ledger;
 use crate::role::RoleError;
 use crate::role::subnet::Subnet;
 use crate::subnets::work::Shares;
-use crate::subtensor::SubtensorError;
 use crate::subtensor::weights::{Fate, Hash32, MechId, Row, SignedCall, WeightsCall, WeightsGround};
+use crate::subtensor::{Neuron, SubtensorError};
 use crate::units::{BlockNumber, Identity, Uid};
 use crate::wallet::Keypair;
 
@@ -148,10 +148,7 @@ impl<C: WeightsChain> WeightsWriter<C> {
             let before = jobs.iter().find(|job| matches!(job.stage, Stage::Built | Stage::Signed | Stage::Sent));
             if let Some(job) = before {
                 let step = match job.stage {
-                    Stage::Built => Move::Rule {
-                        job: job.id,
-                        ruling: Ruling::because(Stage::Failed, "built anew"),
-                    },
+                    Stage::Built => Move::Rule { job: job.id, ruling: Ruling::because(Stage::Failed, "built anew") },
                     _ => Move::Settle { job: job.id, send: job.changed_hands(&pass.ground.metagraph).is_none() },
                 };
                 self.take(&pass, mechanism, jobs, step).await?;
@@ -229,7 +226,7 @@ impl<C: WeightsChain> WeightsWriter<C> {
 
     /// The numbers of now; `None` when there are none.
     async fn numbers(&self, ground: &WeightsGround) -> Result<Option<Row>, RoleError> {
-        let registered: Vec<Identity> = ground.metagraph.neurons.iter().map(|neuron| neuron.identity()).collect();
+        let registered: Vec<Identity> = ground.metagraph.neurons.iter().map(Neuron::identity).collect();
         let Some(shares) = self.shares.shares(&registered).await? else { return Ok(None) };
         let row = build::row(ground, &shares);
         Ok((!row.0.is_empty()).then_some(row))

@@ -192,9 +192,8 @@ mod tests {
         while clock.block < until {
             let block = clock.block + 1;
             let EpochRule::Counted { last, pending, index, since_last_step } = clock.rule else { unreachable!() };
-            let runs = (pending > 0 && block >= pending)
-                || since_last_step + 1 > LONGEST_TEMPO
-                || block - last >= clock.tempo;
+            let runs =
+                (pending > 0 && block >= pending) || since_last_step + 1 > LONGEST_TEMPO || block - last >= clock.tempo;
             let rule = match runs {
                 true => EpochRule::Counted { last: block, pending: 0, index: index + 1, since_last_step: 0 },
                 false => EpochRule::Counted { last, pending, index, since_last_step: since_last_step + 1 },
@@ -226,7 +225,7 @@ mod tests {
         #[test]
         fn the_old_rule_is_a_remainder(block in 0_u64..5000, tempo in 1_u64..100, netuid in 0_u16..300) {
             let clock = EpochClock { netuid: NetUid(netuid), block, tempo, rule: EpochRule::Phased };
-            let runs = |at: u64| (at + u64::from(netuid) + 1) % (tempo + 1) == 0;
+            let runs = |at: u64| (at + u64::from(netuid) + 1).is_multiple_of(tempo + 1);
             let next = clock.next().unwrap();
             prop_assert!(runs(next) && (block + 1..next).all(|at| !runs(at)));
             prop_assert_eq!(clock.commit_epoch(next), clock.index() + 1);

@@ -213,7 +213,8 @@ async fn of_mechanism(
     )?;
     let last_update = updates.unwrap_or_default().get(usize::from(own.uid.0)).copied().unwrap_or(0);
     let row = row.unwrap_or_default().into_iter().map(|(uid, value)| (Uid(uid), value)).collect();
-    let hashed = if at.runtime.has_item(PALLET, "WeightCommits") { hashes(at, index, hotkey).await? } else { Vec::new() };
+    let hashed =
+        if at.runtime.has_item(PALLET, "WeightCommits") { hashes(at, index, hotkey).await? } else { Vec::new() };
     let sealed = match reveal {
         Some(period) => {
             let now = epochs.index();
@@ -242,7 +243,12 @@ async fn sealed(
     let mut found = Vec::new();
     for (epoch, queue) in epochs.zip(queues) {
         let own = queue.unwrap_or_default().into_iter().filter(|(who, ..)| account(who) == hotkey);
-        found.extend(own.map(|(_, block, commit, round)| SealedCommit { hash: Hash32::of(&commit), epoch, block, round }));
+        found.extend(own.map(|(_, block, commit, round)| SealedCommit {
+            hash: Hash32::of(&commit),
+            epoch,
+            block,
+            round,
+        }));
     }
     Ok(found)
 }
@@ -279,10 +285,13 @@ struct RawBeacon {
     genesis_time: u32,
 }
 
+/// Pallet and item.
+type Name = (&'static str, &'static str);
+
 /// The raw values of the items that this runtime has, in one request.
 struct Items<'a> {
     at: &'a Snapshot,
-    rows: Vec<((&'static str, &'static str), Option<Vec<u8>>)>,
+    rows: Vec<(Name, Option<Vec<u8>>)>,
 }
 
 impl<'a> Items<'a> {

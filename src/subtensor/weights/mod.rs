@@ -6,6 +6,7 @@
 
 mod calls;
 mod commit;
+mod consensus;
 mod epochs;
 mod ground;
 mod signed;
