@@ -9,10 +9,11 @@ mod stage;
 use std::path::PathBuf;
 
 use crate::clock::monotonic;
+use crate::role::weights::Mode;
 use crate::units::{Foreign, UnixMs};
 
 pub use error::DemoError;
-pub use report::{MinerLine, Report, ranking_matches};
+pub use report::{MinerLine, Report, WeightsLine, ranking_matches};
 use stage::Stage;
 
 /// Ticks without anything open after which a demonstration is over, beside the number of scored things.
@@ -29,6 +30,8 @@ pub struct DemoConfig {
     pub seed: u64,
     /// A folder of recordings to play instead of a simulation.
     pub replay: Option<PathBuf>,
+    /// How the subnet wants its weights.
+    pub weights: Mode,
 }
 
 /// How far it is.
@@ -100,7 +103,7 @@ pub async fn run(config: &DemoConfig, mut watch: impl FnMut(&Progress)) -> Resul
         }
     }
     stage.last_epoch().await?;
-    let miners = stage.lines().await?;
+    let (miners, weights) = (stage.lines().await?, stage.weights().await?);
     let blocks = stage.block();
     stage.strike().await?;
     Ok(Report {
@@ -111,6 +114,7 @@ pub async fn run(config: &DemoConfig, mut watch: impl FnMut(&Progress)) -> Resul
         max_rss_mb: report::max_rss_mb(),
         blocks,
         seed: config.seed,
+        weights,
         miners,
     })
 }

@@ -54,6 +54,21 @@ fn the_same_seed_gives_the_same_result_and_another_seed_another() {
 }
 
 #[test]
+fn committed_weights_are_revealed_and_rank_as_well() {
+    for mode in ["hashed", "timelocked"] {
+        let report = report(&["--events", "60", "--seed", "1", "--weights", mode]);
+        assert_eq!((&report["ranking_matches"], &report["weights"]["mode"]), (&true.into(), &mode.into()));
+        let (committed, revealed) = (&report["weights"]["committed"], &report["weights"]["revealed"]);
+        let (committed, revealed) = (committed.as_u64().unwrap(), revealed.as_u64().unwrap());
+        assert!(revealed > 5 && committed >= revealed && committed <= revealed + 2, "{}", report["weights"]);
+        assert_eq!(report["weights"]["read_back_equal"], true);
+    }
+    let plain = report(&["--events", "60", "--seed", "1"]);
+    assert_eq!(plain["weights"]["read_back_equal"], true);
+    assert_eq!(plain["weights"]["mode"], "plain");
+}
+
+#[test]
 fn a_wrong_ranking_is_a_failure_and_still_one_document() {
     // So few events that luck outweighs skill for some seeds.
     let outputs: Vec<Output> =

@@ -62,6 +62,8 @@ mod wallet_cli;
 mod wallet_exports;
 mod wallet_kill9;
 mod wallet_walk;
+mod weights;
+mod weights_cli;
 mod weights_kill9;
 mod wire_both_ends;
 mod wire_dendrite;

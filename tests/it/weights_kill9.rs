@@ -146,8 +146,11 @@ async fn killed_at_random(commit: &str) {
     let by = if commit == "hashed" { CommitBy::Hash } else { CommitBy::WhatWorks };
     let (subnet, writer) = writer(&url, ledger.clone(), by).await;
     let from = chain.block_number().await.unwrap();
-    let peace = write(&subnet, &writer, |outcome| matches!(outcome, WeightsOutcome::Advanced { stage, .. }
-        if *stage == neuron::role::weights::Stage::Shown) && subnet.now().metagraph.block > from + 40);
+    let peace = write(&subnet, &writer, |outcome| {
+        matches!(outcome, WeightsOutcome::Advanced { stage, .. }
+        if *stage == neuron::role::weights::Stage::Shown)
+            && subnet.now().metagraph.block > from + 40
+    });
     tokio::time::timeout(Duration::from_secs(60), peace).await.expect("no weights are shown in the end");
 
     let jobs = ledger.read(|connection| -> Result<_, Fault> { history(connection, 10_000) }).await.unwrap();
@@ -155,10 +158,15 @@ async fn killed_at_random(commit: &str) {
     let included: Vec<&PastJob> = jobs.iter().rev().filter(|job| steps(job, "included") > 0).collect();
     let revealed = jobs.iter().filter(|job| commit == "hashed" && steps(job, "revealed") > 0).count();
     let refused = jobs.iter().flat_map(|job| &job.steps);
-    let refused = refused.filter(|step| step.cause.as_ref().is_some_and(|cause| cause.contains("failed in block"))).count();
+    let refused =
+        refused.filter(|step| step.cause.as_ref().is_some_and(|cause| cause.contains("failed in block"))).count();
     let nonce = net.ask("system_accountNextIndex", serde_json::json!([hotkey.ss58()])).await.unwrap();
     let on_chain = usize::try_from(nonce.as_u64().unwrap()).unwrap();
-    assert_eq!(on_chain, included.len() + revealed + refused, "every transaction on the chain is in the journal, once: {jobs:#?}");
+    assert_eq!(
+        on_chain,
+        included.len() + revealed + refused,
+        "every transaction on the chain is in the journal, once: {jobs:#?}"
+    );
     assert!(included.len() >= 10, "{} weights are too few to prove anything", included.len());
     let at = |job: &PastJob| job.steps.iter().find(|step| step.step == "included").unwrap().block;
     for pair in included.windows(2) {

@@ -17,7 +17,8 @@ use crate::config::table::Group;
 use crate::config::{Resolved, Settings};
 use crate::ledger::{Ledger, LedgerError, ReadOnly, Schema};
 use crate::role::weights::{
-    Job, WeightsExplanation, WeightsOutcome, WeightsPolicy, WeightsStatus, WeightsWriter, forecast, history, open_jobs, row,
+    Job, WeightsExplanation, WeightsOutcome, WeightsPolicy, WeightsStatus, WeightsWriter, forecast, history, open_jobs,
+    row,
 };
 use crate::role::{Subnet, setup};
 use crate::subnets::registry;
@@ -56,9 +57,11 @@ fn command() -> Command {
         .default_value("0")
         .value_parser(value_parser!(u8))
         .help("The mechanism of the subnet");
-    let status = Command::new("status").about("Prints what the chain has of this validator's weights, and what is on its way");
+    let status =
+        Command::new("status").about("Prints what the chain has of this validator's weights, and what is on its way");
     let explain = Command::new("explain").about("Prints what would be set now, and why");
-    let set = Command::new("set").about("Sets weights now, once for every mechanism; a running validator does so by itself");
+    let set =
+        Command::new("set").about("Sets weights now, once for every mechanism; a running validator does so by itself");
     let past = Command::new("history").about("Prints the last jobs of the journal with each of their steps").arg(count);
     let forecast = Command::new("forecast")
         .about("Prints what the next epoch makes of the weights of now: validator trust, dividends, every miner's incentive")
@@ -180,7 +183,8 @@ async fn foretell(case: &Case, mechanism: u8, output: Output) -> Result<(), Fail
     let shares = case.shares(&ground)?;
     let row = shares.map(|shares| row(&ground, &shares)).unwrap_or_default();
     if row.0.is_empty() {
-        let error = anyhow::anyhow!("there are no weights to forecast: nobody who is registered has earned anything yet");
+        let error =
+            anyhow::anyhow!("there are no weights to forecast: nobody who is registered has earned anything yet");
         return Err(Failure::new(Exit::Missing, error));
     }
     let subnet = chain.before_epoch(&ground, mechanism).await.map_err(refused)?;

@@ -9,7 +9,9 @@ pub(super) fn status(status: &WeightsStatus) -> String {
     let WeightsStatus { netuid, hotkey, uid, block, epoch, rules, .. } = status;
     let way = match (status.mode, &status.obstacle) {
         (Some(mode), _) => format!("weights are set {}", told(mode)),
-        (None, obstacle) => format!("NO WEIGHTS CAN BE SET: {}", obstacle.as_deref().unwrap_or("the chain does not say why")),
+        (None, obstacle) => {
+            format!("NO WEIGHTS CAN BE SET: {}", obstacle.as_deref().unwrap_or("the chain does not say why"))
+        }
     };
     let next = status.next_epoch.map_or_else(|| "never".to_owned(), |at| format!("at block {at}"));
     let mut lines = vec![
@@ -19,7 +21,10 @@ pub(super) fn status(status: &WeightsStatus) -> String {
     ];
     if let Some(beacon) = &status.beacon {
         let period = rules.reveal_period;
-        lines.push(format!("commits are revealed {period} epochs later; the chain has round {} of its beacon", beacon.last_round));
+        lines.push(format!(
+            "commits are revealed {period} epochs later; the chain has round {} of its beacon",
+            beacon.last_round
+        ));
     }
     lines.extend(status.mechanisms.iter().map(mechanism));
     lines.join("\n")
@@ -67,7 +72,10 @@ pub(super) fn explanation(explanation: &WeightsExplanation) -> String {
         text.push_str(&format!("\ncommitted now, they would be revealed at block {block}{round}"));
     }
     for mechanism in &explanation.status.mechanisms {
-        text.push_str(&format!("\nmechanism {}: due at block {}, in {}", mechanism.mechanism, mechanism.due_at, mechanism.blocks_to_go));
+        text.push_str(&format!(
+            "\nmechanism {}: due at block {}, in {}",
+            mechanism.mechanism, mechanism.due_at, mechanism.blocks_to_go
+        ));
     }
     if let Some(nothing) = &explanation.nothing {
         return format!("{text}\nnothing would be set: {nothing}");
@@ -110,7 +118,8 @@ pub(super) fn history(jobs: &[PastJob]) -> String {
 
 pub(super) fn forecast(forecast: &WeightsForecast) -> String {
     let WeightsForecast { block, epoch_block, uid, validator_trust, dividends, miners } = forecast;
-    let mut table = TextTable::new(["uid", "hotkey", "weight", "consensus", "incentive now", "if kept", "forecast", "change"]);
+    let mut table =
+        TextTable::new(["uid", "hotkey", "weight", "consensus", "incentive now", "if kept", "forecast", "change"]);
     for miner in miners {
         table.row([
             miner.uid.to_string(),

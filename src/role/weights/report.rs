@@ -179,7 +179,12 @@ pub struct WeightLine {
 impl WeightsExplanation {
     /// From the chain and the shares of now.
     #[must_use]
-    pub fn of(ground: &WeightsGround, policy: &WeightsPolicy, jobs: &[Job], shares: Option<&[(Identity, f64)]>) -> Self {
+    pub fn of(
+        ground: &WeightsGround,
+        policy: &WeightsPolicy,
+        jobs: &[Job],
+        shares: Option<&[(Identity, f64)]>,
+    ) -> Self {
         let status = WeightsStatus::of(ground, policy, jobs);
         let row = shares.map(|shares| build::row(ground, shares)).unwrap_or_default();
         let nothing = match (shares, row.0.is_empty()) {
@@ -214,7 +219,9 @@ fn why(ground: &WeightsGround, policy: &WeightsPolicy, status: &WeightsStatus) -
             "commit-reveal is on, and the chain takes sealed commits of another version".to_owned()
         }
         (Some(Mode::Hashed), _) => match lag {
-            Some(lag) => format!("the chain has not heard its beacon for {lag} s: what is sealed would not open in time"),
+            Some(lag) => {
+                format!("the chain has not heard its beacon for {lag} s: what is sealed would not open in time")
+            }
             None => "the chain has never heard its beacon: what is sealed would not open".to_owned(),
         },
     }

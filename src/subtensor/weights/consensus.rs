@@ -3,12 +3,12 @@
 use subxt::ext::scale_decode::DecodeAsType;
 use subxt::utils::{AccountId32, H256};
 
+use super::super::Subtensor;
 use super::super::chain::{account, account_id};
 use super::super::error::{Failure, SubtensorError};
 use super::super::hyperparameters::Hyperparameters;
 use super::super::metagraph::Metagraph;
 use super::super::snapshot::{PALLET, Snapshot};
-use super::super::Subtensor;
 use super::{MechId, WeightsGround, storage_index};
 use crate::units::{Account, BlockNumber, NetUid};
 use crate::yuma::{BondRule, Neuron, Subnet};
