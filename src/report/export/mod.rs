@@ -1,4 +1,4 @@
-//! `neuron score export`: tables as CSV or Parquet, and a copy of the ledger that recomputes like the original.
+//! Tables as CSV or Parquet, and a copy of the ledger that recomputes like the original.
 
 mod parquet;
 mod table;
@@ -6,14 +6,10 @@ mod table;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
-use clap::{Arg, ArgMatches, Command};
-use serde::Serialize;
-
-use super::{Case, create_folder, target, target_args, write_exit};
-use crate::cli::Failure;
+use super::{Case, ReportError, create_folder};
 use crate::ledger::LedgerError;
 use crate::units::Identity;
+pub use table::Format;
 use table::{Cell, Column, Table, Type};
 
 const EVENTS: [Column; 8] = [
@@ -51,63 +47,69 @@ const INTERVALS: [Column; 9] = [
     Column::of("sum_price", Type::Double),
     Column::of("sum_report2_minus_price2", Type::Double),
 ];
-const TABLES: [&str; 5] = ["events", "scores", "reports", "intervals", "ledger"];
-
-pub(super) fn command() -> Command {
-    let target =
-        target_args(["csv", "parquet"], "csv is text, times in milliseconds since the Unix epoch; parquet has types");
-    let tables = Arg::new("tables")
-        .long("tables")
-        .value_name("LIST")
-        .value_parser(TABLES)
-        .value_delimiter(',')
-        .default_values(TABLES)
-        .help("What to write");
-    Command::new("export")
-        .about("Writes events, scores, reports and intervals as CSV or Parquet, and a copy of the ledger, into a folder")
-        .long_about(
-            "Writes into a folder: events (all that are settled), scores (recomputed under the rules), reports (mean report and \
-             price per miner and event), intervals (the statistics that scores are made of) and ledger.sqlite, a compact \
-             copy which every `neuron score` command reads like the original. The columns are in docs/scoring.md.",
-        )
-        .args(target)
-        .arg(tables)
+/// What can be exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The settled events.
+    Events,
+    /// Their scores, recomputed under the rules.
+    Scores,
+    /// Mean report and mean price per miner and event.
+    Reports,
+    /// The statistics that scores are made of.
+    Intervals,
+    /// `ledger.sqlite`, a compact copy that reads like the original.
+    Ledger,
 }
 
-#[derive(Debug, Serialize)]
-struct Written {
-    files: Vec<PathBuf>,
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Events, Self::Scores, Self::Reports, Self::Intervals, Self::Ledger];
+
+    /// Its name, which is its file's as well.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Scores => "scores",
+            Self::Reports => "reports",
+            Self::Intervals => "intervals",
+            Self::Ledger => "ledger",
+        }
+    }
 }
 
-pub(super) fn run(case: &Case, matches: &ArgMatches) -> Result<(), Failure> {
-    let (folder, format) = target(matches)?;
-    let wanted = |name: &str| matches.get_many::<String>("tables").unwrap_or_default().any(|table| table == name);
+/// Writes `parts` into a folder, which is made when it does not exist, and tells the files.
+///
+/// # Errors
+/// [`ReportError::Folder`], [`ReportError::File`], or the ledger's; a copy of the ledger that exists is not replaced, and
+/// then nothing else is either.
+pub fn export(case: &Case, folder: &Path, format: Format, parts: &[Part]) -> Result<Vec<PathBuf>, ReportError> {
     create_folder(folder)?;
     let target = Target { case, folder, format };
     let mut files = Vec::new();
-    if wanted("ledger") {
-        // First, as it is refused when there is one: nothing else is overwritten then.
+    if parts.contains(&Part::Ledger) {
+        // First, as it is refused when there is one.
         let copy = folder.join("ledger.sqlite");
         case.archive.copy_to(&copy)?;
         files.push(copy);
     }
-    for name in TABLES.into_iter().filter(|name| *name != "ledger" && wanted(name)) {
-        files.push(match name {
-            "events" => target.events()?,
-            "scores" => target.scores()?,
-            "reports" => target.reports()?,
-            _ => target.intervals()?,
-        });
+    for part in Part::ALL.into_iter().filter(|part| parts.contains(part)) {
+        match part {
+            Part::Events => files.push(target.events()?),
+            Part::Scores => files.push(target.scores()?),
+            Part::Reports => files.push(target.reports()?),
+            Part::Intervals => files.push(target.intervals()?),
+            Part::Ledger => {}
+        }
     }
-    let list = |written: &Written| written.files.iter().map(|file| format!("{}\n", file.display())).collect();
-    case.output.result(&Written { files }, list)?;
-    Ok(())
+    Ok(files)
 }
 
 struct Target<'a> {
     case: &'a Case,
     folder: &'a Path,
-    format: &'a str,
+    format: Format,
 }
 
 fn who(identity: &Identity) -> [Cell; 2] {
@@ -115,24 +117,32 @@ fn who(identity: &Identity) -> [Cell; 2] {
 }
 
 impl Target<'_> {
-    fn failed(&self, name: &str, error: &io::Error) -> Failure {
-        let file = self.folder.join(format!("{name}.{}", self.format));
-        Failure::new(write_exit(error), anyhow!("{}: {error}; the file is not whole", file.display()))
+    fn failed(&self, part: Part, source: io::Error) -> ReportError {
+        ReportError::File { path: self.format.file(self.folder, part.name()), source }
+    }
+
+    fn create(&self, part: Part, columns: &'static [Column]) -> io::Result<Table> {
+        Table::create(&self.format.file(self.folder, part.name()), self.format, columns)
     }
 
     /// Writes a table of the rows there are.
-    fn table(&self, name: &str, columns: &[Column], rows: impl Iterator<Item = Vec<Cell>>) -> Result<PathBuf, Failure> {
+    fn table(
+        &self,
+        part: Part,
+        columns: &'static [Column],
+        rows: impl Iterator<Item = Vec<Cell>>,
+    ) -> Result<PathBuf, ReportError> {
         let write = || -> io::Result<PathBuf> {
-            let mut table = Table::create(self.folder, name, self.format, columns)?;
+            let mut table = self.create(part, columns)?;
             for row in rows {
                 table.row(&row)?;
             }
             table.finish()
         };
-        write().map_err(|error| self.failed(name, &error))
+        write().map_err(|source| self.failed(part, source))
     }
 
-    fn events(&self) -> Result<PathBuf, Failure> {
+    fn events(&self) -> Result<PathBuf, ReportError> {
         let settled = self.case.archive.settled()?;
         let rows = settled.iter().map(|event| {
             let state = serde_json::to_value(event.state).ok().and_then(|s| s.as_str().map(str::to_owned));
@@ -147,10 +157,10 @@ impl Target<'_> {
                 event.resolved_at.map_or(Cell::Empty, |t| Cell::Time(t.0)),
             ]
         });
-        self.table("events", &EVENTS, rows)
+        self.table(Part::Events, &EVENTS, rows)
     }
 
-    fn scores(&self) -> Result<PathBuf, Failure> {
+    fn scores(&self) -> Result<PathBuf, ReportError> {
         let rescored = self.case.archive.rescored(&self.case.rules)?;
         let rows = rescored.iter().flat_map(|event| {
             event.scores.iter().map(|(identity, score)| {
@@ -158,10 +168,10 @@ impl Target<'_> {
                 vec![Cell::Text(event.event.key.clone()), hotkey, registered, Cell::Double(*score)]
             })
         });
-        self.table("scores", &SCORES, rows)
+        self.table(Part::Scores, &SCORES, rows)
     }
 
-    fn reports(&self) -> Result<PathBuf, Failure> {
+    fn reports(&self) -> Result<PathBuf, ReportError> {
         let settled = self.case.archive.settled()?;
         let reports = self.case.archive.mean_reports(usize::MAX)?;
         let rows = reports.iter().filter_map(|report| {
@@ -170,14 +180,14 @@ impl Target<'_> {
             let event = Cell::Text(settled.get(report.event)?.key.clone());
             Some(vec![event, hotkey, registered, answers, Cell::Double(report.p), Cell::Double(report.r)])
         });
-        self.table("reports", &REPORTS, rows)
+        self.table(Part::Reports, &REPORTS, rows)
     }
 
     /// A line at a time: a year of them does not fit into memory.
-    fn intervals(&self) -> Result<PathBuf, Failure> {
+    fn intervals(&self) -> Result<PathBuf, ReportError> {
         let failed = |error: io::Error| Stop::File(error);
         let write = || -> Result<PathBuf, Stop> {
-            let mut table = Table::create(self.folder, "intervals", self.format, &INTERVALS).map_err(failed)?;
+            let mut table = self.create(Part::Intervals, &INTERVALS).map_err(failed)?;
             self.case.archive.each_cell(|event, line| {
                 let [hotkey, registered] = who(&line.identity);
                 let stats = &line.stats;
@@ -198,7 +208,7 @@ impl Target<'_> {
         };
         write().map_err(|stop| match stop {
             Stop::Ledger(error) => error.into(),
-            Stop::File(error) => self.failed("intervals", &error),
+            Stop::File(error) => self.failed(Part::Intervals, error),
         })
     }
 }

@@ -2,18 +2,22 @@
 
 use std::collections::HashMap;
 
+use csv::{ReaderBuilder, StringRecord};
+
 /// A table whose cells are asked for by column name.
 pub(super) struct Table {
     columns: HashMap<String, usize>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<StringRecord>,
 }
 
 impl Table {
-    /// Reads a whole file; `None` without a header.
+    /// Reads a whole file; `None` without a header. Lines may be shorter or longer than the header; blank ones are left out.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut rows = rows(text.strip_prefix('\u{feff}').unwrap_or(text)).into_iter();
-        let columns =
-            rows.next()?.into_iter().enumerate().map(|(place, name)| (name.trim().to_owned(), place)).collect();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let mut rows =
+            reader.into_records().filter_map(Result::ok).filter(|row| row.iter().any(|cell| !cell.is_empty()));
+        let columns = rows.next()?.iter().enumerate().map(|(place, name)| (name.trim().to_owned(), place)).collect();
         Some(Self { columns, rows: rows.collect() })
     }
 
@@ -29,7 +33,7 @@ impl Table {
 /// One line of a [`Table`].
 pub(super) struct Row<'a> {
     table: &'a Table,
-    cells: &'a [String],
+    cells: &'a StringRecord,
 }
 
 impl<'a> Row<'a> {
@@ -46,35 +50,6 @@ impl<'a> Row<'a> {
     pub(super) fn integer(&self, column: &str) -> Option<i64> {
         self.text(column)?.parse().ok()
     }
-}
-
-/// Cells by line; quoted cells may hold commas, line ends and doubled quotes. Blank lines are left out.
-fn rows(text: &str) -> Vec<Vec<String>> {
-    let (mut rows, mut row, mut cell) = (Vec::new(), Vec::new(), String::new());
-    let mut quoted = false;
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' if quoted && characters.peek() == Some(&'"') => {
-                characters.next();
-                cell.push('"');
-            }
-            '"' => quoted = !quoted,
-            ',' if !quoted => row.push(std::mem::take(&mut cell)),
-            '\n' if !quoted => {
-                row.push(std::mem::take(&mut cell));
-                rows.push(std::mem::take(&mut row));
-            }
-            '\r' if !quoted && characters.peek().is_none_or(|next| *next == '\n') => {}
-            other => cell.push(other),
-        }
-    }
-    if !cell.is_empty() || !row.is_empty() {
-        row.push(cell);
-        rows.push(row);
-    }
-    rows.retain(|row| row.iter().any(|cell| !cell.is_empty()));
-    rows
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! The canvas as SVG text.
+//! A picture as SVG text.
 
 use std::fmt::Write;
 
-use super::canvas::{Anchor, Canvas, Colour, DASH, Pen, Type};
 use super::chart::{HEIGHT, WIDTH};
+use super::style::{Anchor, Colour, DASH, Pen, Type};
 use crate::units::harmless_lines;
 
-/// An SVG document on its way.
+/// An SVG document on its way: [`WIDTH`] × [`HEIGHT`], y downwards, white at first.
 pub(super) struct Svg(String);
 
 impl Svg {
@@ -16,12 +16,11 @@ impl Svg {
              <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
         ))
     }
-}
 
-// Writing to a String cannot fail.
-impl Canvas for Svg {
-    fn line(&mut self, points: &[(f64, f64)], pen: Pen) {
+    /// A line from point to point.
+    pub(super) fn line(&mut self, points: &[(f64, f64)], pen: Pen) {
         let mut path = String::new();
+        // Writing to a String cannot fail.
         for (k, (x, y)) in points.iter().enumerate() {
             let _ = write!(path, "{}{x:.1} {y:.1}", if k == 0 { 'M' } else { 'L' });
         }
@@ -33,7 +32,8 @@ impl Canvas for Svg {
         );
     }
 
-    fn dot(&mut self, (x, y): (f64, f64), radius: f64, colour: Colour, opacity: f64) {
+    /// A filled circle; `opacity` 0 to 1.
+    pub(super) fn dot(&mut self, (x, y): (f64, f64), radius: f64, colour: Colour, opacity: f64) {
         let fill = hex(colour);
         let _ = writeln!(
             self.0,
@@ -41,7 +41,8 @@ impl Canvas for Svg {
         );
     }
 
-    fn bar(&mut self, (x, y): (f64, f64), (width, height): (f64, f64), colour: Colour, opacity: f64) {
+    /// A filled rectangle: its upper left corner, its size.
+    pub(super) fn bar(&mut self, (x, y): (f64, f64), (width, height): (f64, f64), colour: Colour, opacity: f64) {
         let fill = hex(colour);
         let _ = writeln!(
             self.0,
@@ -50,7 +51,8 @@ impl Canvas for Svg {
         );
     }
 
-    fn text(&mut self, (x, y): (f64, f64), text: &str, how: Type) {
+    /// A text whose baseline is at `(x, y)`.
+    pub(super) fn text(&mut self, (x, y): (f64, f64), text: &str, how: Type) {
         let anchor = match how.anchor {
             Anchor::Start => "start",
             Anchor::Middle => "middle",
@@ -63,8 +65,9 @@ impl Canvas for Svg {
         );
     }
 
-    fn finish(self: Box<Self>) -> std::io::Result<Vec<u8>> {
-        Ok((self.0 + "</svg>\n").into_bytes())
+    /// The document.
+    pub(super) fn finish(self) -> String {
+        self.0 + "</svg>\n"
     }
 }
 

@@ -1,6 +1,7 @@
-//! Axes, legends and the three charts of `neuron score plot`, on any canvas.
+//! Axes, legends and the three charts.
 
-use super::canvas::{Anchor, BLACK, Canvas, Colour, GREY, PALE, Pen, SERIES, Type};
+use super::style::{Anchor, BLACK, Colour, GREY, PALE, Pen, SERIES, Type};
+use super::svg::Svg;
 use crate::scoring::calibration::Calibration;
 
 /// Width of every picture, in units that are pixels on an old screen.
@@ -17,82 +18,78 @@ const SMALL: Type = Type { size: 12.0, anchor: Anchor::Start, colour: GREY };
 const LABEL: Type = Type { size: 13.0, anchor: Anchor::Start, colour: BLACK };
 
 /// A forecaster's calibration under its name.
-pub(super) type Named = (String, Calibration);
+pub type Named = (String, Calibration);
 /// A miner's name and its points `(event, sum of scores)`.
 pub(super) type Line = (String, Vec<(f64, f64)>);
 
 /// What was said against how often it happened, for several forecasters, a dot per bin.
-pub(super) fn reliability(canvas: &mut dyn Canvas, all: &[Named]) {
-    title(canvas, "Reliability", "what was reported against how often it came true; the dashed diagonal is perfect");
+pub(super) fn reliability(svg: &mut Svg, all: &[Named]) {
+    title(svg, "Reliability", "what was reported against how often it came true; the dashed diagonal is perfect");
     let frame = Frame { left: LEFT, right: LEFT + BOTTOM - TOP, ..Frame::unit(TOP, BOTTOM) };
-    frame.axes(canvas, "mean report of the bin", "frequency of the outcome");
-    frame.line(canvas, &[(0.0, 0.0), (1.0, 1.0)], Pen::new(GREY, 1.0).dashed());
+    frame.axes(svg, "mean report of the bin", "frequency of the outcome");
+    frame.line(svg, &[(0.0, 0.0), (1.0, 1.0)], Pen::new(GREY, 1.0).dashed());
     let most = all.iter().flat_map(|(_, c)| &c.bins).map(|bin| bin.count).max().unwrap_or(1).max(1) as f64;
     for ((_, calibration), colour) in all.iter().zip(colours()) {
         let used = || calibration.bins.iter().filter(|bin| bin.count > 0);
         let points: Vec<_> = used().map(|bin| (bin.mean_p, bin.frequency)).collect();
-        frame.line(canvas, &points, Pen::new(colour, 1.5));
+        frame.line(svg, &points, Pen::new(colour, 1.5));
         for (point, bin) in points.iter().zip(used()) {
-            canvas.dot(frame.place(*point), 2.5 + 6.0 * (bin.count as f64 / most).sqrt(), colour, 0.65);
+            svg.dot(frame.place(*point), 2.5 + 6.0 * (bin.count as f64 / most).sqrt(), colour, 0.65);
         }
     }
     let details = all.iter().map(|(name, c)| (name.clone(), format!("n = {}, Brier {:.4}", c.count, c.brier)));
-    legend(canvas, details, "dots by their number of reports");
+    legend(svg, details, "dots by their number of reports");
 }
 
 /// The calibration of a few forecasters with 95 % intervals, over the number of reports in each bin.
-pub(super) fn calibration(canvas: &mut dyn Canvas, all: &[Named]) {
+pub(super) fn calibration(svg: &mut Svg, all: &[Named]) {
     const SPLIT: f64 = 386.0;
-    title(canvas, "Calibration", "frequency of the outcome by bin of reports, with 95 % Wilson intervals");
+    title(svg, "Calibration", "frequency of the outcome by bin of reports, with 95 % Wilson intervals");
     let above = Frame::unit(TOP, SPLIT);
-    above.axes(canvas, "", "frequency of the outcome");
-    above.line(canvas, &[(0.0, 0.0), (1.0, 1.0)], Pen::new(GREY, 1.0).dashed());
+    above.axes(svg, "", "frequency of the outcome");
+    above.line(svg, &[(0.0, 0.0), (1.0, 1.0)], Pen::new(GREY, 1.0).dashed());
     let most = all.iter().flat_map(|(_, c)| &c.bins).map(|bin| bin.count).max().unwrap_or(1).max(1) as f64;
     let below = Frame { y: (0.0, 1.2 * most), ..Frame::unit(SPLIT + 56.0, BOTTOM) };
-    below.axes(canvas, "report", "reports");
+    below.axes(svg, "report", "reports");
     for (k, ((_, calibration), colour)) in all.iter().zip(colours()).enumerate() {
         let bins = calibration.bins.len().max(1) as f64;
         let slot = 0.9 / (bins * all.len() as f64);
         let mut points = Vec::new();
         for (b, bin) in calibration.bins.iter().enumerate().filter(|(_, bin)| bin.count > 0) {
             let (low, high) = wilson(bin.frequency, bin.count);
-            above.line(canvas, &[(bin.mean_p, low), (bin.mean_p, high)], Pen::new(colour, 1.5));
+            above.line(svg, &[(bin.mean_p, low), (bin.mean_p, high)], Pen::new(colour, 1.5));
             points.push((bin.mean_p, bin.frequency));
             let corner = (b as f64 / bins + 0.05 / bins + k as f64 * slot, bin.count as f64);
             let (x, y) = below.place(corner);
             let (end, floor) = below.place((corner.0 + slot, 0.0));
-            canvas.bar((x, y), (end - x, floor - y), colour, 0.75);
+            svg.bar((x, y), (end - x, floor - y), colour, 0.75);
             let count = Type { size: 9.0, anchor: Anchor::Middle, colour };
-            canvas.text(((x + end) / 2.0, y - 3.0), &bin.count.to_string(), count);
+            svg.text(((x + end) / 2.0, y - 3.0), &bin.count.to_string(), count);
         }
-        above.line(canvas, &points, Pen::new(colour, 1.0));
-        points.iter().for_each(|point| canvas.dot(above.place(*point), 3.5, colour, 1.0));
+        above.line(svg, &points, Pen::new(colour, 1.0));
+        points.iter().for_each(|point| svg.dot(above.place(*point), 3.5, colour, 1.0));
     }
     let details = all.iter().map(|(name, c)| {
         let text = format!("n = {}\nreliability {:.4}\nresolution {:.4}", c.count, c.reliability, c.resolution);
         (name.clone(), text)
     });
-    legend(canvas, details, "");
+    legend(svg, details, "");
 }
 
 /// The running sum of scores of several miners over the counted events.
-pub(super) fn history(canvas: &mut dyn Canvas, lines: &[Line], rule: &str) {
-    title(
-        canvas,
-        "Score history",
-        &format!("sum of scores under {rule}, over the counted events by time of resolution"),
-    );
+pub(super) fn history(svg: &mut Svg, lines: &[Line], rule: &str) {
+    title(svg, "Score history", &format!("sum of scores under {rule}, over the counted events by time of resolution"));
     let points = || lines.iter().flat_map(|(_, points)| points);
     let last = points().fold(1.0, |last: f64, point| last.max(point.0));
     let (low, high) = points().fold((0.0_f64, 0.0_f64), |(low, high), point| (low.min(point.1), high.max(point.1)));
     let margin = if high > low { 0.06 * (high - low) } else { 1.0 };
     let frame = Frame { x: (0.0, last), y: (low - margin, high + margin), ..Frame::unit(TOP, BOTTOM) };
-    frame.axes(canvas, "counted events", "sum of scores");
-    frame.line(canvas, &[(0.0, 0.0), (last, 0.0)], Pen::new(GREY, 1.0));
+    frame.axes(svg, "counted events", "sum of scores");
+    frame.line(svg, &[(0.0, 0.0), (last, 0.0)], Pen::new(GREY, 1.0));
     // The best on top, and the others a little wider, so that a line does not hide its equal.
     let drawn: Vec<_> = lines.iter().zip(colours().skip(1)).enumerate().collect();
     for (k, ((_, points), colour)) in drawn.into_iter().rev() {
-        frame.line(canvas, points, Pen::new(colour, 1.4 + 0.3 * k as f64));
+        frame.line(svg, points, Pen::new(colour, 1.4 + 0.3 * k as f64));
     }
     let details = lines.iter().map(|(name, points)| {
         let sum = points.last().map_or(0.0, |point| point.1);
@@ -100,31 +97,31 @@ pub(super) fn history(canvas: &mut dyn Canvas, lines: &[Line], rule: &str) {
         (name.clone(), format!("n = {}, sum {sum:+.4}", points.len().saturating_sub(1)))
     });
     // The market has no line here; its colour stays its own.
-    legend(canvas, [(String::new(), String::new())].into_iter().chain(details), "n: events with a score");
+    legend(svg, [(String::new(), String::new())].into_iter().chain(details), "n: events with a score");
 }
 
 fn colours() -> impl Iterator<Item = Colour> {
     SERIES.into_iter().cycle()
 }
 
-fn title(canvas: &mut dyn Canvas, text: &str, below: &str) {
-    canvas.text((16.0, 24.0), text, Type { size: 17.0, ..LABEL });
-    canvas.text((16.0, 42.0), below, SMALL);
+fn title(svg: &mut Svg, text: &str, below: &str) {
+    svg.text((16.0, 24.0), text, Type { size: 17.0, ..LABEL });
+    svg.text((16.0, 42.0), below, SMALL);
 }
 
 /// Names with a line of detail each, in the order and colours of the series; an unnamed one only takes its colour.
-fn legend(canvas: &mut dyn Canvas, details: impl Iterator<Item = (String, String)>, note: &str) {
+fn legend(svg: &mut Svg, details: impl Iterator<Item = (String, String)>, note: &str) {
     let mut y = TOP + 12.0;
     for ((name, text), colour) in details.zip(colours()).filter(|((name, _), _)| !name.is_empty()) {
-        canvas.dot((LEGEND + 5.0, y - 4.5), 5.0, colour, 1.0);
-        canvas.text((LEGEND + 17.0, y), &name, LABEL);
+        svg.dot((LEGEND + 5.0, y - 4.5), 5.0, colour, 1.0);
+        svg.text((LEGEND + 17.0, y), &name, LABEL);
         for line in text.lines() {
             y += 16.0;
-            canvas.text((LEGEND + 17.0, y), line, SMALL);
+            svg.text((LEGEND + 17.0, y), line, SMALL);
         }
         y += 25.0;
     }
-    canvas.text((LEGEND, y + 4.0), note, Type { size: 11.0, ..SMALL });
+    svg.text((LEGEND, y + 4.0), note, Type { size: 11.0, ..SMALL });
 }
 
 /// The 95 % interval of a frequency seen in `n` reports (Wilson 1927).
@@ -159,30 +156,30 @@ impl Frame {
         )
     }
 
-    fn line(&self, canvas: &mut dyn Canvas, points: &[(f64, f64)], pen: Pen) {
+    fn line(&self, svg: &mut Svg, points: &[(f64, f64)], pen: Pen) {
         let points: Vec<_> = points.iter().map(|point| self.place(*point)).collect();
         if points.len() > 1 {
-            canvas.line(&points, pen);
+            svg.line(&points, pen);
         }
     }
 
     /// Grid, ticks with their numbers, border, and the names of both axes.
-    fn axes(&self, canvas: &mut dyn Canvas, x: &str, y: &str) {
+    fn axes(&self, svg: &mut Svg, x: &str, y: &str) {
         let how = |anchor| Type { size: 11.0, anchor, colour: BLACK };
         for (value, text) in ticks(self.x, 5.0) {
             let at = self.place((value, self.y.0)).0;
-            canvas.line(&[(at, self.top), (at, self.bottom)], Pen::new(PALE, 1.0));
-            canvas.text((at, self.bottom + 16.0), &text, how(Anchor::Middle));
+            svg.line(&[(at, self.top), (at, self.bottom)], Pen::new(PALE, 1.0));
+            svg.text((at, self.bottom + 16.0), &text, how(Anchor::Middle));
         }
         for (value, text) in ticks(self.y, (self.bottom - self.top) / 60.0) {
             let at = self.place((self.x.0, value)).1;
-            canvas.line(&[(self.left, at), (self.right, at)], Pen::new(PALE, 1.0));
-            canvas.text((self.left - 7.0, at + 4.0), &text, how(Anchor::End));
+            svg.line(&[(self.left, at), (self.right, at)], Pen::new(PALE, 1.0));
+            svg.text((self.left - 7.0, at + 4.0), &text, how(Anchor::End));
         }
         let (a, b) = ((self.left, self.top), (self.right, self.bottom));
-        canvas.line(&[a, (a.0, b.1), b, (b.0, a.1), a], Pen::new(BLACK, 1.0));
-        canvas.text(((self.left + self.right) / 2.0, self.bottom + 36.0), x, Type { anchor: Anchor::Middle, ..LABEL });
-        canvas.text((16.0, self.top - 12.0), y, LABEL);
+        svg.line(&[a, (a.0, b.1), b, (b.0, a.1), a], Pen::new(BLACK, 1.0));
+        svg.text(((self.left + self.right) / 2.0, self.bottom + 36.0), x, Type { anchor: Anchor::Middle, ..LABEL });
+        svg.text((16.0, self.top - 12.0), y, LABEL);
     }
 }
 
@@ -204,7 +201,6 @@ fn ticks((from, to): (f64, f64), wanted: f64) -> Vec<(f64, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::svg::Svg;
     use super::*;
 
     fn labels(range: (f64, f64)) -> Vec<String> {
@@ -230,17 +226,17 @@ mod tests {
 
     #[test]
     fn empty_charts_are_sound_and_names_escaped() {
-        type Draw = fn(&mut dyn Canvas);
+        type Draw = fn(&mut Svg);
         let draws: [Draw; 4] = [
-            |canvas| reliability(canvas, &[]),
-            |canvas| calibration(canvas, &[("a < b".into(), Calibration::default())]),
-            |canvas| history(canvas, &[], "market_delta"),
-            |canvas| history(canvas, &[("m".into(), vec![(1.0, 2.0)])], "a < b"),
+            |svg| reliability(svg, &[]),
+            |svg| calibration(svg, &[("a < b".into(), Calibration::default())]),
+            |svg| history(svg, &[], "market_delta"),
+            |svg| history(svg, &[("m".into(), vec![(1.0, 2.0)])], "a < b"),
         ];
         for draw in draws {
-            let mut canvas = Box::new(Svg::new());
-            draw(&mut *canvas);
-            let text = String::from_utf8(canvas.finish().unwrap()).unwrap();
+            let mut svg = Svg::new();
+            draw(&mut svg);
+            let text = svg.finish();
             assert!(text.ends_with("</svg>\n") && !text.contains("NaN") && !text.contains("inf"), "{text}");
             assert!(!text.contains("a < b"));
         }

@@ -1,4 +1,4 @@
-//! What a picture is drawn with, and the colours of plots. A chart does not know whether it becomes SVG or pixels.
+//! What a picture is drawn with, and the colours of plots.
 
 /// Red, green, blue.
 pub(super) type Colour = [u8; 3];
@@ -54,17 +54,3 @@ pub(super) struct Type {
 
 /// Length of a dash and of the gap after it.
 pub(super) const DASH: f64 = 5.0;
-
-/// A surface of [`super::chart::WIDTH`] × [`super::chart::HEIGHT`], y downwards, white at first.
-pub(super) trait Canvas {
-    /// A line from point to point.
-    fn line(&mut self, points: &[(f64, f64)], pen: Pen);
-    /// A filled circle; `opacity` 0 to 1.
-    fn dot(&mut self, centre: (f64, f64), radius: f64, colour: Colour, opacity: f64);
-    /// A filled rectangle: its upper left corner, its size.
-    fn bar(&mut self, corner: (f64, f64), size: (f64, f64), colour: Colour, opacity: f64);
-    /// A text whose baseline is at `at`.
-    fn text(&mut self, at: (f64, f64), text: &str, how: Type);
-    /// The file.
-    fn finish(self: Box<Self>) -> std::io::Result<Vec<u8>>;
-}
