@@ -4,7 +4,7 @@
 #
 #   eval "$(scripts/python-peers.sh)"
 #
-# Without them the interoperability tests say SKIPPED and prove nothing.
+# Without them the interoperability tests are counted as ignored.
 set -euo pipefail
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/neuron/peers"
@@ -31,5 +31,5 @@ make_peer NEURON_PYTHON sdk10 bittensor==10.5.0
 make_peer NEURON_PYTHON11 sdk11 bittensor==11.3.0
 make_peer NEURON_PYTHON_WALLET401 wallet401 bittensor_wallet==4.0.1
 make_peer NEURON_PYTHON_WALLET411 wallet411 bittensor_wallet==4.1.1
-# What the reference validator computes with, and the reader of exported Parquet files.
-make_peer NEURON_PYTHON_DATA data numpy==2.0.2 pandas==2.2.2 pydantic==2.11.7 pyarrow==21.0.0
+# What the reference validator computes with, and three readers of exported Parquet files.
+make_peer NEURON_PYTHON_DATA data numpy==2.0.2 pandas==2.2.2 pydantic==2.11.7 pyarrow==21.0.0 duckdb==1.3.2 polars==1.32.3

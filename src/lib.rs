@@ -35,7 +35,7 @@
 //! | 3 | [`axon`] serving, [`dendrite`] calling, [`subtensor`] the chain, [`market`] outside worlds, [`ledger`] durable state |
 //! | 4 | [`forecast`] strategies that answer |
 //! | 5 | [`subnets`] one kind of work each, behind one seam |
-//! | 6 | [`role`] miner and validator, [`localnet`] a development chain (feature `localnet`) |
+//! | 6 | [`role`] miner and validator, [`report`] tables, exports and plots of a ledger, [`localnet`] a development chain (feature `localnet`) |
 //! | 7 | [`demo`] the whole job in one process (feature `localnet`) |
 //! | 8 | [`cli`] the command line |
 //!
@@ -81,6 +81,7 @@ pub mod ledger;
 #[cfg(feature = "localnet")]
 pub mod localnet;
 pub mod market;
+pub mod report;
 pub mod role;
 pub mod scoring;
 pub mod subnets;

@@ -7,7 +7,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::output::{Output, TextTable};
 use super::{Exit, Failure, Verb, block_on, interrupted};
-use crate::demo::{self, DemoConfig, Progress, Report};
+use crate::demo::{self, DemoConfig, Progress, Report, WeightsLine};
+use crate::role::weights::Mode;
 use crate::subnets::registry;
 use crate::telemetry::{LogLevel, start_logs};
 
@@ -57,6 +58,14 @@ fn command() -> Command {
                 .help("Play the recorded markets of this folder instead of simulated ones"),
         )
         .arg(
+            Arg::new("weights")
+                .long("weights")
+                .value_name("MODE")
+                .default_value("plain")
+                .value_parser(["plain", "hashed", "timelocked"])
+                .help("How the subnet wants its weights: in the open, or committed and revealed later"),
+        )
+        .arg(
             Arg::new("logging.debug")
                 .long("logging.debug")
                 .action(ArgAction::SetTrue)
@@ -72,6 +81,11 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         goal: matches.get_one("events").copied().unwrap_or(60),
         seed: matches.get_one("seed").copied().unwrap_or(1),
         replay: matches.get_one::<PathBuf>("market.replay").cloned(),
+        weights: match matches.get_one::<String>("weights").map(String::as_str) {
+            Some("hashed") => Mode::Hashed,
+            Some("timelocked") => Mode::Timelocked,
+            _ => Mode::Plain,
+        },
     };
     let mut view = View::new(output);
     let report = block_on(async {
@@ -190,8 +204,14 @@ fn text(report: &Report) -> String {
     }
     let verdict =
         if report.ranking_matches { "the ranking is that of the planted skill" } else { "THE RANKING IS WRONG" };
+    let weights = match &report.weights {
+        WeightsLine { mode: Mode::Plain, .. } => String::new(),
+        WeightsLine { mode, committed, revealed, .. } => {
+            format!("weights {mode}: {committed} committed, {revealed} revealed\n")
+        }
+    };
     format!(
-        "{}\n{} {} scored in {:.1} s, {} blocks, at most {:.0} MB: {verdict} (seed {})\n",
+        "{}\n{weights}{} {} scored in {:.1} s, {} blocks, at most {:.0} MB: {verdict} (seed {})\n",
         table.render(),
         report.scored,
         report.things,

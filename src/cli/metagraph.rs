@@ -1,6 +1,6 @@
 //! `neuron metagraph` and `neuron hyperparameters`: what the chain says about a subnet.
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::chain::{connect, netuid, refused, with_chain};
 use super::output::{Output, TextTable};
@@ -15,7 +15,13 @@ pub(super) const HYPERPARAMETERS: Verb = Verb { command: hyperparameters_command
 const GROUPS: [Group; 2] = [Group::Subnet, Group::Chain];
 
 fn metagraph_command() -> Command {
-    let command = Command::new("metagraph").about("Prints the neurons of a subnet, all at one block");
+    let command = Command::new("metagraph").about("Prints the neurons of a subnet, all at one block").arg(
+        Arg::new("block")
+            .long("block")
+            .value_name("N")
+            .value_parser(value_parser!(BlockNumber))
+            .help("An earlier block instead of the newest; old ones need an archive node (--subtensor.archive)"),
+    );
     args::with_settings(command, &GROUPS)
 }
 
@@ -25,9 +31,15 @@ fn hyperparameters_command() -> Command {
 }
 
 fn metagraph(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let block = matches.get_one::<BlockNumber>("block").copied();
     with_chain(matches, |settings| async move {
         let netuid = netuid(&settings)?;
-        let metagraph = connect(&settings).await?.metagraph(netuid).await.map_err(refused)?;
+        let chain = connect(&settings).await?;
+        let metagraph = match block {
+            Some(block) => chain.metagraph_at(netuid, block).await,
+            None => chain.metagraph(netuid).await,
+        };
+        let metagraph = metagraph.map_err(refused)?;
         Ok(output.result(&metagraph, neurons)?)
     })
 }

@@ -25,6 +25,7 @@ mod stake;
 mod transfer;
 mod validator;
 mod wallet;
+mod weights;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -51,6 +52,7 @@ const VERBS: &[Verb] = &[
     demo::VERB,
     miner::VERB,
     validator::VERB,
+    weights::VERB,
     #[cfg(feature = "localnet")]
     localnet::VERB,
     market_sim::VERB,

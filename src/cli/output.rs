@@ -6,6 +6,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use super::exit::Failure;
 use crate::units::{harmless_json, harmless_line, harmless_lines};
@@ -118,14 +119,14 @@ impl TextTable {
     pub fn render(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
-            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut lines = String::new();
         for row in &self.rows {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(&widths) {
-                let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
+                let padding = " ".repeat(width.saturating_sub(cell.width()));
                 let number = cell.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+');
                 let (before, after) = if number { (padding.as_str(), "") } else { ("", padding.as_str()) };
                 line.push_str(before);
@@ -150,6 +151,8 @@ mod tests {
         table.row(["alice", "7"]);
         table.row(["b", "100"]);
         assert_eq!(table.render(), "name   n\nalice    7\nb      100\n");
+        table.row(["漢字👍", "8"]);
+        assert_eq!(table.render(), "name    n\nalice     7\nb       100\n漢字👍    8\n");
         table.row(["c\n\x1b", "1"]);
         assert!(table.render().ends_with("\nc\\n\\u{1b}    1\n"), "{}", table.render());
     }

@@ -54,6 +54,8 @@ pub struct SubtensorSettings {
     pub network: String,
     #[serde(default)]
     pub chain_endpoint: Vec<String>,
+    #[serde(default)]
+    pub archive: Vec<String>,
     #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
 }
@@ -121,6 +123,7 @@ pub struct DendriteSettings {
 #[expect(missing_docs, reason = "the table of settings explains each")]
 pub struct ValidatorSettings {
     pub interval_blocks: Option<u64>,
+    pub commit: String,
     pub disable: bool,
 }
 

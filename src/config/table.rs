@@ -205,6 +205,13 @@ pub const CORE: &[Setting] = &[
     )
     .alias(&["chain.endpoint", "endpoint"])
     .env(&["BT_SUBTENSOR_CHAIN_ENDPOINT", "BT_CHAIN_ENDPOINT"]),
+    setting(
+        "subtensor.archive",
+        Kind::List,
+        None,
+        Group::Chain,
+        "An archive node for reading old blocks; repeat it for a list. The main network has its own.",
+    ),
     setting("subtensor.timeout", Kind::Duration, Some("30s"), Group::Chain, "How long one question to the chain may take."),
     setting(
         "axon.ip",
@@ -323,7 +330,14 @@ pub const CORE: &[Setting] = &[
         COUNT,
         None,
         Group::Validator,
-        "Blocks between two settings of weights; by default what the subnet's rate limit and tempo allow.",
+        "Blocks between two settings of weights; by default once per tempo, shortly before its epoch.",
+    ),
+    setting(
+        "weights.commit",
+        Kind::Choice(&["auto", "hashed", "timelocked"]),
+        Some("auto"),
+        Group::Validator,
+        "How weights are committed where the subnet wants that: auto seals them for the chain's beacon, and takes a hash where the runtime or a silent beacon leaves nothing else.",
     ),
     setting("weights.disable", Kind::Bool, Some("false"), Group::Validator, "Score, but never write weights.")
         .alias(&["neuron.disable_set_weights", "disable_set_weights"])

@@ -9,11 +9,11 @@ mod stage;
 use std::path::PathBuf;
 
 use crate::clock::monotonic;
-use crate::role::WeightsOutcome;
+use crate::role::weights::Mode;
 use crate::units::{Foreign, UnixMs};
 
 pub use error::DemoError;
-pub use report::{MinerLine, Report, ranking_matches};
+pub use report::{MinerLine, Report, WeightsLine, ranking_matches};
 use stage::Stage;
 
 /// Ticks without anything open after which a demonstration is over, beside the number of scored things.
@@ -30,6 +30,8 @@ pub struct DemoConfig {
     pub seed: u64,
     /// A folder of recordings to play instead of a simulation.
     pub replay: Option<PathBuf>,
+    /// How the subnet wants its weights.
+    pub weights: Mode,
 }
 
 /// How far it is.
@@ -84,7 +86,7 @@ pub async fn run(config: &DemoConfig, mut watch: impl FnMut(&Progress)) -> Resul
     while progress.scored < goal {
         let scene = stage.tick().await?;
         quiet = if scene.open > 0 || scene.scored > 0 { 0 } else { quiet + 1 };
-        if let WeightsOutcome::Set { weights, .. } = stage.weigh_when_due().await? {
+        if let Some(weights) = stage.weigh_when_due().await? {
             progress.weights = stage.by_name(&weights);
         }
         progress.tick += 1;
@@ -101,7 +103,7 @@ pub async fn run(config: &DemoConfig, mut watch: impl FnMut(&Progress)) -> Resul
         }
     }
     stage.last_epoch().await?;
-    let miners = stage.lines().await?;
+    let (miners, weights) = (stage.lines().await?, stage.weights().await?);
     let blocks = stage.block();
     stage.strike().await?;
     Ok(Report {
@@ -112,6 +114,7 @@ pub async fn run(config: &DemoConfig, mut watch: impl FnMut(&Progress)) -> Resul
         max_rss_mb: report::max_rss_mb(),
         blocks,
         seed: config.seed,
+        weights,
         miners,
     })
 }

@@ -3,6 +3,8 @@
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
+use crate::role::weights::Mode;
+
 /// The result, as `--output json` prints it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
@@ -20,13 +22,28 @@ pub struct Report {
     pub blocks: u64,
     /// What it was drawn from.
     pub seed: u64,
+    /// How weights got onto the chain.
+    pub weights: WeightsLine,
     /// The cast, best planted skill first.
     pub miners: Vec<MinerLine>,
 }
 
+/// How weights got onto the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WeightsLine {
+    /// The way that the subnet asked for.
+    pub mode: Mode,
+    /// Commits that were included.
+    pub committed: usize,
+    /// Of them, those whose weights were revealed.
+    pub revealed: usize,
+    /// Whether the weights that the chain shows in the end are those of the last job that came to its end.
+    pub read_back_equal: bool,
+}
+
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { things, scored, ranking_matches, seconds, max_rss_mb, blocks, seed, miners } = self;
+        let Self { things, scored, ranking_matches, seconds, max_rss_mb, blocks, seed, weights, miners } = self;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(&format!("{things}_scored"), scored)?;
         map.serialize_entry("ranking_matches", ranking_matches)?;
@@ -34,6 +51,7 @@ impl Serialize for Report {
         map.serialize_entry("max_rss_mb", max_rss_mb)?;
         map.serialize_entry("blocks", blocks)?;
         map.serialize_entry("seed", seed)?;
+        map.serialize_entry("weights", weights)?;
         map.serialize_entry("miners", miners)?;
         map.end()
     }

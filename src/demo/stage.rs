@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use super::DemoConfig;
 use super::error::DemoError;
-use super::report::MinerLine;
+use super::report::{MinerLine, WeightsLine};
 use crate::axon::{AdmissionPolicy, AxonConfig};
 use crate::dendrite::{Dendrite, DendriteConfig};
 use crate::ledger::{Ledger, Schema};
 use crate::localnet::genesis::{GenesisConfig, SubnetGenesis};
 use crate::localnet::{self, LocalnetConfig};
-use crate::role::{Miner, MinerParts, Others, Subnet, WeightsOutcome, WeightsWriter};
+use crate::role::weights::{CommitBy, Mode, Stage as JobStage, history};
+use crate::role::{Miner, MinerParts, Others, Subnet, WeightsOutcome, WeightsPolicy, WeightsWriter};
 use crate::subnets::cast::{Cast, Member, Play, Scene, Script, Seat};
 use crate::subnets::registry;
 use crate::subnets::work::ValidatorNeeds;
@@ -49,6 +50,8 @@ pub(super) struct Stage {
     subnet: Subnet,
     play: Box<dyn Play>,
     weights: WeightsWriter,
+    mode: Mode,
+    ledger: Ledger,
     validator: Account,
     cast: Vec<Role>,
     miners: Vec<Miner>,
@@ -63,7 +66,7 @@ impl Stage {
         let clock = company.clock();
         let cast = company.members().into_iter().map(|member| role(member, seed)).collect::<Result<Vec<_>, _>>()?;
         let folder = tempfile::TempDir::with_prefix("neuron-demo-").map_err(DemoError::Folder)?;
-        let localnet = localnet::spawn(chain_config(seed)).await?;
+        let localnet = localnet::spawn(chain_config(seed, config.weights)).await?;
         let validator = Arc::new(Keypair::from_uri(&format!("//Demo//{seed}//validator"), Scheme::Sr25519)?);
         let chain = Subtensor::connect(SubtensorConfig::new([localnet.ws_url()])).await?;
         register(&localnet, &chain, &validator, &cast).await?;
@@ -81,8 +84,11 @@ impl Stage {
             peers: Arc::new(Others::than(validator.account(), subnet.clone())),
         })?;
         let account = validator.account();
-        let weights = WeightsWriter::new(validator, subnet.clone(), ledger, play.shares(), clock, None);
-        Ok(Self { localnet, subnet, play, weights, validator: account, cast, miners, _folder: folder })
+        let mode = config.weights;
+        let commit = if mode == Mode::Hashed { CommitBy::Hash } else { CommitBy::WhatWorks };
+        let policy = WeightsPolicy { commit, ..WeightsPolicy::default() };
+        let weights = WeightsWriter::new(validator, subnet.clone(), ledger.clone(), play.shares(), clock, policy);
+        Ok(Self { localnet, subnet, play, weights, mode, ledger, validator: account, cast, miners, _folder: folder })
     }
 
     /// How many things are scored until it is over.
@@ -108,15 +114,49 @@ impl Stage {
         Ok(scene)
     }
 
-    /// Writes weights when the subnet's cadence says so.
-    pub(super) async fn weigh_when_due(&self) -> Result<WeightsOutcome, DemoError> {
-        included(&self.localnet, self.weights.set_when_due()).await
+    /// Does with the weights what is to be done now. The ones that were written, if any were.
+    pub(super) async fn weigh_when_due(&self) -> Result<Option<Vec<(Uid, u16)>>, DemoError> {
+        let mut written = None;
+        loop {
+            match included(&self.localnet, self.weights.set_when_due()).await? {
+                WeightsOutcome::NotDue { .. } | WeightsOutcome::NoScores => return Ok(written),
+                WeightsOutcome::Set { weights, .. } => written = Some(weights),
+                WeightsOutcome::Advanced { .. } => {}
+            }
+        }
     }
 
-    /// Writes the last weights, and makes blocks until two epochs have seen them.
+    /// Writes the last weights, and makes blocks until they are revealed and two epochs have seen them.
     pub(super) async fn last_epoch(&self) -> Result<(), DemoError> {
         included(&self.localnet, self.weights.set_now()).await?;
-        Ok(self.localnet.mine(2 * (u32::from(TEMPO) + 1)).await?)
+        if self.mode == Mode::Plain {
+            self.weigh_when_due().await?;
+            return Ok(self.localnet.mine(2 * (u32::from(TEMPO) + 1)).await?);
+        }
+        for _ in 0..4 * (TEMPO + 1) {
+            self.localnet.mine(1).await?;
+            self.weigh_when_due().await?;
+        }
+        Ok(())
+    }
+
+    /// How weights got onto the chain, from the journal and from what the chain shows now.
+    pub(super) async fn weights(&self) -> Result<WeightsLine, DemoError> {
+        let jobs = self.ledger.read(|connection| history(connection, usize::MAX)).await?;
+        let took =
+            |step: JobStage| jobs.iter().filter(|job| job.steps.iter().any(|taken| taken.step == step.name())).count();
+        let own = self.subnet.now().neuron(&self.validator).map(|neuron| neuron.uid);
+        let shown = match own {
+            Some(uid) => self.subnet.chain().weights_of(NETUID, uid).await?,
+            None => Vec::new(),
+        };
+        let last = jobs.iter().find(|job| job.stage == JobStage::Shown.name());
+        Ok(WeightsLine {
+            mode: self.mode,
+            committed: if self.mode == Mode::Plain { 0 } else { took(JobStage::Included) },
+            revealed: took(JobStage::Revealed),
+            read_back_equal: last.is_some_and(|job| job.weights.0 == shown),
+        })
     }
 
     pub(super) fn block(&self) -> u64 {
@@ -171,11 +211,11 @@ impl Stage {
 
     /// Ends everything: first whoever calls the chain, then the chain.
     pub(super) async fn strike(self) -> Result<(), DemoError> {
-        let Self { localnet, subnet, play, weights, miners, .. } = self;
+        let Self { localnet, subnet, play, weights, ledger, miners, .. } = self;
         for miner in miners {
             miner.stop(DEADLINE).await;
         }
-        drop((play, weights, subnet));
+        drop((play, weights, ledger, subnet));
         Ok(localnet.stop().await?)
     }
 }
@@ -213,9 +253,14 @@ async fn seat(
     Ok(miners)
 }
 
-fn chain_config(seed: u64) -> LocalnetConfig {
-    let subnet =
-        SubnetGenesis { tempo: TEMPO, weights_rate_limit: 0, serving_rate_limit: 0, ..SubnetGenesis::events() };
+fn chain_config(seed: u64, weights: Mode) -> LocalnetConfig {
+    let subnet = SubnetGenesis {
+        tempo: TEMPO,
+        weights_rate_limit: 0,
+        serving_rate_limit: 0,
+        commit_reveal: weights != Mode::Plain,
+        ..SubnetGenesis::events()
+    };
     let genesis = GenesisConfig { seed, subnets: vec![subnet], ..GenesisConfig::default() };
     LocalnetConfig { port: 0, block_time: NEVER, genesis, ..LocalnetConfig::default() }
 }

@@ -1,6 +1,6 @@
 //! Durable state in SQLite: one file, one owner, one writing thread.
 //!
-//! The core knows who the miners are, counts, keeps notes, and remembers weights. What a kind of work keeps beside that are
+//! The core knows who the miners are, counts, keeps notes, and the journal of weights. What a kind of work keeps beside that are
 //! tables of its own: it brings a [`Schema`], and its jobs run in one transaction with the core's. Kill the process
 //! anywhere and a transaction is there as a whole or not at all.
 //!
@@ -30,7 +30,7 @@ mod open;
 mod read_only;
 mod schema;
 mod thread;
-mod weight_sets;
+pub mod weight_jobs;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub use read_only::ReadOnly;
 pub use rusqlite;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use schema::Schema;
-pub use weight_sets::WeightSet;
+pub use weight_jobs::{WeightJob, WeightStep};
 
 use crate::units::{Identity, UnixMs};
 use thread::Worker;
@@ -128,22 +128,6 @@ impl Ledger {
     /// Those of the file.
     pub async fn identities(&self) -> Result<Vec<(Identity, UnixMs)>, LedgerError> {
         self.read(|connection| Ok::<_, Fault>(miners::all(connection)?.into_values().collect())).await
-    }
-
-    /// Remembers weights handed to the chain.
-    ///
-    /// # Errors
-    /// Those of the file.
-    pub async fn record_weights(&self, set: WeightSet) -> Result<(), LedgerError> {
-        self.write(move |transaction| weight_sets::record(transaction, &set)).await
-    }
-
-    /// The last weights handed to the chain.
-    ///
-    /// # Errors
-    /// Those of the file.
-    pub async fn last_weights(&self) -> Result<Option<WeightSet>, LedgerError> {
-        self.read(weight_sets::last).await
     }
 
     /// Writes a small note of the caller under a name.

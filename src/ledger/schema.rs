@@ -25,8 +25,14 @@ impl Schema {
 }
 
 /// What every ledger has.
-pub(super) const CORE: Schema =
-    Schema { kind: "core", migrations: &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")] };
+pub(super) const CORE: Schema = Schema {
+    kind: "core",
+    migrations: &[
+        include_str!("migrations/0001.sql"),
+        include_str!("migrations/0002.sql"),
+        include_str!("migrations/0003.sql"),
+    ],
+};
 
 /// `user_version` of a file that keeps a version for each kind.
 const FORMAT: u32 = 4;

@@ -43,6 +43,9 @@ pub enum RoleError {
         /// The hotkey's name.
         name: String,
     },
+    /// Weights that cannot be written, and why.
+    #[error("{0}")]
+    Weights(String),
     /// The HTTP server.
     #[error(transparent)]
     Axon(#[from] AxonError),

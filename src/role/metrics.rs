@@ -81,27 +81,30 @@ impl Watched for Validator {
     fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(self.dendrite().metrics()));
         self.work().register(registry);
-        let (board, subnet) = (self.board(), self.subnet().clone());
+        let (board, subnet, weights) = (self.board(), self.subnet().clone(), self.weights());
         registry.register_collector(Box::new(Gauges(move |sheet: &mut Sheet<'_>| {
             board.write(sheet)?;
-            let weights_at = board.weights_at().map(|block| block as f64);
-            sheet.gauge(
-                "neuron_validator_weights_block",
-                "The block of the last weights set since the start",
-                weights_at,
-            )?;
-            sheet.gauge("neuron_chain_block", "The block of the newest metagraph", subnet.now().metagraph.block as f64)
+            let block = subnet.now().metagraph.block;
+            if let Some(weights) = &weights {
+                let at = weights.last_update().map(|at| at as f64);
+                sheet.gauge("neuron_validator_weights_block", "The block of the last weights or commit", at)?;
+                weights.write(sheet, block)?;
+            }
+            sheet.gauge("neuron_chain_block", "The block of the newest metagraph", block as f64)
         })));
     }
 
     fn health(&self) -> Box<dyn Fn() -> Health + Send + Sync> {
         let (work, board, subnet) = (self.work(), self.board(), self.subnet().clone());
+        let weights = self.weights();
         Box::new(move || {
             let mut health = work.health();
+            let block = subnet.now().metagraph.block;
             health.facts.extend(facts([
                 ("role", "validator".into()),
-                ("weights_block", board.weights_at().into()),
-                ("block", subnet.now().metagraph.block.into()),
+                ("weights_block", weights.as_ref().and_then(|weights| weights.last_update()).into()),
+                ("weights", weights.as_ref().map(|weights| weights.fact(block)).into()),
+                ("block", block.into()),
                 ("duties", board.facts().into()),
             ]));
             health

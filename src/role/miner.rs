@@ -75,9 +75,21 @@ impl Miner {
             .standing(Arc::new(subnet.clone()))
             .spawn()
             .await?;
-        let published = publish(&hotkey, &subnet, axon.local_addr(), external).await?;
-        let axon = Arc::new(axon);
+        let published = external_address(axon.local_addr(), external)?;
         let mut tasks = Tasks::new();
+        if subnet.is_connected() {
+            publish(&hotkey, &subnet, published).await?;
+        } else {
+            tracing::warn!(address = %published, "the chain is away: the axon serves who knows it, and is published later");
+            tasks.supervise("publication", {
+                let (hotkey, subnet) = (Arc::clone(&hotkey), subnet.clone());
+                move || {
+                    let (hotkey, subnet) = (Arc::clone(&hotkey), subnet.clone());
+                    async move { publish(&hotkey, &subnet, published).await }
+                }
+            });
+        }
+        let axon = Arc::new(axon);
         tasks.supervise("metagraph", {
             let subnet = subnet.clone();
             move || {
@@ -102,7 +114,7 @@ impl Miner {
         self.axon.local_addr()
     }
 
-    /// Where the chain says it is reached.
+    /// Where the chain says it is reached, or will when it is back.
     #[must_use]
     pub const fn published(&self) -> SocketAddr {
         self.published
@@ -134,13 +146,8 @@ impl Miner {
     }
 }
 
-/// Tells the chain where the axon is reached, unless it shows just that already.
-async fn publish(
-    hotkey: &Keypair,
-    subnet: &Subnet,
-    listening: SocketAddr,
-    external: (Option<IpAddr>, Option<u16>),
-) -> Result<SocketAddr, RoleError> {
+/// The address by which others reach the axon.
+fn external_address(listening: SocketAddr, external: (Option<IpAddr>, Option<u16>)) -> Result<SocketAddr, RoleError> {
     let address = SocketAddr::new(external.0.unwrap_or(listening.ip()), external.1.unwrap_or(listening.port()));
     if address.ip().is_unspecified() {
         return Err(RoleError::Setting(format!(
@@ -148,13 +155,18 @@ async fn publish(
             address.ip()
         )));
     }
+    Ok(address)
+}
+
+/// Tells the chain where the axon is reached, unless it shows just that already.
+async fn publish(hotkey: &Keypair, subnet: &Subnet, address: SocketAddr) -> Result<(), RoleError> {
     let version = u32::try_from(VERSION).unwrap_or(u32::MAX);
     let announcement = Announcement { ip: address.ip(), port: address.port(), version };
     match subnet.chain().serve_axon(hotkey, subnet.netuid(), announcement).await? {
         Some(inclusion) => tracing::info!(block = inclusion.block, %address, "axon published on the chain"),
         None => tracing::info!(%address, "the chain shows this axon already"),
     }
-    Ok(address)
+    Ok(())
 }
 
 async fn tell(axon: Arc<Handle>, work: Arc<dyn MinerWork>) -> Result<(), std::convert::Infallible> {

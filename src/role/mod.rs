@@ -9,11 +9,11 @@ mod status;
 mod subnet;
 mod tasks;
 mod validator;
-mod weights;
+pub mod weights;
 
 pub use error::RoleError;
 pub use miner::{Miner, MinerParts};
 pub use subnet::{Snapshot, Subnet};
 pub use tasks::Tasks;
 pub use validator::{Others, Validator, ValidatorParts};
-pub use weights::{WeightsOutcome, WeightsWriter};
+pub use weights::{WeightsOutcome, WeightsPolicy, WeightsWriter};

@@ -9,7 +9,7 @@ use super::error::RoleError;
 use super::miner::MinerParts;
 use super::subnet::Subnet;
 use super::validator::{Others, ValidatorParts};
-use super::weights::WeightsWriter;
+use super::weights::{CommitBy, WeightsPolicy, WeightsWriter};
 use crate::axon::{AdmissionPolicy, AxonConfig, Rate};
 use crate::clock::Clock;
 use crate::config::{Resolved, Settings};
@@ -53,9 +53,10 @@ pub async fn chain(settings: &Settings) -> Result<Subtensor, RoleError> {
     Ok(Subtensor::connect(SubtensorConfig::from_settings(&settings.subtensor)?).await?)
 }
 
-/// The subnet, in which the hotkey must be registered.
+/// The subnet, in which the hotkey must be registered. While the chain is away, as it was when it was last seen.
 async fn registered(settings: &Settings, netuid: NetUid, hotkey: &Keypair) -> Result<Subnet, RoleError> {
-    let subnet = Subnet::read(chain(settings).await?, netuid).await?;
+    let chain = Subtensor::begin(SubtensorConfig::from_settings(&settings.subtensor)?)?;
+    let subnet = Subnet::open(chain, netuid, metagraph_path(settings, netuid)).await?;
     let account = hotkey.account();
     match subnet.now().neuron(&account) {
         Some(neuron) => {
@@ -83,12 +84,6 @@ pub async fn validator(resolved: &Resolved, settings: &Settings) -> Result<Valid
     let hotkey = hotkey(settings)?;
     let clock = Clock::wall();
     let subnet = registered(settings, netuid, &hotkey).await?;
-    let parameters = subnet.chain().hyperparameters(netuid).await?;
-    if parameters.commit_reveal_weights_enabled {
-        tracing::warn!(
-            "subnet {netuid} wants weights committed and revealed, which is not built yet; it will refuse ours"
-        );
-    }
     let tables: Vec<Schema> = kind.schema.into_iter().collect();
     let ledger = Ledger::open(ledger_path(settings, netuid, &hotkey.account()), &tables)?;
     let dendrite = Arc::new(Dendrite::new(calling, Arc::clone(&hotkey))?);
@@ -101,15 +96,35 @@ pub async fn validator(resolved: &Resolved, settings: &Settings) -> Result<Valid
     };
     let work = (part.make)(resolved, needs)?;
     let weights = (!settings.weights.disable).then(|| {
-        let (interval, shares) = (settings.weights.interval_blocks, Arc::clone(&work) as Arc<dyn Shares>);
-        WeightsWriter::new(Arc::clone(&hotkey), subnet.clone(), ledger.clone(), shares, clock, interval)
+        let (policy, shares) = (weights_policy(settings), Arc::clone(&work) as Arc<dyn Shares>);
+        WeightsWriter::new(Arc::clone(&hotkey), subnet.clone(), ledger.clone(), shares, clock, policy)
     });
     Ok(ValidatorParts { hotkey: hotkey.account(), subnet, work, dendrite, ledger, weights })
 }
 
+/// When and how weights are written, as the settings say.
+#[must_use]
+pub fn weights_policy(settings: &Settings) -> WeightsPolicy {
+    let commit = match settings.weights.commit.as_str() {
+        "hashed" => CommitBy::Hash,
+        "timelocked" => CommitBy::Seal,
+        _ => CommitBy::WhatWorks,
+    };
+    WeightsPolicy { interval_blocks: settings.weights.interval_blocks, commit }
+}
+
 /// One ledger per subnet and hotkey.
-fn ledger_path(settings: &Settings, netuid: NetUid, hotkey: &Account) -> PathBuf {
+#[must_use]
+pub fn ledger_path(settings: &Settings, netuid: NetUid, hotkey: &Account) -> PathBuf {
     settings.db.directory.join(format!("netuid{netuid}")).join(format!("{hotkey}.sqlite"))
+}
+
+/// One metagraph per subnet and chain, of which the settings tell the name only.
+fn metagraph_path(settings: &Settings, netuid: NetUid) -> PathBuf {
+    let name = settings.subtensor.chain_endpoint.first().unwrap_or(&settings.subtensor.network);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let file = format!("metagraph-{}.json", name.chars().map(plain).collect::<String>());
+    settings.db.directory.join(format!("netuid{netuid}")).join(file)
 }
 
 fn dendrite(settings: &Settings) -> Result<DendriteConfig, RoleError> {

@@ -1,4 +1,4 @@
-//! How the duties and the weights of a role stand: for the status line, metrics and health.
+//! How the duties of a role stand: for metrics and health.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,13 +10,11 @@ use tokio::sync::watch;
 
 use crate::clock;
 use crate::telemetry::{Sheet, facts};
-use crate::units::BlockNumber;
 
 /// What is known of each duty, by name.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     duties: Mutex<BTreeMap<&'static str, Passes>>,
-    weights_at: Mutex<Option<BlockNumber>>,
     passed: watch::Sender<u64>,
 }
 
@@ -47,15 +45,6 @@ impl Board {
     pub(super) async fn first_pass(&self) {
         // The sender lives in `self`, so the wait can only end by a pass.
         let _ = self.passed.subscribe().wait_for(|n| *n > 0).await;
-    }
-
-    pub(super) fn weighed(&self, block: BlockNumber) {
-        *locked(&self.weights_at) = Some(block);
-    }
-
-    /// The block of the last weights set since the start.
-    pub(super) fn weights_at(&self) -> Option<BlockNumber> {
-        *locked(&self.weights_at)
     }
 
     pub(super) fn write(&self, sheet: &mut Sheet<'_>) -> fmt::Result {

@@ -1,13 +1,16 @@
 //! The subnet as the chain shows it, kept fresh in the background.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use crate::axon::{Standing, StandingOf};
-use crate::subtensor::{Metagraph, Neuron, Subtensor, SubtensorError};
+use crate::clock;
+use crate::subtensor::{Fault, Metagraph, Neuron, Subtensor, SubtensorError};
 use crate::units::{Account, NetUid};
 
 /// A metagraph with its index by hotkey.
@@ -37,7 +40,36 @@ pub struct Subnet {
     chain: Subtensor,
     netuid: NetUid,
     newest: Arc<watch::Sender<Arc<Snapshot>>>,
+    /// The last metagraph on disk, for a start while the chain is away.
+    kept: Option<Arc<Kept>>,
 }
+
+/// A metagraph on disk.
+#[derive(Debug)]
+struct Kept {
+    path: PathBuf,
+    written: Mutex<Option<Instant>>,
+}
+
+impl Kept {
+    /// Writes a metagraph, but not at every block: what matters is who is there.
+    fn write(&self, metagraph: &Metagraph) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.is_some_and(|at| at.elapsed() < KEEP_EVERY) {
+            return;
+        }
+        *written = Some(clock::monotonic());
+        let folder = self.path.parent().map_or(Ok(()), fs::create_dir_all);
+        let saved =
+            folder.map_err(|e| e.to_string()).and_then(|()| metagraph.save(&self.path).map_err(|e| e.to_string()));
+        if let Err(error) = saved {
+            tracing::warn!(path = %self.path.display(), error, "the metagraph is not kept on disk");
+        }
+    }
+}
+
+/// How often the metagraph is written to disk.
+const KEEP_EVERY: Duration = Duration::from_secs(60);
 
 impl Subnet {
     /// Reads the subnet a first time.
@@ -45,8 +77,45 @@ impl Subnet {
     /// # Errors
     /// The chain cannot be read, or has no such subnet.
     pub async fn read(chain: Subtensor, netuid: NetUid) -> Result<Self, SubtensorError> {
-        let first = Arc::new(Snapshot::new(chain.metagraph(netuid).await?));
-        Ok(Self { chain, netuid, newest: Arc::new(watch::Sender::new(first)) })
+        let first = chain.metagraph(netuid).await?;
+        Ok(Self::new(chain, first, None))
+    }
+
+    /// Reads the subnet a first time, or while the chain is away, as it was when it was last seen; `path` keeps it.
+    ///
+    /// # Errors
+    /// The chain has no such subnet, or it cannot be read and nothing is kept.
+    pub async fn open(chain: Subtensor, netuid: NetUid, path: PathBuf) -> Result<Self, SubtensorError> {
+        let read = async {
+            chain.ready().await?;
+            chain.metagraph(netuid).await
+        };
+        let first = match read.await {
+            Ok(metagraph) => metagraph,
+            Err(error) if error.fault() == Fault::Peer => match Metagraph::load(&path) {
+                Ok(metagraph) if metagraph.netuid == netuid => {
+                    tracing::warn!(%error, block = metagraph.block, "the chain is away: starting from the last metagraph");
+                    let kept = Kept { path, written: Mutex::new(Some(clock::monotonic())) };
+                    return Ok(Self::new(chain, metagraph, Some(kept)));
+                }
+                _ => return Err(error),
+            },
+            Err(error) => return Err(error),
+        };
+        let kept = Kept { path, written: Mutex::default() };
+        kept.write(&first);
+        Ok(Self::new(chain, first, Some(kept)))
+    }
+
+    fn new(chain: Subtensor, first: Metagraph, kept: Option<Kept>) -> Self {
+        let (netuid, first) = (first.netuid, Arc::new(Snapshot::new(first)));
+        Self { chain, netuid, newest: Arc::new(watch::Sender::new(first)), kept: kept.map(Arc::new) }
+    }
+
+    /// Whether there is a connection to the chain now.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.chain.endpoint().is_some()
     }
 
     /// The chain it is read from.
@@ -72,9 +141,18 @@ impl Subnet {
     /// # Errors
     /// The chain cannot be read; the snapshot stays as it was.
     pub async fn refresh(&self) -> Result<Arc<Snapshot>, SubtensorError> {
-        let snapshot = Arc::new(Snapshot::new(self.chain.metagraph(self.netuid).await?));
+        self.offer(self.chain.metagraph(self.netuid).await?);
+        Ok(self.now())
+    }
+
+    /// Takes over what somebody read.
+    pub fn offer(&self, metagraph: Metagraph) {
+        let snapshot = Arc::new(Snapshot::new(metagraph));
         self.newest.send_replace(Arc::clone(&snapshot));
-        Ok(snapshot)
+        if let Some(kept) = self.kept.clone() {
+            // Nobody waits for the disk, and its failure is in the log.
+            drop(tokio::task::spawn_blocking(move || kept.write(&snapshot.metagraph)));
+        }
     }
 
     /// Keeps it fresh for ever: at most once in `every`, and only when there is a new block.

@@ -7,11 +7,11 @@ use super::duties::perform;
 use super::status::Board;
 use super::subnet::{Snapshot, Subnet};
 use super::tasks::Tasks;
-use super::weights::{WeightsOutcome, WeightsWriter};
+use super::weights::{WeightsOutcome, WeightsView, WeightsWriter};
 use crate::dendrite::{Dendrite, Target};
 use crate::ledger::Ledger;
 use crate::subnets::work::{ChainSeen, Peer, Peers, ValidatorWork};
-use crate::subtensor::Neuron;
+use crate::subtensor::{Neuron, Retry};
 use crate::units::Account;
 
 /// How often the metagraph is read anew: a block of the main network.
@@ -20,6 +20,8 @@ const METAGRAPH_EVERY: Duration = Duration::from_secs(12);
 const STATUS_EVERY: Duration = Duration::from_secs(60);
 /// A pause after weights failed, so that a refusal is not repeated at every block.
 const WEIGHTS_PAUSE: Duration = Duration::from_secs(30);
+/// Weights that wait for a block are looked at again after so long in any case: five blocks of the main network.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Everything a validator consists of.
 pub struct ValidatorParts {
@@ -52,6 +54,7 @@ pub struct Validator {
     dendrite: Arc<Dendrite>,
     subnet: Subnet,
     board: Arc<Board>,
+    weights: Option<Arc<WeightsView>>,
     tasks: Tasks,
 }
 
@@ -78,18 +81,19 @@ impl Validator {
         for duty in Arc::clone(&work).duties() {
             tasks.run(perform(duty, hotkey, Arc::clone(&board), tasks.stopping()));
         }
+        let view = weights.as_ref().map(WeightsWriter::view);
         tasks.supervise("status", {
-            let (work, subnet, board) = (Arc::clone(&work), subnet.clone(), Arc::clone(&board));
-            move || tell(Arc::clone(&work), subnet.clone(), Arc::clone(&board))
+            let (work, subnet, board, view) = (Arc::clone(&work), subnet.clone(), Arc::clone(&board), view.clone());
+            move || tell(Arc::clone(&work), subnet.clone(), Arc::clone(&board), view.clone())
         });
         if let Some(writer) = weights {
             let writer = Arc::new(writer);
-            let (subnet, board) = (subnet.clone(), Arc::clone(&board));
-            tasks.supervise("weights", move || write_weights(Arc::clone(&writer), subnet.clone(), Arc::clone(&board)));
+            let subnet = subnet.clone();
+            tasks.supervise("weights", move || write_weights(Arc::clone(&writer), subnet.clone()));
         } else {
             tracing::warn!("weights are disabled: this validator scores, but writes nothing to the chain");
         }
-        Self { work, dendrite, subnet, board, tasks }
+        Self { work, dendrite, subnet, board, weights: view, tasks }
     }
 
     pub(super) fn work(&self) -> Arc<dyn ValidatorWork> {
@@ -102,6 +106,10 @@ impl Validator {
 
     pub(super) const fn subnet(&self) -> &Subnet {
         &self.subnet
+    }
+
+    pub(super) fn weights(&self) -> Option<Arc<WeightsView>> {
+        self.weights.clone()
     }
 
     pub(super) fn board(&self) -> Arc<Board> {
@@ -141,36 +149,46 @@ impl Peers for Others {
     }
 }
 
-async fn tell(work: Arc<dyn ValidatorWork>, subnet: Subnet, board: Arc<Board>) -> Result<(), std::convert::Infallible> {
+async fn tell(
+    work: Arc<dyn ValidatorWork>,
+    subnet: Subnet,
+    board: Arc<Board>,
+    weights: Option<Arc<WeightsView>>,
+) -> Result<(), std::convert::Infallible> {
     board.first_pass().await;
     loop {
-        work.tell(ChainSeen { block: subnet.now().metagraph.block, weights_at: board.weights_at() });
+        let weights_at = weights.as_ref().and_then(|view| view.last_update());
+        work.tell(ChainSeen { block: subnet.now().metagraph.block, weights_at });
         tokio::time::sleep(STATUS_EVERY).await;
     }
 }
 
-async fn write_weights(
-    writer: Arc<WeightsWriter>,
-    subnet: Subnet,
-    board: Arc<Board>,
-) -> Result<(), super::error::RoleError> {
+async fn write_weights(writer: Arc<WeightsWriter>, subnet: Subnet) -> Result<(), super::error::RoleError> {
     let mut blocks = subnet.chain().blocks();
     loop {
         match writer.set_when_due().await {
-            Ok(WeightsOutcome::NotDue { from_block }) => {
-                if blocks.wait_for(|block| *block >= from_block).await.is_err() {
+            Ok(WeightsOutcome::NotDue { from_block, .. }) => {
+                // Rules change, and epochs with them: no sleep is longer than the patience for news.
+                let due = tokio::time::timeout(LOOK_AGAIN, blocks.wait_for(|block| *block >= from_block));
+                if matches!(due.await, Ok(Err(_))) {
                     return Ok(());
                 }
             }
             Ok(WeightsOutcome::NoScores) => tokio::time::sleep(WEIGHTS_PAUSE).await,
-            Ok(WeightsOutcome::Set { block, weights }) => {
-                tracing::info!(block, ?weights, "weights set");
-                board.weighed(block);
-            }
+            Ok(WeightsOutcome::Set { .. } | WeightsOutcome::Advanced { .. }) => {}
             Err(e) => {
-                tracing::warn!(retry_in_s = WEIGHTS_PAUSE.as_secs(), "weights were not set: {e}");
-                tokio::time::sleep(WEIGHTS_PAUSE).await;
+                let pause = pause_after(&e);
+                tracing::warn!(retry_in_s = pause.as_secs(), "weights were not set: {e}");
+                tokio::time::sleep(pause).await;
             }
         }
+    }
+}
+
+/// Not long: what is refused now may pass once the chain has moved, and a pass that finds nothing to do costs a few reads.
+fn pause_after(error: &super::error::RoleError) -> Duration {
+    match error {
+        super::error::RoleError::Chain(e) if e.retry() == Retry::Now => Duration::from_secs(1),
+        _ => WEIGHTS_PAUSE,
     }
 }

@@ -20,6 +20,19 @@ pub enum RuleName {
     PeerLog,
 }
 
+impl RuleName {
+    /// Its name in the settings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MarketDelta => "market_delta",
+            Self::Sequential => "sequential",
+            Self::Brier => "brier",
+            Self::PeerLog => "peer_log",
+        }
+    }
+}
+
 /// Which of a miner's reports enter the score of an event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -18,7 +18,7 @@ use crate::config::table::Setting;
 use crate::config::{ConfigError, Resolved};
 use crate::dendrite::{Dendrite, DendriteError, Target};
 use crate::forecast::ForecastError;
-use crate::ledger::{Ledger, LedgerError, Schema};
+use crate::ledger::{Ledger, LedgerError, ReadOnly, Schema};
 use crate::market::MarketError;
 use crate::synapse::Synapse;
 use crate::synapse::request::{NotSendable, Prepared};
@@ -79,7 +79,12 @@ pub struct MakeValidator {
     pub check: fn(&Resolved) -> Result<(), WorkError>,
     /// Makes it.
     pub make: fn(&Resolved, ValidatorNeeds) -> Made<dyn ValidatorWork>,
+    /// Who earned what, for whoever looks at the ledger without being the validator.
+    pub shares: SharesIn,
 }
+
+/// The shares of [`Shares`], from a ledger that is only read.
+pub type SharesIn = fn(&Resolved, &ReadOnly, &[Identity]) -> Result<Allotment, WorkError>;
 
 /// What a role gives to a validator's part.
 #[derive(Debug, Clone)]

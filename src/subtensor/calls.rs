@@ -69,6 +69,31 @@ impl Subtensor {
     ///
     /// # Errors
     /// The chain's refusal, or it cannot be read or written.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "localnet"))] fn main() {}
+    /// # #[cfg(feature = "localnet")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use neuron::localnet::{LocalnetConfig, spawn};
+    /// # use neuron::subtensor::{Subtensor, SubtensorConfig};
+    /// # use neuron::units::NetUid;
+    /// # use neuron::wallet::{Keypair, Scheme};
+    /// # let node = spawn(LocalnetConfig { port: 0, ..LocalnetConfig::default() }).await?;
+    /// # let chain = Subtensor::connect(SubtensorConfig::new([node.ws_url()])).await?;
+    /// # let (coldkey, hotkey) = (Keypair::from_uri("//Bob", Scheme::Sr25519)?, Keypair::from_uri("//Tide", Scheme::Sr25519)?);
+    /// # chain.burned_register(&coldkey, NetUid(155), &hotkey.account()).await?;
+    /// use neuron::subtensor::Announcement;
+    ///
+    /// let here = Announcement { ip: [203, 0, 113, 7].into(), port: 8091, version: 10_005_000 };
+    /// let inclusion = chain.serve_axon(&hotkey, NetUid(155), here).await?;
+    /// assert!(inclusion.is_some_and(|inclusion| inclusion.finalised));
+    ///
+    /// let shown = chain.axon(NetUid(155), &hotkey.account()).await?.map(|axon| axon.socket());
+    /// assert_eq!(shown, Some(([203, 0, 113, 7], 8091).into()));
+    /// assert_eq!(chain.serve_axon(&hotkey, NetUid(155), here).await?, None, "nothing to say");
+    /// # Ok(()) }
+    /// ```
     pub async fn serve_axon(
         &self,
         hotkey: &Keypair,
@@ -103,6 +128,28 @@ impl Subtensor {
     ///
     /// # Errors
     /// The chain's refusal (rate limit, permit, stake, version key, …), or it cannot be read or written.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "localnet"))] fn main() {}
+    /// # #[cfg(feature = "localnet")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use neuron::localnet::{LocalnetConfig, genesis::{GenesisConfig, SubnetGenesis}, spawn};
+    /// # use neuron::subtensor::{Subtensor, SubtensorConfig};
+    /// # use neuron::wallet::{Keypair, Scheme};
+    /// # let subnets = vec![SubnetGenesis { weights_rate_limit: 0, ..SubnetGenesis::events() }];
+    /// # let genesis = GenesisConfig { subnets, ..GenesisConfig::default() };
+    /// # let node = spawn(LocalnetConfig { port: 0, genesis, ..LocalnetConfig::default() }).await?;
+    /// # let chain = Subtensor::connect(SubtensorConfig::new([node.ws_url()])).await?;
+    /// # // The subnet's owner needs no permit.
+    /// # let hotkey = Keypair::from_uri("//Owner//155", Scheme::Sr25519)?;
+    /// use neuron::units::{NetUid, Uid};
+    ///
+    /// let version_key = chain.hyperparameters(NetUid(155)).await?.weights_version;
+    /// chain.set_weights(&hotkey, NetUid(155), &[(Uid(0), 7)], version_key).await?;
+    /// assert_eq!(chain.weights_of(NetUid(155), Uid(0)).await?, [(Uid(0), u16::MAX)], "the largest is scaled to this");
+    /// # Ok(()) }
+    /// ```
     pub async fn set_weights(
         &self,
         hotkey: &Keypair,
@@ -182,15 +229,15 @@ impl Subtensor {
     }
 }
 
-fn named<const N: usize>(arguments: [(&str, Value); N]) -> Composite<()> {
+pub(super) fn named<'a>(arguments: impl IntoIterator<Item = (&'a str, Value)>) -> Composite<()> {
     Composite::named(arguments)
 }
 
-fn number(value: impl Into<u128>) -> Value {
+pub(super) fn number(value: impl Into<u128>) -> Value {
     Value::u128(value.into())
 }
 
-fn list(values: impl Iterator<Item = u16>) -> Value {
+pub(super) fn list(values: impl Iterator<Item = u16>) -> Value {
     Value::unnamed_composite(values.map(number))
 }
 

@@ -99,6 +99,17 @@ pub enum SubtensorError {
     /// The subnet does not exist.
     #[error("subnet {0} does not exist on this chain: check --netuid and --subtensor.network")]
     NoSubnet(NetUid),
+    /// A height that the chain has not reached.
+    #[error("block {block} is not there yet: the chain is at block {best}")]
+    NoBlock {
+        /// What was asked for.
+        block: BlockNumber,
+        /// The best block.
+        best: BlockNumber,
+    },
+    /// No node in reach keeps the state of that block.
+    #[error("the state of block {0} is kept by none of the nodes: name an archive node with --subtensor.archive")]
+    Discarded(BlockNumber),
     /// The hotkey has no uid in the subnet.
     #[error("hotkey {hotkey} is not registered in subnet {netuid}: register it (`neuron register --netuid {netuid}`)")]
     NotRegistered {
@@ -161,7 +172,7 @@ impl SubtensorError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::NoEndpoint | Self::UnknownNetwork(_) | Self::BadEndpoint(_) => Fault::Config,
-            Self::NoSubnet(_) | Self::NotRegistered { .. } => Fault::Config,
+            Self::NoSubnet(_) | Self::NotRegistered { .. } | Self::NoBlock { .. } | Self::Discarded(_) => Fault::Config,
             Self::Unreachable(_) | Self::Deadline { .. } | Self::Node { .. } | Self::FateUnknown { .. } => Fault::Peer,
             Self::Missing { .. } | Self::Shape { .. } | Self::Refused(_) => Fault::Chain,
             Self::Expired { .. } | Self::Overtaken { .. } => Fault::Chain,
@@ -173,7 +184,7 @@ impl SubtensorError {
     pub const fn retry(&self) -> Retry {
         match self {
             Self::NoEndpoint | Self::UnknownNetwork(_) | Self::BadEndpoint(_) => Retry::No,
-            Self::NoSubnet(_) | Self::NotRegistered { .. } => Retry::No,
+            Self::NoSubnet(_) | Self::NotRegistered { .. } | Self::NoBlock { .. } | Self::Discarded(_) => Retry::No,
             Self::Missing { .. } | Self::Shape { .. } | Self::FateUnknown { .. } => Retry::No,
             Self::Unreachable(_) | Self::Deadline { .. } | Self::Node { .. } => Retry::After(Duration::from_secs(12)),
             Self::Expired { .. } | Self::Overtaken { .. } => Retry::Now,

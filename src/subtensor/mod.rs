@@ -17,6 +17,20 @@
 //! # }
 //! ```
 //!
+//! For who knows the Python SDK:
+//!
+//! | there | here |
+//! |---|---|
+//! | `bt.Subtensor(network="finney")` | [`Subtensor::connect`]`(`[`SubtensorConfig::network`]`("finney")?)` |
+//! | `subtensor.metagraph(netuid)`, with `block=…` | [`Subtensor::metagraph`], [`Subtensor::metagraph_at`] |
+//! | `metagraph.save()`, `.load()` | [`Metagraph::save`], [`Metagraph::load`]; what changed: [`Metagraph::diff`] |
+//! | `subtensor.get_subnet_hyperparameters` | [`Subtensor::hyperparameters`] |
+//! | `subtensor.get_uid_for_hotkey_on_subnet`, `get_hotkey_owner` | [`Subtensor::uid`], [`Subtensor::owner`] |
+//! | `subtensor.get_balance`, `get_stake`, `get_stake_info_for_coldkey` | [`Subtensor::balance`], [`Subtensor::stake`], [`Subtensor::stakes`] |
+//! | `subtensor.block`, `wait_for_block` | [`Subtensor::block_number`], [`Subtensor::blocks`] |
+//! | `subtensor.set_weights`, `serve_axon` | [`Subtensor::set_weights`], [`Subtensor::serve_axon`] |
+//! | `subtensor.burned_register`, `add_stake`, `unstake`, `transfer` | [`Subtensor::burned_register`], [`Subtensor::add_stake`], [`Subtensor::remove_stake`], [`Subtensor::transfer`] |
+//!
 //! Everything is looked up by name at run time, so an upgrade of the chain needs no new build; what a runtime does not
 //! have is a [`SubtensorError::Missing`] or a `None`. Reads come from the best block, all values of one answer from the
 //! same. Writes wait until their block is final. Behind [`Subtensor`] stands one connection that moves along the
@@ -25,18 +39,24 @@
 mod calls;
 mod chain;
 mod connection;
+mod crosscheck;
 mod error;
 mod hyperparameters;
+mod keeper;
 mod link;
 mod metagraph;
+mod metagraph_diff;
+mod metagraph_file;
 mod moved;
 mod networks;
+mod past;
 mod read;
 mod refusals;
 mod runtime;
 mod snapshot;
 mod stake;
 mod submit;
+pub mod weights;
 
 use std::sync::Arc;
 
@@ -47,17 +67,21 @@ pub use connection::SubtensorConfig;
 pub use error::{Attempt, Fault, Retry, SubtensorError};
 pub use hyperparameters::Hyperparameters;
 pub use metagraph::{AxonInfo, Metagraph, Neuron};
+pub use metagraph_diff::{Changed, MetagraphDiff, Who};
+pub use metagraph_file::MetagraphFileError;
 pub use refusals::Refusal;
 pub use stake::Position;
 pub use submit::Inclusion;
 
 use crate::units::BlockNumber;
 use connection::Connection;
+use past::Archive;
 
 /// A chain. Cheap to clone; the connection ends with the last clone.
 #[derive(Debug, Clone)]
 pub struct Subtensor {
     connection: Arc<Connection>,
+    archive: Arc<Archive>,
 }
 
 impl Subtensor {
@@ -66,13 +90,38 @@ impl Subtensor {
     /// # Errors
     /// [`SubtensorError::Unreachable`] with the reason of each endpoint when none works.
     pub async fn connect(config: SubtensorConfig) -> Result<Self, SubtensorError> {
-        Ok(Self { connection: Arc::new(Connection::open(config).await?) })
+        let chain = Self::begin(config)?;
+        chain.ready().await?;
+        Ok(chain)
+    }
+
+    /// Begins to connect and returns at once, for who has something to do while the chain is away: questions wait for a
+    /// connection until their deadline. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`SubtensorError::NoEndpoint`] when none is given.
+    pub fn begin(config: SubtensorConfig) -> Result<Self, SubtensorError> {
+        Ok(Self { connection: Arc::new(Connection::begin(config)?), archive: Arc::default() })
+    }
+
+    /// Waits until an endpoint works, or each has failed once.
+    ///
+    /// # Errors
+    /// [`SubtensorError::Unreachable`] with the reason of each endpoint.
+    pub async fn ready(&self) -> Result<(), SubtensorError> {
+        self.connection.ready().await
     }
 
     /// The height of the best block, as it changes: to wait on. After a move to another node it may fall a little.
     #[must_use]
     pub fn blocks(&self) -> watch::Receiver<BlockNumber> {
         self.connection.blocks()
+    }
+
+    /// Endpoints that have other final blocks than most, as the last comparison found: on a fork, or lying.
+    #[must_use]
+    pub fn distrusted(&self) -> Vec<Attempt> {
+        self.connection.distrusted()
     }
 
     /// The endpoint in use now, without what may be secret in it; `None` between two connections.

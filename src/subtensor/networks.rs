@@ -38,6 +38,24 @@ const NETWORKS: [Network; 4] = [
 ];
 
 impl SubtensorConfig {
+    /// A network by its name (`finney`, `test`, `archive`, `local`), or one address.
+    ///
+    /// # Errors
+    /// [`SubtensorError::UnknownNetwork`] for what is neither.
+    ///
+    /// ```
+    /// use neuron::subtensor::SubtensorConfig;
+    ///
+    /// assert_eq!(SubtensorConfig::network("local")?.endpoints, ["ws://127.0.0.1:9944"]);
+    /// assert!(SubtensorConfig::network("finey").is_err());
+    /// # Ok::<(), neuron::subtensor::SubtensorError>(())
+    /// ```
+    pub fn network(name: &str) -> Result<Self, SubtensorError> {
+        let (network, usual) = (name.to_owned(), Self::new([name]));
+        let (chain_endpoint, archive, timeout) = (Vec::new(), Vec::new(), usual.read_deadline);
+        Self::from_settings(&SubtensorSettings { network, chain_endpoint, archive, timeout })
+    }
+
     /// What the settings say: the listed endpoints, else those of the network.
     ///
     /// # Errors
@@ -54,9 +72,18 @@ impl SubtensorConfig {
         if let Some(bad) = endpoints.iter().find(|endpoint| !is_websocket(endpoint)) {
             return Err(SubtensorError::BadEndpoint(super::error::shown(bad)));
         }
+        // Without a list of the user's, the main network's own archive.
+        let known = || NETWORKS.iter().find(|network| genesis.is_some() && network.name == "archive");
+        let archive = match settings.archive.is_empty() {
+            false => settings.archive.clone(),
+            true => known().map(|n| n.endpoints.iter().map(ToString::to_string).collect()).unwrap_or_default(),
+        };
+        if let Some(bad) = archive.iter().find(|endpoint| !is_websocket(endpoint)) {
+            return Err(SubtensorError::BadEndpoint(super::error::shown(bad)));
+        }
         let usual = Self::new(endpoints);
         let read_deadline = settings.timeout;
-        Ok(Self { genesis, read_deadline, answer_deadline: usual.answer_deadline.min(read_deadline), ..usual })
+        Ok(Self { archive, genesis, read_deadline, answer_deadline: usual.answer_deadline.min(read_deadline), ..usual })
     }
 }
 
@@ -72,20 +99,28 @@ mod tests {
 
     fn settings(network: &str, chain_endpoint: &[&str]) -> SubtensorSettings {
         let chain_endpoint = chain_endpoint.iter().map(ToString::to_string).collect();
-        SubtensorSettings { network: network.into(), chain_endpoint, timeout: Duration::from_secs(7) }
+        SubtensorSettings {
+            network: network.into(),
+            chain_endpoint,
+            archive: Vec::new(),
+            timeout: Duration::from_secs(7),
+        }
     }
 
     #[test]
     fn names_addresses_and_lists_are_understood() {
         let finney = SubtensorConfig::from_settings(&settings("finney", &[])).unwrap();
         assert_eq!(finney.genesis, Some(FINNEY));
-        assert_eq!(finney.endpoints.len(), 3);
+        assert_eq!((finney.endpoints.len(), finney.archive.len()), (3, 2));
         assert_eq!(finney.read_deadline, Duration::from_secs(7));
         let own = SubtensorConfig::from_settings(&settings("ws://10.0.0.1:9944", &[])).unwrap();
         assert_eq!((own.endpoints, own.genesis), (vec!["ws://10.0.0.1:9944".to_owned()], None));
         // A list is a chain of the user's: the name of the network says nothing about it.
         let listed = SubtensorConfig::from_settings(&settings("finney", &["ws://a", "ws://b"])).unwrap();
         assert_eq!((listed.endpoints.len(), listed.genesis), (2, None));
+        assert!(listed.archive.is_empty(), "the main network's archive knows nothing of the user's chain");
+        let own = SubtensorSettings { archive: vec!["ws://c".into()], ..settings("finney", &[]) };
+        assert_eq!(SubtensorConfig::from_settings(&own).unwrap().archive, ["ws://c"]);
     }
 
     #[test]

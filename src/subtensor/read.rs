@@ -30,6 +30,24 @@ impl Subtensor {
     ///
     /// # Errors
     /// [`SubtensorError::NoSubnet`], or the chain cannot be read.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "localnet"))] fn main() {}
+    /// # #[cfg(feature = "localnet")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use neuron::localnet::{LocalnetConfig, spawn};
+    /// # use neuron::subtensor::{Subtensor, SubtensorConfig};
+    /// # let node = spawn(LocalnetConfig { port: 0, ..LocalnetConfig::default() }).await?;
+    /// # let chain = Subtensor::connect(SubtensorConfig::new([node.ws_url()])).await?;
+    /// use neuron::units::{NetUid, Uid};
+    ///
+    /// let metagraph = chain.metagraph(NetUid(155)).await?;
+    /// let owner = metagraph.neuron(Uid(0)).expect("the subnet's owner is there from the start");
+    /// assert_eq!(metagraph.by_hotkey(&owner.hotkey), Some(owner));
+    /// println!("{} has {} alpha and a validator trust of {}", owner.hotkey, owner.alpha_stake, owner.validator_trust);
+    /// # Ok(()) }
+    /// ```
     pub async fn metagraph(&self, netuid: NetUid) -> Result<Metagraph, SubtensorError> {
         let what = format!("the metagraph of subnet {netuid}");
         self.ask(&what, |at| async move { Metagraph::read(&at, netuid).await }).await

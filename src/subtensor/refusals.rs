@@ -99,7 +99,7 @@ const ROWS: &[Row] = &[
     row("WeightVecLengthIsLow", "there are fewer weights than the subnet's minimum", "add entries; zeros count", No),
     row("MaxWeightExceeded", "one weight is above the subnet's limit", "spread the weights", No),
     row("CanNotSetRootNetworkWeights", "netuid 0 takes no weights", "choose a subnet with --netuid", No),
-    row("CommitRevealEnabled", "the subnet hides weights at first: plain ones are refused", "commit the weights instead of setting them", No),
+    row("CommitRevealEnabled", "the subnet hides weights at first: plain ones are refused", "commit the weights instead of setting them", Now),
     row("CommitRevealDisabled", "the subnet takes plain weights only", "set the weights instead of committing them", Now),
     row("IncorrectCommitRevealVersion", "the chain expects another form of commits", "update `neuron`", No),
     row("InvalidRevealRound", "the drand round is over already", "check this machine's clock, then commit again", Now),

@@ -13,6 +13,7 @@ use subxt::error::DispatchError;
 use subxt::events::Phase;
 use subxt::ext::scale_value::Composite;
 use subxt::utils::H256;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::chain::account_id;
@@ -33,6 +34,8 @@ const HASTY_RENEWALS: u32 = 4;
 const SEND_AGAIN_AFTER: BlockNumber = 3;
 /// How long to wait for the next block before looking anyway.
 const NEXT_BLOCK: Duration = Duration::from_secs(15);
+/// The same for a block to become final, which comes between two blocks.
+const NEXT_FINAL: Duration = Duration::from_secs(2);
 
 /// A transaction that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -67,24 +70,32 @@ impl Call {
         };
         named.iter().map(|(name, _)| name.as_str())
     }
+
+    /// A call that is signed already, known by the text that it had.
+    pub(super) fn told(text: String) -> Self {
+        Self { pallet: "", name: "", arguments: Composite::named(Vec::<(String, _)>::new()), subject: text }
+    }
 }
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.is_empty() {
+            return f.write_str(&self.subject);
+        }
         write!(f, "{}.{} ({})", self.pallet, self.name, self.subject)
     }
 }
 
 /// A signed transaction.
 #[derive(Debug, Clone)]
-struct Signed {
-    bytes: Arc<[u8]>,
-    hash: H256,
-    account: Account,
-    nonce: u64,
-    birth: BlockNumber,
+pub(super) struct Signed {
+    pub(super) bytes: Arc<[u8]>,
+    pub(super) hash: H256,
+    pub(super) account: Account,
+    pub(super) nonce: u64,
+    pub(super) birth: BlockNumber,
     /// The last block in which it can be.
-    last_block: BlockNumber,
+    pub(super) last_block: BlockNumber,
 }
 
 impl Signed {
@@ -118,7 +129,7 @@ impl Connection {
                     last_block: signed.last_block,
                 }),
                 (None, None) => {
-                    Err(SubtensorError::Deadline { what: call.to_string(), after: deadline, attempts: Vec::new() })
+                    Err(SubtensorError::Deadline { what: call.to_string(), after: deadline, attempts: self.tried() })
                 }
             },
         }
@@ -147,7 +158,9 @@ impl Connection {
                     *sent = None;
                     tracing::info!(call = %call, reason = %error, "signing again");
                     if renewals > HASTY_RENEWALS {
-                        self.next_block().await;
+                        let mut blocks = self.blocks();
+                        blocks.mark_unchanged();
+                        next_block(&mut blocks, NEXT_BLOCK).await;
                     }
                 }
                 outcome => return outcome,
@@ -156,7 +169,7 @@ impl Connection {
     }
 
     /// Signs with the nonce that counts the pool, and a lifetime that begins at the last final block.
-    async fn sign(&self, call: &Call, key: &Keypair) -> Result<Signed, SubtensorError> {
+    pub(super) async fn sign(&self, call: &Call, key: &Keypair) -> Result<Signed, SubtensorError> {
         let account = key.account();
         let period = self.config.lifetime;
         self.run(&format!("preparing {call}"), self.config.read_deadline, |link| async move {
@@ -174,7 +187,7 @@ impl Connection {
     }
 
     /// Watches the blocks until it is final, refused, or impossible.
-    async fn follow(
+    pub(super) async fn follow(
         &self,
         call: &Call,
         signed: &Signed,
@@ -183,7 +196,10 @@ impl Connection {
     ) -> Result<Inclusion, SubtensorError> {
         let mut sent_at = signed.birth;
         let mut seen = signed.birth;
+        let mut blocks = self.blocks();
         loop {
+            // A block that comes from here on ends the wait below.
+            blocks.mark_unchanged();
             match self.look(call, signed, seen).await? {
                 Sight::Success(block, hash) => {
                     let inclusion = Inclusion {
@@ -223,12 +239,12 @@ impl Connection {
                     }
                 }
             }
-            self.next_block().await;
+            next_block(&mut blocks, NEXT_BLOCK).await;
         }
     }
 
     /// Sends the bytes, for the first time or again; a refusal is only a refusal when no block has it.
-    async fn send(&self, call: &Call, signed: &Signed) -> Result<Option<Refusal>, SubtensorError> {
+    pub(super) async fn send(&self, call: &Call, signed: &Signed) -> Result<Option<Refusal>, SubtensorError> {
         let label = call.to_string();
         self.run(&format!("sending {call}"), self.config.read_deadline, |link| {
             let (bytes, label) = (signed.bytes.clone(), label.clone());
@@ -270,7 +286,9 @@ impl Connection {
 
     /// Waits until the height is final. Whether it is this block that is.
     async fn finality(&self, block: BlockNumber, hash: H256) -> Result<bool, SubtensorError> {
+        let mut blocks = self.blocks();
         loop {
+            blocks.mark_unchanged();
             if self.final_height().await? >= block {
                 let now = self
                     .run("the hash of a final block", self.config.read_deadline, |link| async move {
@@ -279,20 +297,20 @@ impl Connection {
                     .await?;
                 return Ok(now == Some(hash));
             }
-            self.next_block().await;
+            next_block(&mut blocks, NEXT_FINAL).await;
         }
     }
 
-    async fn final_height(&self) -> Result<BlockNumber, SubtensorError> {
+    pub(super) async fn final_height(&self) -> Result<BlockNumber, SubtensorError> {
         let deadline = self.config.read_deadline;
         self.run("the last final block", deadline, |link| async move { Ok(link.finalised().await?.1) }).await
     }
+}
 
-    /// Until the best block changes; not for ever, in case that no one tells us.
-    async fn next_block(&self) {
-        // Either way it is time to look again.
-        let _ = timeout(NEXT_BLOCK, self.blocks().changed()).await;
-    }
+/// Until the best block changes; not for ever, in case that no one tells us.
+async fn next_block(blocks: &mut watch::Receiver<BlockNumber>, patience: Duration) {
+    // Either way it is time to look again.
+    let _ = timeout(patience, blocks.changed()).await;
 }
 
 /// Whether the transaction of this error can never be included, so that another may be signed in its place.
@@ -322,7 +340,7 @@ fn verdict(call: &Call, signed: &Signed, refusal: Refusal) -> SubtensorError {
 }
 
 /// Reads the events of one extrinsic: `Ok` when it succeeded, the named refusal when it failed.
-async fn outcome(
+pub(super) async fn outcome(
     call: &str,
     link: Arc<Link>,
     (block, hash): (BlockNumber, H256),

@@ -1,21 +1,11 @@
 //! Names for nonce sequences.
 
-use std::hash::{BuildHasher, RandomState};
+use uuid::Uuid;
 
-/// A random version-4 UUID. Unique, not secret: it travels in the clear.
+/// A random version-4 UUID from the system's source. Unique; no secret, for it travels in the clear.
 #[must_use]
 pub fn new_uuid() -> String {
-    // Each `RandomState` has its own random keys.
-    let [high, low] = [0, 1].map(|n: u8| RandomState::new().hash_one(n));
-    format!(
-        "{:08x}-{:04x}-4{:03x}-{:x}{:03x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xfff,
-        8 + (low >> 62),
-        (low >> 48) & 0xfff,
-        low & 0xffff_ffff_ffff
-    )
+    Uuid::new_v4().to_string()
 }
 
 #[cfg(test)]

@@ -138,7 +138,11 @@ impl Handler<StreamPromptingSynapse> for Peer {
 
 /// `//Bob`'s axon with every synapse, not yet started.
 pub fn bob(config: AxonConfig) -> Builder {
-    let hotkey = key("//Bob");
+    serving(key("//Bob"), config)
+}
+
+/// The same of another hotkey.
+pub fn serving(hotkey: Keypair, config: AxonConfig) -> Builder {
     let peer = Peer { hotkey: hotkey.account().ss58() };
     Axon::builder(config, Arc::new(hotkey))
         .serve::<EventPredictionSynapse>(peer.clone())

@@ -115,6 +115,13 @@ async fn whatever_score_prints_and_draws_commands_nothing() {
             }
         }
     }
+    let table = std::fs::read_to_string(out.path().join("export--formatcsv--to-text/events.csv")).unwrap();
+    let rows = csv::Reader::from_reader(table.as_bytes());
+    let questions: Vec<String> = rows.into_records().map(|row| row.unwrap()[1].to_owned()).collect();
+    assert_eq!(questions.len(), 5);
+    for question in questions {
+        assert!(question.starts_with('\''), "a spreadsheet takes this for a formula: {question:?}");
+    }
     let drawn: Vec<_> =
         std::fs::read_dir(out.path().join("plot--to-text")).unwrap().map(|entry| entry.unwrap().path()).collect();
     let drawings = drawn.iter().filter(|path| path.extension().is_some_and(|e| e == "svg"));

@@ -188,3 +188,19 @@ fn the_reader_of_imports_sees_groups_and_paths() {
         ["units", "clock", "axon"]
     );
 }
+
+/// The runner of `outside.rs` does not see `#[test]`: such a test would vanish without a word.
+#[test]
+fn every_test_has_a_runner() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let main = fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let Some("rs") = path.extension().and_then(|e| e.to_str()) else { continue };
+        let text = fs::read_to_string(&path).unwrap();
+        let is_attributed = text.lines().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"));
+        let module = path.file_stem().unwrap().to_str().unwrap();
+        assert!(!is_attributed || main.contains(&format!("mod {module};")), "{module} has a #[test] that nobody runs");
+        assert!(!text.contains("SKIP\u{50}ED"), "{module} skips without being counted");
+    }
+}

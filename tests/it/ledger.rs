@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use neuron::ledger::{LedgerError, WeightSet};
+use neuron::ledger::{LedgerError, WeightJob, WeightStep, weight_jobs};
 use neuron::scoring::Rules;
 use neuron::scoring::admission::EventState;
 use neuron::scoring::conditional::{Conditional, MAX_PER_MINER, Side};
@@ -243,12 +243,30 @@ async fn what_was_recorded_is_there_after_opening_again() {
     let ledger = open(folder.path(), Rules::default());
     ledger.upsert_events(vec![event("a", 8)]).await.unwrap();
     ledger.record_tick(tick(0, "test-a", 0.5, &[(1, 0.8)])).await.unwrap();
-    let set = WeightSet { at: UnixMs(5), block: 77, outcome: "included".into(), weights: vec![(3, 65535), (9, 2)] };
-    ledger.core().record_weights(set.clone()).await.unwrap();
+    let job = WeightJob {
+        id: 1,
+        mechanism: 0,
+        after: 70,
+        mode: "plain".into(),
+        stage: "built".into(),
+        open: true,
+        weights: vec![(3, 65535), (9, 2)],
+        plan: "{}".into(),
+    };
+    let step = |block, step: &str| WeightStep { at: UnixMs(5), block, hash: None, step: step.into(), cause: None };
+    let (opening, done) = (job.clone(), WeightJob { stage: "shown".into(), open: false, ..job.clone() });
+    let (due, shown) = (step(75, "due"), step(77, "shown"));
+    let first = due.clone();
+    let id = ledger.core().write(move |transaction| weight_jobs::open(transaction, &opening, &[first])).await.unwrap();
+    assert_eq!((id, ledger.core().read(weight_jobs::open_ones).await.unwrap()), (1, vec![job]));
+    let (closing, last) = (done.clone(), shown.clone());
+    ledger.core().write(move |transaction| weight_jobs::advance(transaction, &closing, &[last])).await.unwrap();
     ledger.core().set_note("cursor".into(), "abc".into()).await.unwrap();
     drop(ledger);
     let ledger = open(folder.path(), Rules::default());
-    assert_eq!(ledger.core().last_weights().await.unwrap(), Some(set));
+    assert_eq!(ledger.core().read(weight_jobs::open_ones).await.unwrap(), []);
+    assert_eq!(ledger.core().read(|c| weight_jobs::last(c, 5)).await.unwrap(), [done]);
+    assert_eq!(ledger.core().read(|c| weight_jobs::steps(c, 1)).await.unwrap(), [due, shown]);
     assert_eq!(ledger.core().note("cursor").await.unwrap().as_deref(), Some("abc"));
     assert_eq!(ledger.open_events(UnixMs(START + HOUR)).await.unwrap().len(), 1);
     assert!(ledger.open_events(UnixMs(START + 8 * HOUR)).await.unwrap().is_empty());
@@ -389,7 +407,15 @@ async fn a_ledger_of_before_there_were_kinds_of_work_is_taken_over_whole() {
     let count = |connection: &rusqlite::Connection, table: &str| -> i64 {
         connection.query_row(&format!("SELECT COUNT(*) FROM {table}"), [], |row| row.get(0)).unwrap()
     };
-    let tables = ["events", "miners", "prices", "stats", "scores", "counters", "weight_sets", "notes", "ticks"];
+    let tables = ["events", "miners", "prices", "stats", "scores", "counters", "notes", "ticks"];
+    let sets: Vec<(i64, i64, String, String)> = old
+        .prepare("SELECT at, block, outcome, weights FROM weight_sets ORDER BY at")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert!(!sets.is_empty());
     let before = tables.map(|table| count(&old, table));
     assert!(before.iter().all(|rows| *rows > 0), "{before:?}");
     drop(old);
@@ -403,6 +429,17 @@ async fn a_ledger_of_before_there_were_kinds_of_work_is_taken_over_whole() {
     let price = PriceRow { event: open[0].key.as_str().into(), price: 0.5, at };
     let tick = Tick { at, prices: vec![price], ..Tick::default() };
     assert!(ledger.record_tick(tick).await.unwrap().recorded, "it goes on being written");
+    // The weights of before are jobs that are over.
+    let mut jobs = ledger.core().read(|connection| weight_jobs::last(connection, 100)).await.unwrap();
+    jobs.reverse();
+    assert_eq!(jobs.len(), sets.len());
+    for (job, (at, block, outcome, weights)) in jobs.iter().zip(&sets) {
+        let id = job.id;
+        let steps = ledger.core().read(move |connection| weight_jobs::steps(connection, id)).await.unwrap();
+        assert_eq!((steps[0].at.0, steps[0].block as i64), (*at, *block));
+        assert_eq!(job.stage == "included", outcome == "included");
+        assert_eq!((job.open, serde_json::to_string(&job.weights).unwrap()), (false, weights.replace(' ', "")));
+    }
     drop(ledger);
     let archive = Archive::open(&path).unwrap();
     let verified = archive.verify(&Rules::default()).unwrap();

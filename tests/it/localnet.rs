@@ -2,9 +2,8 @@
 
 mod bytes;
 pub mod client;
-mod python;
 mod refusals;
 mod rpc;
 mod state;
 mod subscriptions;
-mod weights;
+pub mod weights;

@@ -1,4 +1,5 @@
-//! One integration binary: linking hundreds of crates once is enough.
+//! One integration binary: linking hundreds of crates once is enough. `outside.rs` is the root of a second one, for tests
+//! that need something from outside the project.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,12 +16,12 @@ mod axon_holes;
 mod axon_hostile;
 mod axon_kit;
 mod axon_probe;
-mod axon_vectors;
 mod cli;
 mod cli_chain;
 #[cfg(feature = "localnet")]
 mod demo;
 mod events_round;
+mod fault_proxy;
 mod forecast_command;
 mod forecast_market;
 mod foreign_text;
@@ -38,10 +39,9 @@ mod metrics;
 mod planted_skill;
 #[cfg(feature = "localnet")]
 mod processes;
-mod python_axon;
-mod python_wallet;
-mod python_wire;
 mod relay;
+#[cfg(feature = "localnet")]
+mod role_offline;
 #[cfg(feature = "localnet")]
 mod runtimes;
 mod score;
@@ -50,22 +50,23 @@ mod scoring_bad_input;
 mod scoring_fuzz;
 mod scoring_keys;
 mod scoring_properties;
-mod scoring_vectors;
 mod seam;
 mod subtensor;
 #[cfg(feature = "localnet")]
 mod subtensor_failover;
+#[cfg(feature = "localnet")]
+mod subtensor_faults;
 mod subtensor_neuron;
 mod support;
-mod timelock;
 mod wallet_cli;
+mod wallet_exports;
 mod wallet_kill9;
-mod wallet_vectors;
 mod wallet_walk;
+mod weights;
+mod weights_cli;
+mod weights_kill9;
 mod wire_both_ends;
 mod wire_dendrite;
 mod wire_every_byte;
 mod wire_fakes;
 mod wire_fuzz;
-mod wire_vectors;
-mod yuma;

@@ -18,14 +18,14 @@ use neuron::units::UnixMs;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::support::{fixture, shared};
+use crate::support::fixture;
 
 /// 2026-02-07, when the pages were recorded.
-const RECORDED: UnixMs = UnixMs::from_secs(1_770_422_400);
+pub const RECORDED: UnixMs = UnixMs::from_secs(1_770_422_400);
 
 /// A server of `router` that ends with the test.
-struct Api {
-    url: String,
+pub struct Api {
+    pub url: String,
     task: JoinHandle<()>,
 }
 
@@ -35,7 +35,7 @@ impl Drop for Api {
     }
 }
 
-async fn api(router: Router) -> Api {
+pub async fn api(router: Router) -> Api {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -43,11 +43,11 @@ async fn api(router: Router) -> Api {
 }
 
 /// A client without politeness, whose clock stands at `RECORDED`.
-fn client(url: &str) -> Polymarket {
+pub fn client(url: &str) -> Polymarket {
     client_with(url, |_| ())
 }
 
-fn client_with(url: &str, change: impl FnOnce(&mut PolymarketSettings)) -> Polymarket {
+pub fn client_with(url: &str, change: impl FnOnce(&mut PolymarketSettings)) -> Polymarket {
     let http = HttpSettings {
         first_pause: Duration::from_millis(1),
         max_pause: Duration::from_millis(50),
@@ -60,7 +60,7 @@ fn client_with(url: &str, change: impl FnOnce(&mut PolymarketSettings)) -> Polym
 }
 
 /// Serves `pages` at `/sampling-markets`; the cursor is the page's number.
-fn pages(pages: Vec<String>) -> Router {
+pub fn pages(pages: Vec<String>) -> Router {
     let pages = Arc::new(pages);
     Router::new().route(
         "/sampling-markets",
@@ -71,7 +71,7 @@ fn pages(pages: Vec<String>) -> Router {
     )
 }
 
-fn page(markets: &[Value], next: &str) -> String {
+pub fn page(markets: &[Value], next: &str) -> String {
     json!({"data": markets, "next_cursor": next, "limit": 1000, "count": markets.len()}).to_string()
 }
 
@@ -86,76 +86,6 @@ fn open_market(n: u64) -> Value {
 
 fn ids(listings: &[Listing]) -> Vec<u64> {
     listings.iter().map(|l| u64::from_str_radix(&l.event.id[50..], 16).unwrap()).collect()
-}
-
-#[tokio::test]
-async fn a_recorded_page_is_read_whole() {
-    let Some(path) = shared("data/polymarket-api/clob_sampling_markets_page1_a.json") else { return };
-    // The recording ends with the cursor of a second page, which nobody recorded.
-    let text = std::fs::read_to_string(path).unwrap().replace("\"MTAwMA==\"", "\"1\"");
-    let recorded: Value = serde_json::from_str(&text).unwrap();
-    let recorded = recorded["data"].as_array().unwrap();
-    let without_end = recorded.iter().filter(|market| market["end_date_iso"].is_null()).count();
-    let api = api(pages(vec![text, page(&[], "LTE=")])).await;
-    let market = client_with(&api.url, |s| s.max_ahead = Duration::from_secs(4000 * 86_400));
-    let listings = market.list().await.unwrap();
-    let skipped = market.skipped();
-    assert_eq!(skipped, Skipped { no_end_date: without_end, past_cutoff: skipped.past_cutoff, ..Skipped::default() });
-    assert_eq!(listings.len(), recorded.len() - without_end - skipped.past_cutoff);
-    assert!(skipped.past_cutoff < recorded.len() / 5, "{skipped:?}");
-    for listing in &listings {
-        assert_eq!(listing.resolution, Resolution::Open);
-        let quote = listing.quote.expect("every recorded open market has a price");
-        assert_eq!(quote.at, RECORDED);
-        assert_eq!(listing.event.cutoff, listing.event.ends_at.unwrap().plus_ms(-86_400_000));
-    }
-    let Some(tuberville) = listings.iter().find(|l| l.event.id.starts_with("0x17d4a9e4")) else { return };
-    assert!(tuberville.event.description.as_raw().starts_with("Will Tommy Tuberville win"));
-    assert!(tuberville.event.description.as_raw().ends_with("the outcome \"Yes\"."));
-}
-
-#[tokio::test]
-async fn old_recorded_markets_show_every_way_to_end() {
-    let Some(path) = shared("data/polymarket-api/clob_markets_page1_half.json") else { return };
-    let text = std::fs::read_to_string(path).unwrap();
-    let recorded: Value = serde_json::from_str(&text).unwrap();
-    let by_id: Arc<std::collections::HashMap<String, String>> = Arc::new(
-        recorded["data"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|m| (m["condition_id"].as_str().unwrap().to_owned(), m.to_string()))
-            .collect(),
-    );
-    let served = Arc::clone(&by_id);
-    let api = api(
-        Router::new().route("/markets/{id}", get(move |Path(id): Path<String>| async move { served[&id].clone() }))
-    )
-    .await;
-    let market = client(&api.url);
-    let (mut won, mut lost, mut split, mut open, mut void) = (0, 0, 0, 0, 0);
-    for id in by_id.keys().filter(|id| !id.is_empty()) {
-        match market.fetch(id).await.unwrap().resolution {
-            Resolution::Resolved { outcome, .. } if outcome.get() == 1.0 => won += 1,
-            Resolution::Resolved { outcome, .. } if outcome.get() == 0.0 => lost += 1,
-            Resolution::Resolved { .. } => split += 1,
-            Resolution::Open => open += 1,
-            Resolution::Void => void += 1,
-        }
-    }
-    let count = |test: &dyn Fn(&Value, [bool; 2]) -> bool| {
-        let markets = recorded["data"].as_array().unwrap().iter().filter(|m| m["condition_id"] != "");
-        markets.filter(|m| test(m, [0, 1].map(|token| m["tokens"][token]["winner"] == true))).count()
-    };
-    assert_eq!(won, count(&|m, winners| m["closed"] == true && winners == [true, false]));
-    assert_eq!(lost, count(&|m, winners| m["closed"] == true && winners == [false, true]));
-    assert_eq!(split, count(&|m, winners| m["is_50_50_outcome"] == true && winners == [false, false]));
-    assert_eq!(
-        void,
-        count(&|m, winners| m["archived"] == true && m["is_50_50_outcome"] == false && winners == [false, false])
-    );
-    assert_eq!(won + lost + split + void + open, by_id.keys().filter(|id| !id.is_empty()).count());
-    assert!(won > 50 && lost > 50 && open > 0);
 }
 
 #[tokio::test]

@@ -13,8 +13,6 @@ use neuron::market::tape::{self, Recorder, Tape, TapeError, Unusable};
 use neuron::market::{HttpSettings, Provider, Resolution, Truth};
 use neuron::units::{Probability, UnixMs};
 
-use crate::support::shared;
-
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 
@@ -30,7 +28,7 @@ fn client(url: String, clock: &Clock) -> Polymarket {
 
 /// Plays a tape in steps of `step` (`None`: from change to change) and checks every listing and every outcome.
 /// Returns how many markets were seen trading with a price and then ended.
-async fn play(tape: Tape, step: Option<Duration>) -> usize {
+pub async fn play(tape: Tape, step: Option<Duration>) -> usize {
     let (start, end) = tape.span().unwrap();
     let clock = Clock::stepped(start);
     let handle = tape::spawn(tape, clock.clone(), ANY_PORT).unwrap();
@@ -131,40 +129,6 @@ fn a_compressed_recording_is_read_and_an_empty_folder_is_said() {
     assert_eq!(tape.unusable(), Unusable { bad_rows: 2, repeated: 1, ..Unusable::default() });
     assert_eq!(tape.markets()[0].settled, Some((UnixMs(1_300_000), Probability::ONE)));
     assert_eq!(tape.markets()[0].price(UnixMs(1_200_000)), None);
-}
-
-#[tokio::test]
-async fn the_recorded_history_plays_through() {
-    let Some(folder) = shared("data/polymarket-history") else { return };
-    let tape = tape::load(&folder).unwrap();
-    let unusable = tape.unusable();
-    assert_eq!((unusable.bad_rows, unusable.orphan_prices), (0, 0), "{unusable:?}");
-    let settled = tape.markets().iter().filter(|m| m.settled.is_some()).count();
-    let scorable = tape.clone().only_scorable(1).markets().len();
-    eprintln!("{} markets, {settled} settled, {scorable} of them with prices, {unusable:?}", tape.markets().len());
-    assert!(tape.markets().len() > 200 && scorable > 60);
-    let prices: usize = tape.markets().iter().map(|m| m.prices.len()).sum();
-    assert!(prices > 20_000, "every trade and every hour: {prices}");
-    let with_prices = play(tape.only_scorable(1), Some(Duration::from_secs(2 * 86_400))).await;
-    assert!(with_prices >= scorable * 9 / 10, "{with_prices} of {scorable} were met by a poll every two days");
-}
-
-#[test]
-fn recorded_pages_are_a_tape_too() {
-    let Some(folder) = shared("data/polymarket-api") else { return };
-    let tape = tape::load(&folder).unwrap();
-    let settled = tape.markets().iter().filter(|m| m.settled.is_some()).count();
-    let gamma =
-        tape.markets().iter().filter(|m| m.settled.is_some_and(|(at, _)| at.0 % 1000 == 0 && at.0 % 86_400_000 != 0));
-    eprintln!(
-        "{} markets, {settled} settled, {} at a second of Gamma, {:?}",
-        tape.markets().len(),
-        gamma.count(),
-        tape.unusable()
-    );
-    // The pages hold about 1,500 markets, the single objects 20, Gamma's lists 300.
-    assert!(tape.markets().len() > 1600, "{}", tape.markets().len());
-    assert!((350..1000).contains(&settled), "{settled}");
 }
 
 #[test]

@@ -11,25 +11,21 @@ use neuron::wallet::{
 };
 use serde_json::Value;
 
-use crate::support::shared;
+use crate::needs::{python, shared};
+
+tests! { blocking: ours_open_in_bittensor_wallet_401_and_411_and_sdk_11, theirs_open_in_ours }
 
 const PASSWORD: &str = "pässwörd-日本";
 
 static KEYS: LazyLock<KeyCache> = LazyLock::new(KeyCache::default);
 
-/// The peers' scripts and the interpreters named by `variables`, or `None` with a loud word.
-fn peers<const N: usize>(variables: [&str; N]) -> Option<(PathBuf, [String; N])> {
-    let scripts = shared("peers")?;
-    let found = variables.map(|name| std::env::var(name).unwrap_or_default());
-    if let Some(missing) = variables.iter().zip(&found).find(|(_, value)| value.is_empty()) {
-        eprintln!("SKIPPED: {} is not set; run eval \"$(scripts/python-peers.sh)\"", missing.0);
-        return None;
-    }
-    Some((scripts, found))
+/// The peers' scripts and the interpreters named by `variables`.
+fn peers<const N: usize>(variables: [&str; N]) -> (PathBuf, [PathBuf; N]) {
+    (shared("peers"), variables.map(python))
 }
 
 /// Runs a peer script with these interpreters for bittensor-wallet 4.x and SDK 11; its JSON and whether it was content.
-fn peer(scripts: &Path, script: &str, btwallet: &str, sdk11: &str, arguments: &[&str]) -> (Value, bool) {
+fn peer(scripts: &Path, script: &str, btwallet: &Path, sdk11: &Path, arguments: &[&str]) -> (Value, bool) {
     let output = Command::new("python3")
         .arg(scripts.join(script))
         .args(arguments)
@@ -61,7 +57,7 @@ fn write(root: &Path, name: &str, coldkey: &UnlockedKey, hotkey: &UnlockedKey, p
     }
 }
 
-fn check(root: &Path, name: &str, scripts: &Path, btwallet: &str, sdk11: &str, readers: &str, coldkey: &UnlockedKey) {
+fn check(root: &Path, name: &str, scripts: &Path, btwallet: &Path, sdk11: &Path, readers: &str, coldkey: &UnlockedKey) {
     let address = coldkey.public().account.ss58();
     let path = root.to_str().unwrap();
     let arguments = [
@@ -79,7 +75,7 @@ fn check(root: &Path, name: &str, scripts: &Path, btwallet: &str, sdk11: &str, r
         PASSWORD,
     ];
     let (report, content) = peer(scripts, "wallet_check.py", btwallet, sdk11, &arguments);
-    assert!(content, "{name} with {btwallet} and {readers}: {:#}", report["problems"]);
+    assert!(content, "{name} with {} and {readers}: {:#}", btwallet.display(), report["problems"]);
     let signatures = report["readers"].as_object().unwrap().values();
     for reader in signatures {
         let read = &reader["coldkey"];
@@ -93,13 +89,9 @@ fn check(root: &Path, name: &str, scripts: &Path, btwallet: &str, sdk11: &str, r
     }
 }
 
-#[test]
 fn ours_open_in_bittensor_wallet_401_and_411_and_sdk_11() {
-    let Some((scripts, [w401, w411, sdk11])) =
-        peers(["NEURON_PYTHON_WALLET401", "NEURON_PYTHON_WALLET411", "NEURON_PYTHON11"])
-    else {
-        return;
-    };
+    let (scripts, [w401, w411, sdk11]) =
+        peers(["NEURON_PYTHON_WALLET401", "NEURON_PYTHON_WALLET411", "NEURON_PYTHON11"]);
     let root = tempfile::tempdir().unwrap();
     let password = Secret::new(PASSWORD.to_owned());
     for (scheme, scheme_name) in [(Scheme::Sr25519, "sr"), (Scheme::Ed25519, "ed")] {
@@ -132,13 +124,9 @@ fn open_theirs(root: &Path, name: &str, facts: &Value, password: Option<&str>) {
     }
 }
 
-#[test]
 fn theirs_open_in_ours() {
-    let Some((scripts, [w401, w411, sdk11])) =
-        peers(["NEURON_PYTHON_WALLET401", "NEURON_PYTHON_WALLET411", "NEURON_PYTHON11"])
-    else {
-        return;
-    };
+    let (scripts, [w401, w411, sdk11]) =
+        peers(["NEURON_PYTHON_WALLET401", "NEURON_PYTHON_WALLET411", "NEURON_PYTHON11"]);
     let root = tempfile::tempdir().unwrap();
     let path = root.path().to_str().unwrap();
     for (writer, python, label) in [("btwallet", &w401, "w401"), ("btwallet", &w411, "w411"), ("v11", &sdk11, "v11")] {

@@ -19,8 +19,10 @@ use neuron::synapse::{Ping, Synapse, Tensor};
 use neuron::wallet::{Keypair, Scheme};
 use serde::{Deserialize, Serialize};
 
-use crate::support::shared;
+use crate::needs::{python, shared};
 use crate::wire_fakes::{bob, config, deadlines, dendrite};
+
+tests! { asynchronous: a_python_axon_answers_every_synapse, a_python_axon_ignores_conditional_forecasts, a_python_axon_of_2024_answers_in_its_generation, a_python_btauth_server_believes_us }
 
 const LONG: u64 = 60_000;
 
@@ -37,13 +39,9 @@ impl Drop for Peer {
     }
 }
 
-/// The interpreter that `variable` names, and the folder of the peers; `None` with a loud word that the test skips.
-pub fn python(variable: &str, what: &str) -> Option<(PathBuf, PathBuf)> {
-    let Some(python) = std::env::var_os(variable) else {
-        eprintln!("SKIPPED: {variable} names no interpreter with {what}; this test proved nothing");
-        return None;
-    };
-    Some((python.into(), shared("peers")?))
+/// The interpreter that `variable` names, and the folder of the peers.
+fn peer_of(variable: &str) -> (PathBuf, PathBuf) {
+    (python(variable), shared("peers"))
 }
 
 impl Peer {
@@ -87,9 +85,8 @@ async fn start(python: (PathBuf, PathBuf), script: &'static str, arguments: Vec<
     tokio::task::spawn_blocking(move || Peer::start(&python, script, &arguments)).await.unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_python_axon_answers_every_synapse() {
-    let Some(python) = python("NEURON_PYTHON", "bittensor==10.5.0") else { return };
+    let python = peer_of("NEURON_PYTHON");
     let charlie = Keypair::from_uri("//Charlie", Scheme::Sr25519).unwrap();
     let listed: &'static str = Box::leak(charlie.account().ss58().into_boxed_str());
     let peer = start(python, "axon_peer.py", vec!["--blacklist", listed, "--priority"]).await;
@@ -169,9 +166,8 @@ async fn streaming(peer: &Peer) {
 }
 
 /// The Python peers know nothing of `conditions`: they check the body hash, read the rest, and answer it.
-#[tokio::test(flavor = "multi_thread")]
 async fn a_python_axon_ignores_conditional_forecasts() {
-    let Some(python) = python("NEURON_PYTHON", "bittensor==10.5.0") else { return };
+    let python = peer_of("NEURON_PYTHON");
     for (generation, name) in [(Generation::July2025, "v2"), (Generation::June2024, "v1")] {
         let peer = start(python.clone(), "axon_peer.py", vec!["--events", name]).await;
         let rule = Conditional::new("llm-id-1".to_owned(), 0.75, "llm-id-2".to_owned(), Some(0.5), None).unwrap();
@@ -183,9 +179,8 @@ async fn a_python_axon_ignores_conditional_forecasts() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_python_axon_of_2024_answers_in_its_generation() {
-    let Some(python) = python("NEURON_PYTHON", "bittensor==10.5.0") else { return };
+    let python = peer_of("NEURON_PYTHON");
     let peer = start(python, "axon_peer.py", vec!["--events", "v1", "--probability", "0.75"]).await;
     let answered = peer.ask(&events(Generation::June2024)).await;
     assert_eq!(answered.generation(), Generation::June2024);
@@ -207,9 +202,8 @@ impl Synapse for Verdict {
     const NAME: &'static str = "Verdict";
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_python_btauth_server_believes_us() {
-    let Some(python) = python("NEURON_PYTHON11", "bittensor==11.3.0") else { return };
+    let python = peer_of("NEURON_PYTHON11");
     let peer = start(python, "btauth_server.py", Vec::new()).await;
     for scheme in [Scheme::Sr25519, Scheme::Ed25519] {
         let key = Arc::new(Keypair::from_uri("//Alice", scheme).unwrap());

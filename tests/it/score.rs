@@ -251,7 +251,7 @@ async fn plots_are_text_or_pixels() {
     assert!(pictures[0] != pictures[1] && pictures[1] != pictures[2]);
     let (status, stranger) = score(folder.path(), &["plot", "--to", to, "--hotkey", &miner(99).hotkey.ss58()]);
     assert_eq!(status, Some(4));
-    assert!(stranger["error"]["message"].as_str().unwrap().contains("is no miner of this ledger"));
+    assert!(stranger["error"]["message"].as_str().unwrap().contains("knows no miner"));
 }
 
 #[test]

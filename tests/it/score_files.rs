@@ -1,7 +1,6 @@
 //! `neuron score` on files that are not what they should be, and what it writes as others read it.
 
 use std::path::Path;
-use std::process::Command;
 
 use neuron::subnets::events::ledger::{EventsLedger, NewEvent, Options};
 use neuron::units::UnixMs;
@@ -141,48 +140,6 @@ async fn where_nothing_can_be_written_nothing_is_claimed() {
     let (status, message) =
         refused(folder.path(), &["export", "--to", to.to_str().unwrap(), "--tables", "scores,nonsense"]);
     assert_eq!(status, Some(2), "{message}");
-}
-
-#[tokio::test]
-async fn pyarrow_reads_what_is_exported() {
-    let Some(python) = std::env::var_os("NEURON_PYTHON_DATA") else {
-        eprintln!("SKIPPED: NEURON_PYTHON_DATA names no interpreter with pyarrow (scripts/python-peers.sh)");
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    ledger(folder.path()).await;
-    let to = folder.path().join("export");
-    for format in ["csv", "parquet"] {
-        let tables = ["--tables", "events,scores,reports,intervals"];
-        let (status, _) = score(
-            folder.path(),
-            &[&["export", "--to", to.to_str().unwrap(), "--format", format], &tables[..]].concat(),
-        );
-        assert_eq!(status, Some(0));
-    }
-    // The same cells in both formats, by a reader that is not ours; types as docs/scoring.md has them.
-    let script = r#"
-import csv, sys, pyarrow as pa, pyarrow.parquet as pq
-for name, rows in (("events", 30), ("scores", 180), ("reports", 180), ("intervals", None)):
-    table = pq.read_table(f"{sys.argv[1]}/{name}.parquet")
-    with open(f"{sys.argv[1]}/{name}.csv", newline="") as file:
-        lines = list(csv.DictReader(file))
-    assert table.num_rows == len(lines) and rows in (None, len(lines)), (name, table.num_rows, len(lines))
-    for column in table.schema:
-        values = table[column.name]
-        values = (values.cast(pa.int64()) if pa.types.is_timestamp(column.type) else values).to_pylist()
-        kind = {"string": str, "double": float}.get(str(column.type), int)
-        expected = [kind(line[column.name]) if line[column.name] else None for line in lines]
-        assert values == expected, (name, column.name)
-    print(name, ",".join(f"{c.name}:{c.type}" for c in table.schema))
-"#;
-    let output = Command::new(python).args(["-c", script]).arg(&to).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let intervals = "event:string,hotkey:string,registered_at:int64,interval:int32,start:timestamp[ms, tz=UTC],answers:int32,\
-                     sum_report:double,sum_price:double,sum_report2_minus_price2:double";
-    assert!(text.contains(intervals), "{text}");
-    assert!(text.contains("outcome:double") && text.contains("score:double"), "{text}");
 }
 
 #[tokio::test]

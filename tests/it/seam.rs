@@ -13,9 +13,9 @@ use futures_util::future::BoxFuture;
 use neuron::axon::{AdmissionPolicy, AxonConfig, Builder, Caller, Handler, Refusal, Reply};
 use neuron::clock::Clock;
 use neuron::dendrite::{Deadlines, Dendrite, DendriteConfig, Target};
-use neuron::ledger::{Fault, Ledger, LedgerError, Schema, miners};
+use neuron::ledger::{Fault, Ledger, LedgerError, Schema, miners, weight_jobs};
 use neuron::role::metrics::Watched as _;
-use neuron::role::{Miner, MinerParts, Others, Subnet, Validator, ValidatorParts, WeightsWriter};
+use neuron::role::{Miner, MinerParts, Others, Subnet, Validator, ValidatorParts, WeightsPolicy, WeightsWriter};
 use neuron::subnets::work::{Allotment, ChainSeen, Duty, MinerWork, Shares, ValidatorNeeds, ValidatorWork, WorkError};
 use neuron::synapse::Synapse;
 use neuron::telemetry::{Gauges, Health, Registry, Sheet, facts};
@@ -175,8 +175,14 @@ async fn a_kind_of_work_that_nobody_knows_of_runs_and_is_paid() {
         clock: Clock::wall(),
         peers: Arc::new(Others::than(validator.account(), subnet.clone())),
     }));
-    let weights =
-        WeightsWriter::new(Arc::clone(&validator), subnet.clone(), ledger.clone(), work.clone(), Clock::wall(), None);
+    let weights = WeightsWriter::new(
+        Arc::clone(&validator),
+        subnet.clone(),
+        ledger.clone(),
+        work.clone(),
+        Clock::wall(),
+        WeightsPolicy::default(),
+    );
     let parts = ValidatorParts {
         hotkey: validator.account(),
         subnet: subnet.clone(),
@@ -196,7 +202,8 @@ async fn a_kind_of_work_that_nobody_knows_of_runs_and_is_paid() {
             let of = |hotkey| weights.iter().find(|(of, _)| *of == uid(hotkey)).map_or(0, |(_, weight)| *weight);
             // Read in the middle of a pass the two may stand a hunch apart.
             let shown = of(&wise) == u16::MAX && of(&fool) > u16::MAX / 4 && of(&fool) < u16::MAX / 2;
-            if shown && ledger.last_weights().await.unwrap().is_some_and(|set| set.outcome == "included") {
+            let jobs = ledger.read(|connection| weight_jobs::last(connection, 9)).await.unwrap();
+            if shown && jobs.iter().any(|job| job.stage == "shown") {
                 return;
             }
             blocks.changed().await.unwrap();

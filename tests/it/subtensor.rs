@@ -118,7 +118,7 @@ async fn writes_of_one_key_at_once_all_arrive() {
 
 /// `Sudo.sudo(System.set_storage(…))` that makes the runtime report another version from the next block on. Across 429 the
 /// metadata changes with it: `NetUid` becomes a struct.
-fn upgrade(spec_version: u32) -> impl Payload {
+pub fn upgrade(spec_version: u32) -> impl Payload {
     let key = raw::storage_key("SubtensorModule", "SpecVersion");
     let key = Value::from_bytes(hex::decode(key.trim_start_matches("0x")).unwrap());
     let item = Value::unnamed_composite([key, Value::from_bytes(spec_version.to_le_bytes())]);

@@ -78,6 +78,12 @@ impl Fake {
             })
             .unwrap();
         module
+            .register_async_method("chain_getFinalizedHead", |_, node, _| async move {
+                node.admit().await;
+                Ok::<_, ErrorObjectOwned>(node.hash(*node.height.borrow()))
+            })
+            .unwrap();
+        module
             .register_async_method("chain_getHeader", |params, node, _| async move {
                 node.admit().await;
                 let hash: String = params.one().unwrap();

@@ -1,20 +1,10 @@
 //! What several tests need.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use neuron::ledger::LedgerError;
 use neuron::subnets::events::ledger::{EventsLedger, Options};
-
-/// The folder of golden vectors and peers beside the project, or `None` with a loud word that the test skips.
-pub fn shared(part: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(part);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: {} is not here; this test proved nothing", path.display());
-    None
-}
 
 /// The text of a fixture of our own.
 pub fn fixture(name: &str) -> String {

@@ -9,7 +9,13 @@ use neuron::units::Account;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::{fixture, shared};
+use crate::needs::{python, shared};
+use crate::support::fixture;
+
+tests! {
+    blocking: a_commit_of_bittensor_drand_opens, every_golden_commit_opens_and_every_hostile_one_has_its_error,
+        bittensor_drand_opens_ours_and_we_open_its
+}
 
 /// Envelopes (compact length, commit, round) of the package are opened and made by it, in one line each.
 const PEER: &str = r#"
@@ -80,14 +86,12 @@ fn every_case_opens(vectors: &Vectors) {
     }
 }
 
-#[test]
 fn a_commit_of_bittensor_drand_opens() {
     every_case_opens(&serde_json::from_str(&fixture("timelock.json")).unwrap());
 }
 
-#[test]
 fn every_golden_commit_opens_and_every_hostile_one_has_its_error() {
-    let Some(path) = shared("vectors/drand/timelock.json") else { return };
+    let path = shared("vectors/drand/timelock.json");
     let vectors: Vectors = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let meta = &vectors.meta;
     assert_eq!(meta.public_key_hex, hex::encode(PublicKey::QUICKNET.as_bytes()));
@@ -120,12 +124,8 @@ fn envelope(commit: &[u8], round: u64) -> String {
     hex::encode((commit.to_vec(), round).encode())
 }
 
-#[test]
 fn bittensor_drand_opens_ours_and_we_open_its() {
-    let Some(python) = std::env::var_os("NEURON_PYTHON") else {
-        eprintln!("SKIPPED: NEURON_PYTHON names no interpreter with bittensor_drand; this test proved nothing");
-        return;
-    };
+    let python = python("NEURON_PYTHON");
     let vectors: Vectors = serde_json::from_str(&fixture("timelock.json")).unwrap();
     let round = vectors.meta.round;
     let payloads: Vec<Payload> = [0u16, 1, 64, 256, 1100]

@@ -21,7 +21,7 @@ fn run(root: &Path, arguments: &[&str]) -> Output {
 }
 
 /// Runs it with `--output json`, checks the document against its schema, and gives it with the status.
-fn json(root: &Path, schema: &str, arguments: &[&str]) -> (Value, i32) {
+pub fn json(root: &Path, schema: &str, arguments: &[&str]) -> (Value, i32) {
     let output = run(root, &[arguments, &["--output", "json"]].concat());
     let document = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|e| panic!("{arguments:?}: {e}: {}", String::from_utf8_lossy(&output.stderr)));
@@ -327,34 +327,4 @@ fn a_folder_that_others_can_write_to_gets_no_secret() {
     assert_eq!((mode(&folder.join("coldkey")), mode(&folder)), (0o600, 0o755));
     assert!(run(root.path(), &["new-hotkey", "-w", "fresh"]).status.success());
     assert_eq!((mode(&root.path().join("fresh")), mode(&root.path().join("fresh/hotkeys"))), (0o700, 0o700));
-}
-
-#[test]
-fn upgrade_renews_what_old_tools_wrote_and_new_ones_spoiled() {
-    let Some(vectors) = crate::support::shared("vectors/wallet/keyfiles") else { return };
-    let root = tempfile::tempdir().unwrap();
-    let wallet = root.path().join("w");
-    std::fs::create_dir_all(wallet.join("hotkeys")).unwrap();
-    std::fs::copy(vectors.join("ansible-w100"), wallet.join("coldkey")).unwrap();
-    std::fs::copy(vectors.join("plain-w411-sr"), wallet.join("hotkeys/number")).unwrap();
-    std::fs::copy(vectors.join("plain-w411-utf8-seed"), wallet.join("hotkeys/as-text")).unwrap();
-    std::fs::write(wallet.join("hotkeys/broken"), "{").unwrap();
-    let password = root.path().join("pw");
-    std::fs::write(&password, "Tr0ub4dor&3").unwrap();
-    let upgrade = ["upgrade", "w", "--wallet.password_file", password.to_str().unwrap()];
-    let (records, status) = json(root.path(), "upgrade", &upgrade);
-    assert_eq!(status, 1, "one hotkey is broken");
-    let record = |name: &str| records.as_array().unwrap().iter().find(|r| r["name"] == name).unwrap().clone();
-    assert_eq!((&record("coldkey")["from"], &record("coldkey")["format"]), (&"ansible".into(), &"nacl".into()));
-    assert!(record("broken")["error"].is_string());
-    for name in ["number", "as-text"] {
-        assert_eq!(record(name)["changed"], true, "{name}");
-        let content = std::fs::read_to_string(wallet.join("hotkeys").join(name)).unwrap();
-        assert!(!content.contains("cryptoType") && !content.contains("ASCII"), "{name}");
-    }
-    let (report, _) =
-        json(root.path(), "verify_keys", &["verify-keys", "w", "--wallet.password_file", password.to_str().unwrap()]);
-    assert_eq!((&report["proven"], &report["broken"]), (&3.into(), &1.into()));
-    let (again, _) = json(root.path(), "upgrade", &upgrade);
-    assert!(again.as_array().unwrap().iter().all(|record| record["changed"] == false));
 }

@@ -1,5 +1,6 @@
 //! Every golden vector of the wallet room, positive and negative, with its expected address or reason.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -11,15 +12,16 @@ use neuron::wallet::{
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::support::shared;
+use crate::needs::{lacks, shared};
+
+tests! { blocking: every_keyfile_opens_to_its_address, every_damaged_keyfile_gets_its_reason_and_shows_no_secret, keys_derive_sign_and_verify, secret_uris_give_their_keys_or_an_error_that_does_not_quote_them, phrases_are_read_as_all_libraries_read_them_and_more_from_people, password_variables_are_written_and_read, account_exports_import_or_are_refused_with_their_reason, whole_wallets_of_every_writer_open, the_folder_of_wallets_is_listed_with_its_oddities, addresses_are_decoded_and_those_of_other_chains_refused_from_people }
 
 /// One cache for all tests of this file: a NaCl derivation takes seconds and 512 MiB.
 static KEYS: LazyLock<KeyCache> = LazyLock::new(KeyCache::default);
 
-/// The folder's JSON file, or `None` where the vectors are absent.
-fn vectors(name: &str) -> Option<Value> {
-    let path = shared("vectors/wallet")?.join(name);
-    Some(serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
+/// The folder's JSON file.
+fn vectors(name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(shared(&format!("vectors/wallet/{name}"))).unwrap()).unwrap()
 }
 
 fn cases(file: &Value) -> &[Value] {
@@ -46,20 +48,24 @@ fn open(path: &Path, role: Role, password: Option<&Secret>) -> Result<Opened, Ke
     LockedKey::new(Zeroizing::new(std::fs::read(path).unwrap()), role)?.open(password, &KEYS)
 }
 
-#[test]
 fn every_keyfile_opens_to_its_address() {
-    let Some(file) = vectors("keyfiles.json") else { return };
-    let root = shared("vectors/wallet").unwrap();
-    let (mut opened_count, mut refused) = (0, 0);
+    let file = vectors("keyfiles.json");
+    let root = shared("vectors/wallet");
     for case in cases(&file) {
         let id = text(&case["id"]);
-        let role = if case["format"] == "public" && id != "plain-nulls" { Role::Public } else { Role::Secret };
-        let opened = open(&root.join(text(&case["file"])), role, password(case).as_ref());
-        if matches!(id, "plain-raw-hex-seed" | "plain-raw-mnemonic") {
+        let path = root.join(text(&case["file"]));
+        let content = std::fs::read(&path).unwrap();
+        let content = String::from_utf8_lossy(&content);
+        // A public file that names the fields of a secret one lies where a secret one is expected.
+        let has_secret_fields =
+            ["secretPhrase", "secretSeed", "privateKey"].iter().any(|field| content.contains(field));
+        let role = if case["format"] == "public" && !has_secret_fields { Role::Public } else { Role::Secret };
+        let opened = open(&path, role, password(case).as_ref());
+        if case["format"] == "plaintext" && !content.trim_start().starts_with('{') {
+            // A bare seed or phrase is no key file; the hint says how to make one of it.
             let refusal = opened.unwrap_err();
             assert_eq!(refusal.code(), "bad_content", "{id}");
             assert!(refusal.to_string().contains("neuron wallet regen-"), "{id}: {refusal}");
-            refused += 1;
             continue;
         }
         let opened = opened.unwrap_or_else(|e| panic!("{id}: {e}"));
@@ -68,17 +74,12 @@ fn every_keyfile_opens_to_its_address() {
         assert_eq!(opened.public().scheme, scheme(&case["crypto_type"]), "{id}");
         let public_only = case["format"] == "public";
         assert_eq!(matches!(opened.holding, Holding::Public(_)), public_only, "{id}");
-        opened_count += 1;
     }
-    assert_eq!(opened_count + refused, cases(&file).len());
-    assert!(opened_count > refused);
 }
 
-#[test]
 fn every_damaged_keyfile_gets_its_reason_and_shows_no_secret() {
-    let Some(file) = vectors("negative.json") else { return };
-    let root = shared("vectors/wallet").unwrap();
-    let mut seen = 0;
+    let file = vectors("negative.json");
+    let root = shared("vectors/wallet");
     for case in cases(&file) {
         let (id, expect) = (text(&case["id"]), text(&case["expect"]));
         let path = root.join(text(&case["file"]));
@@ -95,9 +96,7 @@ fn every_damaged_keyfile_gets_its_reason_and_shows_no_secret() {
             }
             (Ok(_), reason) => panic!("{id}: opened, expected {reason}"),
         }
-        seen += 1;
     }
-    assert_eq!(seen, cases(&file).len());
 }
 
 /// No word of 8 or more letters or digits of a plain file appears in the message, field names aside.
@@ -109,10 +108,8 @@ fn assert_nothing_leaks(id: &str, path: &Path, message: &str) {
     }
 }
 
-#[test]
 fn keys_derive_sign_and_verify() {
-    let Some(file) = vectors("keys.json") else { return };
-    let (mut keys, mut signatures) = (0, 0);
+    let file = vectors("keys.json");
     for case in cases(&file) {
         let id = text(&case["id"]);
         let scheme = scheme(&case["crypto_type"]);
@@ -136,19 +133,15 @@ fn keys_derive_sign_and_verify() {
         assert_eq!(key.keypair().private_bytes()[..length], private[..length], "{id}");
         let again = UnlockedKey::from_private(&private, scheme).unwrap();
         assert_eq!(again.public(), key.public(), "{id}: from its private key");
-        signatures += check_signatures(id, case, key.keypair());
-        keys += 1;
+        check_signatures(id, case, key.keypair());
     }
-    assert_eq!(keys, cases(&file).len());
-    assert!(signatures > keys, "{signatures}");
 }
 
 /// Verifies what the libraries signed; ed25519 is reproduced byte for byte.
-fn check_signatures(id: &str, case: &Value, key: &Keypair) -> usize {
+fn check_signatures(id: &str, case: &Value, key: &Keypair) {
     let signature = |value: &Value| <[u8; 64]>::try_from(bytes(&value["signature"])).unwrap();
     let (scheme, signer) = (key.scheme(), key.account());
-    let listed = case["signatures"].as_array().unwrap();
-    for each in listed {
+    for each in case["signatures"].as_array().unwrap() {
         let message = bytes(&each["message"]);
         assert!(verify(scheme, &signer, &message, &signature(each)), "{id}");
         if scheme == Scheme::Ed25519 {
@@ -165,13 +158,10 @@ fn check_signatures(id: &str, case: &Value, key: &Keypair) -> usize {
     if bad.is_object() {
         assert!(!verify_message(scheme, &signer, &bytes(&bad["message"]), &signature(bad)), "{id}: broken");
     }
-    listed.len()
 }
 
-#[test]
 fn secret_uris_give_their_keys_or_an_error_that_does_not_quote_them() {
-    let Some(file) = vectors("uris.json") else { return };
-    let (mut good, mut bad) = (0, 0);
+    let file = vectors("uris.json");
     for case in cases(&file) {
         let uri = text(&case["uri"]);
         for (name, scheme) in [("sr25519", Scheme::Sr25519), ("ed25519", Scheme::Ed25519)] {
@@ -185,42 +175,45 @@ fn secret_uris_give_their_keys_or_an_error_that_does_not_quote_them() {
                         None => ("private_key_first_32_bytes", 32),
                     };
                     assert_eq!(private[..length], bytes(&expected[field]), "{uri} {name}");
-                    good += 1;
                 }
                 Err(refusal) => {
                     assert!(expected["error"].is_object(), "{uri} {name}: {refusal}");
                     assert!(!format!("{refusal} {refusal:?}").contains(uri), "{uri} is quoted");
-                    bad += 1;
                 }
             }
         }
     }
-    assert!(good > 0 && bad > 0, "{good} {bad}");
 }
 
-#[test]
 fn phrases_are_read_as_all_libraries_read_them_and_more_from_people() {
-    let Some(file) = vectors("mnemonics.json") else { return };
+    let file = vectors("mnemonics.json");
     let reference = text(&file["reference"]["mnemonic"]);
-    let forgiven = ["upper_case", "title_case", "numbered", "comma_separated"];
-    let mut seen = 0;
     for case in cases(&file) {
         let (id, given) = (text(&case["id"]), text(&case["mnemonic"]));
         let all_accept = case["results"].as_object().unwrap().values().all(Value::is_string);
         assert_eq!(Phrase::strict(given).is_ok(), all_accept, "{id}");
         let lenient = Phrase::lenient(given);
-        assert_eq!(lenient.is_ok(), all_accept || forgiven.contains(&id), "{id}");
+        assert_eq!(lenient.is_ok(), all_accept || as_meant(given) == reference, "{id}");
         if let Ok(phrase) = lenient {
             assert_eq!(phrase.expose(), reference, "{id}");
         }
-        seen += 1;
     }
-    assert_eq!(seen, cases(&file).len());
 }
 
-#[test]
+/// The words that a person means who writes them in capitals, with commas, or numbered in any order.
+fn as_meant(given: &str) -> String {
+    let plain = given.to_lowercase().replace(',', " ");
+    let numbered = |word: &'_ str| word.split_once('-').and_then(|(number, _)| number.parse::<u32>().ok());
+    let mut words: Vec<&str> = plain.split_whitespace().collect();
+    if words.iter().all(|word| numbered(word).is_some()) {
+        words.sort_by_key(|word| numbered(word));
+        words.iter_mut().for_each(|word| *word = word.split_once('-').unwrap().1);
+    }
+    words.join(" ")
+}
+
 fn password_variables_are_written_and_read() {
-    let Some(file) = vectors("envpw.json") else { return };
+    let file = vectors("envpw.json");
     for case in cases(&file) {
         let variable = EnvPassword::of(Path::new(text(&case["keyfile_path"])));
         assert_eq!(variable.name(), text(&case["variable"]));
@@ -228,29 +221,33 @@ fn password_variables_are_written_and_read() {
         assert_eq!(variable.encode(&password).expose(), text(&case["value"]));
         assert_eq!(variable.decode(text(&case["value"])).unwrap().expose(), password.expose());
     }
+    // Values that somebody typed into a variable: what no library reads, we refuse; the rest must not harm.
     let bad = &file["bad_values"];
-    let variable = EnvPassword::of(Path::new("/home/tester/.bittensor/wallets/alpha/coldkey"));
-    assert_eq!(variable.name(), text(&bad["variable"]));
-    let mut refused = 0;
+    let Some(of) = cases(&file).iter().find(|case| case["variable"] == bad["variable"]) else {
+        lacks("shared", "this set of vectors does not say whose password the bad values are");
+    };
+    let variable = EnvPassword::of(Path::new(text(&of["keyfile_path"])));
     for case in cases(bad) {
-        refused += usize::from(variable.decode(text(&case["value"])).is_err());
+        let mut readers =
+            case.as_object().unwrap().iter().filter(|(field, _)| !matches!(field.as_str(), "case" | "value"));
+        let refused = variable.decode(text(&case["value"])).is_err();
+        assert!(refused || !readers.all(|(_, read)| read["error"].is_string()), "{case}");
     }
-    assert!(!cases(&file).is_empty() && refused > 0);
 }
 
-#[test]
 fn account_exports_import_or_are_refused_with_their_reason() {
-    let Some(file) = vectors("polkadotjs.json") else { return };
-    let root = shared("vectors/wallet").unwrap();
-    let (mut imported, mut refused) = (0, 0);
+    let file = vectors("polkadotjs.json");
+    let root = shared("vectors/wallet");
     for case in cases(&file) {
         let id = text(&case["id"]);
         let export = std::fs::read_to_string(root.join(text(&case["file"]))).unwrap();
         let outcome = polkadot_js::import(&export, password(case).as_ref());
-        let expect = match id {
-            "pjs-ecdsa" | "craft-version-2" => Some("unsupported"),
-            _ => case["expect"].as_str(),
-        };
+        // Of other curves and of other versions than the last there are no hotkeys.
+        let written: Value = serde_json::from_str(&export).unwrap_or_default();
+        let encoding = &written["encoding"];
+        let is_foreign =
+            encoding["content"][1] == "ecdsa" || (encoding["version"].is_string() && encoding["version"] != "3");
+        let expect = case["expect"].as_str().or(is_foreign.then_some("unsupported"));
         match (outcome, expect) {
             (Ok(found), None) => {
                 let key = found.key.public();
@@ -260,40 +257,19 @@ fn account_exports_import_or_are_refused_with_their_reason() {
                 for reader in readers.values().filter(|reader| reader["private_key"].is_string()) {
                     assert_eq!(found.key.keypair().private_bytes().as_slice(), bytes(&reader["private_key"]), "{id}");
                 }
-                imported += 1;
             }
-            (Err(refusal), Some(reason)) => {
-                assert_eq!(refusal.code(), reason, "{id}: {refusal}");
-                refused += 1;
-            }
+            (Err(refusal), Some(reason)) => assert_eq!(refusal.code(), reason, "{id}: {refusal}"),
             (outcome, expect) => panic!("{id}: {:?}, expected {expect:?}", outcome.map(|found| found.key.public())),
         }
     }
-    assert_eq!(imported + refused, cases(&file).len());
-    assert!(imported > 0 && refused > 0);
     let misplaced = &file["placed_as_keyfile"];
     let refusal = open(&root.join(text(&misplaced["file"])), Role::Secret, None).unwrap_err();
     assert_eq!(refusal.code(), text(&misplaced["expect"]));
 }
 
-#[test]
-fn what_is_exported_imports() {
-    for scheme in [Scheme::Sr25519, Scheme::Ed25519] {
-        let key = UnlockedKey::from_uri("//Export", scheme).unwrap();
-        let password = Secret::new("pässwörd".to_owned());
-        let json = polkadot_js::export(&key, &password, "mine").unwrap();
-        let back = polkadot_js::import(&json, Some(&password)).unwrap();
-        assert_eq!((back.key.public(), back.name.as_deref()), (key.public(), Some("mine")));
-        let wrong = polkadot_js::import(&json, Some(&Secret::new("x".to_owned()))).unwrap_err();
-        assert_eq!(wrong, KeyfileError::WrongPassword);
-    }
-}
-
-#[test]
-fn whole_wallets_of_six_writers_open() {
-    let Some(file) = vectors("wallets.json") else { return };
-    let root = shared("vectors/wallet").unwrap().join("wallets");
-    let (mut wallets, mut keys) = (0, 0);
+fn whole_wallets_of_every_writer_open() {
+    let file = vectors("wallets.json");
+    let root = shared("vectors/wallet").join("wallets");
     for case in cases(&file) {
         let name = text(&case["name"]);
         let hotkeys = case["hotkeys"].as_object().unwrap();
@@ -304,22 +280,17 @@ fn whole_wallets_of_six_writers_open() {
             let public = opened.unwrap_or_else(|e| panic!("{name}/{hotkey}: {e}")).into_secret().unwrap().public();
             assert_eq!(public.account.ss58(), text(&key["ss58"]), "{name}/{hotkey}");
             assert_eq!(public.scheme, scheme(&key["crypto_type"]), "{name}/{hotkey}");
-            keys += 1;
         }
         let coldkeypub = Wallet::open(&root, name, "default").unwrap().coldkeypub().unwrap();
         assert_eq!(coldkeypub.account.ss58(), text(&case["coldkey"]["ss58"]), "{name}");
-        wallets += 1;
     }
-    assert_eq!(wallets, cases(&file).len());
-    assert!(keys > wallets);
 }
 
-#[test]
 fn the_folder_of_wallets_is_listed_with_its_oddities() {
-    let Some(file) = vectors("wallets.json") else { return };
-    let listing = Listing::read(&shared("vectors/wallet").unwrap().join("wallets")).unwrap();
+    let file = vectors("wallets.json");
+    let root = shared("vectors/wallet/wallets");
+    let listing = Listing::read(&root).unwrap();
     let wallet = |name: &str| listing.wallets.iter().find(|w| w.name == name).unwrap_or_else(|| panic!("no {name}"));
-    let hotkeys = |name: &str| wallet(name).hotkeys.iter().map(|h| h.name.clone()).collect::<Vec<_>>();
     for case in cases(&file) {
         let listed = wallet(text(&case["name"]));
         assert_eq!(listed.coldkey.as_ref().unwrap().ss58.unwrap().ss58(), text(&case["coldkey"]["ss58"]));
@@ -334,24 +305,67 @@ fn the_folder_of_wallets_is_listed_with_its_oddities() {
             assert!(hotkey.problem.is_none());
         }
     }
-    assert_eq!(hotkeys("messy"), ["broken", "good", "hk2", "hk10"]);
-    let broken = &wallet("messy").hotkeys[0];
-    assert!(broken.problem.is_some() && broken.ss58.is_none());
-    assert!(wallet("watch-only").coldkey.as_ref().unwrap().public_only);
-    assert!(wallet("pub-hotkey").hotkeys[0].public_only);
-    assert!(wallet("hotkeys-only").coldkey.is_none() && hotkeys("hotkeys-only") == ["default"]);
-    assert!(wallet("bad-coldkeypub").coldkey.as_ref().unwrap().problem.is_some());
-    assert!(wallet("empty-dir").coldkey.is_none() && hotkeys("empty-dir").is_empty());
-    let folders = std::fs::read_dir(shared("vectors/wallet").unwrap().join("wallets")).unwrap();
-    let folders = folders.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count();
-    assert_eq!(listing.wallets.len(), folders, "a stray file is no wallet");
+    let folders = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let folders: Vec<_> = folders.collect();
+    assert_eq!(listing.wallets.len(), folders.len(), "a stray file is no wallet");
+    for folder in folders {
+        let listed = wallet(folder.file_name().unwrap().to_str().unwrap());
+        let on_disk = keys_in(&folder.join("hotkeys"));
+        let names: Vec<_> = listed.hotkeys.iter().map(|hotkey| hotkey.name.as_str()).collect();
+        assert_eq!(names, on_disk.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), "{}", listed.name);
+        // `hotkeypub.txt` beside a coldkey is of an old version that put it there.
+        let coldkey = keys_in(&folder).into_iter().find(|key| key.name == "coldkey");
+        assert_eq!(listed.coldkey.is_some(), coldkey.is_some(), "{}", listed.name);
+        for (listed, key) in listed.hotkeys.iter().chain(&listed.coldkey).zip(on_disk.into_iter().chain(coldkey)) {
+            assert_eq!(listed.public_only, key.public_only, "{}", key.name);
+            assert_eq!(listed.problem.is_some(), !key.is_readable, "{}", key.name);
+            assert!(key.is_readable || listed.ss58.is_none(), "{}", key.name);
+        }
+    }
 }
 
-#[test]
+/// A key that lies in a folder, by the names and first bytes of its files alone.
+struct OnDisk {
+    name: String,
+    public_only: bool,
+    is_readable: bool,
+}
+
+/// The keys in a folder, `a2` before `a10`; hidden files, folders and what editors and locks leave are none.
+fn keys_in(folder: &Path) -> Vec<OnDisk> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut files = BTreeMap::new();
+    for path in entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let is_junk = name.starts_with('.') || name.ends_with(".tmp") || name.ends_with(".lock");
+        if !is_junk {
+            files.insert(name, std::fs::read(path).unwrap());
+        }
+    }
+    let secret = |name: &str| files.contains_key(name.strip_suffix("pub.txt").unwrap_or_default());
+    let sealed: [&[u8]; 3] = [b"$NACL", b"$ANSIBLE", b"gAAAA"];
+    let is_readable = |content: &[u8]| {
+        let is_plain = serde_json::from_slice::<Value>(content).is_ok_and(|fields| fields.is_object());
+        is_plain || sealed.iter().any(|head| content.starts_with(head))
+    };
+    let keys = files.iter().filter(|(name, _)| !secret(name)).map(|(name, content)| {
+        let public_only = name.ends_with("pub.txt");
+        let name = name.strip_suffix("pub.txt").unwrap_or(name).to_owned();
+        OnDisk { name, public_only, is_readable: is_readable(content) }
+    });
+    let mut keys: Vec<_> = keys.collect();
+    let natural = |name: &str| {
+        let digits = name.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let (stem, number) = name.split_at(name.len() - digits);
+        (stem.to_owned(), number.parse::<u64>().ok())
+    };
+    keys.sort_by_key(|key| natural(&key.name));
+    keys
+}
+
 fn addresses_are_decoded_and_those_of_other_chains_refused_from_people() {
-    let Some(file) = vectors("ss58.json") else { return };
+    let file = vectors("ss58.json");
     let nowhere = Path::new("/nonexistent");
-    let (mut ours, mut others, mut refused) = (0, 0, 0);
     for case in cases(&file) {
         let given = text(&case["address"]);
         let account: Account = given.parse().unwrap_or_else(|e| panic!("{e}"));
@@ -360,18 +374,16 @@ fn addresses_are_decoded_and_those_of_other_chains_refused_from_people() {
         if case["prefix"] == 42 {
             assert_eq!(account.ss58(), given);
             assert_eq!(by_person.unwrap().account, account);
-            ours += 1;
         } else {
             assert!(by_person.unwrap_err().to_string().contains("prefix"), "{given}");
-            others += 1;
         }
     }
     for case in file["odd"].as_array().unwrap() {
         let (id, given) = (text(&case["id"]), text(&case["address"]));
         // A person's white space is forgiven, and a public key is as good as an address.
-        let fine = ["hex_public_key", "leading_space", "trailing_newline"].contains(&id);
+        let plain = given.trim();
+        let is_key = plain.strip_prefix("0x").is_some_and(|key| hex::decode(key).is_ok_and(|key| key.len() == 32));
+        let fine = is_key || cases(&file).iter().any(|case| case["prefix"] == 42 && case["address"] == plain);
         assert_eq!(ResolvedAccount::find(given, nowhere).is_ok(), fine, "{id}");
-        refused += usize::from(!fine);
     }
-    assert!(ours > 0 && others > 0 && refused > 0);
 }

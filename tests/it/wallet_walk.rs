@@ -5,10 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 use crate::support::neuron;
 
-const PASSWORD: &str = "typed by a person";
-
 /// The shell lines behind `<!-- walk: NAME -->`.
-fn block(name: &str) -> String {
+pub fn block(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let text = std::fs::read_to_string(path).unwrap();
     let (_, after) =
@@ -17,7 +15,7 @@ fn block(name: &str) -> String {
 }
 
 /// A program on a machine of its own: its home folder; the working folder is what a person carries between the two.
-fn on_machine(program: &str, home: &Path, carried: &Path) -> Command {
+pub fn on_machine(program: &str, home: &Path, carried: &Path) -> Command {
     let binary = PathBuf::from(neuron().get_program());
     let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap());
     let mut command = Command::new(program);
@@ -30,12 +28,12 @@ fn on_machine(program: &str, home: &Path, carried: &Path) -> Command {
     command
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// The address of the hotkey `default` in what `wallet list` printed.
-fn hotkey_in(text: &str) -> String {
+pub fn hotkey_in(text: &str) -> String {
     let line = text
         .lines()
         .find(|line| line.trim_start().starts_with("default "))
@@ -57,47 +55,4 @@ fn without_a_terminal() {
     let there = run("script, another machine", second.path());
     assert_eq!(hotkey_in(&there), hotkey_in(&here));
     assert!(there.contains("(public only)"), "the coldkey stayed away: {there}");
-}
-
-/// Runs a walk on a pseudo-terminal with these answers; `None` when there is no Python to make one.
-fn at_terminal(name: &str, home: &Path, carried: &Path, answers: &[(&str, &str)]) -> Option<String> {
-    lines_at_terminal(&block(name), home, carried, answers)
-}
-
-fn lines_at_terminal(lines: &str, home: &Path, carried: &Path, answers: &[(&str, &str)]) -> Option<String> {
-    if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: there is no python3 to make a pseudo-terminal; this test proved nothing");
-        return None;
-    }
-    let (script, answers_file) = (home.join("walk.sh"), home.join("answers.json"));
-    std::fs::write(&script, lines).unwrap();
-    std::fs::write(&answers_file, serde_json::to_string(answers).unwrap()).unwrap();
-    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/terminal.py");
-    let output = on_machine("python3", home, carried).arg(driver).arg(script).arg(answers_file).output().unwrap();
-    assert!(output.status.success(), "{lines}: {}", said(&output));
-    Some(String::from_utf8(output.stdout).unwrap())
-}
-
-#[test]
-fn at_a_terminal() {
-    let (carried, first, second) =
-        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let answers =
-        [("New password for", PASSWORD), ("The same once more", PASSWORD), ("Password of the coldkey", PASSWORD)];
-    let Some(here) = at_terminal("terminal", first.path(), carried.path(), &answers) else { return };
-    assert!(here.contains("valid: ") && here.contains("2 proven, 0 locked, 0 broken"), "{here}");
-    let phrases: Vec<&str> = here.lines().filter_map(|line| line.trim().strip_prefix("phrase: ")).collect();
-    let [_, hotkey_phrase] = phrases[..] else { panic!("two phrases are shown: {here}") };
-    let answers = [("The phrase (not shown)", hotkey_phrase)];
-    let there = at_terminal("terminal, another machine", second.path(), carried.path(), &answers).unwrap();
-    assert_eq!(hotkey_in(&there), hotkey_in(&here));
-    assert!(there.contains("(public only)"), "the coldkey stayed away: {there}");
-}
-
-#[test]
-fn yes_asks_nothing_even_at_a_terminal() {
-    let home = tempfile::tempdir().unwrap();
-    let lines = "status=0; neuron wallet create --yes || status=$?; test $status = 3\n";
-    let Some(shown) = lines_at_terminal(lines, home.path(), home.path(), &[]) else { return };
-    assert!(shown.contains("nobody to ask") && !shown.contains("New password for the"), "{shown}");
 }

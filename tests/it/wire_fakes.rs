@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use neuron::dendrite::{Deadlines, Dendrite, DendriteConfig, Target};
+use neuron::subnets::events::synapse::{EventPrediction, EventPredictionSynapse, Generation};
+use neuron::subnets::prompting::synapse::StreamPromptingSynapse;
 use neuron::units::Account;
 use neuron::wallet::{Keypair, Scheme};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -129,4 +131,18 @@ pub fn success(body: &str) -> String {
          bt_header_axon_status_message: Success\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
+}
+
+/// A deadline no honest answer on this machine misses.
+pub const LONG: u64 = 30_000;
+
+/// A question about the event `key`, in the wire form of its generation.
+pub fn question(key: &str, generation: Generation) -> EventPredictionSynapse {
+    let mut event = EventPrediction::ask("1".into(), "llm".into(), "d".into(), Some(1));
+    event.generation = generation;
+    EventPredictionSynapse { events: [(key.to_owned(), event)].into(), ..Default::default() }
+}
+
+pub fn prompt() -> StreamPromptingSynapse {
+    StreamPromptingSynapse::new(vec!["user".into()], vec!["hi".into()])
 }

@@ -13,12 +13,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::output::Output;
 use super::{Exit, Failure, OrExit, Verb, args};
 use crate::config::table::Group;
-use crate::scoring::Rules;
+use crate::report::{Case, ReportError};
 use crate::subnets::events::ledger::Archive;
 use crate::subnets::events::settings::{EventsSettings, SCORING};
 use crate::units::{Account, Identity};
@@ -65,15 +66,14 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         Some(path) => path.clone(),
         None => only_ledger(&settings.db.directory)?,
     };
-    let archive = open(&path)?;
-    let case = Case { archive, rules, output };
+    let case = Case { archive: open(&path)?, rules };
     match name {
-        "verify" => verify::run(&case),
-        "explain" => explain::run(&case, matches),
-        "compare" => compare::run(&case, matches),
-        "sybil" => sybil::run(&case, matches),
-        "export" => export::run(&case, matches),
-        "plot" => plot::run(&case, matches),
+        "verify" => verify::run(&case, output),
+        "explain" => explain::run(&case, matches, output),
+        "compare" => compare::run(&case, matches, output),
+        "sybil" => sybil::run(&case, matches, output),
+        "export" => export::run(&case, matches, output),
+        "plot" => plot::run(&case, matches, output),
         other => Err(anyhow!("no command `score {other}`").into()),
     }
 }
@@ -89,13 +89,6 @@ fn open(path: &Path) -> Result<Archive, Failure> {
         ));
     }
     Ok(Archive::open(path)?)
-}
-
-/// What every part works on.
-struct Case {
-    archive: Archive,
-    rules: Rules,
-    output: Output,
 }
 
 /// The one ledger below a folder.
@@ -129,20 +122,31 @@ fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
 }
 
 /// `--hotkey` (and `--registered-at` where the hotkey was registered more than once) as an identity of the ledger.
-fn identity(archive: &Archive, matches: &ArgMatches) -> Result<Identity, Failure> {
-    let hotkey = matches.get_one::<Account>("hotkey").ok_or_else(|| anyhow!("--hotkey is missing"))?;
-    let mut known: Vec<Identity> = archive.identities().filter(|identity| identity.hotkey == *hotkey).collect();
-    known.sort();
-    if let Some(block) = matches.get_one::<u64>("registered-at") {
-        known.retain(|identity| identity.registered_at == *block);
-    }
-    // The latest registration is the one a person asks about.
-    known.last().copied().ok_or_else(|| {
-        let at = matches
-            .get_one::<u64>("registered-at")
-            .map_or_else(String::new, |block| format!(" registered at block {block}"));
-        Failure::new(Exit::Missing, anyhow!("the ledger knows no miner {hotkey}{at}"))
-    })
+fn identity(case: &Case, matches: &ArgMatches) -> Result<Identity, Failure> {
+    let hotkey = required::<Account>(matches, "hotkey")?;
+    case.identity(hotkey, matches.get_one("registered-at").copied()).map_err(classified)
+}
+
+/// The value of an option that clap demands.
+fn required<'a, T: Clone + Send + Sync + 'static>(matches: &'a ArgMatches, name: &str) -> Result<&'a T, Failure> {
+    matches.get_one(name).ok_or_else(|| anyhow!("--{name} is missing").into())
+}
+
+/// A failed report with its class.
+fn classified(error: ReportError) -> Failure {
+    let exit = match &error {
+        ReportError::UnknownMiner { .. } | ReportError::UnknownEvent { .. } | ReportError::NoScore { .. } => {
+            Exit::Missing
+        }
+        ReportError::Rule { .. } => Exit::Usage,
+        ReportError::Folder { source, .. } | ReportError::File { source, .. }
+            if source.kind() == io::ErrorKind::PermissionDenied =>
+        {
+            Exit::Permission
+        }
+        _ => Exit::Failed,
+    };
+    Failure::new(exit, error)
 }
 
 fn hotkey_args() -> [Arg; 2] {
@@ -161,7 +165,7 @@ fn hotkey_args() -> [Arg; 2] {
 }
 
 /// `--to`, and `--format` with the first of `formats` as its default: what the parts that write files have in common.
-fn target_args(formats: [&'static str; 2], help: &'static str) -> [Arg; 2] {
+fn target_args(formats: &'static [&'static str], help: &'static str) -> [Arg; 2] {
     let to = Arg::new("to")
         .long("to")
         .required(true)
@@ -171,36 +175,13 @@ fn target_args(formats: [&'static str; 2], help: &'static str) -> [Arg; 2] {
     let format = Arg::new("format")
         .long("format")
         .value_name("FORMAT")
-        .value_parser(formats)
-        .default_value(formats[0])
+        .value_parser(PossibleValuesParser::new(formats))
+        .default_value(formats.first().copied().unwrap_or_default())
         .help(help);
     [to, format]
 }
 
 /// The values of [`target_args`].
 fn target(matches: &ArgMatches) -> Result<(&Path, &str), Failure> {
-    let folder = matches.get_one::<PathBuf>("to").ok_or_else(|| anyhow!("--to is missing"))?;
-    let format = matches.get_one::<String>("format").ok_or_else(|| anyhow!("--format is missing"))?;
-    Ok((folder, format))
-}
-
-/// Makes a folder to write into.
-fn create_folder(folder: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(folder).map_err(|e| {
-        Failure::new(
-            write_exit(&e),
-            anyhow!("{}: {e}; name a folder that can be written to with --to", folder.display()),
-        )
-    })
-}
-
-/// The class of a failed write.
-fn write_exit(error: &io::Error) -> Exit {
-    if error.kind() == io::ErrorKind::PermissionDenied { Exit::Permission } else { Exit::Failed }
-}
-
-/// A hotkey short enough for a table, long enough to be found again.
-fn short(identity: &Identity) -> String {
-    let text = identity.hotkey.ss58();
-    format!("{}…{}", text.get(..8).unwrap_or(&text), text.get(text.len().saturating_sub(4)..).unwrap_or(""))
+    Ok((required::<PathBuf>(matches, "to")?, required::<String>(matches, "format")?))
 }

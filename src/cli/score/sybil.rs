@@ -1,19 +1,13 @@
 //! `neuron score sybil`: slots that look like one person's, and what that earned them.
 
-use std::collections::BTreeMap;
-
 use clap::{Arg, ArgMatches, Command, value_parser};
-use serde::Serialize;
 
-use super::super::output::TextTable;
-use super::compare::{under, variant};
-use super::{Case, short};
+use super::super::output::{Output, TextTable};
+use super::classified;
 use crate::cli::Failure;
-use crate::scoring::sybil::{Pair, Thresholds, groups, pairs};
-use crate::units::Identity;
-
-/// The alternatives that are shown beside the rules in force.
-const ALTERNATIVES: [&str; 4] = ["clip=event", "duplicates=split", "sequential", "confidence_z=1"];
+use crate::report::sybil::{Suspects, search};
+use crate::report::{Case, short};
+use crate::scoring::sybil::Thresholds;
 
 pub(super) fn command() -> Command {
     let events = Arg::new("events")
@@ -26,53 +20,13 @@ pub(super) fn command() -> Command {
         .arg(events)
 }
 
-#[derive(Debug, Serialize)]
-struct Found {
-    /// Events searched.
-    events: usize,
-    pairs: Vec<Pair<Identity>>,
-    groups: Vec<Group>,
-    rules: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Group {
-    members: Vec<Identity>,
-    /// The share of the weights of the whole group: under the rules in force, then under each alternative.
-    shares: Vec<f64>,
-    /// The share of its best member under the rules in force: what the group might earn with one slot.
-    best_alone: f64,
-}
-
-pub(super) fn run(case: &Case, matches: &ArgMatches) -> Result<(), Failure> {
-    let last = matches.get_one::<u64>("events").and_then(|n| usize::try_from(*n).ok());
-    let reports = case.archive.event_reports(last.unwrap_or(case.rules.window_events))?;
-    let searched = reports.len();
-    let pairs = pairs(&reports, &Thresholds::default());
-    let mut rules = vec!["in force".to_owned()];
-    let mut earned = vec![under(&case.archive, &case.rules)?];
-    for alternative in ALTERNATIVES.iter().filter(|_| !pairs.is_empty()) {
-        rules.push((*alternative).to_owned());
-        earned.push(under(&case.archive, &variant(&case.rules, alternative)?)?);
-    }
-    let earned: Vec<BTreeMap<Identity, f64>> =
-        earned.into_iter().map(|column| column.into_iter().map(|(who, under)| (who, under.share)).collect()).collect();
-    let share = |members: &[Identity], column: &BTreeMap<Identity, f64>| -> f64 {
-        members.iter().filter_map(|who| column.get(who)).sum()
-    };
-    let groups = groups(&pairs)
-        .into_iter()
-        .map(|members| {
-            let alone = |who: &Identity| earned.first().and_then(|column| column.get(who)).copied().unwrap_or(0.0);
-            let best_alone = members.iter().map(alone).fold(0.0, f64::max);
-            Group { shares: earned.iter().map(|column| share(&members, column)).collect(), best_alone, members }
-        })
-        .collect();
-    case.output.result(&Found { events: searched, pairs, groups, rules }, text)?;
+pub(super) fn run(case: &Case, matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let events = matches.get_one::<u64>("events").and_then(|n| usize::try_from(*n).ok());
+    output.result(&search(case, events).map_err(classified)?, text)?;
     Ok(())
 }
 
-fn text(found: &Found) -> String {
+fn text(found: &Suspects) -> String {
     if found.pairs.is_empty() {
         let least = Thresholds::default().events;
         return format!(

@@ -2,9 +2,9 @@
 
 use clap::Command;
 
-use super::super::output::TextTable;
-use super::{Case, short};
+use super::super::output::{Output, TextTable};
 use crate::cli::{Exit, Failure};
+use crate::report::{Case, short};
 use crate::subnets::events::ledger::Verification;
 
 /// Rows shown to a person.
@@ -15,9 +15,9 @@ pub(super) fn command() -> Command {
         .about("Recomputes every score and says where it differs from what is stored, to the last bit")
 }
 
-pub(super) fn run(case: &Case) -> Result<(), Failure> {
+pub(super) fn run(case: &Case, output: Output) -> Result<(), Failure> {
     let found = case.archive.verify(&case.rules)?;
-    case.output.result(&found, text)?;
+    output.result(&found, text)?;
     if found.differences.is_empty() {
         return Ok(());
     }

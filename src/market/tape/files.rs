@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::csv::Table;
 use super::recordings::Reading;
+use super::table::Table;
 use super::{Tape, TapeError};
 
 /// Longest recording read, in bytes after decompression; a longer one is cut, and its last line is a bad row.

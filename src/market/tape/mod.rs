@@ -4,11 +4,11 @@
 //! the clock's time: a market is there from its first price on, costs what it cost last, and ends as it ended. At what
 //! speed is the clock's affair; for clients whose clock is the wall's, [`Tape::rebased`] moves the recording to now.
 
-mod csv;
 mod files;
 mod record;
 mod recordings;
 mod shapes;
+mod table;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

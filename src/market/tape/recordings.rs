@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::csv::Table;
 use super::shapes::{self, DAY_MS};
+use super::table::Table;
 use super::{Recorded, Tape, Unusable};
 use crate::units::{Probability, UnixMs};
 

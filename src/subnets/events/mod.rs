@@ -27,6 +27,6 @@ pub const KIND: Kind = Kind {
     settings: settings::SETTINGS,
     schema: Some(ledger::SCHEMA),
     miner: Some(miner::make),
-    validator: Some(MakeValidator { check: work::check, make: work::make }),
+    validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),
     cast: Some(cast::make),
 };

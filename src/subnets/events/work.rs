@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::ledger::{EventsLedger, Options};
+use super::ledger::{EventsLedger, Options, allotment};
 use super::registry::Limits;
 use super::settings::EventsSettings;
 use super::validator::{EventsValidator, TickSummary};
 use crate::clock::{self, Clock};
 use crate::config::Resolved;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, ReadOnly};
 use crate::market::polymarket::{Polymarket, PolymarketSettings};
 use crate::subnets::work::{Allotment, ChainSeen, Duty, Peers, Shares, ValidatorNeeds, ValidatorWork, WorkError};
 use crate::telemetry::{Gauges, Health, Registry, Sheet, facts};
@@ -51,6 +51,19 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
     };
     let events = EventsValidator::new(vec![Arc::new(market)], ledger, dendrite, clock.clone(), limits, deadline);
     Ok(Arc::new(EventsWork::new(events, peers, clock, settings.tick, settings.tick_jitter)))
+}
+
+/// Who earned what, from a ledger that somebody else writes.
+///
+/// # Errors
+/// Those of the settings and of the file.
+pub(super) fn shares_in(
+    resolved: &Resolved,
+    ledger: &ReadOnly,
+    registered: &[Identity],
+) -> Result<Allotment, WorkError> {
+    let rules = EventsSettings::of(resolved)?.rules()?;
+    Ok(ledger.named(allotment(ledger.connection(), &rules, registered))?)
 }
 
 /// See the module.

@@ -1,7 +1,7 @@
-//! Committed weights on the running chain: sealed for its own beacon and for drand's, by us and by the Python SDKs.
+//! Committed weights on the running chain: sealed for its own beacon and for drand's, by us. Those of the Python SDKs are
+//! in `localnet_python_weights.rs`.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use neuron::localnet::genesis::{GenesisConfig, SubnetGenesis, dev_account};
 use neuron::localnet::{LocalnetConfig, LocalnetError, PulseError};
@@ -19,7 +19,7 @@ use crate::support::{fixture, neuron};
 const BLOCK_MS: i64 = 12_000;
 
 /// Commit-reveal on, an epoch every ten blocks from block 10 on, no rate limits. Block 0 is at `time`.
-fn committed(time: UnixMs) -> LocalnetConfig {
+pub fn committed(time: UnixMs) -> LocalnetConfig {
     let events = SubnetGenesis {
         tempo: 10,
         weights_rate_limit: 0,
@@ -31,7 +31,7 @@ fn committed(time: UnixMs) -> LocalnetConfig {
 }
 
 /// The time of block 0 that lets `block` be made just after `round` of quicknet.
-fn genesis_before(round: u64, block: i64) -> UnixMs {
+pub fn genesis_before(round: u64, block: i64) -> UnixMs {
     UnixMs::from_secs(Schedule::QUICKNET.time_of(round) as i64 + 4).plus_ms(-block * BLOCK_MS)
 }
 
@@ -221,61 +221,6 @@ async fn last_round(state: &Path, flags: &[&str]) -> u64 {
     status.and_then(|status| status["lastStoredRound"].as_u64()).unwrap_or_default()
 }
 
-fn pulse(vectors: &Value) -> (u64, &str) {
+pub fn pulse(vectors: &Value) -> (u64, &str) {
     (vectors["meta"]["round"].as_u64().unwrap(), vectors["meta"]["signature_hex"].as_str().unwrap())
-}
-
-/// Compiles the library that makes a process see a clock of ours.
-#[cfg(target_os = "linux")]
-fn fake_clock(folder: &Path) -> PathBuf {
-    let library = folder.join("fake_clock.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/fake_clock.c");
-    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let made = Command::new(compiler).args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
-    assert!(made.unwrap().success());
-    library
-}
-
-/// Runs a script of an SDK whose clock is the chain's, so that it seals for a round whose signature is known.
-#[cfg(target_os = "linux")]
-async fn an_sdk_commits(variable: &str, script: &str, spec_version: u32) {
-    let Some(python) = std::env::var_os(variable) else {
-        eprintln!("SKIPPED: {variable} names no interpreter with the SDK; this test proved nothing");
-        return;
-    };
-    let vectors: Value = serde_json::from_str(&fixture("timelock.json")).unwrap();
-    let (round, signature) = pulse(&vectors);
-    // Sealed in block 194, revealed in the epoch of block 200; the SDKs ask for the round of the third block after.
-    let mut config = committed(genesis_before(round, 203));
-    config.genesis.spec_version = spec_version;
-    let net = start(config).await;
-    let home = tempfile::tempdir().unwrap();
-    let mut run = Command::new(python);
-    run.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script))
-        .args([&net.chain.ws_url(), "194", &round.to_string(), signature])
-        .env("HOME", home.path())
-        .env("LD_PRELOAD", fake_clock(home.path()));
-    let output = tokio::task::spawn_blocking(move || run.output()).await.unwrap().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "stdout:\n{out}\nstderr:\n{err}");
-    assert!(out.trim_end().ends_with("ALL GOOD"), "{out}");
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn weights_that_sdk_10_commits_are_revealed() {
-    an_sdk_commits("NEURON_PYTHON", "sdk10_weights.py", 425).await;
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn weights_that_sdk_11_commits_are_revealed() {
-    an_sdk_commits("NEURON_PYTHON11", "sdk11_weights.py", 425).await;
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn both_sdks_commit_to_a_runtime_whose_netuid_is_a_struct() {
-    an_sdk_commits("NEURON_PYTHON", "sdk10_weights.py", 429).await;
-    an_sdk_commits("NEURON_PYTHON11", "sdk11_weights.py", 429).await;
 }

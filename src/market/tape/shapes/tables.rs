@@ -2,8 +2,8 @@
 
 use jiff::civil::DateTime;
 
-use super::super::csv::{Row, Table};
 use super::super::recordings::{Entry, Found};
+use super::super::table::{Row, Table};
 use super::{DAY_MS, day, probability, timestamp, utc};
 use crate::units::{Probability, UnixMs};
 

@@ -215,13 +215,8 @@ impl EventsLedger {
     /// # Errors
     /// Those of the file.
     pub async fn weights(&self, registered: &[Identity]) -> Result<Option<Vec<(Identity, f64)>>, LedgerError> {
-        let standings = self.standings().await?;
-        if standings.events < self.options.rules.min_events {
-            return Ok(None);
-        }
-        let rewards: BTreeMap<_, _> = standings.miners.iter().map(|s| (s.identity, s.reward)).collect();
-        let of = |identity: &Identity| (*identity, rewards.get(identity).copied().unwrap_or(0.0));
-        Ok(shares(&registered.iter().map(of).collect::<Vec<_>>()))
+        let (rules, registered) = (self.options.rules.clone(), registered.to_vec());
+        self.read(move |connection| allotment(connection, &rules, &registered)).await
     }
 
     /// The number of events each miner has a score in, over all that the ledger keeps.
@@ -274,4 +269,19 @@ impl EventsLedger {
     pub async fn prices(&self, key: String) -> Result<Vec<(UnixMs, f64)>, LedgerError> {
         self.read(move |connection| read::prices(connection, &key)).await
     }
+}
+
+/// See [`EventsLedger::weights`].
+pub(super) fn allotment(
+    connection: &Connection,
+    rules: &Rules,
+    registered: &[Identity],
+) -> Result<Option<Vec<(Identity, f64)>>, Fault> {
+    let standings = standing::standings(connection, rules)?;
+    if standings.events < rules.min_events {
+        return Ok(None);
+    }
+    let rewards: BTreeMap<_, _> = standings.miners.iter().map(|s| (s.identity, s.reward)).collect();
+    let of = |identity: &Identity| (*identity, rewards.get(identity).copied().unwrap_or(0.0));
+    Ok(shares(&registered.iter().map(of).collect::<Vec<_>>()))
 }

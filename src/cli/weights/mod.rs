@@ -1,0 +1,228 @@
+//! `neuron weights`: how a validator's weights stand, what would be set now, what was set, and what consensus will make of it.
+
+mod text;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use super::chain::{address, connect, hotkey, netuid, refused};
+use super::output::Output;
+use super::{Exit, Failure, Verb, args, block_on, role};
+use crate::clock::Clock;
+use crate::config::table::Group;
+use crate::config::{Resolved, Settings};
+use crate::ledger::{Ledger, LedgerError, ReadOnly, Schema};
+use crate::role::weights::{
+    Job, WeightsExplanation, WeightsOutcome, WeightsPolicy, WeightsStatus, WeightsWriter, forecast, history, open_jobs,
+    row,
+};
+use crate::role::{Subnet, setup};
+use crate::subnets::registry;
+use crate::subnets::work::{Allotment, Kind, Shares, SharesIn};
+use crate::subtensor::weights::WeightsGround;
+use crate::subtensor::{Neuron, Subtensor};
+use crate::units::{Account, Identity, NetUid};
+use crate::wallet::KeyKind;
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+fn command() -> Command {
+    let settings = |command: Command| {
+        args::with_settings_that(command, |group| match group {
+            Group::Subnet | Group::Wallet | Group::Chain | Group::Validator | Group::Housekeeping => true,
+            Group::Work(work) => work.validator,
+            _ => false,
+        })
+    };
+    let ledger = || {
+        Arg::new("ledger")
+            .long("ledger")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help("The validator's ledger, or a copy of it [default: the one below --db.directory]")
+    };
+    let count = Arg::new("count")
+        .long("count")
+        .value_name("N")
+        .default_value("10")
+        .value_parser(value_parser!(usize))
+        .help("How many, newest first");
+    let mechanism = Arg::new("mechanism")
+        .long("mechanism")
+        .value_name("N")
+        .default_value("0")
+        .value_parser(value_parser!(u8))
+        .help("The mechanism of the subnet");
+    let status =
+        Command::new("status").about("Prints what the chain has of this validator's weights, and what is on its way");
+    let explain = Command::new("explain").about("Prints what would be set now, and why");
+    let set =
+        Command::new("set").about("Sets weights now, once for every mechanism; a running validator does so by itself");
+    let past = Command::new("history").about("Prints the last jobs of the journal with each of their steps").arg(count);
+    let forecast = Command::new("forecast")
+        .about("Prints what the next epoch makes of the weights of now: validator trust, dividends, every miner's incentive")
+        .arg(mechanism);
+    Command::new("weights")
+        .about("Shows, explains, forecasts and sets a validator's weights")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(settings(status.arg(ledger())))
+        .subcommand(settings(explain.arg(ledger())))
+        .subcommand(settings(set))
+        .subcommand(settings(past.arg(ledger())))
+        .subcommand(settings(forecast.arg(ledger())))
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let Some((name, matches)) = matches.subcommand() else {
+        return Err(anyhow::anyhow!("`neuron weights` knows status, explain, set, history and forecast").into());
+    };
+    let (resolved, settings) = args::resolve(matches)?;
+    let case = Case::of(matches, resolved, settings)?;
+    match name {
+        "status" => block_on(status(&case, output)),
+        "explain" => block_on(explain(&case, output)),
+        "set" => block_on(set(case, output)),
+        "history" => past(&case, matches.get_one("count").copied().unwrap_or(10), output),
+        "forecast" => block_on(foretell(&case, matches.get_one("mechanism").copied().unwrap_or(0), output)),
+        other => Err(anyhow::anyhow!("no command `weights {other}`").into()),
+    }
+}
+
+/// Whose weights, where.
+struct Case {
+    resolved: Resolved,
+    settings: Settings,
+    netuid: NetUid,
+    hotkey: Account,
+    ledger: PathBuf,
+    policy: WeightsPolicy,
+}
+
+impl Case {
+    fn of(matches: &ArgMatches, resolved: Resolved, settings: Settings) -> Result<Self, Failure> {
+        let netuid = netuid(&settings)?;
+        let hotkey = address(&settings, KeyKind::Hotkey, None)?;
+        let named = matches.try_get_one::<PathBuf>("ledger").ok().flatten().cloned();
+        let ledger = named.unwrap_or_else(|| setup::ledger_path(&settings, netuid, &hotkey));
+        let policy = setup::weights_policy(&settings);
+        Ok(Self { resolved, settings, netuid, hotkey, ledger, policy })
+    }
+
+    fn kind(&self) -> Result<&'static Kind, Failure> {
+        registry::kind_of(self.netuid, self.settings.task.as_deref()).map_err(|e| role::failure(e.into()))
+    }
+
+    async fn ground(&self) -> Result<(Subtensor, WeightsGround), Failure> {
+        let chain = connect(&self.settings).await?;
+        let ground = chain.weights_ground(self.netuid, &self.hotkey, true).await.map_err(refused)?;
+        Ok((chain, ground))
+    }
+
+    /// The ledger to look at.
+    fn archive(&self) -> Result<ReadOnly, Failure> {
+        let schema = self.kind()?.schema.ok_or_else(|| anyhow::anyhow!("this kind of work keeps no ledger"))?;
+        if !self.ledger.exists() {
+            let error = anyhow::anyhow!(
+                "there is no ledger {}: a validator makes it; name another with --ledger",
+                self.ledger.display()
+            );
+            return Err(Failure::new(Exit::Missing, error));
+        }
+        Ok(ReadOnly::open(&self.ledger, schema)?)
+    }
+
+    /// The journal's open jobs; none where there is no ledger yet.
+    fn jobs(&self) -> Result<Vec<Job>, Failure> {
+        if !self.ledger.exists() {
+            return Ok(Vec::new());
+        }
+        let archive = self.archive()?;
+        Ok(archive.named(open_jobs(archive.connection()))?)
+    }
+
+    /// Who earned what, as the ledger has it.
+    fn shares(&self, ground: &WeightsGround) -> Result<Allotment, Failure> {
+        let shares = self.kind()?.needs_validator().map_err(|e| role::failure(e.into()))?.shares;
+        let archive = self.archive()?;
+        let registered: Vec<Identity> = ground.metagraph.neurons.iter().map(Neuron::identity).collect();
+        shares(&self.resolved, &archive, &registered).map_err(|e| role::failure(e.into()))
+    }
+}
+
+async fn status(case: &Case, output: Output) -> Result<(), Failure> {
+    let jobs = case.jobs()?;
+    let (_, ground) = case.ground().await?;
+    Ok(output.result(&WeightsStatus::of(&ground, &case.policy, &jobs), text::status)?)
+}
+
+async fn explain(case: &Case, output: Output) -> Result<(), Failure> {
+    let jobs = case.jobs()?;
+    let (_, ground) = case.ground().await?;
+    let shares = case.shares(&ground)?;
+    let explanation = WeightsExplanation::of(&ground, &case.policy, &jobs, shares.as_deref());
+    Ok(output.result(&explanation, text::explanation)?)
+}
+
+fn past(case: &Case, count: usize, output: Output) -> Result<(), Failure> {
+    let archive = case.archive()?;
+    let jobs = archive.named(history(archive.connection(), count))?;
+    Ok(output.result(&jobs, |jobs| text::history(jobs))?)
+}
+
+async fn foretell(case: &Case, mechanism: u8, output: Output) -> Result<(), Failure> {
+    let (chain, ground) = case.ground().await?;
+    if usize::from(mechanism) >= ground.mechanisms.len() {
+        let error = anyhow::anyhow!("subnet {} has {} mechanisms", case.netuid, ground.mechanisms.len());
+        return Err(Failure::new(Exit::Usage, error));
+    }
+    let shares = case.shares(&ground)?;
+    let row = shares.map(|shares| row(&ground, &shares)).unwrap_or_default();
+    if row.0.is_empty() {
+        let error =
+            anyhow::anyhow!("there are no weights to forecast: nobody who is registered has earned anything yet");
+        return Err(Failure::new(Exit::Missing, error));
+    }
+    let subnet = chain.before_epoch(&ground, mechanism).await.map_err(refused)?;
+    Ok(output.result(&forecast(&subnet, &ground.metagraph, ground.own.uid, &row), text::forecast)?)
+}
+
+/// Shares out of a ledger that the command itself has open.
+struct Kept {
+    ledger: PathBuf,
+    schema: Schema,
+    resolved: Resolved,
+    shares: SharesIn,
+}
+
+impl Shares for Kept {
+    fn shares<'a>(&'a self, registered: &'a [Identity]) -> BoxFuture<'a, Result<Allotment, LedgerError>> {
+        let found = ReadOnly::open(&self.ledger, self.schema).and_then(|archive| {
+            (self.shares)(&self.resolved, &archive, registered)
+                .map_err(|e| LedgerError::Bug { path: self.ledger.clone(), reason: e.to_string() })
+        });
+        async move { found }.boxed()
+    }
+}
+
+async fn set(case: Case, output: Output) -> Result<(), Failure> {
+    let kind = case.kind()?;
+    let shares = kind.needs_validator().map_err(|e| role::failure(e.into()))?.shares;
+    let schema = kind.schema.ok_or_else(|| anyhow::anyhow!("this kind of work keeps no ledger"))?;
+    drop(case.archive()?);
+    let key = Arc::new(hotkey(&case.settings)?);
+    let subnet = Subnet::read(connect(&case.settings).await?, case.netuid).await.map_err(refused)?;
+    let ledger = Ledger::open(&case.ledger, &[schema])?;
+    let kept = Arc::new(Kept { ledger: case.ledger, schema, resolved: case.resolved, shares });
+    let writer = WeightsWriter::new(key, subnet, ledger, kept, Clock::wall(), case.policy);
+    let done = writer.set_now().await.map_err(role::failure)?;
+    if done.contains(&WeightsOutcome::NoScores) {
+        let error = anyhow::anyhow!("nothing was set: nobody who is registered has earned anything yet");
+        return Err(Failure::new(Exit::Missing, error));
+    }
+    Ok(output.result(&done, |done| text::outcomes(done))?)
+}

@@ -1,0 +1,121 @@
+//! Real markets as they were recorded: every page is read whole, every history plays through.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::routing::get;
+use jiff::Timestamp;
+use neuron::market::polymarket::Skipped;
+use neuron::market::{Provider as _, Resolution, tape};
+use serde_json::Value;
+
+use crate::market_polymarket::{RECORDED, api, client, client_with, page, pages};
+use crate::market_tape::play;
+use crate::needs::shared;
+
+tests! {
+    blocking: recorded_pages_are_a_tape_too;
+    asynchronous: a_recorded_page_is_read_whole, old_recorded_markets_show_every_way_to_end, the_recorded_history_plays_through
+}
+
+async fn a_recorded_page_is_read_whole() {
+    let path = shared("data/polymarket-api/clob_sampling_markets_page1_a.json");
+    // The recording ends with the cursor of a second page, which nobody recorded.
+    let text = std::fs::read_to_string(path).unwrap().replace("\"MTAwMA==\"", "\"1\"");
+    let recorded: Value = serde_json::from_str(&text).unwrap();
+    let recorded = recorded["data"].as_array().unwrap();
+    let without_end = recorded.iter().filter(|market| market["end_date_iso"].is_null()).count();
+    let api = api(pages(vec![text, page(&[], "LTE=")])).await;
+    let market = client_with(&api.url, |s| s.max_ahead = Duration::from_secs(4000 * 86_400));
+    let listings = market.list().await.unwrap();
+    let skipped = market.skipped();
+    // Answers end a day before the end.
+    let is_over = |market: &&Value| {
+        let end: Option<Timestamp> = market["end_date_iso"].as_str().map(|end| end.parse().unwrap());
+        end.is_some_and(|end| end.as_millisecond() - 86_400_000 <= RECORDED.0)
+    };
+    let past_cutoff = recorded.iter().filter(is_over).count();
+    assert_eq!(skipped, Skipped { no_end_date: without_end, past_cutoff, ..Skipped::default() });
+    assert_eq!(listings.len(), recorded.len() - without_end - past_cutoff);
+    for listing in &listings {
+        assert_eq!(listing.resolution, Resolution::Open);
+        let quote = listing.quote.expect("every recorded open market has a price");
+        assert_eq!(quote.at, RECORDED);
+        assert_eq!(listing.event.cutoff, listing.event.ends_at.unwrap().plus_ms(-86_400_000));
+        let id = listing.event.id.as_str();
+        let market = recorded.iter().find(|market| market["condition_id"] == id).unwrap();
+        assert!(listing.event.description.as_raw().contains(market["question"].as_str().unwrap().trim()), "{id}");
+    }
+}
+
+async fn old_recorded_markets_show_every_way_to_end() {
+    let path = shared("data/polymarket-api/clob_markets_page1_half.json");
+    let text = std::fs::read_to_string(path).unwrap();
+    let recorded: Value = serde_json::from_str(&text).unwrap();
+    let by_id: Arc<std::collections::HashMap<String, String>> = Arc::new(
+        recorded["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|m| (m["condition_id"].as_str().unwrap().to_owned(), m.to_string()))
+            .collect(),
+    );
+    let served = Arc::clone(&by_id);
+    let api = api(
+        Router::new().route("/markets/{id}", get(move |Path(id): Path<String>| async move { served[&id].clone() }))
+    )
+    .await;
+    let market = client(&api.url);
+    let (mut won, mut lost, mut split, mut open, mut void) = (0, 0, 0, 0, 0);
+    for id in by_id.keys().filter(|id| !id.is_empty()) {
+        match market.fetch(id).await.unwrap().resolution {
+            Resolution::Resolved { outcome, .. } if outcome.get() == 1.0 => won += 1,
+            Resolution::Resolved { outcome, .. } if outcome.get() == 0.0 => lost += 1,
+            Resolution::Resolved { .. } => split += 1,
+            Resolution::Open => open += 1,
+            Resolution::Void => void += 1,
+        }
+    }
+    let count = |test: &dyn Fn(&Value, [bool; 2]) -> bool| {
+        let markets = recorded["data"].as_array().unwrap().iter().filter(|m| m["condition_id"] != "");
+        markets.filter(|m| test(m, [0, 1].map(|token| m["tokens"][token]["winner"] == true))).count()
+    };
+    assert_eq!(won, count(&|m, winners| m["closed"] == true && winners == [true, false]));
+    assert_eq!(lost, count(&|m, winners| m["closed"] == true && winners == [false, true]));
+    assert_eq!(split, count(&|m, winners| m["is_50_50_outcome"] == true && winners == [false, false]));
+    assert_eq!(
+        void,
+        count(&|m, winners| m["archived"] == true && m["is_50_50_outcome"] == false && winners == [false, false])
+    );
+    assert_eq!(won + lost + split + void + open, by_id.keys().filter(|id| !id.is_empty()).count());
+}
+
+async fn the_recorded_history_plays_through() {
+    let folder = shared("data/polymarket-history");
+    let tape = tape::load(&folder).unwrap();
+    let unusable = tape.unusable();
+    assert_eq!((unusable.bad_rows, unusable.orphan_prices), (0, 0), "{unusable:?}");
+    let settled = tape.markets().iter().filter(|m| m.settled.is_some()).count();
+    let scorable = tape.clone().only_scorable(1).markets().len();
+    eprintln!("{} markets, {settled} settled, {scorable} of them with prices, {unusable:?}", tape.markets().len());
+    assert!(scorable > 0);
+    let with_prices = play(tape.only_scorable(1), Some(Duration::from_secs(2 * 86_400))).await;
+    assert!(with_prices >= scorable * 9 / 10, "{with_prices} of {scorable} were met by a poll every two days");
+}
+
+fn recorded_pages_are_a_tape_too() {
+    let folder = shared("data/polymarket-api");
+    let tape = tape::load(&folder).unwrap();
+    let settled = tape.markets().iter().filter(|m| m.settled.is_some()).count();
+    let gamma =
+        tape.markets().iter().filter(|m| m.settled.is_some_and(|(at, _)| at.0 % 1000 == 0 && at.0 % 86_400_000 != 0));
+    eprintln!(
+        "{} markets, {settled} settled, {} at a second of Gamma, {:?}",
+        tape.markets().len(),
+        gamma.count(),
+        tape.unusable()
+    );
+    assert!(settled > 0 && tape.markets().len() > settled, "{settled}");
+}

@@ -1,0 +1,86 @@
+//! What a test needs and this machine may lack, looked for when the test runs: the test goes on with what was found, or
+//! it is ignored, with the reason.
+//!
+//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `ipv6`; `.ci/run` sets it): a test that lacks one of
+//! these fails.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use libtest_mimic::{Completion, Failed, Trial};
+
+/// The folder beside the project with vectors, recordings and peers; `NEURON_SHARED` names another.
+fn folder() -> PathBuf {
+    std::env::var_os("NEURON_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from)
+}
+
+/// A file or folder of `../shared`.
+pub fn shared(part: &str) -> PathBuf {
+    let path = folder().join(part);
+    if !path.exists() {
+        lacks("shared", &format!("{} is not here", path.display()));
+    }
+    path
+}
+
+/// The interpreter that `variable` names, which has the packages that `scripts/python-peers.sh` installs for it.
+pub fn python(variable: &str) -> PathBuf {
+    match std::env::var_os(variable).filter(|path| !path.is_empty()) {
+        Some(path) => path.into(),
+        None => lacks("python", &format!("{variable} names no interpreter (scripts/python-peers.sh)")),
+    }
+}
+
+/// Ends the test as ignored for want of a `kind` of thing; as failed where that kind must be there.
+pub fn lacks(kind: &str, reason: &str) -> ! {
+    let required = std::env::var("NEURON_REQUIRE").unwrap_or_default();
+    assert!(!required.split_whitespace().any(|other| other == kind), "{reason}, and NEURON_REQUIRE asks for {kind}");
+    resume_unwind(Box::new(Lacking(reason.to_owned())))
+}
+
+/// Carries the reason from [`lacks`] to the runner; unwinding with it prints nothing.
+struct Lacking(String);
+
+/// Reasons, with the number of tests that were ignored for each.
+static IGNORED: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
+
+fn completion(end: Result<(), Box<dyn Any + Send>>) -> Result<Completion, Failed> {
+    let Err(cause) = end else { return Ok(Completion::Completed) };
+    match cause.downcast::<Lacking>() {
+        Ok(lacking) => {
+            *IGNORED.lock().unwrap().entry(lacking.0.clone()).or_default() += 1;
+            Ok(Completion::ignored_with(lacking.0))
+        }
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// The name without the crate's, as the built-in runner has it.
+fn name(path: &str) -> &str {
+    path.split_once("::").map_or(path, |(_, name)| name)
+}
+
+/// A test that is a function.
+pub fn blocking(path: &str, test: fn()) -> Trial {
+    Trial::ignorable_test(name(path), move || completion(catch_unwind(test)))
+}
+
+/// A test that is an asynchronous function; it gets a runtime of its own.
+pub fn asynchronous<F: Future<Output = ()> + 'static>(path: &str, test: fn() -> F) -> Trial {
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(test());
+    };
+    Trial::ignorable_test(name(path), move || completion(catch_unwind(AssertUnwindSafe(run))))
+}
+
+/// Says after the result, in quiet runs too, what was ignored and why.
+pub fn report() {
+    for (reason, tests) in IGNORED.lock().unwrap().iter() {
+        eprintln!("IGNORED {tests}: {reason}");
+    }
+}

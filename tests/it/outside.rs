@@ -1,0 +1,97 @@
+//! The tests that need something from outside the project: the vectors and recordings of `../shared`, the Python packages,
+//! a network of IPv6. They have a runner of their own, since the built-in one cannot learn while it runs that a test is to be
+//! ignored: here each test looks for what it needs when it starts ([`needs`]), and one that does not find it is counted
+//! as ignored, with the reason.
+//!
+//! `#[test]` means nothing to this runner: a file names its tests in [`tests!`], and one that is forgotten there is dead
+//! code to the compiler. Files that both binaries have, such as [`axon_kit`], hold tools; their `#[test]`s run in `it`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    unreachable_pub,
+    reason = "tests may panic, look at the clock, and talk to a person"
+)]
+
+use std::process::ExitCode;
+
+/// Names the tests of a file to the runner: `tests! { blocking: a, b; asynchronous: c }`.
+macro_rules! tests {
+    ($($kind:ident: $($name:ident),+);+ $(;)?) => {
+        pub fn trials() -> Vec<libtest_mimic::Trial> {
+            vec![$($($crate::needs::$kind(concat!(module_path!(), "::", stringify!($name)), $name)),+),+]
+        }
+    };
+}
+
+mod axon_vectors;
+mod data_python;
+#[cfg(feature = "localnet")]
+mod demo_recorded;
+mod dendrite_vectors;
+mod ipv6;
+#[cfg(feature = "localnet")]
+mod localnet_python;
+#[cfg(all(feature = "localnet", target_os = "linux"))]
+mod localnet_python_weights;
+mod market_recorded;
+mod needs;
+mod python_axon;
+mod python_wallet;
+mod python_wire;
+#[cfg(feature = "localnet")]
+mod runtimes_real;
+mod scoring_vectors;
+mod timelock;
+mod wallet_terminal;
+mod wallet_upgrade;
+mod wallet_vectors;
+mod wire_vectors;
+mod yuma;
+
+/// Tools of the tests in `it`.
+macro_rules! tools {
+    ($($name:ident),+) => {
+        $(#[allow(dead_code, unused_imports, reason = "`it` uses the rest")] mod $name;)+
+    };
+}
+
+#[cfg(feature = "localnet")]
+tools!(demo, localnet, runtimes);
+tools!(axon_kit, json_schema, market_polymarket, market_tape, score, support, wallet_cli, wallet_walk, wire_fakes);
+
+fn main() -> ExitCode {
+    let arguments = libtest_mimic::Arguments::from_args();
+    let trials = [
+        axon_vectors::trials(),
+        data_python::trials(),
+        dendrite_vectors::trials(),
+        ipv6::trials(),
+        market_recorded::trials(),
+        python_axon::trials(),
+        python_wallet::trials(),
+        python_wire::trials(),
+        scoring_vectors::trials(),
+        timelock::trials(),
+        wallet_terminal::trials(),
+        wallet_upgrade::trials(),
+        wallet_vectors::trials(),
+        wire_vectors::trials(),
+        #[cfg(feature = "localnet")]
+        demo_recorded::trials(),
+        #[cfg(feature = "localnet")]
+        localnet_python::trials(),
+        #[cfg(all(feature = "localnet", target_os = "linux"))]
+        localnet_python_weights::trials(),
+        #[cfg(feature = "localnet")]
+        runtimes_real::trials(),
+        yuma::trials(),
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
+    needs::report();
+    conclusion.exit_code()
+}
