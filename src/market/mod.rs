@@ -5,6 +5,7 @@
 
 mod exchange;
 mod http;
+pub mod klines;
 pub mod polymarket;
 mod settings;
 pub mod simulator;
@@ -130,6 +131,18 @@ pub enum MarketError {
         expected: &'static str,
         /// Where the parser stopped.
         reason: Foreign,
+    },
+    /// An answer that says that it does not serve callers from here.
+    #[error(
+        "{provider} refuses callers from this region (HTTP {status}: {text}); run where it serves, or name another with `--market.{provider}.url`"
+    )]
+    Region {
+        /// The provider's name.
+        provider: &'static str,
+        /// The HTTP status: 403, 451.
+        status: u16,
+        /// The beginning of its explanation.
+        text: Foreign,
     },
     /// A setting that cannot work.
     #[error("{provider}: `{url}` cannot be used as `--market.{provider}.url`: {reason}")]

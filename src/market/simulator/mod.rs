@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::random::normal;
 pub use self::random::{label, sign, uniform};
 pub use self::world::{World, off_by};
 use super::exchange::{self, Server};
