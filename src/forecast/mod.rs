@@ -9,6 +9,7 @@ pub mod command;
 mod constant;
 mod follow_market;
 pub mod planted;
+pub mod series;
 mod settings;
 mod skilled;
 
