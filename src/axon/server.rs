@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::synapse::answer::AxonIdentity;
 use crate::synapse::{Ping, Synapse, new_uuid};
 use crate::telemetry::Collector;
+use crate::units::Account;
 use crate::wallet::{Keypair, Scheme};
 
 /// The HTTP server of a neuron.
@@ -97,6 +98,12 @@ impl fmt::Debug for Builder {
 }
 
 impl Builder {
+    /// The account of its hotkey.
+    #[must_use]
+    pub fn hotkey(&self) -> Account {
+        self.hotkey.account()
+    }
+
     /// Answers synapses of type `S` with `handler`.
     #[must_use]
     pub fn serve<S: Synapse>(mut self, handler: impl Handler<S>) -> Self {

@@ -25,7 +25,7 @@ const TICKS_PER_LINE: u64 = 12;
 
 fn command() -> Command {
     Command::new("demo")
-        .about("Plays the whole job in one process: chain, market, validator and six miners, offline")
+        .about("Plays the whole job in one process: chain, market, validator and miners of known skill, offline")
         .arg(
             Arg::new("task")
                 .long("task")
@@ -38,9 +38,9 @@ fn command() -> Command {
             Arg::new("events")
                 .long("events")
                 .value_name("N")
-                .default_value("60")
+                .visible_alias("requests")
                 .value_parser(value_parser!(u64).range(1..=10_000))
-                .help("Simulated events until the end"),
+                .help("Things to score until the end [default: 60 events, or a month of requests]"),
         )
         .arg(
             Arg::new("seed")
@@ -55,7 +55,7 @@ fn command() -> Command {
                 .long("market.replay")
                 .value_name("DIR")
                 .value_parser(value_parser!(PathBuf))
-                .help("Play the recorded markets of this folder instead of simulated ones"),
+                .help("Play the recorded markets, or candles, of this folder instead of simulated ones"),
         )
         .arg(
             Arg::new("weights")
@@ -78,7 +78,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     start_logs(level, false)?;
     let config = DemoConfig {
         task: matches.get_one("task").cloned().unwrap_or_default(),
-        goal: matches.get_one("events").copied().unwrap_or(60),
+        goal: matches.get_one("events").copied(),
         seed: matches.get_one("seed").copied().unwrap_or(1),
         replay: matches.get_one::<PathBuf>("market.replay").cloned(),
         weights: match matches.get_one::<String>("weights").map(String::as_str) {

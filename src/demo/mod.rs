@@ -24,8 +24,8 @@ const QUIET_TICKS: u32 = 96;
 pub struct DemoConfig {
     /// The kind of work.
     pub task: String,
-    /// Things to score until the end: events, requests.
-    pub goal: u64,
+    /// Things to score until the end: events, requests; what the cast finds enough where nobody says.
+    pub goal: Option<u64>,
     /// Everything random is drawn from it.
     pub seed: u64,
     /// A folder of recordings to play instead of a simulation.

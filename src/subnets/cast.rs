@@ -14,8 +14,8 @@ use crate::units::{Account, Foreign, UnixMs};
 /// What is to be played.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
-    /// Things to score until the end.
-    pub goal: u64,
+    /// Things to score until the end; what the cast finds enough where nobody says.
+    pub goal: Option<u64>,
     /// Everything random is drawn from it.
     pub seed: u64,
     /// A folder of recordings to play instead of a simulation.

@@ -58,6 +58,9 @@ mod subtensor_failover;
 mod subtensor_faults;
 mod subtensor_neuron;
 mod support;
+#[cfg(feature = "localnet")]
+mod timeseries_demo;
+mod timeseries_round;
 mod wallet_cli;
 mod wallet_exports;
 mod wallet_kill9;

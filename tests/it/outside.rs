@@ -47,6 +47,10 @@ mod python_wire;
 mod runtimes_real;
 mod scoring_vectors;
 mod timelock;
+mod timeseries_python;
+#[cfg(feature = "localnet")]
+mod timeseries_recorded;
+mod timeseries_vectors;
 mod wallet_terminal;
 mod wallet_upgrade;
 mod wallet_vectors;
@@ -62,7 +66,18 @@ macro_rules! tools {
 
 #[cfg(feature = "localnet")]
 tools!(demo, localnet, runtimes);
-tools!(axon_kit, json_schema, market_polymarket, market_tape, score, support, wallet_cli, wallet_walk, wire_fakes);
+tools!(
+    axon_kit,
+    json_schema,
+    market_polymarket,
+    market_tape,
+    score,
+    support,
+    timeseries_round,
+    wallet_cli,
+    wallet_walk,
+    wire_fakes
+);
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
@@ -77,6 +92,10 @@ fn main() -> ExitCode {
         python_wire::trials(),
         scoring_vectors::trials(),
         timelock::trials(),
+        timeseries_python::trials(),
+        timeseries_vectors::trials(),
+        #[cfg(feature = "localnet")]
+        timeseries_recorded::trials(),
         wallet_terminal::trials(),
         wallet_upgrade::trials(),
         wallet_vectors::trials(),

@@ -312,7 +312,7 @@ fn what_is_missing_is_named_with_its_remedy() {
     };
     fails(&["miner"], 2, &["--netuid"]);
     fails(&["miner", "--netuid", "77"], 2, &["77", "--task"]);
-    fails(&["miner", "--netuid", "8"], 2, &["timeseries", "not built yet"]);
+    fails(&["miner", "--netuid", "8", "--base_model", "oracle"], 2, &["oracle", "persistence"]);
     fails(&["validator", "--netuid", "155", "--wallet.path", &wallets], 4, &["default", "neuron wallet create"]);
     let strange = ["--dendrite.dialects", "5Nobody=sdk"];
     fails(&[&["validator", "--netuid", "155"], &strange[..]].concat(), 2, &["dendrite.dialects", "5Nobody"]);

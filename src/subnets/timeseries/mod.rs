@@ -1,10 +1,20 @@
-//! Predictions of price series, scored against what the market did.
-//!
-//! The wire is here; miner, validator and cast are not built yet, and the registry says so.
+//! The next hundred closes of a price, committed first, shown later, scored against what the market did.
 
+mod asking;
+mod cast;
+pub mod ledger;
+pub mod miner;
+pub mod schedule;
+pub mod settings;
 pub mod synapse;
+mod validator;
+mod work;
 
-use super::work::{Harmless, Kind};
+pub use miner::TimeseriesMiner;
+pub use validator::{Protocol, Step, TimeseriesValidator};
+pub use work::TimeseriesWork;
+
+use super::work::{Harmless, Kind, MakeValidator};
 use crate::units::NetUid;
 use synapse::{LiveBackward, LiveForward, LiveForwardHash, TrainingBackward, TrainingForward};
 
@@ -19,9 +29,9 @@ pub const KIND: Kind = Kind {
         Harmless::default_of::<TrainingForward>(),
         Harmless::default_of::<TrainingBackward>(),
     ],
-    settings: &[],
-    schema: None,
-    miner: None,
-    validator: None,
-    cast: None,
+    settings: settings::SETTINGS,
+    schema: Some(ledger::SCHEMA),
+    miner: Some(miner::make),
+    validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),
+    cast: Some(cast::make),
 };

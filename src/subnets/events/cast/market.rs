@@ -14,6 +14,8 @@ use crate::market::{HttpSettings, Provider, Truth};
 use crate::subnets::cast::Script;
 use crate::units::UnixMs;
 
+/// Simulated events, where nobody says how many.
+const EVENTS: u64 = 60;
 /// When simulated time begins: 2026-01-01.
 const START: UnixMs = UnixMs::from_secs(1_767_225_600);
 /// Between two looks at the simulated market: the step of its world.
@@ -42,14 +44,15 @@ impl Market {
     pub(super) fn open(script: &Script) -> Result<(Self, Clock), CastError> {
         match &script.replay {
             None => {
+                let goal = script.goal.unwrap_or(EVENTS);
                 let clock = Clock::stepped(START);
                 let world = SimulatorConfig {
-                    events: Some(script.goal),
+                    events: Some(goal),
                     start: Some(START),
                     ..SimulatorConfig::new(script.seed, clock.clone())
                 };
                 let exchange = Exchange::Simulated(simulator::spawn(world)?);
-                Ok((Self { exchange, looks: Vec::new(), events: script.goal }, clock))
+                Ok((Self { exchange, looks: Vec::new(), events: goal }, clock))
             }
             Some(folder) => {
                 let tape = tape::load(folder)?.only_scorable(LEAST_PRICES);
