@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -55,6 +55,9 @@ pub struct Caller {
     pub standing: Option<Standing>,
     /// Whether its signature covers the whole body. Where not, the body is whatever the network delivered.
     pub body_authenticated: bool,
+    /// When the axon ends this exchange, streams included: the least of what the caller, the axon and the handler allow. A
+    /// handler that has something to say in the end says it before.
+    pub until: Instant,
 }
 
 impl Caller {

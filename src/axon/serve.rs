@@ -117,8 +117,8 @@ impl Visit<'_> {
             None => self.read_body(body, &policy).await?,
         };
         let ready = self.check_integrity(Arc::clone(&route), whole, &claim).await?;
-        let exchange = Arc::new(self.exchange(name, claim, standing));
-        let deadline = self.deadline(route.as_ref(), &policy, &exchange.headers);
+        let deadline = self.deadline(route.as_ref(), &policy, &claim.headers);
+        let exchange = Arc::new(self.exchange(name, claim, standing, deadline));
         let turn = node.gate.enter(route.priority(&exchange.caller)).await?;
         self.handle(ready, exchange, turn, deadline).await
     }
@@ -172,7 +172,7 @@ impl Visit<'_> {
         self.node.pool.run(Rung::Integrity, move || route.read(&body.bytes, &headers, dialect)).await?
     }
 
-    fn exchange(&self, name: &str, claim: Claim, standing: Option<Standing>) -> Exchange {
+    fn exchange(&self, name: &str, claim: Claim, standing: Option<Standing>, allowed: Duration) -> Exchange {
         let body_authenticated = claim.dialect == Dialect::Btauth;
         if !body_authenticated && name != Ping::NAME && self.node.counters.unauthenticated(claim.hotkey) {
             tracing::info!(
@@ -189,6 +189,7 @@ impl Visit<'_> {
             version: claim.headers.version,
             standing,
             body_authenticated,
+            until: self.began + allowed,
         };
         Exchange {
             caller,
@@ -262,7 +263,13 @@ impl Visit<'_> {
             };
             if ended != Ended::Complete {
                 node.counters.streams_cut.fetch_add(1, Relaxed);
-                tracing::warn!(trace, synapse = name, ?ended, "a stream was cut");
+                match &ended {
+                    Ended::Failed(refusal) if refusal.status == status::INTERNAL_ERROR => {
+                        tracing::warn!(trace, synapse = name, error = %refusal.message, "a stream was cut");
+                    }
+                    // A caller that leaves or waits no longer, and a handler that breaks off on purpose.
+                    _ => tracing::debug!(trace, synapse = name, ?ended, "a stream was cut"),
+                }
             }
             if let Some((_, route)) = route {
                 route.counters().count(dialect, outcome, began.elapsed());

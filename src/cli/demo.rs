@@ -40,7 +40,7 @@ fn command() -> Command {
                 .value_name("N")
                 .visible_alias("requests")
                 .value_parser(value_parser!(u64).range(1..=10_000))
-                .help("Things to score until the end [default: 60 events, or a month of requests]"),
+                .help("Things to score until the end [default: 60 events or questions, or a month of requests]"),
         )
         .arg(
             Arg::new("seed")

@@ -17,6 +17,7 @@ mod market_sim;
 mod metagraph;
 mod miner;
 pub mod output;
+mod query;
 mod register;
 mod role;
 mod score;
@@ -52,6 +53,7 @@ const VERBS: &[Verb] = &[
     demo::VERB,
     miner::VERB,
     validator::VERB,
+    query::VERB,
     weights::VERB,
     #[cfg(feature = "localnet")]
     localnet::VERB,

@@ -23,6 +23,7 @@ pub mod sequential;
 pub mod stats;
 pub mod streaming;
 pub mod sybil;
+pub mod text;
 pub mod timeseries;
 pub mod weights;
 pub mod window;

@@ -35,6 +35,23 @@ pub fn total_reward(rewards: &[Weighted], penalties: &[Weighted]) -> f64 {
     rewards.iter().map(product).sum::<f64>() * kept
 }
 
+/// The status that is noted of an answer: a success without text is 204.
+#[must_use]
+pub fn noted_status(status: Option<u16>, completion: &str) -> Option<u16> {
+    if status == Some(200) && completion.is_empty() { Some(204) } else { status }
+}
+
+/// The time that is noted of an answer, seconds: what it took for a success (204 included), all there was for one that did
+/// not end in time, 0 otherwise.
+#[must_use]
+pub fn noted_time(status: Option<u16>, took_s: Option<f64>, timeout_s: f64) -> f64 {
+    match status {
+        Some(200 | 204) => took_s.unwrap_or(0.0),
+        Some(408) => timeout_s,
+        _ => 0.0,
+    }
+}
+
 /// One step of the moving average: those in the batch move by α (0.1 in June 2024), then everybody loses `decay` (0.001),
 /// down to 0.
 pub fn decayed_step<K: Ord + Copy>(scores: &mut BTreeMap<K, f64>, batch: &[(K, f64)], alpha: f64, decay: f64) {

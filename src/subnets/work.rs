@@ -285,6 +285,9 @@ pub enum WorkError {
     /// The state.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Something that a kind of work needs does not do its part: a model, an exchange.
+    #[error(transparent)]
+    Need(Box<dyn std::error::Error + Send + Sync>),
     /// The cast of a demonstration.
     #[error(transparent)]
     Cast(Box<dyn std::error::Error + Send + Sync>),

@@ -9,4 +9,4 @@ pub use logs::{LogError, LogLevel, start_logs};
 pub use prometheus_client::collector::Collector;
 pub use prometheus_client::encoding::DescriptorEncoder;
 pub use prometheus_client::registry::Registry;
-pub use sheet::{Gauges, Histogram, Labels, Sheet};
+pub use sheet::{Gauges, Histogram, Labels, Sheet, Tally};

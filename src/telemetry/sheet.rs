@@ -29,6 +29,39 @@ impl Histogram {
     }
 }
 
+/// Numbers of any unit by size, counted as they come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tally {
+    bounds: &'static [f64],
+    counts: Vec<u64>,
+    total: f64,
+}
+
+impl Tally {
+    /// Nothing counted yet; `bounds` rise.
+    #[must_use]
+    pub fn new(bounds: &'static [f64]) -> Self {
+        Self { bounds, counts: vec![0; bounds.len() + 1], total: 0.0 }
+    }
+
+    /// Counts a number; what is not finite is none.
+    pub fn add(&mut self, value: f64) {
+        if value.is_finite() {
+            let place = self.bounds.partition_point(|bound| *bound < value);
+            if let Some(count) = self.counts.get_mut(place) {
+                *count += 1;
+                self.total += value;
+            }
+        }
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
 /// The text of one scrape, as a collector writes it.
 #[derive(Debug)]
 pub struct Sheet<'a>(DescriptorEncoder<'a>);
@@ -101,6 +134,21 @@ impl Sheet<'_> {
         }
         Ok(())
     }
+
+    /// Numbers by size, in their own unit.
+    ///
+    /// # Errors
+    /// The text has no room.
+    pub fn tallies(&mut self, name: &str, help: &str, rows: impl IntoIterator<Item = (Labels, Tally)>) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        for (labels, tally) in rows {
+            let bounds = tally.bounds.iter().copied().chain([f64::INFINITY]);
+            let buckets: Vec<_> = bounds.zip(tally.counts.iter().copied()).collect();
+            let mut row = family.encode_family(&labels)?;
+            row.encode_histogram::<NoLabelSet>(tally.total, tally.count(), &buckets, None)?;
+        }
+        Ok(())
+    }
 }
 
 /// Numbers of this moment: read anew at each scrape.
@@ -138,6 +186,9 @@ mod tests {
             sheet.gauge("open", "Events", 2.5)?;
             sheet.gauge("unknown", "Nothing", None)?;
             let counts = vec![1, 0, 2];
+            let mut sizes = Tally::new(&[1.0, 10.0]);
+            [0.5, 1.0, 7.0, 99.0, f64::NAN].into_iter().for_each(|size| sizes.add(size));
+            sheet.tallies("sizes", "Sizes", [(row("a"), sizes)])?;
             let histogram = Histogram { bounds_ms: &[1.0, 250.0], counts, total: Duration::from_millis(1500) };
             sheet.histograms("took_seconds", "Time", [(row("a"), histogram)])
         }
@@ -152,6 +203,9 @@ mod tests {
         let expected = "# HELP asked Questions\n# TYPE asked counter\nasked_total{who=\"a\"} 1\n\
             asked_total{who=\"b\\\"\\n\"} 2\n# HELP ticks Ticks\n# TYPE ticks counter\nticks_total 7\n\
             # HELP open Events\n# TYPE open gauge\nopen 2.5\n\
+            # HELP sizes Sizes\n# TYPE sizes histogram\nsizes_sum{who=\"a\"} 107.5\nsizes_count{who=\"a\"} 4\n\
+            sizes_bucket{le=\"1.0\",who=\"a\"} 2\nsizes_bucket{le=\"10.0\",who=\"a\"} 3\n\
+            sizes_bucket{le=\"+Inf\",who=\"a\"} 4\n\
             # HELP took_seconds Time\n# TYPE took_seconds histogram\ntook_seconds_sum{who=\"a\"} 1.5\n\
             took_seconds_count{who=\"a\"} 3\ntook_seconds_bucket{le=\"0.001\",who=\"a\"} 1\n\
             took_seconds_bucket{le=\"0.25\",who=\"a\"} 1\ntook_seconds_bucket{le=\"+Inf\",who=\"a\"} 3\n# EOF\n";

@@ -110,3 +110,27 @@ fn a_folder_without_recordings_is_named() {
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(message.contains(folder.path().to_str().unwrap()) && message.contains("record"), "{message}");
 }
+
+#[test]
+fn prompts_show_the_planted_ranking_and_who_streams_badly() {
+    let report = report(&["--task", "prompting", "--events", "40", "--seed", "1"]);
+    assert_eq!(report["questions_scored"], 40);
+    assert_eq!(report["ranking_matches"], true);
+    assert!(report["max_rss_mb"].as_f64().unwrap() < 200.0, "{}", report["max_rss_mb"]);
+    assert!(report["seconds"].as_f64().unwrap() > 0.0);
+    let miners = report["miners"].as_array().unwrap();
+    assert_eq!(miners.len(), 8);
+    for miner in miners {
+        let (planted, gained) = (miner["planted_skill"].as_f64().unwrap(), miner["mean_gain"].as_f64().unwrap());
+        assert!((planted - gained).abs() < 0.05, "{miner}");
+        assert_eq!(miner["predicted"], 40, "partial answers count: {miner}");
+    }
+    let gain = |name: &str| miners.iter().find(|miner| miner["name"] == name).unwrap()["mean_gain"].as_f64().unwrap();
+    assert!((gain("one-chunk") / gain("whole") - 0.95).abs() < 1e-6, "one huge chunk costs exactly a twentieth");
+}
+
+#[test]
+fn the_same_prompts_are_worth_the_same() {
+    let arguments = ["--task", "prompting", "--events", "20", "--seed", "3"];
+    assert_eq!(lasting(report(&arguments)), lasting(report(&arguments)));
+}

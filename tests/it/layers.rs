@@ -29,7 +29,7 @@ const LEVELS: [(&str, u8); 21] = [
 ];
 
 /// The commands that are a kind of work's own, with what is behind them: they may name it.
-const OWN_TO_A_KIND: [&str; 4] = ["cli/score", "cli/market_record.rs", "cli/market_sim.rs", "report"];
+const OWN_TO_A_KIND: [&str; 5] = ["cli/score", "cli/market_record.rs", "cli/market_sim.rs", "cli/query.rs", "report"];
 
 fn level(room: &str) -> Option<u8> {
     LEVELS.iter().find(|(name, _)| *name == room).map(|(_, level)| *level)

@@ -16,7 +16,7 @@ use neuron::scoring::legacy::{
 use neuron::scoring::peer::{PeerCell, Presence, interval};
 use neuron::scoring::rules::{Clip, IntervalWeight, RuleName, SequentialOrder};
 use neuron::scoring::sequential::chain;
-use neuron::scoring::streaming::{Weighted, chunk_penalty, decayed_step, total_reward};
+use neuron::scoring::streaming::{Weighted, chunk_penalty, decayed_step, noted_status, noted_time, total_reward};
 use neuron::scoring::sybil::{pair_rent, report_rent};
 use neuron::scoring::timeseries::chain::Spread;
 use neuron::scoring::timeseries::long_run::{Start, update};
@@ -859,8 +859,18 @@ fn the_worth_of_a_streamed_answer() {
                     }
                 }
             }
-            // How answers are timed is the dendrite's business, not scoring.
-            "status_and_timing" => {}
+            "status_and_timing" => {
+                let responses = case["responses"].as_array().unwrap();
+                let (codes, timings) = (case["status_codes"].as_array().unwrap(), floats(&case["timings"]));
+                assert!(responses.len() == codes.len() && responses.len() == timings.len(), "{context}");
+                for ((response, code), timing) in responses.iter().zip(codes).zip(timings) {
+                    let said = response[1].as_u64().map(|status| status as u16);
+                    let status = noted_status(said, response[0].as_str().unwrap());
+                    assert_eq!(status.map(u64::from), code.as_u64(), "{context} {response}");
+                    let timeout = case["timeout"].as_f64().unwrap();
+                    near(&context, noted_time(status, response[2].as_f64(), timeout), timing, 1e-6);
+                }
+            }
             other => panic!("{other}"),
         }
     }

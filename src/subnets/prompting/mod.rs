@@ -1,10 +1,29 @@
-//! Text in answer to text, streamed.
-//!
-//! The wire is here; miner, validator and cast are not built yet, and the registry says so.
+//! Text in answer to text, streamed. A miner says what its [`backend`] does; a [`validator`] keeps what has come when time is
+//! up, compares it with a right answer, and holds huge chunks and parrots against their sender.
 
+pub mod asking;
+pub mod backend;
+mod cast;
+pub mod conversation;
+pub mod embeddings;
+pub mod ledger;
+mod log;
+pub mod meter;
+mod miner;
+pub mod query;
+pub mod questions;
+mod settings;
+pub mod source;
 pub mod synapse;
+pub mod task;
+pub mod validator;
+mod work;
 
-use super::work::{Harmless, Kind};
+pub use miner::PromptingMiner;
+pub use settings::{AskingSettings, BackendSettings, ModelSettings, PromptingSettings};
+pub use work::PromptingWork;
+
+use super::work::{Harmless, Kind, MakeValidator};
 use crate::synapse::Synapse as _;
 use crate::synapse::request::{NotSendable, Prepared};
 use crate::units::NetUid;
@@ -15,11 +34,11 @@ pub const KIND: Kind = Kind {
     name: "prompting",
     subnets: &[NetUid(1), NetUid(61), NetUid(102)],
     harmless: &[Harmless { name: StreamPromptingSynapse::NAME, prepare: ping }],
-    settings: &[],
-    schema: None,
-    miner: None,
-    validator: None,
-    cast: None,
+    settings: settings::SETTINGS,
+    schema: Some(ledger::SCHEMA),
+    miner: Some(miner::make),
+    validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),
+    cast: Some(cast::make),
 };
 
 fn ping(timeout: f64, sender: &str) -> Result<Prepared, NotSendable> {

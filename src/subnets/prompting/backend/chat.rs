@@ -1,0 +1,293 @@
+//! A model behind an OpenAI-compatible API, anywhere: chat completions with `stream`.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Client, Response, Url, redirect};
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use super::sse::{Events, Part, words_of};
+use super::{Backend, BackendError, Deltas};
+use crate::clock;
+use crate::subnets::prompting::conversation::Conversation;
+
+/// Pause before the first further attempt; doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Attempts in all, before the first token.
+const ATTEMPTS: u32 = 4;
+/// The most of an answer that is no stream, bytes.
+const MAX_WHOLE: usize = 8 << 20;
+/// The longest time for a connection to stand.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How a model draws its words.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampling {
+    /// The most tokens of an answer.
+    pub max_tokens: u32,
+    /// 0 is always the likeliest word.
+    pub temperature: f64,
+    /// The share of likelihood that is drawn from.
+    pub top_p: f64,
+    /// The number of words that is drawn from; `None` where the API does not know it.
+    pub top_k: Option<u32>,
+}
+
+/// Which API, with which key, and what it is asked for.
+#[derive(Debug, Clone)]
+pub struct ChatSettings {
+    /// Its base, up to `/v1`.
+    pub url: String,
+    /// Goes into `Authorization: Bearer`.
+    pub key: Option<ApiKey>,
+    /// The model.
+    pub model: String,
+    /// Said before everything else; empty says nothing.
+    pub system_prompt: String,
+    /// How it draws.
+    pub sampling: Sampling,
+    /// An HTTP proxy, besides those of the environment.
+    pub proxy: Option<String>,
+}
+
+/// A key. It is shown nowhere.
+#[derive(Clone)]
+pub struct ApiKey(Zeroizing<String>);
+
+impl ApiKey {
+    /// The key in this text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(Zeroizing::new(text.trim().to_owned()))
+    }
+
+    pub(in crate::subnets::prompting) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(…)")
+    }
+}
+
+/// The key in `file`, else in the environment's `OPENAI_API_KEY`.
+///
+/// # Errors
+/// [`BackendError::Setting`]: the file cannot be read, or holds none.
+pub fn key_of_process(file: Option<&Path>) -> Result<Option<ApiKey>, BackendError> {
+    let Some(path) = file else {
+        let said = std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.trim().is_empty());
+        return Ok(said.map(Zeroizing::new).map(|key| ApiKey::new(&key)));
+    };
+    let wrong = |reason: &str| BackendError::Setting(format!("`backend.key_file` {}: {reason}", path.display()));
+    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|e| wrong(&e.to_string()))?);
+    if text.trim().is_empty() { Err(wrong("it holds no key")) } else { Ok(Some(ApiKey::new(&text))) }
+}
+
+/// See the module. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Chat {
+    name: &'static str,
+    /// In messages: the API's host.
+    what: String,
+    client: Client,
+    url: Url,
+    settings: Arc<ChatSettings>,
+}
+
+/// The client and address of an API.
+///
+/// # Errors
+/// [`BackendError::Setting`]: the URL or the proxy is none.
+pub(in crate::subnets::prompting) fn client_of(base: &str, proxy: Option<&str>) -> Result<(Client, Url), BackendError> {
+    let wrong = |key: &str, reason: String| BackendError::Setting(format!("{key} {reason}"));
+    let base = Url::parse(base.trim_end_matches('/'))
+        .map_err(|e| wrong("the API's URL", format!("is none: {e}; expected http://HOST:PORT/v1 or https://…")))?;
+    if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+        return Err(wrong("the API's URL", "must be http://… or https://…".to_owned()));
+    }
+    crate::market::install_tls();
+    let mut builder = Client::builder()
+        .user_agent(concat!("neuron/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT)
+        .tcp_nodelay(true)
+        .redirect(redirect::Policy::none());
+    if base.scheme() == "http" {
+        // No TLS will happen: a machine without certificates must still reach its own server.
+        builder = builder.tls_certs_only([]);
+    }
+    let here = base.host_str().is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]");
+    builder = match proxy {
+        Some(proxy) => builder
+            .proxy(reqwest::Proxy::all(proxy).map_err(|e| wrong("`backend.proxy`", e.without_url().to_string()))?),
+        None if here => builder.no_proxy(),
+        None => builder,
+    };
+    let client = builder.build().map_err(|e| wrong("the HTTP client", e.to_string()))?;
+    Ok((client, base))
+}
+
+/// `base` with `path` below it.
+pub(in crate::subnets::prompting) fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
+    url
+}
+
+impl Chat {
+    /// An API as a backend called `name`.
+    ///
+    /// # Errors
+    /// [`BackendError::Setting`].
+    pub fn new(name: &'static str, settings: ChatSettings) -> Result<Self, BackendError> {
+        let (client, base) = client_of(&settings.url, settings.proxy.as_deref())?;
+        let what = base.host_str().unwrap_or("the API").to_owned();
+        let url = below(&base, "chat/completions");
+        Ok(Self { name, what, client, url, settings: Arc::new(settings) })
+    }
+
+    /// The model it asks for.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.settings.model
+    }
+
+    /// Like [`Backend::answer`], from `model`.
+    pub(super) async fn begin(
+        &self,
+        model: &str,
+        conversation: &Conversation,
+        until: Instant,
+    ) -> Result<Deltas, BackendError> {
+        let body = self.body(model, conversation);
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1.. {
+            let error = match tokio::time::timeout_at(until.into(), self.attempt(&body)).await {
+                Ok(Ok(deltas)) => return Ok(deltas),
+                Ok(Err(error)) => error,
+                Err(_) => return Err(BackendError::Late { what: self.what.clone() }),
+            };
+            let wait = match &error {
+                BackendError::Refused { retry_after: Some(asked), .. } => pause.max(*asked),
+                _ => pause,
+            };
+            if !error.may_pass() || attempt >= ATTEMPTS || clock::monotonic() + wait >= until {
+                return Err(error);
+            }
+            tracing::debug!(backend = self.name, attempt, "{error}; trying again");
+            tokio::time::sleep(wait).await;
+            pause *= 2;
+        }
+        Err(BackendError::Late { what: self.what.clone() })
+    }
+
+    fn body(&self, model: &str, conversation: &Conversation) -> Value {
+        let ChatSettings { system_prompt, sampling, .. } = &*self.settings;
+        let system = (!system_prompt.is_empty()).then(|| json!({ "role": "system", "content": system_prompt }));
+        let said = conversation.turns().iter().map(|turn| json!({ "role": turn.role.name(), "content": turn.text }));
+        let mut body = Map::new();
+        body.insert("model".into(), model.into());
+        body.insert("messages".into(), system.into_iter().chain(said).collect());
+        body.insert("stream".into(), true.into());
+        body.insert("max_tokens".into(), sampling.max_tokens.into());
+        body.insert("temperature".into(), sampling.temperature.into());
+        body.insert("top_p".into(), sampling.top_p.into());
+        if let Some(top_k) = sampling.top_k {
+            body.insert("top_k".into(), top_k.into());
+        }
+        Value::Object(body)
+    }
+
+    /// One request, up to its first piece of text.
+    async fn attempt(&self, body: &Value) -> Result<Deltas, BackendError> {
+        let mut request = self.client.post(self.url.clone()).json(body);
+        if let Some(key) = &self.settings.key {
+            request = request.bearer_auth(key.expose());
+        }
+        let response = request.send().await.map_err(|e| unreachable(&self.what, e))?;
+        if !response.status().is_success() {
+            return Err(self.refusal(response).await);
+        }
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if kind.starts_with("application/json") {
+            return self.whole(response).await;
+        }
+        let mut events = Events::of(self.what.clone(), response);
+        let first = events.next().await?.ok_or_else(|| BackendError::Silent { what: self.what.clone() })?;
+        let rest = stream::unfold(Some(events), |events| async move {
+            let mut events = events?;
+            match events.next().await {
+                Ok(Some(text)) => Some((Ok(text), Some(events))),
+                Ok(None) => None,
+                Err(error) => Some((Err(error), None)),
+            }
+        });
+        Ok(stream::iter([Ok(first)]).chain(rest).boxed())
+    }
+
+    /// An answer of a server that does not stream.
+    async fn whole(&self, response: Response) -> Result<Deltas, BackendError> {
+        let body = read_up_to(response, MAX_WHOLE).await.map_err(|e| unreachable(&self.what, e))?;
+        let part: Result<Part, _> = serde_json::from_slice(&body);
+        let part =
+            part.map_err(|e| BackendError::Malformed { what: self.what.clone(), reason: e.to_string().into() })?;
+        let text =
+            part.choices.into_iter().next().and_then(|choice| choice.message).and_then(|message| message.content);
+        let text =
+            text.filter(|text| !text.is_empty()).ok_or_else(|| BackendError::Silent { what: self.what.clone() })?;
+        Ok(stream::iter([Ok(text)]).boxed())
+    }
+
+    async fn refusal(&self, response: Response) -> BackendError {
+        let status = response.status().as_u16();
+        let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let body = read_up_to(response, 4096).await.unwrap_or_default();
+        let words = serde_json::from_slice::<Value>(&body).map(|error| words_of(&error));
+        let words = words.unwrap_or_else(|_| String::from_utf8_lossy(&body).into_owned());
+        let retry_after = after.map(Duration::from_secs);
+        BackendError::Refused { what: self.what.clone(), status, message: words.into(), retry_after }
+    }
+}
+
+/// What failed, without the URL, which may hold secrets.
+pub(in crate::subnets::prompting) fn unreachable(what: &str, error: reqwest::Error) -> BackendError {
+    let error = error.without_url();
+    let mut innermost: &dyn std::error::Error = &error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    BackendError::Unreachable { what: what.to_owned(), reason: innermost.to_string().into() }
+}
+
+/// A body, cut at `limit` bytes.
+pub(in crate::subnets::prompting) async fn read_up_to(
+    mut response: Response,
+    limit: usize,
+) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await? {
+        body.extend(piece.iter().take(limit.saturating_sub(body.len())));
+        if body.len() >= limit {
+            break;
+        }
+    }
+    Ok(body)
+}
+
+impl Backend for Chat {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn answer(&self, conversation: Arc<Conversation>, until: Instant) -> BoxFuture<'_, Result<Deltas, BackendError>> {
+        async move { self.begin(&self.settings.model, &conversation, until).await }.boxed()
+    }
+}
