@@ -102,7 +102,7 @@ async fn prepare(settings: &Settings, uids: &[u16], output: Output, jsonl: bool)
     let key = Arc::new(chain::hotkey(settings)?);
     let chain = chain::connect(settings).await?;
     let metagraph = chain.metagraph(netuid).await.map_err(chain::refused)?;
-    for note in standing(&metagraph, &key.account()) {
+    if let Some(note) = standing(&metagraph, &key.account()) {
         output.note(&note);
     }
     let asked = uids.iter().map(|uid| find(&metagraph, Uid(*uid), &key.account())).collect::<Result<_, _>>()?;
