@@ -42,6 +42,7 @@ pub(super) fn check(resolved: &Resolved) -> Result<(), WorkError> {
     Ok(())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn wrong(error: BackendError) -> WorkError {
     WorkError::Setting(error.to_string())
 }

@@ -6,7 +6,7 @@ use crate::ledger::miners::{self, MinerId};
 use crate::ledger::rusqlite::{Connection, Transaction, params};
 use crate::ledger::{Fault, Ledger, LedgerError, Schema};
 use crate::scoring::streaming::decayed_step;
-use crate::units::{Identity, UnixMs};
+use crate::units::{Foreign, Identity, UnixMs};
 
 use super::validator::{Round, Scored};
 
@@ -151,7 +151,7 @@ fn insert(transaction: &Transaction<'_>, round: i64, miner: MinerId, answer: &Sc
             heard.status,
             heard.timing_s * 1000.0,
             heard.ended,
-            heard.reason.as_ref().map(|reason| reason.as_raw()),
+            heard.reason.as_ref().map(Foreign::as_raw),
             json(judgement)?,
             judgement.total,
         ])?;
