@@ -71,8 +71,21 @@ impl Config for Bittensor {
     }
 }
 
-/// The transaction extensions whose values we know. Their order is the runtime's; a name that it does not list is left out.
-type Known = (
+/// From one list: the tuple of extensions, and the question whether a name is among them.
+macro_rules! known {
+    ($($extension:ty),+ $(,)?) => {
+        /// The transaction extensions whose values we know. Their order is the runtime's; a name that it does not list is
+        /// left out.
+        type Known = ($($extension),+);
+
+        /// Whether we know what to write for a transaction extension of this name.
+        pub(super) fn is_known(extension: &str) -> bool {
+            [$(name::<$extension>()),+].contains(&extension)
+        }
+    };
+}
+
+known! {
     known::CheckSpecVersion,
     known::CheckTxVersion,
     known::CheckGenesis<Bittensor>,
@@ -81,7 +94,7 @@ type Known = (
     known::ChargeTransactionPayment,
     TipOfWrapper,
     known::CheckMetadataHash,
-);
+}
 
 /// What we can put into a transaction for a runtime's list of extensions: the known ones; nothing where nothing is asked
 /// for; `None` where that is possible. Any other is an error with the extension's name.
@@ -134,21 +147,6 @@ impl extrinsics::TransactionExtensions<PortableRegistry> for Extensions {
 
 const fn name<E: extrinsics::TransactionExtension<PortableRegistry>>() -> &'static str {
     E::NAME
-}
-
-/// Whether we know what to write for a transaction extension of this name.
-pub(super) fn is_known(extension: &str) -> bool {
-    [
-        name::<known::CheckSpecVersion>(),
-        name::<known::CheckTxVersion>(),
-        name::<known::CheckGenesis<Bittensor>>(),
-        name::<known::CheckMortality<Bittensor>>(),
-        name::<known::CheckNonce>(),
-        name::<known::ChargeTransactionPayment>(),
-        name::<TipOfWrapper>(),
-        name::<known::CheckMetadataHash>(),
-    ]
-    .contains(&extension)
 }
 
 fn is_option(ty: u32, types: &PortableRegistry) -> bool {

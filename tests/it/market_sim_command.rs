@@ -1,7 +1,7 @@
 //! `neuron market-sim` as other processes meet it.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use neuron::clock::Clock;
@@ -9,25 +9,15 @@ use neuron::market::polymarket::{Polymarket, PolymarketSettings};
 use neuron::market::{HttpSettings, Listing, Provider, Resolution, TruthClient};
 use serde_json::Value;
 
-use crate::support::neuron;
-
-/// A running `market-sim`; killed with the test.
-struct Market(Child);
-
-impl Drop for Market {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::support::{Process, neuron};
 
 /// Starts it and reads what it announces: one JSON document.
-fn start(arguments: &[&str]) -> (Market, Value) {
+fn start(arguments: &[&str]) -> (Process, Value) {
     let mut command = neuron();
     command.args(["market-sim", "--output", "json"]).args(arguments).stdout(Stdio::piped());
-    let mut market = Market(command.spawn().unwrap());
+    let mut market = Process(command.spawn().unwrap());
     let mut text = String::new();
-    let mut lines = BufReader::new(market.0.stdout.take().unwrap()).lines();
+    let mut lines = BufReader::new(market.stdout.take().unwrap()).lines();
     loop {
         text.push_str(&lines.next().expect("it ended before it announced itself").unwrap());
         if let Ok(announced) = serde_json::from_str(&text) {
@@ -56,8 +46,8 @@ async fn a_restart_shows_the_same_events_and_a_signal_ends_it_well() {
         assert_eq!(client(url).fetch(id).await.unwrap().resolution, Resolution::Open);
         TruthClient::new(HttpSettings::at(url)).unwrap().truth(id).await.unwrap();
         worlds.push(listings);
-        Command::new("kill").arg(market.0.id().to_string()).status().unwrap();
-        assert!(market.0.wait().unwrap().success());
+        Command::new("kill").arg(market.id().to_string()).status().unwrap();
+        assert!(market.wait().unwrap().success());
     }
     let ids = |world: &[Listing]| world.iter().map(|l| l.event.id.clone()).collect::<Vec<_>>();
     let (first, second) = (ids(&worlds[0]), ids(&worlds[1]));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use neuron::subnets::events::ledger::{EventsLedger, Options};
@@ -12,30 +12,10 @@ use neuron::units::Account;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::neuron;
+use crate::support::{Process, neuron};
 
 /// Long enough for a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A process that dies with its test, as if by `kill -9`.
-struct Process(Child);
-
-impl Process {
-    fn kill(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-
-    fn is_running(&mut self) -> bool {
-        self.0.try_wait().unwrap().is_none()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()

@@ -1,7 +1,8 @@
 //! What several tests need.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 
 use neuron::ledger::LedgerError;
 use neuron::subnets::events::ledger::{EventsLedger, Options};
@@ -33,4 +34,39 @@ pub fn open_ledger(path: &Path, options: &Options) -> EventsLedger {
         }
     }
     panic!("{} stays in use", path.display());
+}
+
+/// A process that dies with its test, as if by `kill -9`, also when the test panics.
+#[derive(Debug)]
+pub struct Process(pub Child);
+
+impl Process {
+    pub fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+}
+
+impl Deref for Process {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Process {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
 }

@@ -155,10 +155,10 @@ impl<T: Config> Pallet<T> {
         let index = netuid.mechanism(mechanism);
         let hash = Self::commit_hash(hotkey, index, &given.uids, &given.values, salt, given.version_key);
         Self::guard_reveal(hotkey, netuid, index, &[hash])?;
-        Self::do_reveal_weights(hotkey, netuid, mechanism, given, salt)
+        Self::do_reveal_weights(hotkey, netuid, mechanism, given, hash)
     }
 
-    /// Reveals committed weights and sets them; commits before it are given up.
+    /// Reveals committed weights, whose [`Self::commit_hash`] is `hash`, and sets them; commits before it are given up.
     ///
     /// # Errors
     /// In this order: `CommitRevealDisabled`, `NoWeightsCommitFound`, `ExpiredWeightCommit`,
@@ -168,10 +168,9 @@ impl<T: Config> Pallet<T> {
         netuid: NetUid,
         mechanism: MechId,
         given: GivenWeights,
-        salt: &[u16],
+        hash: H256,
     ) -> DispatchResult {
         let index = netuid.mechanism(mechanism);
-        let hash = Self::commit_hash(hotkey, index, &given.uids, &given.values, salt, given.version_key);
         let mut queue = Self::revealable(hotkey, netuid, index)?;
         let place = queue.place_of::<T>(netuid, hash)?;
         Self::apply_weights(hotkey, netuid, mechanism, given)?;

@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::{BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use neuron::localnet::{LocalnetConfig, LocalnetError, spawn};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use subxt::rpcs::client::RpcClient;
 
 use super::client::{ask, config, start, transfer};
-use crate::support::neuron;
+use crate::support::{Process, neuron};
 
 fn kept(folder: &Path) -> LocalnetConfig {
     LocalnetConfig { state: Some(folder.to_owned()), ..config() }
@@ -82,14 +82,15 @@ async fn a_torn_last_record_is_cut_off_and_a_foreign_file_is_left_alone() {
 }
 
 /// `neuron localnet` as a process, and what it printed first.
-pub fn process(folder: &Path, flags: &[&str]) -> (Child, Value) {
-    let mut child = neuron()
+pub fn process(folder: &Path, flags: &[&str]) -> (Process, Value) {
+    let child = neuron()
         .args(["localnet", "--port", "0", "--block-time", "5ms", "--output", "json", "--state"])
         .arg(folder)
         .args(flags)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut child = Process(child);
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut text = Vec::new();
     let mut byte = [0];
@@ -114,8 +115,7 @@ async fn the_process_survives_kill_9_and_stops_cleanly_on_sigterm() {
     ask(&rpc, "dev_mine", json!([20])).await.unwrap();
     let seen = height(&rpc).await;
     let hash = ask(&rpc, "chain_getBlockHash", json!([seen])).await.unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill();
 
     let (mut child, again) = process(folder.path(), &[]);
     assert_eq!(again["genesis_hash"], banner["genesis_hash"]);

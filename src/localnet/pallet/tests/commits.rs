@@ -26,7 +26,8 @@ fn reveal(who: &str, miner: u16, value: u16) -> DispatchResult {
 
 /// What a reveal says behind the guard.
 fn bare_reveal(who: &str, miner: u16, value: u16) -> DispatchResult {
-    Module::do_reveal_weights(&account(who), EVENTS, MechId(0), given(miner, value), &SALT)
+    let hash = hash(who, EVENTS.main_mechanism(), miner, value);
+    Module::do_reveal_weights(&account(who), EVENTS, MechId(0), given(miner, value), hash)
 }
 
 fn row(uid: u16) -> Vec<(u16, u16)> {
