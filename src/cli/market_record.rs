@@ -50,6 +50,8 @@ fn command() -> Command {
 #[derive(Serialize)]
 struct Recorded {
     rounds: u64,
+    /// Those in which the market was not read.
+    rounds_lost: u64,
     lines: usize,
     events_followed: usize,
 }
@@ -68,13 +70,16 @@ async fn record(matches: &ArgMatches, settings: &MarketSettings, output: Output)
     let every = matches.get_one::<Duration>("every").copied().unwrap_or_default();
     let rounds = matches.get_one::<u64>("rounds").copied().unwrap_or(u64::MAX);
     let mut recorder = Recorder::open(folder, clock.clone()).await?;
-    let mut done = Recorded { rounds: 0, lines: 0, events_followed: 0 };
+    let mut done = Recorded { rounds: 0, rounds_lost: 0, lines: 0, events_followed: 0 };
     let stop = interrupted();
     tokio::pin!(stop);
     while done.rounds < rounds {
-        let Recording { events, lines } = recorder.round(&market).await?;
-        tracing::info!(events, lines, "recorded");
+        let Recording { events, lines, read } = recorder.round(&market).await?;
+        if read {
+            tracing::info!(events, lines, "recorded");
+        }
         (done.rounds, done.lines, done.events_followed) = (done.rounds + 1, done.lines + lines, events);
+        done.rounds_lost += u64::from(!read);
         if done.rounds < rounds {
             tokio::select! {
                 () = clock.sleep(every) => {}
@@ -85,5 +90,10 @@ async fn record(matches: &ArgMatches, settings: &MarketSettings, output: Output)
     output.result(&done, |it| {
         format!("{} lines in {} rounds; {} events followed at the end", it.lines, it.rounds, it.events_followed)
     })?;
+    // Ctrl-C ends a recording, however it went; but who asked for some rounds and got none has to hear of it.
+    if done.rounds == rounds && done.rounds_lost == rounds && rounds > 0 {
+        let error = anyhow::anyhow!("the market was read in none of {rounds} rounds; the warnings above say why");
+        return Err(Failure::new(Exit::Network, error).after_result());
+    }
     Ok(())
 }

@@ -156,6 +156,19 @@ impl Failure {
             Self::TooLarge { .. } => "too_large",
         }
     }
+
+    /// The failure in few words for a person, the same for all of its kind: `refused (403)`.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::NotAllowed(_) => "not called, the address is not allowed".to_owned(),
+            Self::Refused { status, .. } => format!("refused ({status})"),
+            Self::Timeout => "no answer in time".to_owned(),
+            Self::Unreachable(_) => "not reachable".to_owned(),
+            Self::Malformed(_) => "no answer of this protocol".to_owned(),
+            Self::TooLarge { .. } => "answer too large".to_owned(),
+        }
+    }
 }
 
 /// Calls axons. Cheap to clone; clones share connections, nonces and what was learned.

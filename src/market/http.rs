@@ -4,11 +4,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 
 use super::MarketError;
-use crate::clock;
+use crate::clock::{self, Clock};
 
 /// How much of an error body is repeated in a message, in bytes.
 const ERROR_TEXT: usize = 200;
@@ -184,7 +184,7 @@ impl HttpClient {
             return self.body(url, response).await;
         }
         let retry_after = (status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE)
-            .then(|| retry_after(&response))
+            .then(|| retry_after(response.headers()))
             .flatten();
         let may_pass =
             status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
@@ -233,10 +233,18 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// `Retry-After` in seconds; the form with a date is rare enough to be treated as absent.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+/// How long `Retry-After` asks to wait, in either of its forms: seconds, or a date (RFC 9110, 10.2.3). A date is read by
+/// the server's own clock where it tells that.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+    let until = date(text)?.as_second();
+    let now = headers.get(DATE).and_then(|now| date(now.to_str().ok()?.trim()));
+    let now = now.map_or_else(|| Clock::wall().now().as_secs(), jiff::Timestamp::as_second);
+    Some(Duration::from_secs(u64::try_from(until.saturating_sub(now)).unwrap_or_default()))
 }
 
 /// The first words of an error body, on one line.
@@ -264,6 +272,8 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::HeaderName;
+
     use super::*;
 
     #[test]
@@ -271,6 +281,22 @@ mod tests {
         for bad in ["", "clob", "ftp://host/", "http://"] {
             let error = HttpClient::new("polymarket", HttpSettings::at(bad)).unwrap_err();
             assert!(matches!(error, MarketError::Misconfigured { .. }), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_server_may_ask_for_patience_in_seconds_or_until_a_date() {
+        let wait = |pairs: &[(HeaderName, &str)]| {
+            let headers = pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap()));
+            retry_after(&headers.collect()).map(|wait| wait.as_secs())
+        };
+        let (date, later) = ("Fri, 02 May 2031 09:58:30 GMT", "Fri, 02 May 2031 10:00:00 GMT");
+        assert_eq!(wait(&[(RETRY_AFTER, "7")]), Some(7));
+        assert_eq!(wait(&[(RETRY_AFTER, later), (DATE, date)]), Some(90));
+        assert_eq!(wait(&[(RETRY_AFTER, date), (DATE, later)]), Some(0), "it is over");
+        assert!(wait(&[(RETRY_AFTER, later)]).is_some(), "by our clock");
+        for nonsense in ["soon", "-1", "1.5", "Fri, 99 May 2031 10:00:00 GMT", ""] {
+            assert_eq!(wait(&[(RETRY_AFTER, nonsense)]), None, "{nonsense}");
         }
     }
 

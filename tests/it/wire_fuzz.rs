@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use neuron::clock;
 use neuron::scoring::conditional::Conditional;
 use neuron::subnets::events::conditions::Conditions;
-use neuron::subnets::events::synapse::{EventPrediction, EventPredictionSynapse, Generation, Metadata};
+use neuron::subnets::events::synapse::{EventPrediction, EventPredictionSynapse, Generation, Verbatim};
 use neuron::subnets::prompting::synapse::StreamPromptingSynapse;
 use neuron::subnets::timeseries::synapse::LiveForward;
 use neuron::synapse::reply::{self, ReplyHead};
@@ -120,7 +120,7 @@ fn events(generation: Generation) -> EventPredictionSynapse {
     let mut event = EventPrediction::ask("0x1".into(), "llm".into(), "Will \"it\" é😀\n?".into(), Some(1_752_000_000));
     event.generation = generation;
     event.probability = Some(0.25);
-    event.metadata = Metadata::from_json(r#"{"topics": ["FX"], "n": 1.5e300}"#.into()).unwrap();
+    event.metadata = Verbatim::object(r#"{"topics": ["FX"], "n": 1.5e300}"#.into()).unwrap();
     let rule = Conditional::new("llm-0x1".to_owned(), 0.75, "llm-0x2".to_owned(), Some(0.5), None).unwrap();
     let conditions =
         if generation == Generation::July2025 { Conditions::of([rule.clone(), rule]) } else { Conditions::default() };

@@ -139,6 +139,22 @@ fn floats(value: &PyValue, out: &mut Vec<f64>) {
     }
 }
 
+/// Whether these are the values that a vector lists, or sums up as the first, the last, and how many.
+fn lists(listed: &PyValue, values: &[f64]) -> bool {
+    let read = |value: &PyValue| {
+        let mut out = Vec::new();
+        floats(value, &mut out);
+        out
+    };
+    if !matches!(listed, PyValue::Dict(_)) {
+        return same(values, &read(listed));
+    }
+    let (first, last) = (read(member(listed, "first")), read(member(listed, "last")));
+    read(member(listed, "count")) == [values.len() as f64]
+        && same(&values[..first.len().min(values.len())], &first)
+        && same(&values[values.len().saturating_sub(last.len())..], &last)
+}
+
 fn decoded(tensor: &Tensor) -> Result<(Vec<u64>, Vec<f64>), String> {
     let array = tensor.decode().map_err(|e| e.to_string())?;
     let values = match array.values {
@@ -162,13 +178,12 @@ fn tensors_decode_and_encode() {
             "buffer": case["buffer_field"], "dtype": case["dtype_field"], "shape": case["shape_field"]
         }))
         .unwrap();
-        let mut expected = Vec::new();
-        floats(member(&exact, "values_row_major"), &mut expected);
+        let expected = member(&exact, "values_row_major");
         let (shape, values) = decoded(&tensor).unwrap();
         assert_eq!(serde_json::to_value(&shape).unwrap(), case["decoded_shape"], "{id}");
-        assert!(same(&values, &expected), "{id}: {values:?} instead of {expected:?}");
+        assert!(lists(expected, &values), "{id}: {values:?} instead of {expected:?}");
         let torch = Tensor { dtype: text(case, "torch_mode_dtype_field").into(), ..tensor.clone() };
-        assert!(same(&decoded(&torch).unwrap().1, &expected), "{id} in torch's spelling");
+        assert!(lists(expected, &decoded(&torch).unwrap().1), "{id} in torch's spelling");
         if tensor.dtype == "float64" {
             assert_eq!(Tensor::with_shape(&values, &shape, false), tensor, "{id}");
         }
@@ -192,10 +207,9 @@ fn tensors_of_strangers() {
         } else if theirs["values"].is_null() {
             assert!(ours.is_err(), "{id} was decoded");
         } else {
-            let mut expected = Vec::new();
-            floats(member(member(&exact, "result"), "values"), &mut expected);
+            let expected = member(member(&exact, "result"), "values");
             let (shape, values) = ours.unwrap_or_else(|e| panic!("{id}: {e}"));
-            assert!(same(&values, &expected), "{id}");
+            assert!(lists(expected, &values), "{id}");
             assert_eq!(serde_json::to_value(shape).unwrap(), theirs["shape"], "{id}");
         }
     }

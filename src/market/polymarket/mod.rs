@@ -6,6 +6,7 @@
 mod wire;
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ const LAST_PAGE: &str = "LTE=";
 pub struct PolymarketSettings {
     /// Address, pace and patience.
     pub http: HttpSettings,
-    /// Answers count until this long before the end date.
+    /// Answers count until this long before the end date, in a game at most until its start.
     pub cutoff_before_end: Duration,
     /// Markets that end later than this from now are not offered yet.
     pub max_ahead: Duration,
@@ -87,6 +88,28 @@ pub struct Skipped {
     pub repeated: usize,
 }
 
+/// The reasons with their counts: `3 too far ahead, 1 malformed`.
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = [
+            (self.too_far_ahead, "too far ahead"),
+            (self.past_cutoff, "past the cutoff"),
+            (self.not_trading, "not trading"),
+            (self.no_end_date, "without an end date"),
+            (self.not_binary, "without two outcomes"),
+            (self.unnamed, "without an id"),
+            (self.repeated, "repeated"),
+            (self.malformed, "malformed"),
+        ];
+        let mut separator = "";
+        for (count, reason) in counts.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, "{separator}{count} {reason}")?;
+            separator = ", ";
+        }
+        if separator.is_empty() { f.write_str("none") } else { Ok(()) }
+    }
+}
+
 /// The client.
 #[derive(Debug)]
 pub struct Polymarket {
@@ -135,9 +158,19 @@ impl Polymarket {
                 None => break,
             }
         }
-        tracing::debug!(provider = NAME, listed = poll.listings.len(), skipped = ?poll.skipped, "markets listed");
-        *self.skipped.lock().unwrap_or_else(PoisonError::into_inner) = poll.skipped;
+        self.tell(poll.listings.len(), poll.skipped);
         Ok(poll.listings)
+    }
+
+    /// Remembers what a poll left out, and says it when it is not what the last one did.
+    fn tell(&self, listed: usize, skipped: Skipped) {
+        let mut last = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last == skipped {
+            tracing::debug!(provider = NAME, listed, %skipped, "markets listed");
+        } else {
+            tracing::info!(provider = NAME, listed, "markets listed; not taken: {skipped}");
+        }
+        *last = skipped;
     }
 
     async fn page(&self, cursor: Option<&str>) -> Result<Page, MarketError> {
@@ -176,9 +209,10 @@ impl Polymarket {
             return Err(unknown());
         }
         let ends_at = market.ends_at().map_err(|e| shape(format!("`end_date_iso`: {e}")))?;
+        let starts_at = market.game_starts_at().map_err(|e| shape(format!("`game_start_time`: {e}")))?;
         // An end date may be taken back after the event was offered; whoever asked keeps the cutoff asked under, and
         // anybody else may answer until the outcome is known.
-        let cutoff = ends_at.map_or(UnixMs(i64::MAX), |end| cutoff(end, &self.settings));
+        let cutoff = cutoff(ends_at.unwrap_or(UnixMs(i64::MAX)), starts_at, &self.settings);
         let quote = market.quote(self.clock.now());
         let resolution = market.resolution();
         Ok(Listing { event: event(&market, id, cutoff, ends_at), quote, resolution })
@@ -218,16 +252,17 @@ impl Poll {
             self.skipped.unnamed += 1;
             return;
         };
-        let counter = match market.ends_at() {
+        let times = market.ends_at().and_then(|end| Ok((end, market.game_starts_at()?)));
+        let counter = match times {
             Err(_) => &mut self.skipped.malformed,
             Ok(_) if !market.is_binary() => &mut self.skipped.not_binary,
             Ok(_) if !market.is_trading() => &mut self.skipped.not_trading,
-            Ok(None) => &mut self.skipped.no_end_date,
-            Ok(Some(end)) if cutoff(end, settings) <= now => &mut self.skipped.past_cutoff,
-            Ok(Some(end)) if end > now.plus_ms(millis(settings.max_ahead)) => &mut self.skipped.too_far_ahead,
-            Ok(Some(_)) if !self.ids.insert(id.to_owned()) => &mut self.skipped.repeated,
-            Ok(Some(end)) => {
-                let event = event(&market, id, cutoff(end, settings), Some(end));
+            Ok((None, _)) => &mut self.skipped.no_end_date,
+            Ok((Some(end), start)) if cutoff(end, start, settings) <= now => &mut self.skipped.past_cutoff,
+            Ok((Some(end), _)) if end > now.plus_ms(millis(settings.max_ahead)) => &mut self.skipped.too_far_ahead,
+            Ok(_) if !self.ids.insert(id.to_owned()) => &mut self.skipped.repeated,
+            Ok((Some(end), start)) => {
+                let event = event(&market, id, cutoff(end, start, settings), Some(end));
                 self.listings.push(Listing { event, quote: market.quote(now), resolution: market.resolution() });
                 return;
             }
@@ -247,10 +282,57 @@ fn event(market: &Market, id: &str, cutoff: UnixMs, ends_at: Option<UnixMs>) -> 
     }
 }
 
-fn cutoff(end: UnixMs, settings: &PolymarketSettings) -> UnixMs {
-    end.plus_ms(-millis(settings.cutoff_before_end))
+/// Some time before the end, and never after the start of the game: from then on the price follows the score.
+fn cutoff(end: UnixMs, game_start: Option<UnixMs>, settings: &PolymarketSettings) -> UnixMs {
+    let before_end = end.plus_ms(-millis(settings.cutoff_before_end));
+    game_start.map_or(before_end, |start| start.min(before_end))
 }
 
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// 2031-05-01T12:00:00Z
+    const NOW: UnixMs = UnixMs(1_935_403_200_000);
+
+    fn market(id: &str, changes: &Value) -> String {
+        let mut market = json!({
+            "condition_id": id, "question": "Who wins?", "end_date_iso": "2031-05-04T00:00:00Z", "active": true,
+            "tokens": [{"outcome": "A", "price": 0.4}, {"outcome": "B", "price": 0.6}],
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            market[name] = value.clone();
+        }
+        market.to_string()
+    }
+
+    fn poll(changes: &[Value]) -> Poll {
+        let mut poll = Poll::default();
+        for (id, changes) in changes.iter().enumerate() {
+            poll.take(&market(&id.to_string(), changes), NOW, &PolymarketSettings::default());
+        }
+        poll
+    }
+
+    #[test]
+    fn no_answer_counts_after_the_start_of_a_game() {
+        let poll = poll(&[
+            json!({}),
+            json!({"game_start_time": "2031-05-01T13:00:00Z"}),
+            json!({"game_start_time": "2031-05-03T18:00:00.500Z"}),
+            json!({"game_start_time": "2031-05-01T11:00:00Z"}),
+            json!({"game_start_time": "tonight"}),
+        ]);
+        let hours = |listing: &Listing| (listing.event.cutoff.0 - NOW.0) / 3_600_000;
+        assert_eq!(poll.listings.iter().map(hours).collect::<Vec<_>>(), [36, 1, 36]);
+        assert_eq!(poll.skipped, Skipped { past_cutoff: 1, malformed: 1, ..Skipped::default() });
+        assert_eq!(poll.skipped.to_string(), "1 past the cutoff, 1 malformed");
+        assert_eq!(Skipped::default().to_string(), "none");
+    }
 }

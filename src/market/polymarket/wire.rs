@@ -35,6 +35,7 @@ pub(super) struct Market {
     question: Option<String>,
     description: Option<String>,
     end_date_iso: Option<String>,
+    game_start_time: Option<String>,
     active: Option<bool>,
     closed: Option<bool>,
     archived: Option<bool>,
@@ -46,9 +47,36 @@ pub(super) struct Market {
 #[serde(default)]
 struct Token {
     outcome: Option<String>,
-    /// Integer or float; anything else is no price.
+    /// Integer, float, or either as text; anything else is no price.
     price: Value,
     winner: Option<bool>,
+}
+
+impl Token {
+    fn price(&self) -> Option<Probability> {
+        let price = match &self.price {
+            Value::String(text) => text.trim().parse().ok()?,
+            other => other.as_f64()?,
+        };
+        Probability::new(price).ok()
+    }
+}
+
+/// RFC 3339, or a date alone, which is the beginning of its day in UTC: every `end_date_iso` that was recorded names
+/// midnight, so the forms say the same. Blank is none.
+fn moment(text: &str) -> Result<Option<UnixMs>, jiff::Error> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let moment = match text.parse::<jiff::Timestamp>() {
+        Ok(moment) => moment,
+        Err(error) => {
+            let Ok(day) = text.parse::<jiff::civil::Date>() else { return Err(error) };
+            day.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp()
+        }
+    };
+    Ok(Some(UnixMs(moment.as_millisecond())))
 }
 
 impl Market {
@@ -68,9 +96,12 @@ impl Market {
 
     /// The expected end; `None` when the market gives none.
     pub(super) fn ends_at(&self) -> Result<Option<UnixMs>, jiff::Error> {
-        let Some(text) = self.end_date_iso.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
-        let end: jiff::Timestamp = text.parse()?;
-        Ok(Some(UnixMs(end.as_millisecond())))
+        self.end_date_iso.as_deref().map_or(Ok(None), moment)
+    }
+
+    /// When the game starts that the market is about; `None` when it is about none.
+    pub(super) fn game_starts_at(&self) -> Result<Option<UnixMs>, jiff::Error> {
+        self.game_start_time.as_deref().map_or(Ok(None), moment)
     }
 
     /// Question, rules, and which outcome's probability is asked: the first token is not always "Yes".
@@ -85,8 +116,7 @@ impl Market {
     /// The first token's price, if the pair of prices makes sense.
     pub(super) fn quote(&self, now: UnixMs) -> Option<Quote> {
         let [first, second] = self.tokens.as_slice() else { return None };
-        let first = Probability::new(first.price.as_f64()?).ok()?;
-        let second = Probability::new(second.price.as_f64()?).ok()?;
+        let (first, second) = (first.price()?, second.price()?);
         let sums_to_one = (first.get() + second.get() - 1.0).abs() <= PAIR_TOLERANCE;
         sums_to_one.then_some(Quote { price: first, at: now })
     }
@@ -138,10 +168,21 @@ mod tests {
         assert_eq!(price(tokens("0.3", "0.7")), Some((0.3, UnixMs(7))));
         assert_eq!(price(tokens("1", "0")), Some((1.0, UnixMs(7))));
         assert_eq!(price(tokens("0.30", "0.74")), Some((0.3, UnixMs(7))));
-        for (first, second) in [("0.3", "0.76"), ("0", "0"), ("1.2", "-0.2"), ("null", "1"), ("\"0.3\"", "0.7")] {
+        assert_eq!(price(tokens("\"0.3\"", "\".7\"")), Some((0.3, UnixMs(7))), "as text");
+        for (first, second) in [("0.3", "0.76"), ("0", "0"), ("1.2", "-0.2"), ("null", "1"), ("\"a\"", "0.7")] {
             assert_eq!(price(tokens(first, second)), None, "{first} {second}");
         }
         assert_eq!(market(r#"{"tokens":[{"price":1}]}"#).quote(UnixMs(0)), None);
+    }
+
+    #[test]
+    fn a_date_alone_is_the_beginning_of_its_day() {
+        let end = |text: &str| market(&json!({ "end_date_iso": text }).to_string()).ends_at();
+        let midnight = end("2031-05-04T00:00:00Z").unwrap();
+        assert!(midnight.is_some());
+        assert_eq!(end("2031-05-04").unwrap(), midnight);
+        assert_eq!(end(" ").unwrap(), None);
+        assert!(end("2031-05-34").is_err() && end("soon").is_err());
     }
 
     #[test]
@@ -178,7 +219,7 @@ mod tests {
                 let _ = (market.ends_at(), market.resolution(), market.text());
                 if let Some(quote) = market.quote(UnixMs(0)) {
                     prop_assert!((0.0..=1.0).contains(&quote.price.get()));
-                    prop_assert!(first.is_number() && second.is_number());
+                    prop_assert!(!first.is_null() && !second.is_null());
                 }
             }
         }

@@ -58,6 +58,8 @@ pub struct Recording {
     pub events: usize,
     /// Lines written in this round.
     pub lines: usize,
+    /// Whether the market's list was read.
+    pub read: bool,
 }
 
 /// Records one market into a folder.
@@ -96,7 +98,7 @@ impl Recorder {
             Ok(listings) => listings,
             Err(error) => {
                 tracing::warn!(%error, "nothing recorded in this round");
-                return Ok(Recording { events: self.followed.len(), lines: 0 });
+                return Ok(Recording { events: self.followed.len(), lines: 0, read: false });
             }
         };
         let mut lines = Vec::new();
@@ -113,7 +115,7 @@ impl Recorder {
                 Err(error) => tracing::debug!(event = id, %error, "not looked up in this round"),
             }
         }
-        let recording = Recording { events: self.followed.len(), lines: lines.len() };
+        let recording = Recording { events: self.followed.len(), lines: lines.len(), read: true };
         self.write(lines).await?;
         Ok(recording)
     }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de;
-use serde::ser::SerializeStruct;
+use serde::de::{self, MapAccess, Visitor};
+use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -69,8 +69,10 @@ pub struct EventPrediction {
     pub starts: Option<i64>,
     /// After this moment no forecast counts, s since the epoch; `resolve_date` in 2024.
     pub cutoff: Option<i64>,
+    /// Only 2024: members beside those, which come back as they came; in 2025 they are dropped.
+    pub others: BTreeMap<String, Verbatim>,
     /// Only 2025: whatever the asker says beside.
-    pub metadata: Metadata,
+    pub metadata: Verbatim,
     /// The forecast of the second outcome (2024) or of "yes" (2025). In 2025 always in `0.0..=1.0`; in 2024 any number.
     pub probability: Option<f64>,
     /// Only 2025: the miner's words.
@@ -90,7 +92,8 @@ impl EventPrediction {
             description,
             starts: None,
             cutoff,
-            metadata: Metadata::default(),
+            others: BTreeMap::new(),
+            metadata: Verbatim::default(),
             probability: None,
             reasoning: None,
             miner_answered: false,
@@ -115,38 +118,38 @@ impl EventPrediction {
     }
 }
 
-/// A JSON object kept as its text: it is passed through, not looked into.
+/// JSON kept as its text: it is passed through, not looked into.
 #[derive(Clone)]
-pub struct Metadata(Box<RawValue>);
+pub struct Verbatim(Box<RawValue>);
 
-impl Metadata {
+impl Verbatim {
     /// From the text of a JSON object; `None` when it is none.
     #[must_use]
-    pub fn from_json(text: String) -> Option<Self> {
+    pub fn object(text: String) -> Option<Self> {
         RawValue::from_string(text).ok().filter(|raw| raw.get().starts_with('{')).map(Self)
     }
 
-    /// The text of the object.
+    /// The text.
     #[must_use]
     pub fn as_json(&self) -> &str {
         self.0.get()
     }
 }
 
-impl Default for Metadata {
+impl Default for Verbatim {
     fn default() -> Self {
         // The only text that can fail here is one that is not JSON.
         Self(RawValue::from_string("{}".into()).unwrap_or_else(|_| RawValue::NULL.to_owned()))
     }
 }
 
-impl PartialEq for Metadata {
+impl PartialEq for Verbatim {
     fn eq(&self, other: &Self) -> bool {
         self.as_json() == other.as_json()
     }
 }
 
-impl fmt::Debug for Metadata {
+impl fmt::Debug for Verbatim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_json())
     }
@@ -156,13 +159,16 @@ impl Serialize for EventPrediction {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.generation {
             Generation::June2024 => {
-                let mut out = serializer.serialize_struct("EventPrediction", 6)?;
-                out.serialize_field("event_id", &self.event_id)?;
-                out.serialize_field("market_type", &self.market_type)?;
-                out.serialize_field("probability", &self.probability)?;
-                out.serialize_field("description", &self.description)?;
-                out.serialize_field("starts", &self.starts)?;
-                out.serialize_field("resolve_date", &self.cutoff)?;
+                let mut out = serializer.serialize_map(Some(6 + self.others.len()))?;
+                out.serialize_entry("event_id", &self.event_id)?;
+                out.serialize_entry("market_type", &self.market_type)?;
+                out.serialize_entry("probability", &self.probability)?;
+                out.serialize_entry("description", &self.description)?;
+                out.serialize_entry("starts", &self.starts)?;
+                out.serialize_entry("resolve_date", &self.cutoff)?;
+                for (name, value) in &self.others {
+                    out.serialize_entry(name, &value.0)?;
+                }
                 out.end()
             }
             Generation::July2025 => {
@@ -182,24 +188,82 @@ impl Serialize for EventPrediction {
 }
 
 /// Every member of both generations; the outer `Option` tells an absent member from a null one.
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Members {
     event_id: Option<String>,
     market_type: Option<String>,
     description: Option<String>,
-    #[serde(default, deserialize_with = "integer_or_nothing")]
     starts: Option<i64>,
-    #[serde(default, deserialize_with = "integer_or_nothing")]
     resolve_date: Option<i64>,
-    #[serde(default, deserialize_with = "present_integer")]
     cutoff: Option<Option<i64>>,
     metadata: Option<Box<RawValue>>,
-    #[serde(default, deserialize_with = "present_scalar")]
     probability: Option<Scalar>,
-    #[serde(default, deserialize_with = "present_text")]
     reasoning: Option<Option<String>>,
-    #[serde(default, deserialize_with = "lax_opt_bool")]
     miner_answered: Option<bool>,
+    others: BTreeMap<String, Verbatim>,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Member {
+    EventId,
+    MarketType,
+    Description,
+    Starts,
+    ResolveDate,
+    Cutoff,
+    Metadata,
+    Probability,
+    Reasoning,
+    MinerAnswered,
+    Other(String),
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct LaxInteger(#[serde(deserialize_with = "lax_opt_i64")] Option<i64>);
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct LaxBool(#[serde(deserialize_with = "lax_opt_bool")] Option<bool>);
+
+/// By hand, for derived code keeps no unknown member as its text.
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event, which is an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut members = Members::default();
+        while let Some(member) = map.next_key()? {
+            match member {
+                Member::EventId => members.event_id = map.next_value()?,
+                Member::MarketType => members.market_type = map.next_value()?,
+                Member::Description => members.description = map.next_value()?,
+                Member::Starts => members.starts = integer_or_nothing(&map.next_value()?),
+                Member::ResolveDate => members.resolve_date = integer_or_nothing(&map.next_value()?),
+                Member::Cutoff => members.cutoff = Some(map.next_value::<LaxInteger>()?.0),
+                Member::Metadata => members.metadata = map.next_value()?,
+                Member::Probability => members.probability = Some(map.next_value()?),
+                Member::Reasoning => members.reasoning = Some(map.next_value()?),
+                Member::MinerAnswered => members.miner_answered = map.next_value::<LaxBool>()?.0,
+                Member::Other(name) => {
+                    members.others.insert(name, Verbatim(map.next_value()?));
+                }
+            }
+        }
+        Ok(members)
+    }
 }
 
 impl<'de> Deserialize<'de> for EventPrediction {
@@ -228,7 +292,8 @@ impl Members {
             description: self.description.unwrap_or_default(),
             starts: self.starts,
             cutoff: self.resolve_date,
-            metadata: Metadata::default(),
+            others: self.others,
+            metadata: Verbatim::default(),
             probability,
             reasoning: None,
             miner_answered: probability.is_some(),
@@ -256,7 +321,8 @@ impl Members {
             description: self.description.ok_or_else(|| missing("description"))?,
             starts: None,
             cutoff: self.cutoff.ok_or_else(|| missing("cutoff"))?,
-            metadata: Metadata(metadata),
+            others: BTreeMap::new(),
+            metadata: Verbatim(metadata),
             probability,
             reasoning: self.reasoning.ok_or_else(|| missing("reasoning"))?,
             miner_answered: self.miner_answered.ok_or_else(|| missing("miner_answered"))?,
@@ -264,25 +330,13 @@ impl Members {
     }
 }
 
-fn integer_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Ok(match Scalar::deserialize(deserializer)? {
+fn integer_or_nothing(value: &Scalar) -> Option<i64> {
+    match *value {
         Scalar::Integer(value) => Some(value),
         // Floats of whole seconds count too; the range is that of exact integers.
         Scalar::Float(value) if value.abs() <= 9_007_199_254_740_992.0 => Some(value as i64),
         _ => None,
-    })
-}
-
-fn present_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
-    lax_opt_i64(deserializer).map(Some)
-}
-
-fn present_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
-fn present_scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Scalar>, D::Error> {
-    Scalar::deserialize(deserializer).map(Some)
+    }
 }
 
 #[cfg(test)]
@@ -307,6 +361,15 @@ mod tests {
         assert!(read(OF_2024).required_fields().is_empty());
         assert_eq!(read(OF_2025).required_fields(), [("events", Hollow::Object)]);
         assert!(read("{}").events.is_empty());
+    }
+
+    #[test]
+    fn in_2024_members_that_nobody_reads_come_back_as_they_came() {
+        let stranger = r#""resolve_date":null,"extra":{"k":[false,1e-07]},"tags":null"#;
+        let text = OF_2024.replace("\"resolve_date\":null", stranger);
+        assert_eq!(serde_json::to_string(&read(&text)).unwrap(), text);
+        let typed = OF_2025.replace("\"cutoff\"", "\"extra\":7,\"cutoff\"");
+        assert_eq!(serde_json::to_string(&read(&typed)).unwrap(), OF_2025);
     }
 
     #[test]
@@ -356,7 +419,7 @@ mod tests {
             let text = OF_2025.replace(&format!("\"{member}\":"), "\"other\":");
             assert!(body::read::<EventPredictionSynapse>(text.as_bytes()).is_err(), "{member}");
         }
-        assert!(Metadata::from_json("[]".into()).is_none());
+        assert!(Verbatim::object("[]".into()).is_none());
     }
 
     proptest::proptest! {

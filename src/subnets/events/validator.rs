@@ -57,6 +57,8 @@ pub struct TickSummary {
     pub asked: usize,
     /// Miners that gave a usable answer.
     pub answered: usize,
+    /// Why the others did not: how many by kind, refusals with their status.
+    pub silent: BTreeMap<String, usize>,
     /// Submissions by fate: scored, late, early, unpriced, invalid.
     pub fates: BTreeMap<String, u64>,
     /// Events that ended in this tick, with their scores.
@@ -257,9 +259,20 @@ impl EventsValidator {
                 Err(failure) => {
                     tracing::debug!(miner.uid = miner.uid.0, miner.hotkey = %miner.identity.hotkey, "{failure}");
                     tick.dropped.push((failure.kind().to_owned(), 1));
+                    *summary.silent.entry(failure.reason()).or_default() += 1;
                 }
             }
         }
+    }
+}
+
+impl TickSummary {
+    /// Who answered, and why the others did not: `3 of 5 miners answered: 1 no answer in time, 1 refused (403)`.
+    #[must_use]
+    pub fn attendance(&self) -> String {
+        let reasons: Vec<String> = self.silent.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        let separator = if reasons.is_empty() { "" } else { ": " };
+        format!("{} of {} miners answered{separator}{}", self.answered, self.asked, reasons.join(", "))
     }
 }
 

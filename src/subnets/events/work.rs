@@ -184,11 +184,10 @@ impl ValidatorWork for EventsWork {
             answered = last.answered,
             settled = state.settled,
             weights_at_block = chain.weights_at,
-            "{} open events, {} of {} miners answered, {} events settled since the start",
+            "{} open events, {} events settled since the start; {}",
             last.open_events,
-            last.answered,
-            last.asked,
             state.settled,
+            last.attendance(),
         );
     }
 
@@ -228,6 +227,15 @@ mod tests {
         let limits = Limits { max_question_bytes: 8192, max_events: 1, void_after: SLACK, lookups: 1 };
         let events = EventsValidator::new(Vec::new(), ledger, dendrite, Clock::wall(), limits, SLACK);
         EventsWork::new(events, Arc::new(Nobody), Clock::wall(), Duration::from_secs(60), 0.0)
+    }
+
+    #[test]
+    fn the_status_says_why_miners_did_not_answer() {
+        let silent = [("refused (403)", 1), ("no answer in time", 2)].map(|(reason, count)| (reason.to_owned(), count));
+        let mut summary = TickSummary { asked: 3, silent: silent.into(), ..TickSummary::default() };
+        assert_eq!(summary.attendance(), "0 of 3 miners answered: 2 no answer in time, 1 refused (403)");
+        summary = TickSummary { asked: 3, answered: 3, ..TickSummary::default() };
+        assert_eq!(summary.attendance(), "3 of 3 miners answered");
     }
 
     #[test]
