@@ -1,13 +1,23 @@
-// pm2 start config/ecosystem.config.js
+// pm2 start config/ecosystem.config.js                            everything below
+// pm2 start config/ecosystem.config.js --only neuron-validator    one of them
+
+// One miner for each of these hotkeys, on the port beside it. Each keeps a ledger of its own.
+const miners = { default: 8091 };
+
+const role = (name, args) => ({
+  name,
+  script: "neuron",
+  args,
+  interpreter: "none",
+  kill_timeout: 15000, // a tick in flight is finished and recorded first
+  restart_delay: 5000,
+});
+
 module.exports = {
   apps: [
-    {
-      name: "neuron-validator",
-      script: "neuron",
-      args: "validator --config config/validator.toml",
-      interpreter: "none",
-      kill_timeout: 15000, // a tick in flight is finished and recorded first
-      restart_delay: 5000,
-    },
+    role("neuron-validator", "validator --config config/validator.toml"),
+    ...Object.entries(miners).map(([hotkey, port]) =>
+      role(`neuron-miner-${hotkey}`, `miner --config config/miner.toml --wallet.hotkey ${hotkey} --axon.port ${port}`),
+    ),
   ],
 };

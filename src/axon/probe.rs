@@ -100,6 +100,10 @@ impl Heard {
     }
 }
 
+/// When a signed request is refused in the words of an unsigned one.
+const LOST_FIELDS: &str = "the signature does not reach it: a proxy in front drops names with underscores \
+                           (nginx: underscores_in_headers on, as in config/nginx.conf)";
+
 impl Probe {
     /// Tries everything; steps that make no sense after an earlier one are left out.
     ///
@@ -116,7 +120,13 @@ impl Probe {
         if failed(&steps) {
             return Ok(steps);
         }
-        let (signed, offers_btauth) = self.signed("signed echo", &echo).await;
+        let (mut signed, offers_btauth) = self.signed("signed echo", &echo).await;
+        if let (Some(unsigned), Some(signed)) = (steps.last(), signed.first_mut())
+            && signed.verdict == Verdict::Bad
+            && without_number(&signed.heard) == without_number(&unsigned.heard)
+        {
+            signed.advice = Some(LOST_FIELDS);
+        }
         steps.extend(signed);
         if let Some(synapse) = &self.synapse {
             steps.extend(self.signed("signed request for the synapse", synapse).await.0);
@@ -251,6 +261,11 @@ impl Probe {
             }
         }
     }
+}
+
+/// What is heard, without the number that each refusal of a Python axon has of its own.
+fn without_number(heard: &str) -> &str {
+    heard.split_once('#').map_or(heard, |(words, _)| words)
 }
 
 /// What a refusal means for the operator.

@@ -78,9 +78,27 @@ fn a_simulated_market_can_be_recorded() {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let done: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(done["rounds"], 2);
+    assert_eq!((&done["rounds"], &done["rounds_lost"]), (&2.into(), &0.into()));
     let tape = neuron::market::tape::load(&to).unwrap();
     assert!(tape.markets().len() > 40 && tape.markets().iter().all(|market| !market.prices.is_empty()));
+}
+
+#[test]
+fn a_recording_that_read_nothing_says_so_with_a_status_of_its_own() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let folder = tempfile::tempdir().unwrap();
+    let output = neuron()
+        .args(["market-record", "--output", "json", "--rounds", "1", "--market.polymarket.url", &url, "--to"])
+        .arg(folder.path().join("tape"))
+        .output()
+        .unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(5), "{message}");
+    assert!(message.contains(&url) && message.contains("none of 1 rounds"), "{message}");
+    let done: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&done["rounds"], &done["rounds_lost"]), (&1.into(), &1.into()));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a test needs and this machine may lack, looked for when the test runs: the test goes on with what was found, or
 //! it is ignored, with the reason.
 //!
-//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `ipv6`; `.ci/run` sets it): a test that lacks one of
+//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `proxies`, `ipv6`; `.ci/run` sets it): a test that lacks one of
 //! these fails.
 
 use std::any::Any;
@@ -32,6 +32,14 @@ pub fn python(variable: &str) -> PathBuf {
     match std::env::var_os(variable).filter(|path| !path.is_empty()) {
         Some(path) => path.into(),
         None => lacks("python", &format!("{variable} names no interpreter (scripts/python-peers.sh)")),
+    }
+}
+
+/// The program that `variable` names, which `scripts/proxies.sh` finds.
+pub fn proxy(variable: &str) -> PathBuf {
+    match std::env::var_os(variable).filter(|path| !path.is_empty()) {
+        Some(path) => path.into(),
+        None => lacks("proxies", &format!("{variable} names no program (scripts/proxies.sh)")),
     }
 }
 

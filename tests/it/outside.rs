@@ -1,4 +1,4 @@
-//! The tests that need something from outside the project: the vectors and recordings of `../shared`, the Python packages,
+//! The tests that need something from outside the project: the vectors and recordings of `../shared`, the Python packages, proxies,
 //! a network of IPv6. They have a runner of their own, since the built-in one cannot learn while it runs that a test is to be
 //! ignored: here each test looks for what it needs when it starts ([`needs`]), and one that does not find it is counted
 //! as ignored, with the reason.
@@ -40,6 +40,7 @@ mod localnet_python;
 mod localnet_python_weights;
 mod market_recorded;
 mod needs;
+mod proxies;
 mod python_axon;
 mod python_wallet;
 mod python_wire;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         dendrite_vectors::trials(),
         ipv6::trials(),
         market_recorded::trials(),
+        proxies::trials(),
         python_axon::trials(),
         python_wallet::trials(),
         python_wire::trials(),
