@@ -111,7 +111,7 @@ fn question() -> EventPredictionSynapse {
         );
         (
             format!("ifgames-{number}"),
-            EventPrediction::ask(format!("{number:08}-aaaa"), "llm".into(), words, Some(1_752_000_000)),
+            EventPrediction::ask(format!("{number:08}-aaaa"), "llm".into(), words.into(), Some(1_752_000_000)),
         )
     };
     EventPredictionSynapse { events: (0..EVENTS).map(event).collect(), ..Default::default() }

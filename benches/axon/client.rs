@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use neuron::clock;
-use neuron::subnets::events::synapse::{EventPrediction, EventPredictionSynapse, Metadata};
+use neuron::subnets::events::synapse::{EventPrediction, EventPredictionSynapse, Verbatim};
 use neuron::synapse::new_uuid;
 use neuron::synapse::request::{Addressee, Prepared};
 use neuron::wallet::{Keypair, Scheme};
@@ -28,9 +28,9 @@ pub fn ask() -> EventPredictionSynapse {
         let text = format!("Will event number {number} resolve to yes before the end of the quarter? ");
         let id = format!("{number:08}-aaaa-bbbb-cccc-000000000000");
         let description = text + &"Details follow. ".repeat(12);
-        let mut event = EventPrediction::ask(id, "llm".into(), description, Some(1_752_000_000));
+        let mut event = EventPrediction::ask(id, "llm".into(), description.into(), Some(1_752_000_000));
         let metadata = r#"{"topics": ["Politics", "World"], "market_type": "llm"}"#;
-        event.metadata = Metadata::from_json(metadata.into()).unwrap();
+        event.metadata = Verbatim::object(metadata.into()).unwrap();
         (format!("ifgames-{number}"), event)
     };
     EventPredictionSynapse { events: (0..EVENTS).map(event).collect(), ..Default::default() }

@@ -20,7 +20,7 @@ use crate::clock;
 use crate::synapse::reply::{self, ReplyHead};
 use crate::synapse::request::{Addressee, NotSendable, Prepared};
 use crate::synapse::{Ping, new_uuid, status};
-use crate::units::Account;
+use crate::units::{Account, Foreign};
 use crate::wallet::Keypair;
 
 /// The largest answer that is read.
@@ -63,7 +63,7 @@ pub struct Step {
     /// How it went.
     pub verdict: Verdict,
     /// What was heard.
-    pub heard: String,
+    pub heard: Foreign,
     /// What to do about it.
     pub advice: Option<&'static str>,
     /// How long it took, in milliseconds.
@@ -83,7 +83,8 @@ impl Heard {
     }
 
     fn words(&self) -> String {
-        let said = self.head.message.clone().unwrap_or_else(|| String::from_utf8_lossy(&self.body).into_owned());
+        let body = || String::from_utf8_lossy(&self.body).into_owned();
+        let said = self.head.message.clone().map_or_else(body, Foreign::into_raw);
         status::header_message(&format!("{}: {said}", self.status()))
     }
 
@@ -123,7 +124,7 @@ impl Probe {
         let (mut signed, offers_btauth) = self.signed("signed echo", &echo).await;
         if let (Some(unsigned), Some(signed)) = (steps.last(), signed.first_mut())
             && signed.verdict == Verdict::Bad
-            && without_number(&signed.heard) == without_number(&unsigned.heard)
+            && without_number(signed.heard.as_raw()) == without_number(unsigned.heard.as_raw())
         {
             signed.advice = Some(LOST_FIELDS);
         }
@@ -295,5 +296,5 @@ fn failed(steps: &[Step]) -> bool {
 }
 
 fn step(step: &'static str, verdict: Verdict, heard: String, advice: Option<&'static str>, began: Instant) -> Step {
-    Step { step, verdict, heard, advice, took_ms: began.elapsed().as_secs_f64() * 1000.0 }
+    Step { step, verdict, heard: heard.into(), advice, took_ms: began.elapsed().as_secs_f64() * 1000.0 }
 }

@@ -128,7 +128,7 @@ fn text(report: &Report) -> String {
             Verdict::Odd => "note",
             Verdict::Bad => "FAILED",
         };
-        table.row([step.step, mark, &step.heard, &format!("{:.1}", step.took_ms)]);
+        table.row([step.step, mark, &step.heard.to_string(), &format!("{:.1}", step.took_ms)]);
     }
     let mut lines = table.render();
     for step in &report.steps {

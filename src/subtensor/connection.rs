@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::error::{Attempt, Failure, SubtensorError};
 use super::keeper::Keeper;
 use super::link::Link;
-use crate::units::BlockNumber;
+use crate::units::{BlockNumber, Foreign};
 
 /// Where the chain is, and how patient to be.
 #[derive(Debug, Clone)]
@@ -196,7 +196,7 @@ const fn another_may_do_better(code: i32) -> bool {
 }
 
 /// Remembers the last reason per endpoint.
-pub(super) fn note(attempts: &mut Vec<Attempt>, endpoint: &str, reason: String) {
+pub(super) fn note(attempts: &mut Vec<Attempt>, endpoint: &str, reason: impl Into<Foreign>) {
     attempts.retain(|a| a.endpoint != endpoint);
-    attempts.push(Attempt { endpoint: endpoint.to_owned(), reason });
+    attempts.push(Attempt { endpoint: endpoint.to_owned(), reason: reason.into() });
 }

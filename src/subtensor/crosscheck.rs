@@ -111,7 +111,7 @@ fn decide(height: BlockNumber, mine: &Claim, others: &[Claim]) -> Verdict {
         |claim: &Claim| format!("it is on a fork: its block {height} is {:?}, on others {believed:?}", claim.hash);
     let distrusted: Vec<Attempt> = all()
         .filter(|claim| claim.hash != believed)
-        .map(|claim| Attempt { endpoint: claim.endpoint.clone(), reason: why(claim) })
+        .map(|claim| Attempt { endpoint: claim.endpoint.clone(), reason: why(claim).into() })
         .collect();
     let leave = (mine.hash != believed).then(|| why(mine));
     // One against one is no agreement, but who is left for the other is not taken again.

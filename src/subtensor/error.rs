@@ -36,7 +36,7 @@ pub struct Attempt {
     /// The address, without user, password and query.
     pub endpoint: String,
     /// Why.
-    pub reason: String,
+    pub reason: Foreign,
 }
 
 /// Why the chain could not be read or written.
@@ -94,7 +94,7 @@ pub enum SubtensorError {
         /// Kind and name.
         what: String,
         /// What the decoder or encoder says.
-        reason: String,
+        reason: Foreign,
     },
     /// The subnet does not exist.
     #[error("subnet {0} does not exist on this chain: check --netuid and --subtensor.network")]
@@ -164,7 +164,7 @@ pub enum SubtensorError {
 impl SubtensorError {
     /// Something does not have the shape we expect, in the decoder's words without the bytes that it shows.
     pub(super) fn shape(what: String, error: &dyn std::error::Error) -> Self {
-        Self::Shape { what, reason: without_bytes(&reason(error)) }
+        Self::Shape { what, reason: without_bytes(&reason(error)).into() }
     }
 
     /// Whose fault it is.

@@ -220,7 +220,7 @@ impl Keeper {
         self.distrusted.send_if_modified(|known| {
             let new = distrusted.iter().filter(|attempt| !known.iter().any(|k| k.endpoint == attempt.endpoint));
             for Attempt { endpoint, reason } in new {
-                tracing::warn!(endpoint, reason, "a chain endpoint contradicts the others");
+                tracing::warn!(endpoint, %reason, "a chain endpoint contradicts the others");
             }
             std::mem::replace(known, distrusted.clone()) != distrusted
         });

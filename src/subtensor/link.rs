@@ -100,7 +100,10 @@ impl Link {
     }
 
     async fn metadata_at(&self, hash: H256, spec_version: u32) -> Result<Metadata, Failure> {
-        let shape = |reason: String| SubtensorError::Shape { what: format!("metadata of spec {spec_version}"), reason };
+        let shape = |reason: String| SubtensorError::Shape {
+            what: format!("metadata of spec {spec_version}"),
+            reason: reason.into(),
+        };
         let at = Some(hash);
         let versions = match self.rpc.state_call("Metadata_metadata_versions", None, at).await.map_err(Failure::from) {
             Ok(bytes) => Vec::<u32>::decode(&mut &bytes[..]).unwrap_or_default(),

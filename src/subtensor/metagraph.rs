@@ -111,7 +111,7 @@ impl Metagraph {
             match Columns::from_api(at, netuid).await {
                 // Another shape of the answer: the storage items change less often.
                 Err(Failure::Final(SubtensorError::Shape { what, reason })) => {
-                    tracing::debug!(what, reason, "reading the metagraph from storage instead");
+                    tracing::debug!(what, %reason, "reading the metagraph from storage instead");
                     Columns::from_storage(at, netuid).await?
                 }
                 other => other?,
@@ -274,7 +274,7 @@ async fn column<T: DecodeAsType>(at: &Snapshot, item: &str, netuid: u16) -> Resu
 }
 
 fn full<T>(column: Vec<Option<T>>, item: &str) -> Result<Vec<T>, SubtensorError> {
-    let shape = || SubtensorError::Shape { what: format!("{PALLET}.{item}"), reason: "a value is missing".to_owned() };
+    let shape = || SubtensorError::Shape { what: format!("{PALLET}.{item}"), reason: "a value is missing".into() };
     column.into_iter().collect::<Option<_>>().ok_or_else(shape)
 }
 

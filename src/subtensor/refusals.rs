@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::error::Retry::{self, After, No, Now};
-use crate::units::BlockNumber;
+use crate::units::{BlockNumber, Foreign};
 
 /// A transaction that the chain refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,9 +20,9 @@ pub struct Refusal {
     /// The error's name in that pallet.
     pub name: String,
     /// The chain's own documentation of the error; may be empty.
-    pub docs: String,
+    pub docs: Foreign,
     /// What it means.
-    pub cause: String,
+    pub cause: Foreign,
     /// What to do.
     pub next_step: String,
     /// The block in which it failed; `None` when the pool refused it, and nothing was paid.
@@ -217,8 +217,8 @@ fn explain(call: &str, pallet: &str, name: &str, docs: &str, block: Option<Block
         call: call.to_owned(),
         pallet: pallet.to_owned(),
         name: name.to_owned(),
-        docs: docs.to_owned(),
-        cause: row.cause.to_owned(),
+        docs: docs.into(),
+        cause: row.cause.into(),
         next_step: row.next_step.to_owned(),
         block,
         retry: row.retry,
@@ -232,8 +232,8 @@ fn unknown(call: &str, pallet: &str, name: &str, docs: &str, block: Option<Block
         call: call.to_owned(),
         pallet: pallet.to_owned(),
         name: name.to_owned(),
-        docs: docs.to_owned(),
-        cause: cause.to_owned(),
+        docs: docs.into(),
+        cause: cause.into(),
         next_step: "look the name up in the chain's documentation".to_owned(),
         block,
         retry: Retry::No,

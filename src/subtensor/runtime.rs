@@ -162,9 +162,10 @@ impl Runtime {
             return Err(self.missing(format!("argument `{superfluous}` of {name}")));
         }
         match expected.iter().find(|name| !given.contains(name)) {
-            Some(unknown) => {
-                Err(SubtensorError::Shape { what: name, reason: format!("it asks for `{unknown}`, which is new") })
-            }
+            Some(unknown) => Err(SubtensorError::Shape {
+                what: name,
+                reason: format!("it asks for `{unknown}`, which is new").into(),
+            }),
             None => Ok(()),
         }
     }
@@ -178,7 +179,7 @@ impl Runtime {
         match unknown {
             Some(extension) => Err(SubtensorError::Shape {
                 what: format!("transaction extension {}", extension.identifier()),
-                reason: "it asks for something in every transaction that is new".to_owned(),
+                reason: "it asks for something in every transaction that is new".into(),
             }),
             None => Ok(()),
         }

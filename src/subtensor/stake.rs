@@ -129,7 +129,7 @@ async fn amounts(at: &Snapshot, coldkey: AccountId32, places: &[(AccountId32, u1
     let stakes = parts.iter().zip(&wholes).zip(alphas).map(|((part, whole), alpha)| part.part_of(alpha, *whole));
     let shape = || super::SubtensorError::Shape {
         what: format!("{PALLET}.{}", POSITION.names()),
-        reason: "a position is larger than the whole".to_owned(),
+        reason: "a position is larger than the whole".into(),
     };
     Ok(stakes.collect::<Option<Vec<u64>>>().ok_or_else(shape)?)
 }

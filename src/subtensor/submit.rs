@@ -351,7 +351,8 @@ pub(super) async fn outcome(
     let executed_by = Snapshot::at(link.clone(), parent, block.saturating_sub(1)).await?;
     let key = executed_by.runtime.key("System", "Events", ())?;
     let bytes = link.rpc.state_get_storage(&key, Some(hash)).await?.unwrap_or_default();
-    let shape = |reason: String| SubtensorError::Shape { what: format!("the events of block {block}"), reason };
+    let shape =
+        |reason: String| SubtensorError::Shape { what: format!("the events of block {block}"), reason: reason.into() };
     for event in executed_by.runtime.at(executed_by.block)?.events().from_bytes(bytes).iter() {
         let event = event.map_err(|e| shape(e.to_string()))?;
         let ours = matches!(event.phase(), Phase::ApplyExtrinsic(i) if usize::try_from(i) == Ok(index));

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pyjson::PyValue;
 use super::{Synapse, Terminal, body_hash};
+use crate::units::Foreign;
 
 /// Why a body is not the synapse it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -102,7 +103,7 @@ impl<'a, S: Synapse> Envelope<'a, S> {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct BodyStatus {
     pub code: Option<u16>,
-    pub message: Option<String>,
+    pub message: Option<Foreign>,
 }
 
 impl BodyStatus {
@@ -114,7 +115,7 @@ impl BodyStatus {
         #[derive(Deserialize)]
         struct Status {
             status_code: Option<u16>,
-            status_message: Option<String>,
+            status_message: Option<Foreign>,
         }
         let framework: Option<Framework> = serde_json::from_slice(bytes).ok();
         let status = framework.and_then(|framework| framework.axon);
@@ -122,10 +123,10 @@ impl BodyStatus {
     }
 
     /// The `message` of an error's body, and whether the body was an object at all.
-    pub(super) fn error_message(bytes: &[u8]) -> Option<String> {
+    pub(super) fn error_message(bytes: &[u8]) -> Option<Foreign> {
         #[derive(Deserialize)]
         struct Error {
-            message: Option<String>,
+            message: Option<Foreign>,
         }
         is_object(bytes).then(|| serde_json::from_slice::<Error>(bytes).ok()).flatten().and_then(|error| error.message)
     }
@@ -184,7 +185,7 @@ mod tests {
         {
             assert_eq!(BodyStatus::read(nothing.as_bytes()), BodyStatus::default());
         }
-        assert_eq!(BodyStatus::error_message(br#"{"message":"no","x":[1]}"#).as_deref(), Some("no"));
+        assert_eq!(BodyStatus::error_message(br#"{"message":"no","x":[1]}"#).unwrap(), "no");
         assert_eq!(BodyStatus::error_message(b"[1]"), None);
     }
 

@@ -34,7 +34,7 @@ pub struct ReplyHead {
     /// The status in the header.
     pub status: Option<u16>,
     /// The message in the header.
-    pub message: Option<String>,
+    pub message: Option<Foreign>,
     /// Whether the content type is one of JSON.
     pub is_json: bool,
     /// The SDK version the peer says it is.
@@ -51,7 +51,7 @@ impl ReplyHead {
         Self {
             http,
             status: text(headers::AXON_STATUS_CODE).and_then(|t| t.parse().ok()),
-            message: text(headers::AXON_STATUS_MESSAGE).map(str::to_owned),
+            message: text(headers::AXON_STATUS_MESSAGE).map(Foreign::from),
             is_json: text("content-type").is_some_and(is_json_type),
             version: text(headers::AXON_VERSION).and_then(|t| t.parse().ok()),
             offers_btauth: text(btauth::VERSION_HEADER) == Some(btauth::VERSION),
@@ -78,7 +78,7 @@ fn is_json_type(value: &str) -> bool {
 pub fn read<S: Synapse>(head: &ReplyHead, body: &[u8]) -> Reply<S> {
     if let Some(status) = head.refusal() {
         let message = head.message.clone().or_else(|| BodyStatus::error_message(body)).unwrap_or_default();
-        return Reply::Refused { status, message: status::header_message(&message).into() };
+        return Reply::Refused { status, message: status::header_message(message.as_raw()).into() };
     }
     if head.http != status::SUCCESS {
         return Reply::Malformed(format!("HTTP status {} but status header 200", head.http).into());
@@ -90,7 +90,10 @@ pub fn read<S: Synapse>(head: &ReplyHead, body: &[u8]) -> Reply<S> {
         match BodyStatus::read(body) {
             BodyStatus { code: Some(status::SUCCESS), .. } => {}
             BodyStatus { code: Some(status), message } => {
-                return Reply::Refused { status, message: status::header_message(&message.unwrap_or_default()).into() };
+                return Reply::Refused {
+                    status,
+                    message: status::header_message(message.unwrap_or_default().as_raw()).into(),
+                };
             }
             BodyStatus { code: None, .. } => return Reply::Malformed("no status, in headers or body".into()),
         }

@@ -74,7 +74,7 @@ impl Handler<EventPredictionSynapse> for Peer {
                 continue;
             }
             let reasoning = format!("because {}", event.event_id);
-            event.answer(Probability::new(0.25).unwrap(), Some(reasoning));
+            event.answer(Probability::new(0.25).unwrap(), Some(reasoning.into()));
         }
         Ok(Reply::Answer(ask))
     }

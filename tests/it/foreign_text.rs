@@ -29,7 +29,7 @@ const HOUR: i64 = 3_600_000;
 const BOUND: usize = 8192;
 
 /// Clears the screen, rings, forges a line, turns the text around, sets the title in both ways, hides letters.
-const HOSTILE: &str = "=HYPERLINK(\"x\")\x1b[2J\x1b[31mred\x07\r\nerror: forged\u{202e}\x1b]0;title\x07\u{9b}2J\u{9d}0;t\x07\
+pub const HOSTILE: &str = "=HYPERLINK(\"x\")\x1b[2J\x1b[31mred\x07\r\nerror: forged\u{202e}\x1b]0;title\x07\u{9b}2J\u{9d}0;t\x07\
                        \u{200b}\u{2028}\u{2066}\u{e0041}\u{feff}\x7f & <b>";
 
 /// A name that a person pasted.
@@ -38,11 +38,14 @@ const STRANGE: &str = "no\x1b[2J\u{202e}";
 /// Nothing but printable text and ends of lines came out of either channel.
 fn assert_harmless(what: &str, output: &Output) {
     for channel in [&output.stdout, &output.stderr] {
-        let text = std::str::from_utf8(channel).unwrap();
-        let harmful: Vec<char> = text.chars().filter(|c| *c != '\n' && is_harmful(*c)).collect();
-        assert!(harmful.is_empty(), "{what}: {harmful:?} in {text:?}");
-        assert!(!text.lines().any(|line| line.starts_with("error: forged")), "{what}: a forged line in {text:?}");
+        assert_harmless_text(what, std::str::from_utf8(channel).unwrap());
     }
+}
+
+pub fn assert_harmless_text(what: &str, text: &str) {
+    let harmful: Vec<char> = text.chars().filter(|c| *c != '\n' && is_harmful(*c)).collect();
+    assert!(harmful.is_empty(), "{what}: {harmful:?} in {text:?}");
+    assert!(!text.lines().any(|line| line.starts_with("error: forged")), "{what}: a forged line in {text:?}");
 }
 
 async fn hostile_ledger(folder: &Path) {

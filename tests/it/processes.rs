@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use neuron::subnets::events::ledger::{EventsLedger, Options};
 use neuron::units::Account;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::foreign_text::{HOSTILE, assert_harmless_text};
 use crate::support::{Process, neuron};
 
 /// Long enough for a machine that has other things to do.
@@ -189,6 +190,70 @@ fn get(port: u16, path: &str) -> (String, String) {
 fn hotkey(name: &str) -> Account {
     use neuron::wallet::{Keypair, Scheme};
     Keypair::from_uri(&format!("//Test//{name}"), Scheme::Sr25519).unwrap().account()
+}
+
+/// Answers every connection with the same, for ever, on a thread of its own.
+fn answering(listener: TcpListener, head: &str, body: &str) {
+    let answer = format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 65_536]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+}
+
+/// A page of one market of which every text is hostile, and one whose id is.
+fn hostile_page() -> String {
+    let end = jiff::Timestamp::now() + Duration::from_secs(5 * 86_400);
+    let market = |id: &str| {
+        json!({
+            "condition_id": id, "question": HOSTILE, "description": HOSTILE, "end_date_iso": end.to_string(), "active": true,
+            "tokens": [{"outcome": HOSTILE, "price": "0.4"}, {"outcome": HOSTILE, "price": 0.6}],
+        })
+    };
+    json!({ "data": [market("0x1"), market(HOSTILE)], "next_cursor": "LTE=" }).to_string()
+}
+
+#[test]
+fn a_hostile_market_and_a_hostile_miner_command_nothing_in_a_validators_log() {
+    let world = World::new();
+    let _localnet = world.localnet();
+    for name in ["v", "m0"] {
+        world.wallet(name);
+        let flags = world.neuron_flags(name);
+        let flags: Vec<&str> = flags.iter().map(String::as_str).filter(|flag| *flag != "--logging.debug").collect();
+        world.must(&[&["register", "--yes"], &flags[..]].concat());
+        if name == "v" {
+            world.must(&[&["stake", "add", "--yes", "--amount", "1000"], &flags[..]].concat());
+        }
+    }
+    // A miner publishes its address and makes room for one that answers with commands.
+    let mut miner = world.miner(0, "0.1");
+    wait_until("the miner serves", || std::net::TcpStream::connect(("127.0.0.2", world.axons[0])).is_ok());
+    let published = |log: &str| std::fs::read_to_string(world.path(log)).is_ok_and(|log| log.contains("published"));
+    wait_until("the miner's address is on the chain", || published("m0.log"));
+    miner.kill();
+    answering(
+        TcpListener::bind(("127.0.0.2", world.axons[0])).unwrap(),
+        "403 Forbidden\r\ncontent-type: application/json",
+        &json!({ "message": HOSTILE }).to_string(),
+    );
+    answering(
+        TcpListener::bind(("127.0.0.1", world.market)).unwrap(),
+        "200 OK\r\ncontent-type: application/json",
+        &hostile_page(),
+    );
+
+    let mut validator = world.validator();
+    let log = || std::fs::read_to_string(world.path("validator.log")).unwrap_or_default();
+    wait_until("the miner has refused", || log().contains("refused with 403"));
+    let ticks = |page: &str| page.lines().any(|line| line.starts_with("neuron_validator_events_open 1"));
+    wait_until("the question is asked", || ticks(&get(world.metrics[0], "/metrics").1));
+    validator.kill();
+    let log = log();
+    assert_harmless_text("the validator's log", &log);
+    assert!(log.contains("1 without an id"), "{log}");
 }
 
 /// Every score in the ledger, by event and hotkey. No validator may run.

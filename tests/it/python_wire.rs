@@ -96,7 +96,7 @@ async fn a_python_axon_answers_every_synapse() {
     assert_eq!(answered.events.len(), 3);
     for event in answered.events.values() {
         assert_eq!(event.probability, Some(0.25));
-        assert_eq!(event.reasoning.as_deref(), Some(format!("because {}", event.event_id).as_str()));
+        assert_eq!(event.reasoning, Some(format!("because {}", event.event_id).into()));
     }
     time_series(&peer).await;
     streaming(&peer).await;

@@ -222,7 +222,7 @@ async fn of_two_endpoints_the_fork_is_left_and_named() {
     let distrusted = chain.distrusted();
     assert_eq!(distrusted.len(), 1);
     assert_eq!(distrusted[0].endpoint, endpoints[0]);
-    assert!(distrusted[0].reason.contains("fork"), "{}", distrusted[0].reason);
+    assert!(distrusted[0].reason.as_raw().contains("fork"), "{}", distrusted[0].reason);
     assert_eq!(chain.balance(&Account([2; 32])).await.unwrap(), Rao(1000));
     // It is not taken again, not even when there is no other.
     drop(main);

@@ -32,7 +32,7 @@ pub async fn permit(chain: &Subtensor, uid: Uid) {
 fn refused<T: std::fmt::Debug>(outcome: Result<T, SubtensorError>) -> String {
     let error = outcome.unwrap_err();
     let refusal = error.refusal().unwrap_or_else(|| panic!("no refusal: {error}"));
-    assert!(!refusal.cause.is_empty() && !refusal.next_step.is_empty(), "{refusal:?}");
+    assert!(!refusal.cause.as_raw().is_empty() && !refusal.next_step.is_empty(), "{refusal:?}");
     assert!(error.to_string().contains(&refusal.name), "{error}");
     refusal.name.clone()
 }

@@ -321,6 +321,16 @@ mod tests {
     }
 
     #[test]
+    fn an_id_that_could_command_a_terminal_is_none() {
+        let mut poll = Poll::default();
+        for id in ["0x1", "", " ", "0x\u{1b}[2J", "0x\u{202e}1", "0x1\r\n", &"f".repeat(257)] {
+            poll.take(&market(id, &json!({})), NOW, &PolymarketSettings::default());
+        }
+        assert_eq!(poll.listings.len(), 1);
+        assert_eq!(poll.skipped, Skipped { unnamed: 6, ..Skipped::default() });
+    }
+
+    #[test]
     fn no_answer_counts_after_the_start_of_a_game() {
         let poll = poll(&[
             json!({}),

@@ -10,6 +10,9 @@ use crate::units::{Probability, UnixMs};
 /// How far the prices of the two tokens may be from summing to 1.
 const PAIR_TOLERANCE: f64 = 0.05;
 
+/// Bytes of an id; real ones have 66.
+const LONGEST_ID: usize = 256;
+
 /// How every event's text ends, before the outcome's label, a quotation mark and a full stop.
 const OUTCOME_ASKED: &str = "The probability asked is that of the outcome \"";
 
@@ -80,9 +83,11 @@ fn moment(text: &str) -> Result<Option<UnixMs>, jiff::Error> {
 }
 
 impl Market {
-    /// The id, unless missing or blank.
+    /// The id, unless missing or blank; nor is it one with characters that no id has: it becomes a key, which is shown.
     pub(super) fn condition_id(&self) -> Option<&str> {
-        self.condition_id.as_deref().filter(|id| !id.trim().is_empty())
+        let id = self.condition_id.as_deref()?;
+        let is_plain = !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
+        is_plain.then_some(id)
     }
 
     pub(super) fn is_binary(&self) -> bool {

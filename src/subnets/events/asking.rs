@@ -51,7 +51,7 @@ struct Round {
 impl Round {
     fn asking(open: &[EventRow]) -> Self {
         let entry = |row: &EventRow| {
-            let (id, provider, text) = (row.id.clone(), row.provider.clone(), row.description.as_raw().to_owned());
+            let (id, provider, text) = (row.id.clone(), row.provider.clone(), row.description.clone());
             (row.key.clone(), EventPrediction::ask(id, provider, text, Some(row.cutoff.as_secs())))
         };
         Self {

@@ -116,14 +116,14 @@ impl Handler<EventPredictionSynapse> for EventsMiner {
 /// The question of an entry: the provider is the part of the key before the event's id, as every generation writes it.
 fn question(key: &str, event: &EventPrediction) -> Option<Question> {
     let provider = key.strip_suffix(event.event_id.as_str())?.strip_suffix('-')?;
-    if provider.is_empty() || event.description.len() > MAX_DESCRIPTION {
+    if provider.is_empty() || event.description.as_raw().len() > MAX_DESCRIPTION {
         return None;
     }
     Some(Question {
         key: EventKey(key.to_owned()),
         provider: provider.to_owned(),
         id: event.event_id.clone(),
-        description: event.description.as_str().into(),
+        description: event.description.clone(),
         cutoff: event.cutoff.map(UnixMs::from_secs),
     })
 }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::conditions::Conditions;
 use crate::synapse::{Hollow, Scalar, Synapse, lax_opt_bool, lax_opt_i64};
-use crate::units::Probability;
+use crate::units::{Foreign, Probability};
 
 /// What a validator asks and a miner fills in: events by key, market type and event id joined by a dash.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ pub struct EventPrediction {
     /// The market (2024) or the event's type (2025).
     pub market_type: String,
     /// The question in words.
-    pub description: String,
+    pub description: Foreign,
     /// Only 2024: when the event starts, s since the epoch.
     pub starts: Option<i64>,
     /// After this moment no forecast counts, s since the epoch; `resolve_date` in 2024.
@@ -76,7 +76,7 @@ pub struct EventPrediction {
     /// The forecast of the second outcome (2024) or of "yes" (2025). In 2025 always in `0.0..=1.0`; in 2024 any number.
     pub probability: Option<f64>,
     /// Only 2025: the miner's words.
-    pub reasoning: Option<String>,
+    pub reasoning: Option<Foreign>,
     /// Only 2025: whether the miner filled the entry in.
     pub miner_answered: bool,
 }
@@ -84,7 +84,7 @@ pub struct EventPrediction {
 impl EventPrediction {
     /// A question in the current generation, without answer.
     #[must_use]
-    pub fn ask(event_id: String, market_type: String, description: String, cutoff: Option<i64>) -> Self {
+    pub fn ask(event_id: String, market_type: String, description: Foreign, cutoff: Option<i64>) -> Self {
         Self {
             generation: Generation::July2025,
             event_id,
@@ -101,7 +101,7 @@ impl EventPrediction {
     }
 
     /// Fills the answer in.
-    pub fn answer(&mut self, probability: Probability, reasoning: Option<String>) {
+    pub fn answer(&mut self, probability: Probability, reasoning: Option<Foreign>) {
         self.probability = Some(probability.get());
         self.reasoning = reasoning;
         self.miner_answered = true;
@@ -192,13 +192,13 @@ impl Serialize for EventPrediction {
 struct Members {
     event_id: Option<String>,
     market_type: Option<String>,
-    description: Option<String>,
+    description: Option<Foreign>,
     starts: Option<i64>,
     resolve_date: Option<i64>,
     cutoff: Option<Option<i64>>,
     metadata: Option<Box<RawValue>>,
     probability: Option<Scalar>,
-    reasoning: Option<Option<String>>,
+    reasoning: Option<Option<Foreign>>,
     miner_answered: Option<bool>,
     others: BTreeMap<String, Verbatim>,
 }

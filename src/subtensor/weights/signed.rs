@@ -60,7 +60,10 @@ pub enum Fate {
 
 impl SignedCall {
     fn signed(&self) -> Result<(Call, Signed), SubtensorError> {
-        let damaged = |reason: String| SubtensorError::Shape { what: format!("the kept call {}", self.hash), reason };
+        let damaged = |reason: String| SubtensorError::Shape {
+            what: format!("the kept call {}", self.hash),
+            reason: reason.into(),
+        };
         let bytes = hex::decode(&self.bytes).map_err(|e| damaged(e.to_string()))?;
         let Self { account, nonce, birth, last_block, .. } = *self;
         let signed = Signed { bytes: bytes.into(), hash: H256(self.hash.0), account, nonce, birth, last_block };

@@ -16,7 +16,7 @@ use crate::subtensor::weights::{
 };
 use crate::subtensor::{Inclusion, Metagraph, Neuron, Refusal, Retry, SubtensorError};
 use crate::timelock::{Schedule, SecretKey};
-use crate::units::{Account, BlockNumber, Identity, NetUid, Rao, Uid, UnixMs};
+use crate::units::{Account, BlockNumber, Foreign, Identity, NetUid, Rao, Uid, UnixMs};
 
 pub(super) const NETUID: NetUid = NetUid(155);
 const OWN: Account = Account([1; 32]);
@@ -370,7 +370,7 @@ fn refusal(name: &str, block: BlockNumber) -> Refusal {
         call: "weights".into(),
         pallet: "SubtensorModule".into(),
         name: name.into(),
-        docs: String::new(),
+        docs: Foreign::default(),
         cause: "the rules".into(),
         next_step: "wait".into(),
         block: Some(block),
