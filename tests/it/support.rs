@@ -46,6 +46,7 @@ impl Process {
         let _ = self.0.wait();
     }
 
+    #[allow(dead_code, reason = "the tests of the operator's build do not ask")]
     pub fn is_running(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()
     }
