@@ -10,7 +10,8 @@ set -euo pipefail
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/neuron/peers"
 python="${PYTHON:-python3}"
 
-# make_peer VARIABLE FOLDER PACKAGE...: an environment is complete when its stamp lists the same packages.
+# make_peer VARIABLE FOLDER PACKAGE... [then PACKAGE...]: an environment is complete when its stamp lists the same packages. What
+# stands behind `then` is installed in a second step, over what the first one asks for.
 make_peer() {
     local variable=$1 folder=$cache/$2
     shift 2
@@ -20,7 +21,15 @@ make_peer() {
         if [ "$(cat "$folder/.packages" 2>/dev/null)" != "$*" ]; then
             rm -rf "$folder"
             "$python" -m venv "$folder"
-            "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
+            local packages=()
+            for package in "$@" then; do
+                if [ "$package" = then ]; then
+                    "$folder/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
+                    packages=()
+                else
+                    packages+=("$package")
+                fi
+            done
             echo "$*" >"$folder/.packages"
         fi
     ) 9>"$cache/.$(basename "$folder").lock" >&2
@@ -28,8 +37,12 @@ make_peer() {
 }
 
 make_peer NEURON_PYTHON sdk10 bittensor==10.5.0
+# It pins an aiohttp that does not build any more, and its axon breaks with a newer pydantic.
+make_peer NEURON_PYTHON7 sdk7 bittensor==7.0.1 then pydantic==2.7.1 aiohttp==3.9.5
 make_peer NEURON_PYTHON11 sdk11 bittensor==11.3.0
 make_peer NEURON_PYTHON_WALLET401 wallet401 bittensor_wallet==4.0.1
 make_peer NEURON_PYTHON_WALLET411 wallet411 bittensor_wallet==4.1.1
 # What the reference validator computes with, and three readers of exported Parquet files.
 make_peer NEURON_PYTHON_DATA data numpy==2.0.2 pandas==2.2.2 pydantic==2.11.7 pyarrow==21.0.0 duckdb==1.3.2 polars==1.32.3
+# Clients of the gateway, each as it is.
+make_peer NEURON_PYTHON_OPENAI openai openai==3.57.0 langchain-openai==1.7.4

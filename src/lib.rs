@@ -35,7 +35,7 @@
 //! | 3 | [`axon`] serving, [`dendrite`] calling, [`subtensor`] the chain, [`market`] outside worlds, [`ledger`] durable state |
 //! | 4 | [`forecast`] strategies that answer |
 //! | 5 | [`subnets`] one kind of work each, behind one seam |
-//! | 6 | [`role`] miner and validator, [`report`] tables, exports and plots of a ledger, [`localnet`] a development chain (feature `localnet`) |
+//! | 6 | [`role`] miner and validator, [`report`] tables, exports and plots of a ledger, [`gateway`] a door for customers, [`localnet`] a development chain (feature `localnet`) |
 //! | 7 | [`demo`] the whole job in one process (feature `localnet`) |
 //! | 8 | [`cli`] the command line |
 //!
@@ -77,6 +77,7 @@ pub mod config;
 pub mod demo;
 pub mod dendrite;
 pub mod forecast;
+pub mod gateway;
 pub mod ledger;
 #[cfg(feature = "localnet")]
 pub mod localnet;

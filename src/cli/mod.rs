@@ -10,6 +10,7 @@ mod config;
 #[cfg(feature = "localnet")]
 mod demo;
 mod exit;
+mod gateway;
 #[cfg(feature = "localnet")]
 mod localnet;
 mod market_record;
@@ -54,6 +55,7 @@ const VERBS: &[Verb] = &[
     miner::VERB,
     validator::VERB,
     query::VERB,
+    gateway::VERB,
     weights::VERB,
     #[cfg(feature = "localnet")]
     localnet::VERB,

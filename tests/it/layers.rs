@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The level of each room; a room may use itself, `units`, and what is strictly lower.
-const LEVELS: [(&str, u8); 21] = [
+const LEVELS: [(&str, u8); 22] = [
     ("units", 0),
     ("clock", 0),
     ("config", 1),
@@ -23,6 +23,7 @@ const LEVELS: [(&str, u8); 21] = [
     ("subnets", 5),
     ("role", 6),
     ("report", 6),
+    ("gateway", 6),
     ("localnet", 6),
     ("demo", 7),
     ("cli", 8),

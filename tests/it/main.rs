@@ -25,6 +25,7 @@ mod fault_proxy;
 mod forecast_command;
 mod forecast_market;
 mod foreign_text;
+mod gateway;
 mod json_schema;
 mod layers;
 mod ledger;
@@ -39,6 +40,9 @@ mod metrics;
 mod planted_skill;
 #[cfg(feature = "localnet")]
 mod processes;
+mod prompting;
+#[cfg(feature = "localnet")]
+mod prompting_walk;
 mod relay;
 #[cfg(feature = "localnet")]
 mod role_offline;

@@ -42,6 +42,7 @@ mod market_recorded;
 mod needs;
 mod proxies;
 mod python_axon;
+mod python_prompting;
 mod python_wallet;
 mod python_wire;
 #[cfg(feature = "localnet")]
@@ -69,6 +70,7 @@ macro_rules! tools {
 tools!(demo, localnet, runtimes);
 tools!(
     axon_kit,
+    gateway,
     json_schema,
     market_polymarket,
     market_tape,
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
         market_recorded::trials(),
         proxies::trials(),
         python_axon::trials(),
+        python_prompting::trials(),
         python_wallet::trials(),
         python_wire::trials(),
         scoring_vectors::trials(),

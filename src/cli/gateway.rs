@@ -1,0 +1,152 @@
+//! `neuron gateway`: an OpenAI-compatible API in front of a subnet of text.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use super::output::Output;
+use super::{Exit, Failure, OrExit, Verb, args, block_on, chain, interrupted};
+use crate::config::table::Group;
+use crate::dendrite::{Dendrite, DendriteConfig, Target};
+use crate::gateway::{Candidate, Candidates, Gateway, GatewayConfig, GatewayError, Keys, NewKey};
+use crate::role::Subnet;
+use crate::subtensor::Neuron;
+use crate::units::Account;
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+const GROUPS: [Group; 5] = [Group::Subnet, Group::Wallet, Group::Chain, Group::Dendrite, Group::Housekeeping];
+/// How often the metagraph is read anew: a block of the main network.
+const METAGRAPH_EVERY: Duration = Duration::from_secs(12);
+
+fn command() -> Command {
+    let seconds = |name: &'static str, default: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("SECONDS")
+            .default_value(default)
+            .value_parser(value_parser!(f64))
+            .help(help)
+    };
+    let gateway = Command::new("gateway")
+        .about("Serves an OpenAI-compatible API that a subnet's miners answer")
+        .arg(
+            Arg::new("host")
+                .long("host")
+                .value_name("IP")
+                .default_value("127.0.0.1")
+                .value_parser(value_parser!(IpAddr))
+                .help("The address to listen on; one that others can reach needs --keys"),
+        )
+        .arg(
+            Arg::new("port")
+                .long("port")
+                .value_name("PORT")
+                .default_value("8000")
+                .value_parser(value_parser!(u16))
+                .help("The port to listen on; 0 takes a free one"),
+        )
+        .arg(
+            Arg::new("keys")
+                .long("keys")
+                .value_name("PATH")
+                .value_parser(value_parser!(PathBuf))
+                .help("A file of hashed keys with their limits; only who has one is answered"),
+        )
+        .arg(
+            Arg::new("new-key")
+                .long("new-key")
+                .value_name("NAME")
+                .help("Makes a key, prints it with its row for the file of keys, and ends"),
+        )
+        .arg(seconds("answer-timeout", "30", "How long an answer may stream"))
+        .arg(seconds("hedge-after", "2", "How long the first words may take before a second miner is asked"));
+    args::with_settings(gateway, &GROUPS)
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    if let Some(name) = matches.get_one::<String>("new-key") {
+        let NewKey { key, row } = NewKey::make(name);
+        let file = format!("[[key]]\n{}", toml::to_string(&row)?);
+        return Ok(output.result(&serde_json::json!({ "key": key, "row": row }), |_| {
+            format!("{key}\n\nIt is shown this once. For the file of keys:\n\n{file}")
+        })?);
+    }
+    let (_, settings) = args::resolve(matches)?;
+    let config = config(matches)?;
+    args::start_logs(&settings)?;
+    block_on(async {
+        let netuid = chain::netuid(&settings)?;
+        let hotkey = Arc::new(chain::hotkey(&settings)?);
+        let own = hotkey.account();
+        let subnet = Subnet::read(chain::connect(&settings).await?, netuid).await.map_err(chain::refused)?;
+        let calling = DendriteConfig {
+            allow_private: settings.dendrite.allow_private,
+            max_in_flight: settings.dendrite.concurrency,
+            ..DendriteConfig::default()
+        };
+        let dendrite = Dendrite::new(calling, hotkey)?;
+        let config = GatewayConfig { model: format!("subnet-{netuid}"), ..config };
+        let miners = Arc::new(Miners { subnet: subnet.clone(), own });
+        let gateway = Gateway::spawn(config, dendrite, miners).await.map_err(failure)?;
+        output.note(&format!(
+            "gateway: http://{}/v1 in front of subnet {netuid}, asking as {own}; Ctrl-C stops",
+            gateway.local_addr()
+        ));
+        loop {
+            tokio::select! {
+                () = interrupted() => break,
+                // A chain that is away leaves the last metagraph in force.
+                read = subnet.follow(METAGRAPH_EVERY) => if let Err(error) = read {
+                    tracing::warn!("the metagraph could not be read: {error}");
+                },
+            }
+        }
+        output.note("gateway: stopping");
+        Ok(())
+    })
+}
+
+fn failure(error: GatewayError) -> Failure {
+    let exit = match error {
+        GatewayError::Open(_) => Exit::Usage,
+        GatewayError::Listen { .. } => Exit::Failed,
+    };
+    Failure::new(exit, error)
+}
+
+fn config(matches: &ArgMatches) -> Result<GatewayConfig, Failure> {
+    let host = matches.get_one::<IpAddr>("host").copied().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+    let port = matches.get_one::<u16>("port").copied().unwrap_or_default();
+    let seconds = |name: &str| {
+        let said = matches.get_one::<f64>(name).copied().unwrap_or_default();
+        let time = Duration::try_from_secs_f64(said).ok().filter(|time| !time.is_zero());
+        time.ok_or_else(|| anyhow::anyhow!("--{name} {said} is no time: say more than 0 seconds")).or_exit(Exit::Usage)
+    };
+    let keys = match matches.get_one::<PathBuf>("keys") {
+        Some(path) => Keys::load(path).or_exit(Exit::Usage)?,
+        None => Keys::default(),
+    };
+    let (timeout, hedge_after) = (seconds("answer-timeout")?, seconds("hedge-after")?);
+    Ok(GatewayConfig { keys, timeout, hedge_after, ..GatewayConfig::at(SocketAddr::new(host, port)) })
+}
+
+/// The serving neurons of a subnet, ourselves left out.
+struct Miners {
+    subnet: Subnet,
+    own: Account,
+}
+
+impl Candidates for Miners {
+    fn now(&self) -> Vec<Candidate> {
+        let candidate = |neuron: &Neuron| {
+            let axon = neuron.axon.as_ref().filter(|_| neuron.hotkey != self.own)?;
+            let target = Target { hotkey: neuron.hotkey, ip: axon.ip, port: axon.port };
+            Some(Candidate { uid: neuron.uid, target, incentive: neuron.incentive })
+        };
+        self.subnet.now().metagraph.neurons.iter().filter_map(candidate).collect()
+    }
+}

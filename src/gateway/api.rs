@@ -1,0 +1,234 @@
+//! The routes.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures_util::future::join_all;
+use futures_util::stream;
+use serde_json::{Value, json};
+
+use super::Door;
+use super::choice::Candidate;
+use super::keys::Guest;
+use super::race::{Silence, Speaking, first_words};
+use super::shapes::{Answer, Asked, Envelope, Problem, Usage};
+use crate::clock;
+use crate::dendrite::{Failure, TextStream};
+use crate::scoring::text::tokens;
+use crate::subnets::prompting::conversation::Conversation;
+
+/// The largest request, bytes.
+const MAX_BODY: usize = 2 << 20;
+
+pub(super) fn router(door: Arc<Door>) -> Router {
+    Router::new()
+        .route("/v1/chat/completions", post(chat))
+        .route("/v1/models", get(models))
+        .fallback(|| async { Problem::of(StatusCode::NOT_FOUND, "invalid_request_error", "not_found", "no such path") })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(door)
+}
+
+fn guest(door: &Door, headers: &HeaderMap) -> Result<Guest, Problem> {
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    Ok(door.config.keys.admit(authorization)?)
+}
+
+async fn models(State(door): State<Arc<Door>>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
+    guest(&door, &headers)?;
+    let model = json!({ "id": door.config.model, "object": "model", "created": 0, "owned_by": "miners" });
+    Ok(Json(json!({ "object": "list", "data": [model] })))
+}
+
+async fn chat(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+    let guest = guest(&door, &headers)?;
+    let asked: Asked = serde_json::from_slice(&body).map_err(|e| Problem::bad(&format!("the request: {e}")))?;
+    let said = asked.conversation()?;
+    let candidates = candidates(&door, &asked)?;
+    let id = format!("chatcmpl-{}", uuid::Uuid::new_v4().simple());
+    let created = i64::try_from(clock::wall_ns() / 1_000_000_000).unwrap_or(i64::MAX);
+    let model = asked.model.clone().unwrap_or_else(|| door.config.model.clone());
+    let envelope = Envelope { id, created, model };
+    if asked.answers() > 1 {
+        if asked.stream {
+            return Err(Problem::bad("several answers do not stream: leave out `stream`, or `n` and `return_all`"));
+        }
+        return several(&door, &guest, &candidates, &said, &asked, &envelope).await;
+    }
+    let speaking = first_words(&door, &candidates, &said).await.map_err(|silence| problem(&silence))?;
+    if asked.stream {
+        let usage = asked.wants_usage().then_some(said);
+        return Ok(relay(guest, envelope, speaking, usage));
+    }
+    let answer = collect(speaking).await;
+    Ok(whole(&guest, &envelope, &said, &[answer]))
+}
+
+/// Those who may be asked, best first: all, or the one that the caller names.
+fn candidates(door: &Door, asked: &Asked) -> Result<Vec<Candidate>, Problem> {
+    let unavailable = |code, message: &str| Problem::of(StatusCode::SERVICE_UNAVAILABLE, "server_error", code, message);
+    let mut order = door.choice.order();
+    if order.is_empty() {
+        return Err(unavailable("no_miners", "no miner serves on this subnet now"));
+    }
+    if asked.hotkey.is_some() || asked.uid.is_some() {
+        let named = |candidate: &Candidate| {
+            asked.hotkey.is_none_or(|hotkey| candidate.target.hotkey == hotkey)
+                && asked.uid.is_none_or(|uid| candidate.uid.0 == uid)
+        };
+        order.retain(named);
+        if order.is_empty() {
+            let message = "no miner that serves now has this hotkey or uid";
+            return Err(Problem::of(StatusCode::NOT_FOUND, "invalid_request_error", "no_such_miner", message));
+        }
+    }
+    Ok(order)
+}
+
+fn problem(silence: &Silence) -> Problem {
+    let reason = silence.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+    let message = format!("none of {} miners said a word; the last one: {reason}", silence.asked);
+    Problem::of(StatusCode::BAD_GATEWAY, "server_error", "no_answer", &message)
+}
+
+/// The answers of several miners, each asked by itself.
+async fn several(
+    door: &Arc<Door>,
+    guest: &Guest,
+    candidates: &[Candidate],
+    said: &Conversation,
+    asked: &Asked,
+    envelope: &Envelope,
+) -> Result<Response, Problem> {
+    let ask = |candidate: &Candidate| {
+        let candidate = *candidate;
+        async move {
+            let speaking = first_words(door, &[candidate], said).await?;
+            Ok::<Answer, Silence>(collect(speaking).await)
+        }
+    };
+    let heard = join_all(candidates.iter().take(asked.answers()).map(ask)).await;
+    let count = heard.len();
+    let mut last = None;
+    let answers: Vec<Answer> =
+        heard.into_iter().filter_map(|answer| answer.map_err(|silence| last = Some(silence)).ok()).collect();
+    if answers.is_empty() {
+        let reason = last.and_then(|silence| silence.reason);
+        return Err(problem(&Silence { asked: count, reason }));
+    }
+    Ok(whole(guest, envelope, said, &answers))
+}
+
+fn whole(guest: &Guest, envelope: &Envelope, said: &Conversation, answers: &[Answer]) -> Response {
+    let used = answers.iter().map(|answer| u64::from(tokens(&answer.text))).sum();
+    guest.charge(used);
+    Json(envelope.whole(answers, Usage::of(said, used))).into_response()
+}
+
+/// Why a stream ended, in the API's words.
+fn end_of(stream: &TextStream) -> &'static str {
+    if stream.failure().is_none() { "stop" } else { "length" }
+}
+
+async fn collect(speaking: Speaking) -> Answer {
+    let Speaking { who, first, mut rest } = speaking;
+    let first_s = first.at.as_secs_f64();
+    let mut text = first.text;
+    while let Some(chunk) = rest.next().await {
+        text.push_str(&chunk.text);
+    }
+    let partial = rest.failure().map(|failure| failure.to_string().into());
+    Answer { who, text, end: end_of(&rest), partial, first_s }
+}
+
+/// A stream on its way to the caller. Dropped, the miner is told to stop and what was said is charged.
+struct Relay {
+    guest: Guest,
+    envelope: Envelope,
+    first: Option<String>,
+    rest: TextStream,
+    /// The question, where the caller wants to know what was used.
+    usage: Option<Conversation>,
+    used: u64,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    Words,
+    Usage,
+    Done,
+    Over,
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.guest.charge(self.used);
+    }
+}
+
+impl Relay {
+    /// The next event.
+    async fn next(&mut self) -> Option<Value> {
+        match self.stage {
+            Stage::Words => Some(self.words().await),
+            Stage::Usage => {
+                self.stage = Stage::Done;
+                let usage = Usage::of(self.usage.as_ref()?, self.used);
+                Some(self.envelope.used(usage))
+            }
+            Stage::Done | Stage::Over => None,
+        }
+    }
+
+    async fn words(&mut self) -> Value {
+        let first = self.first.take();
+        let is_first = first.is_some();
+        let text = match first {
+            Some(text) => Some(text),
+            None => self.rest.next().await.map(|chunk| chunk.text),
+        };
+        if let Some(text) = text {
+            self.used += u64::from(tokens(&text));
+            return self.envelope.piece(&text, is_first, None);
+        }
+        match self.rest.failure() {
+            // What came until the time was up is the answer.
+            None | Some(Failure::Timeout) => {
+                self.stage = if self.usage.is_some() { Stage::Usage } else { Stage::Done };
+                self.envelope.piece("", false, Some(end_of(&self.rest)))
+            }
+            Some(failure) => {
+                self.stage = Stage::Over;
+                let message = format!("the miner's answer broke off: {failure}");
+                Problem::of(StatusCode::BAD_GATEWAY, "server_error", "broke_off", &message).body()
+            }
+        }
+    }
+}
+
+fn relay(guest: Guest, envelope: Envelope, speaking: Speaking, usage: Option<Conversation>) -> Response {
+    let Speaking { who, first, rest } = speaking;
+    let relay = Relay { guest, envelope, first: Some(first.text), rest, usage, used: 0, stage: Stage::Words };
+    let events = stream::unfold(Some(relay), |relay| async move {
+        let mut relay = relay?;
+        match relay.next().await {
+            Some(event) => Some((format!("data: {event}\n\n"), Some(relay))),
+            None if relay.stage == Stage::Done => Some(("data: [DONE]\n\n".to_owned(), None)),
+            None => None,
+        }
+    });
+    let events = futures_util::StreamExt::map(events, Ok::<_, std::convert::Infallible>);
+    let mut response = Body::from_stream(events).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, axum::http::HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, axum::http::HeaderValue::from_static("no-cache"));
+    headers.insert("x-neuron-uid", axum::http::HeaderValue::from(who.uid.0));
+    response
+}

@@ -1,0 +1,126 @@
+//! A door for those who only want an answer: an OpenAI-compatible API in front of a subnet of text.
+//!
+//! A question goes to the miner that has earned most and answers fastest; when its first words are late a second one is
+//! asked beside it, when it fails before them the next one instead. What comes is relayed piece by piece.
+
+mod api;
+mod choice;
+mod keys;
+mod race;
+mod shapes;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+
+pub use choice::{Candidate, Candidates};
+pub use keys::{KeyRow, Keys, KeysError, NewKey};
+
+use crate::dendrite::Dendrite;
+use choice::Choice;
+
+/// How the door works.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Who may come in; without keys anybody who can reach it.
+    pub keys: Keys,
+    /// What the subnet is called as a model.
+    pub model: String,
+    /// How long an answer may stream.
+    pub timeout: Duration,
+    /// How long the first words may take before a second miner is asked.
+    pub hedge_after: Duration,
+    /// Miners that are asked at most before the first words.
+    pub attempts: usize,
+}
+
+impl GatewayConfig {
+    /// Defaults for a door at `listen`.
+    #[must_use]
+    pub fn at(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            keys: Keys::default(),
+            model: "subnet".to_owned(),
+            timeout: Duration::from_secs(30),
+            hedge_after: Duration::from_secs(2),
+            attempts: 4,
+        }
+    }
+}
+
+/// Why there is no door.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The port is taken, or not ours.
+    #[error("the gateway cannot listen on {address}: {source}; choose another `--port`")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// Strangers would be let in.
+    #[error(
+        "{0} can be reached from other machines: let in only who has a key (`--keys FILE`), or listen on 127.0.0.1"
+    )]
+    Open(SocketAddr),
+}
+
+/// What a request needs.
+pub(crate) struct Door {
+    config: GatewayConfig,
+    dendrite: Dendrite,
+    choice: Choice,
+}
+
+/// A running door; dropping it closes it.
+pub struct Gateway {
+    address: SocketAddr,
+    _serving: AbortOnDropHandle<()>,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn spawn(
+        config: GatewayConfig,
+        dendrite: Dendrite,
+        candidates: Arc<dyn Candidates>,
+    ) -> Result<Self, GatewayError> {
+        let address = config.listen;
+        if !address.ip().is_loopback() && config.keys.is_empty() {
+            return Err(GatewayError::Open(address));
+        }
+        let failed = |source| GatewayError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let router = api::router(Arc::new(Door { config, dendrite, choice: Choice::among(candidates) }));
+        let serving = tokio::spawn(async move {
+            if let Err(e) = axum::serve(listener, router).await {
+                tracing::warn!("the gateway is no longer served: {e}");
+            }
+        });
+        Ok(Self { address, _serving: AbortOnDropHandle::new(serving) })
+    }
+
+    /// Where it listens, with the port that was taken.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+}
