@@ -268,7 +268,7 @@ async fn what_is_no_conversation_is_refused_with_the_reason() {
     for (synapse, reason) in cases {
         match pair.ask_for(&synapse, PATIENCE).await {
             Err(Failure::Refused { status: 400, message }) => {
-                assert!(message.to_string().contains(reason), "{message}")
+                assert!(message.to_string().contains(reason), "{message}");
             }
             other => panic!("{reason}: {other:?}"),
         }
