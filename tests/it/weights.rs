@@ -92,8 +92,13 @@ impl Writing {
         let mut blocks = self.subnet.chain().blocks();
         let work = async {
             loop {
-                if let WeightsOutcome::NotDue { from_block, .. } = self.writer.set_when_due().await.unwrap() {
-                    blocks.wait_for(|block| *block >= from_block).await.unwrap();
+                match self.writer.set_when_due().await {
+                    Ok(WeightsOutcome::NotDue { from_block, .. }) => {
+                        blocks.wait_for(|block| *block >= from_block).await.unwrap();
+                    }
+                    Ok(_) => {}
+                    // A mode that changed between build and send. The journal has it, and the next turn goes on.
+                    Err(error) => assert!(error.to_string().contains("CommitReveal"), "{error}"),
                 }
                 let jobs = self.jobs().await;
                 if enough(&jobs) {
@@ -172,7 +177,6 @@ fn value_named(call: &str, value: Value) -> (&'static str, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "not proven yet: it failed with 256 neurons a mechanism, which the chain refuses, and has not run with 128"]
 async fn a_mode_that_changes_is_followed_and_every_mechanism_gets_its_weights() {
     let (net, chain) = net(Duration::from_millis(60), false).await;
     let validator = staked(&chain).await;

@@ -30,8 +30,12 @@ const PLACE: &str = "WEIGHTS_KILL9_PLACE";
 const CHAIN: &str = "WEIGHTS_KILL9_CHAIN";
 const COMMIT: &str = "WEIGHTS_KILL9_COMMIT";
 const HOTKEY: &str = "//Kill9";
-/// Moments at which the child is killed, by mode.
+/// Moments at which the child is killed, by mode; `NEURON_KILLS` takes another number, for a long run.
 const KILLS: u64 = 24;
+
+fn kills() -> u64 {
+    std::env::var("NEURON_KILLS").map_or(KILLS, |number| number.parse().unwrap())
+}
 
 /// Shares that differ from time to time.
 struct Moody;
@@ -132,7 +136,7 @@ async fn killed_at_random(commit: &str) {
     permit(&chain, chain.uid(EVENTS, &hotkey).await.unwrap().unwrap()).await;
 
     let folder = tempfile::tempdir().unwrap();
-    for round in 0..KILLS {
+    for round in 0..kills() {
         let mut child = start_child(folder.path(), &url, commit);
         // From before it has connected until a few epochs later.
         let alive = Duration::from_millis(60 + pseudo(round, commit.len() as u64, 900));
@@ -173,7 +177,12 @@ async fn killed_at_random(commit: &str) {
         assert_eq!(pair[1].after, at(pair[0]), "one was due after the other, and no third came between");
     }
     let killed = jobs.iter().filter(|job| job.stage == "failed").count();
-    eprintln!("{commit}: {KILLS} kills, {} jobs, {} included, {killed} left behind unsent", jobs.len(), included.len());
+    eprintln!(
+        "{commit}: {} kills, {} jobs, {} included, {killed} left behind unsent",
+        kills(),
+        jobs.len(),
+        included.len()
+    );
     net.chain.stop().await.unwrap();
 }
 
