@@ -3,11 +3,14 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use serde_json::{Value, json};
+
 use super::error::RoleError;
 use super::miner::Miner;
 use super::setup;
 use super::validator::Validator;
 use crate::config::Settings;
+use crate::subtensor::Subtensor;
 use crate::telemetry::{
     Collector, DescriptorEncoder, Gauges, Health, MetricsEndpoint, MetricsPort, Registry, Sheet, facts,
 };
@@ -70,11 +73,22 @@ impl Watched for Miner {
                 ("role", "miner".into()),
                 ("block", subnet.now().metagraph.block.into()),
                 ("connections", axon.snapshot().now.connections.into()),
+                ("chain", chain_fact(subnet.chain())),
                 ("duties", board.facts().into()),
             ]);
             Health { ok: true, facts }
         })
     }
+}
+
+/// The endpoint in use, and those that contradict the others.
+fn chain_fact(chain: &Subtensor) -> Value {
+    let distrusted: Vec<Value> = chain
+        .distrusted()
+        .iter()
+        .map(|attempt| json!({ "endpoint": attempt.endpoint, "reason": attempt.reason.to_string() }))
+        .collect();
+    json!({ "endpoint": chain.endpoint(), "distrusted": distrusted })
 }
 
 impl Watched for Validator {
@@ -105,6 +119,7 @@ impl Watched for Validator {
                 ("weights_block", weights.as_ref().and_then(|weights| weights.last_update()).into()),
                 ("weights", weights.as_ref().map(|weights| weights.fact(block)).into()),
                 ("block", block.into()),
+                ("chain", chain_fact(subnet.chain())),
                 ("duties", board.facts().into()),
             ]));
             health

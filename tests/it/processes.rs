@@ -310,6 +310,8 @@ fn five_processes_do_the_job_and_survive_the_restart_of_each() {
         let (status, facts) = get(port, "/health");
         let facts: Value = serde_json::from_str(&facts).unwrap();
         assert_eq!((status.as_str(), &facts["role"], &facts["status"]), ("200", &role.into(), &"ok".into()), "{facts}");
+        let chain = json!({ "endpoint": world.endpoint(), "distrusted": [] });
+        assert_eq!(facts["chain"], chain, "{facts}");
     }
 
     // The validator is killed without a word, and goes on with the same scores.

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 
 use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
 use neuron::localnet::runtime::COMPOSITE_SINCE;
+use neuron::subtensor::weights::{Hash32, Row};
 use neuron::subtensor::{Announcement, Metagraph, Subtensor, SubtensorConfig, SubtensorError};
 use neuron::units::{Account, NetUid, Rao, Uid};
 use neuron::wallet::{Keypair, Scheme};
@@ -52,11 +53,12 @@ async fn connect(url: &str) -> Subtensor {
 }
 
 /// The columns of the table.
-const OPERATIONS: [&str; 7] = [
+const OPERATIONS: [&str; 8] = [
     "metagraph",
     "hyperparameters",
     "stakes",
     "`set_weights`",
+    "`commit_weights`",
     "`serve_axon`",
     "register, transfer",
     "stake add, remove",
@@ -79,7 +81,7 @@ pub async fn are_in_the_table(runtimes: Vec<Known>) {
 }
 
 /// What each operation comes to, in the table's words; asserts that what works is right.
-async fn outcomes(known: &Known) -> [String; 7] {
+async fn outcomes(known: &Known) -> [String; 8] {
     let canned = Canned::serve(&known.metadata, known.spec_version).await;
     let chain = connect(&canned.url).await;
     canned.node.asked();
@@ -105,6 +107,15 @@ async fn outcomes(known: &Known) -> [String; 7] {
     let weights = chain.set_weights(&hot, NETUID, &[(Uid(3), 5), (Uid(4), 6)], 7).await.map(|_| ());
     let weights =
         cell(&canned, weights, &["SubtensorModule.set_weights netuid=1 dests=[3 4] weights=[5 6] version_key=7"]);
+    let hash: Hash32 = serde_json::from_value(format!("0x{}", "07".repeat(32)).into()).unwrap();
+    let commits = async {
+        chain.commit_weights(&hot, NETUID, hash).await?;
+        chain.reveal_weights(&hot, NETUID, &Row(vec![(Uid(3), 5), (Uid(4), 6)]), &[8, 9], 7).await
+    };
+    let hash = ["7"; 32].join(" ");
+    let commit = format!("SubtensorModule.commit_weights netuid=1 commit_hash=[{hash}]");
+    let reveal = "SubtensorModule.reveal_weights netuid=1 uids=[3 4] values=[5 6] salt=[8 9] version_key=7";
+    let commits = cell(&canned, commits.await.map(|_| ()), &[&commit, reveal]);
     let ip = IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3));
     let served = chain.serve_axon(&hot, NETUID, Announcement { ip, port: 8091, version: 9 }).await.map(|_| ());
     let axon = "netuid=1 version=9 ip=167838211 port=8091 ip_type=4 protocol=4 placeholder1=0 placeholder2=0";
@@ -126,7 +137,7 @@ async fn outcomes(known: &Known) -> [String; 7] {
     let add = format!("SubtensorModule.add_stake hotkey={bytes} netuid=1 amount_staked=12");
     let remove = format!("SubtensorModule.remove_stake hotkey={bytes} netuid=1 amount_unstaked=13");
     let staked = cell(&canned, staked.await.map(|_| ()), &[&add, &remove]);
-    [metagraph, "storage".to_owned(), stakes, weights, served, paid, staked]
+    [metagraph, "storage".to_owned(), stakes, weights, commits, served, paid, staked]
 }
 
 /// Of the samples, from whichever source: the same metagraph on every runtime.

@@ -7,7 +7,9 @@ use super::super::calls::{list, named, number};
 use super::super::snapshot::PALLET;
 use super::super::submit::Call;
 use super::{Hash32, MechId};
+use crate::subtensor::{Inclusion, Subtensor, SubtensorError};
 use crate::units::{NetUid, Uid};
+use crate::wallet::Keypair;
 
 /// A validator's weights as the calls take them: uid and value, of which only the proportions count.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,5 +117,71 @@ impl WeightsCall {
                 ("commit_reveal_version", number(*version)),
             ],
         }
+    }
+}
+
+/// For the main mechanism. `neuron validator` does the same with a journal, which a process that may be killed needs.
+impl Subtensor {
+    /// Commits the hash of weights, [`super::commit_hash`], in a subnet that wants them hidden at first. The weights count when
+    /// [`Subtensor::reveal_weights`] shows them in the epoch that the subnet's reveal period says, and are lost after it.
+    ///
+    /// # Errors
+    /// The chain's refusal (no commit-reveal here, rate limit, ten commits wait already, …), or it cannot be read or written.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "localnet"))] fn main() {}
+    /// # #[cfg(feature = "localnet")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use neuron::localnet::{LocalnetConfig, genesis::{GenesisConfig, SubnetGenesis}, spawn};
+    /// # use neuron::subtensor::{Subtensor, SubtensorConfig};
+    /// # use neuron::wallet::{Keypair, Scheme};
+    /// # let subnets = vec![SubnetGenesis { weights_rate_limit: 0, commit_reveal: true, ..SubnetGenesis::events() }];
+    /// # let genesis = GenesisConfig { subnets, ..GenesisConfig::default() };
+    /// # let node = spawn(LocalnetConfig { port: 0, genesis, ..LocalnetConfig::default() }).await?;
+    /// # let chain = Subtensor::connect(SubtensorConfig::new([node.ws_url()])).await?;
+    /// # // The subnet's owner needs no permit.
+    /// # let hotkey = Keypair::from_uri("//Owner//155", Scheme::Sr25519)?;
+    /// use neuron::subtensor::weights::{Row, commit_hash};
+    /// use neuron::units::{NetUid, Uid};
+    ///
+    /// let (netuid, row, salt) = (NetUid(155), Row(vec![(Uid(0), 65535)]), [3, 1, 4, 1]);
+    /// chain.commit_weights(&hotkey, netuid, commit_hash(&hotkey.account(), netuid, 0, &row, &salt, 0)).await?;
+    /// let early = chain.reveal_weights(&hotkey, netuid, &row, &salt, 0).await.unwrap_err();
+    /// assert!(early.to_string().contains("RevealTooEarly"), "{early}");
+    /// # Ok(()) }
+    /// ```
+    pub async fn commit_weights(
+        &self,
+        hotkey: &Keypair,
+        netuid: NetUid,
+        hash: Hash32,
+    ) -> Result<Inclusion, SubtensorError> {
+        self.write_weights(hotkey, netuid, &WeightsCall::Commit { hash }).await
+    }
+
+    /// Shows what was committed: the same weights, salt and version key that the hash was made of.
+    ///
+    /// # Errors
+    /// The chain's refusal (too early, too late, another hash, …), or it cannot be read or written.
+    pub async fn reveal_weights(
+        &self,
+        hotkey: &Keypair,
+        netuid: NetUid,
+        row: &Row,
+        salt: &[u16],
+        version_key: u64,
+    ) -> Result<Inclusion, SubtensorError> {
+        let call = WeightsCall::Reveal { row: row.clone(), salt: salt.to_vec(), version_key };
+        self.write_weights(hotkey, netuid, &call).await
+    }
+
+    async fn write_weights(
+        &self,
+        hotkey: &Keypair,
+        netuid: NetUid,
+        call: &WeightsCall,
+    ) -> Result<Inclusion, SubtensorError> {
+        self.connection.submit(&call.call(netuid, 0, false), hotkey).await
     }
 }
