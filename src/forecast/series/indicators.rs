@@ -31,7 +31,9 @@ pub fn rsi(closes: &[f64], period: usize, form: Form) -> Column {
     let n = period as f64;
     for (index, slot) in column.iter_mut().enumerate().skip(first) {
         // The change that led to this close.
-        if let (true, Some(change)) = (index > first, changes.get(index - 1)) {
+        if index > first
+            && let Some(change) = changes.get(index - 1)
+        {
             gain = (gain * (n - 1.0) + rise(*change)) / n;
             loss = (loss * (n - 1.0) + fall(*change)) / n;
         }
