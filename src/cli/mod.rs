@@ -11,12 +11,14 @@ mod config;
 mod demo;
 mod exit;
 mod gateway;
+mod klines;
 #[cfg(feature = "localnet")]
 mod localnet;
 mod market_record;
 mod market_sim;
 mod metagraph;
 mod miner;
+mod model;
 pub mod output;
 mod query;
 mod register;
@@ -62,6 +64,8 @@ const VERBS: &[Verb] = &[
     market_sim::VERB,
     score::VERB,
     market_record::VERB,
+    klines::VERB,
+    model::VERB,
     wallet::VERB,
     config::VERB,
     register::VERB,

@@ -3,6 +3,7 @@
 //! A strategy is one file here that implements [`Forecaster`]. It may take its time: what a miner answers on the wire
 //! comes from a [`Cache`], which asks the strategy in the background.
 
+pub mod backtest;
 mod build;
 pub mod cache;
 pub mod command;

@@ -5,6 +5,8 @@
 //!
 //! Blocks; for commands and for threads that may wait.
 
+pub mod backtest;
+pub mod candles;
 pub mod compare;
 pub mod explain;
 pub mod export;

@@ -64,6 +64,8 @@ mod subtensor_neuron;
 mod support;
 #[cfg(feature = "localnet")]
 mod timeseries_demo;
+#[cfg(feature = "localnet")]
+mod timeseries_processes;
 mod timeseries_round;
 mod wallet_cli;
 mod wallet_exports;

@@ -16,13 +16,13 @@ use crate::foreign_text::{HOSTILE, assert_harmless_text};
 use crate::support::{Process, neuron};
 
 /// Long enough for a machine that has other things to do.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < PATIENCE, "still not so after {PATIENCE:?}: {what}");
@@ -31,8 +31,8 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// The folders and ports of one small world.
-struct World {
-    folder: TempDir,
+pub struct World {
+    pub folder: TempDir,
     chain: u16,
     market: u16,
     axons: [u16; 2],
@@ -41,27 +41,27 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let axons = [free_port(), free_port()];
         Self { folder, chain: free_port(), market: free_port(), axons, metrics: [free_port(), free_port()] }
     }
 
-    fn path(&self, name: &str) -> String {
+    pub fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         neuron().args(arguments).env("HOME", self.folder.path()).stdin(Stdio::null()).output().unwrap()
     }
 
-    fn must(&self, arguments: &[&str]) -> Output {
+    pub fn must(&self, arguments: &[&str]) -> Output {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         output
     }
 
-    fn start(&self, log: &str, arguments: &[&str]) -> Process {
+    pub fn start(&self, log: &str, arguments: &[&str]) -> Process {
         let log = std::fs::File::options().create(true).append(true).open(self.path(log)).unwrap();
         let child = neuron()
             .args(arguments)
@@ -74,7 +74,7 @@ impl World {
         Process(child)
     }
 
-    fn endpoint(&self) -> String {
+    pub fn endpoint(&self) -> String {
         format!("ws://127.0.0.1:{}", self.chain)
     }
 
@@ -82,7 +82,7 @@ impl World {
         format!("http://127.0.0.1:{}", self.market)
     }
 
-    fn localnet(&self) -> Process {
+    pub fn localnet(&self) -> Process {
         let (port, state) = (self.chain.to_string(), self.path("chain"));
         let localnet =
             self.start("localnet.log", &["localnet", "--port", &port, "--block-time", "25ms", "--state", &state]);
@@ -99,7 +99,7 @@ impl World {
         market
     }
 
-    fn wallet(&self, name: &str) {
+    pub fn wallet(&self, name: &str) {
         let wallets = self.path("wallets");
         let common = ["--wallet.path", &wallets, "--wallet.name", name, "--no-password", "--yes"];
         self.must(&[&["wallet", "new-coldkey", "--uri", "//Bob"], &common[..]].concat());
@@ -166,7 +166,7 @@ impl World {
         neurons.iter().map(|n| (n["hotkey"].as_str().unwrap().to_owned(), n["incentive"].as_f64().unwrap())).collect()
     }
 
-    fn logs(&self) -> String {
+    pub fn logs(&self) -> String {
         let tail = |path: &Path| {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
@@ -187,7 +187,7 @@ fn get(port: u16, path: &str) -> (String, String) {
     (head[9..12].to_owned(), body.to_owned())
 }
 
-fn hotkey(name: &str) -> Account {
+pub fn hotkey(name: &str) -> Account {
     use neuron::wallet::{Keypair, Scheme};
     Keypair::from_uri(&format!("//Test//{name}"), Scheme::Sr25519).unwrap().account()
 }
@@ -359,7 +359,7 @@ fn what_is_missing_is_named_with_its_remedy() {
     };
     fails(&["miner"], 2, &["--netuid"]);
     fails(&["miner", "--netuid", "77"], 2, &["77", "--task"]);
-    fails(&["miner", "--netuid", "8", "--base_model", "oracle"], 2, &["oracle", "persistence"]);
+    fails(&["validator", "--netuid", "8", "--klines.sources", "mtgox"], 2, &["mtgox", "binance"]);
     fails(&["validator", "--netuid", "155", "--wallet.path", &wallets], 4, &["default", "neuron wallet create"]);
     let strange = ["--dendrite.dialects", "5Nobody=sdk"];
     fails(&[&["validator", "--netuid", "155"], &strange[..]].concat(), 2, &["dendrite.dialects", "5Nobody"]);

@@ -6,7 +6,9 @@
 mod autoregression;
 mod ensemble;
 mod holt;
+pub mod indicators;
 mod naive;
+mod outside;
 mod ridge;
 mod strategy;
 
@@ -16,6 +18,7 @@ pub use self::autoregression::Autoregression;
 pub use self::ensemble::Ensemble;
 pub use self::holt::Holt;
 pub use self::naive::{Drift, Persistence};
+pub use self::outside::{Program, Server};
 pub use self::ridge::Ridge;
 pub use self::strategy::{Choice, NoStrategy, Pure, Strategy, strategy};
 

@@ -1,11 +1,13 @@
 //! A strategy as a miner uses it: it may take its time, and it may be somebody else's program.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::{Model, NAMES, model};
+use super::outside::{Program, Server};
+use super::{Ensemble, Model, NAMES, model};
 use crate::market::klines::Candle;
 
 /// Says what follows.
@@ -57,21 +59,41 @@ impl Strategy for Pure {
     }
 }
 
+/// Names of the reference's networks: old command lines have them.
+const SHAPES: [&str; 7] =
+    ["model_v4_1", "model_v4_2", "model_v4_3", "model_v4_4", "model_v4_5", "model_v4_6", "model_v5_1"];
+/// What answers in their place.
+const STAND_IN: &str = "ensemble";
+
 /// What an operator chooses from.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Choice {
     /// The strategy's name.
     pub name: String,
+    /// The command line of `exec`.
+    pub command: Option<String>,
+    /// The URL of `http`.
+    pub endpoint: Option<String>,
+    /// How long either may think.
+    pub deadline: Duration,
 }
 
 /// There is no such strategy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoStrategy {
     /// An unknown name.
-    #[error("there is no model called `{name}`: {}", NAMES.join(", "))]
+    #[error("there is no model called `{name}`: {}, exec, http", NAMES.join(", "))]
     Unknown {
         /// The name.
         name: String,
+    },
+    /// A strategy that needs to be told more.
+    #[error("the model `{name}` needs {what}")]
+    Lacks {
+        /// The name.
+        name: &'static str,
+        /// What it needs.
+        what: String,
     },
 }
 
@@ -80,8 +102,28 @@ pub enum NoStrategy {
 /// # Errors
 /// [`NoStrategy`].
 pub fn strategy(choice: &Choice) -> Result<Arc<dyn Strategy>, NoStrategy> {
-    let model = model(&choice.name).ok_or_else(|| NoStrategy::Unknown { name: choice.name.clone() })?;
-    Ok(Arc::new(Pure::new(model)))
+    let lacks = |name, what: &str| NoStrategy::Lacks { name, what: what.to_owned() };
+    match choice.name.as_str() {
+        "exec" => {
+            let program = choice.command.as_deref().and_then(|line| Program::of_line(line, choice.deadline));
+            Ok(Arc::new(program.ok_or_else(|| lacks("exec", "a program: `--timeseries.command`"))?))
+        }
+        "http" => {
+            let url = choice.endpoint.as_deref().ok_or_else(|| lacks("http", "a URL: `--timeseries.endpoint`"))?;
+            let server = Server::at(url, choice.deadline).map_err(|what| NoStrategy::Lacks { name: "http", what })?;
+            Ok(Arc::new(server))
+        }
+        shape if SHAPES.contains(&shape) => {
+            tracing::warn!(
+                "`{shape}` is a network of the reference, which is not run here: `{STAND_IN}` answers in its place"
+            );
+            Ok(Arc::new(Pure::new(Box::new(Ensemble::of_all()))))
+        }
+        name => {
+            let model = model(name).ok_or_else(|| NoStrategy::Unknown { name: name.to_owned() })?;
+            Ok(Arc::new(Pure::new(model)))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -90,7 +132,13 @@ mod tests {
 
     #[test]
     fn an_unknown_name_lists_what_there_is() {
-        let error = strategy(&Choice { name: "model_v9".into() }).err().unwrap().to_string();
+        let chosen = |name: &str| strategy(&Choice { name: name.into(), ..Choice::default() });
+        let error = chosen("model_v9").err().unwrap().to_string();
         assert!(error.contains("model_v9") && error.contains("persistence"), "{error}");
+        assert!(chosen("exec").err().unwrap().to_string().contains("timeseries.command"));
+        assert!(chosen("http").err().unwrap().to_string().contains("timeseries.endpoint"));
+        for shape in SHAPES {
+            assert_eq!(chosen(shape).ok().unwrap().name(), STAND_IN, "{shape}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
-use super::samples::Times;
+use super::samples::{Gap, Times};
 use super::{Candle, INTERVAL, KlineSource, Span};
 use crate::market::MarketError;
 
@@ -71,7 +71,8 @@ impl Aggregate {
                 Ok(candles) => candles.map_err(|error| error.to_string())?,
                 Err(_) => return Err(format!("{}: no answer after {:?}", source.source.name(), self.patience)),
             };
-            let samples = times.sample(&candles).map_err(|error| format!("{}: {error}", source.source.name()))?;
+            let samples =
+                times.sample(&candles, Gap::After).map_err(|error| format!("{}: {error}", source.source.name()))?;
             Ok((source.source.name(), samples))
         });
         let (mut answers, mut failures) = (Vec::new(), Vec::new());

@@ -10,7 +10,7 @@ use super::{Case, ReportError, create_folder};
 use crate::ledger::LedgerError;
 use crate::units::Identity;
 pub use table::Format;
-use table::{Cell, Column, Table, Type};
+pub(super) use table::{Cell, Column, Table, Type};
 
 const EVENTS: [Column; 8] = [
     Column::of("event", Type::Text),

@@ -28,7 +28,7 @@ impl Format {
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Cell {
+pub(in super::super) enum Cell {
     Text(String),
     Int(i32),
     Long(i64),
@@ -41,7 +41,7 @@ pub(super) enum Cell {
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Type {
+pub(in super::super) enum Type {
     Text,
     Int,
     Long,
@@ -51,7 +51,7 @@ pub(super) enum Type {
 
 /// A column of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Column {
+pub(in super::super) struct Column {
     pub(super) name: &'static str,
     pub(super) of: Type,
     /// Whether cells may be empty.
@@ -59,7 +59,7 @@ pub(super) struct Column {
 }
 
 impl Column {
-    pub(super) const fn of(name: &'static str, of: Type) -> Self {
+    pub(in super::super) const fn of(name: &'static str, of: Type) -> Self {
         Self { name, of, optional: false }
     }
 
@@ -69,7 +69,7 @@ impl Column {
 }
 
 /// A file of one table, written row by row.
-pub(super) struct Table {
+pub(in super::super) struct Table {
     path: PathBuf,
     writer: Writer,
 }
@@ -80,7 +80,7 @@ enum Writer {
 }
 
 impl Table {
-    pub(super) fn create(path: &Path, format: Format, columns: &'static [Column]) -> io::Result<Self> {
+    pub(in super::super) fn create(path: &Path, format: Format, columns: &'static [Column]) -> io::Result<Self> {
         let file = BufWriter::new(File::create(path)?);
         let writer = match format {
             Format::Parquet => Writer::Parquet(Box::new(parquet::Writer::new(file, columns)?)),
@@ -94,7 +94,7 @@ impl Table {
     }
 
     /// Adds a row: one cell per column, of its type.
-    pub(super) fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
+    pub(in super::super) fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
         match &mut self.writer {
             Writer::Parquet(writer) => writer.row(cells),
             Writer::Csv(writer) => Ok(writer.write_record(cells.iter().map(text))?),
@@ -102,7 +102,7 @@ impl Table {
     }
 
     /// Writes what is left; the file is whole after this.
-    pub(super) fn finish(self) -> io::Result<PathBuf> {
+    pub(in super::super) fn finish(self) -> io::Result<PathBuf> {
         match self.writer {
             Writer::Csv(mut writer) => writer.flush()?,
             Writer::Parquet(writer) => writer.finish()?,

@@ -71,8 +71,17 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Text,
         Some("ensemble"),
         MODEL,
-        "The strategy: persistence, drift, ar, ridge, holt or ensemble.",
+        "The strategy: persistence, drift, ar, ridge, holt, ensemble, exec or http.",
     ),
+    setting(
+        "timeseries.command",
+        Kind::Text,
+        None,
+        MODEL,
+        "The program that `exec` starts for every forecast, with its arguments; see docs/timeseries.md.",
+    ),
+    setting("timeseries.endpoint", Kind::Text, None, MODEL, "The URL that `http` posts to."),
+    time("timeseries.deadline", "60s", MODEL, "How long `exec` and `http` may think."),
     time("timeseries.refresh", "15s", MODEL, "Time between two looks at the market."),
     setting(
         "timeseries.protocol",
@@ -162,6 +171,10 @@ pub struct Rounds {
     pub reveal_window: Duration,
     #[serde(deserialize_with = "duration")]
     pub refresh: Duration,
+    pub command: Option<String>,
+    pub endpoint: Option<String>,
+    #[serde(deserialize_with = "duration")]
+    pub deadline: Duration,
     pub protocol: Protocol,
     #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
@@ -203,7 +216,8 @@ impl TimeseriesSettings {
     /// The model that was chosen.
     #[must_use]
     pub fn strategy(&self) -> Choice {
-        Choice { name: self.base_model.clone() }
+        let Rounds { command, endpoint, deadline, .. } = self.timeseries.clone();
+        Choice { name: self.base_model.clone(), command, endpoint, deadline }
     }
 
     /// The exchange called `name`.

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::cheats::Trick;
 use crate::forecast::series::Strategy;
-use crate::market::klines::samples::Times;
+use crate::market::klines::samples::{Gap, Times};
 use crate::market::klines::series::Series;
 use crate::market::klines::{Candle, INTERVAL};
 use crate::market::simulator::uniform;
@@ -69,7 +69,7 @@ impl Strategy for Planted {
         let said = || {
             let last = candles.last().ok_or("no candles")?;
             let next = Times::candles(last.closes_at().plus_ms(INTERVAL.ms()), steps);
-            let future = next.sample(self.series.within(next.span()));
+            let future = next.sample(self.series.within(next.span()), Gap::After);
             // A gap at the beginning, or the end of the recording.
             let future = future.unwrap_or_else(|_| vec![*last; steps]);
             let chance = uniform(&[self.seed, last.open_at.0.cast_unsigned()]);

@@ -1,0 +1,230 @@
+//! Somebody else's strategy: a program, or a server.
+//!
+//! Both are told `{"stream": "BTCUSD-5m", "interval_s": 300, "steps": 124, "candles": [[open time ms, open, high, low, close,
+//! volume], …]}`, oldest first, and answer with an array of `steps` closes. Neither is trusted: an answer that is late, too
+//! long, too short, or holds what cannot be a price is none.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::Strategy;
+use crate::market::klines::{Candle, INTERVAL};
+use crate::scoring::timeseries::rmse::check_forecast;
+
+/// Candles told: a week.
+const WINDOW: usize = 7 * 288;
+/// Longest answer, bytes.
+const MAX_ANSWER: u64 = 1 << 20;
+/// Settings of ours in the environment, which may hold secrets and are no business of a program.
+const OUR_ENVIRONMENT: [&str; 2] = ["NEURON_", "BT_"];
+
+fn question(candles: &[Candle], steps: usize) -> Vec<u8> {
+    let row = |c: &Candle| json!([c.open_at.0, c.open, c.high, c.low, c.close, c.volume]);
+    let candles: Vec<_> = candles.iter().map(row).collect();
+    let question =
+        json!({"stream": "BTCUSD-5m", "interval_s": INTERVAL.ms() / 1000, "steps": steps, "candles": candles});
+    question.to_string().into_bytes()
+}
+
+fn answer(text: &[u8], steps: usize) -> Result<Vec<f64>, String> {
+    let closes: Vec<f64> =
+        serde_json::from_slice(text).map_err(|error| format!("the answer is no array of numbers: {error}"))?;
+    check_forecast(&closes, steps).map_err(|error| error.to_string())?;
+    Ok(closes)
+}
+
+/// A program, started anew for every forecast.
+#[derive(Debug, Clone)]
+pub struct Program {
+    program: String,
+    arguments: Vec<String>,
+    deadline: Duration,
+}
+
+impl Program {
+    /// The program of a command line, split at white space; `None` when the line is blank.
+    #[must_use]
+    pub fn of_line(line: &str, deadline: Duration) -> Option<Self> {
+        let mut words = line.split_whitespace().map(str::to_owned);
+        Some(Self { program: words.next()?, arguments: words.collect(), deadline })
+    }
+
+    async fn run(&self, question: Vec<u8>) -> Result<Vec<u8>, String> {
+        let mut command = tokio::process::Command::new(&self.program);
+        command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| OUR_ENVIRONMENT.iter().any(|prefix| name.starts_with(prefix))) {
+                command.env_remove(name);
+            }
+        }
+        let named = |error: std::io::Error| format!("{}: {error}", self.program);
+        let mut child = command.kill_on_drop(true).spawn().map_err(named)?;
+        let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(format!("{} has no pipes", self.program));
+        };
+        let asking = async move {
+            // A program that does not read is judged by what it says.
+            let _ = stdin.write_all(&question).await;
+        };
+        let mut said = Vec::new();
+        let listening = async {
+            let read = stdout.take(MAX_ANSWER + 1).read_to_end(&mut said).await;
+            read.map(|_| said)
+        };
+        let ((), said) = tokio::join!(asking, listening);
+        let said = said.map_err(named)?;
+        if said.len() as u64 > MAX_ANSWER {
+            return Err(format!("{} says more than {MAX_ANSWER} bytes", self.program));
+        }
+        let status = child.wait().await.map_err(named)?;
+        if status.success() { Ok(said) } else { Err(format!("{} ended with {status}", self.program)) }
+    }
+}
+
+impl Strategy for Program {
+    fn name(&self) -> &'static str {
+        "exec"
+    }
+
+    fn window(&self) -> usize {
+        WINDOW
+    }
+
+    fn closes_after<'a>(&'a self, candles: &'a [Candle], steps: usize) -> BoxFuture<'a, Result<Vec<f64>, String>> {
+        async move {
+            let run = tokio::time::timeout(self.deadline, self.run(question(candles, steps))).await;
+            answer(&run.map_err(|_| format!("{} took longer than {:?}", self.program, self.deadline))??, steps)
+        }
+        .boxed()
+    }
+}
+
+/// A server that is posted to.
+#[derive(Debug, Clone)]
+pub struct Server {
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Server {
+    /// The server at `url`; why it cannot be one.
+    ///
+    /// # Errors
+    /// The URL is none, or the client cannot be made.
+    pub fn at(url: &str, deadline: Duration) -> Result<Self, String> {
+        let parsed = reqwest::Url::parse(url).map_err(|error| format!("`{url}`: {error}"))?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            return Err(format!("`{url}` is neither http:// nor https://"));
+        }
+        crate::market::install_tls();
+        let client = reqwest::Client::builder().timeout(deadline).redirect(reqwest::redirect::Policy::none());
+        Ok(Self { url: url.to_owned(), client: client.build().map_err(|error| error.to_string())? })
+    }
+
+    async fn post(&self, question: Vec<u8>) -> Result<Vec<u8>, String> {
+        let named = |error: reqwest::Error| error.without_url().to_string();
+        let request = self.client.post(&self.url).header("content-type", "application/json").body(question);
+        let mut response = request.send().await.map_err(named)?;
+        if !response.status().is_success() {
+            return Err(format!("the server answered {}", response.status()));
+        }
+        let mut said = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(named)? {
+            said.extend_from_slice(&chunk);
+            if said.len() as u64 > MAX_ANSWER {
+                return Err(format!("the server says more than {MAX_ANSWER} bytes"));
+            }
+        }
+        Ok(said)
+    }
+}
+
+impl Strategy for Server {
+    fn name(&self) -> &'static str {
+        "http"
+    }
+
+    fn window(&self) -> usize {
+        WINDOW
+    }
+
+    fn closes_after<'a>(&'a self, candles: &'a [Candle], steps: usize) -> BoxFuture<'a, Result<Vec<f64>, String>> {
+        async move { answer(&self.post(question(candles, steps)).await?, steps) }.boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::klines::series::Series;
+    use crate::units::UnixMs;
+
+    fn candles() -> Vec<Candle> {
+        Series::simulated(1, UnixMs(1_767_225_600_000), 10).candles().to_vec()
+    }
+
+    async fn said_by(script: &str) -> Result<Vec<f64>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program.sh");
+        std::fs::write(&path, script).unwrap();
+        let line = format!("sh {}", path.display());
+        Program::of_line(&line, Duration::from_secs(5)).unwrap().closes_after(&candles(), 3).await
+    }
+
+    #[tokio::test]
+    async fn a_program_says_what_follows_and_nothing_else_is_believed() {
+        assert_eq!(said_by("cat > /dev/null; echo '[1.5, 2, 3]'").await, Ok(vec![1.5, 2.0, 3.0]));
+        let words = "read line; case \"$line\" in *'\"steps\":3'*'\"stream\":\"BTCUSD-5m\"'*) echo '[1,1,1]';; *) exit 3;; esac";
+        assert_eq!(said_by(words).await, Ok(vec![1.0, 1.0, 1.0]));
+        for (script, word) in [
+            ("echo '[1, 2]'", "2 values"),
+            ("echo '[1, 2, -3]'", "positive"),
+            ("echo '[1, 2, 1e999]'", "number"),
+            ("echo hello", "array"),
+            ("echo '[1, 2, 3]'; exit 4", "4"),
+            ("head -c 3000000 /dev/zero", "more than"),
+        ] {
+            let error = said_by(script).await.unwrap_err();
+            assert!(error.contains(word), "{script}: {error}");
+        }
+        assert!(Program::of_line("  ", Duration::from_secs(1)).is_none());
+        let missing = Program::of_line("/no/such/program", Duration::from_secs(1)).unwrap();
+        assert!(missing.closes_after(&candles(), 3).await.unwrap_err().contains("/no/such/program"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_hangs_is_left() {
+        let program = Program::of_line("sleep 60", Duration::from_millis(200)).unwrap();
+        assert!(program.closes_after(&candles(), 3).await.unwrap_err().contains("longer"));
+    }
+
+    #[tokio::test]
+    async fn a_server_says_what_follows() {
+        use axum::routing::post;
+        let app = axum::Router::new()
+            .route(
+                "/good",
+                post(|body: String| async move {
+                    let asked: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
+                    format!("[{0},{0},{0}]", asked["candles"].as_array().map_or(0, Vec::len))
+                }),
+            )
+            .route("/bad", post(|| async { (axum::http::StatusCode::BAD_GATEWAY, "down for maintenance") }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+        let ask = async |path: &str| {
+            let server = Server::at(&format!("http://{address}/{path}"), Duration::from_secs(5)).unwrap();
+            server.closes_after(&candles(), 3).await
+        };
+        assert_eq!(ask("good").await, Ok(vec![10.0; 3]));
+        assert!(ask("bad").await.unwrap_err().contains("502"));
+        serving.abort();
+        assert!(Server::at("ftp://x/", Duration::from_secs(1)).is_err());
+    }
+}
