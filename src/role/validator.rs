@@ -10,9 +10,9 @@ use super::tasks::Tasks;
 use super::weights::{WeightsOutcome, WeightsView, WeightsWriter};
 use crate::dendrite::{Dendrite, Target};
 use crate::ledger::Ledger;
-use crate::subnets::work::{ChainSeen, Peer, Peers, ValidatorWork};
+use crate::subnets::work::{ChainSeen, Known, Peer, Peers, ValidatorWork};
 use crate::subtensor::{Neuron, Retry};
-use crate::units::Account;
+use crate::units::{Account, Identity};
 
 /// How often the metagraph is read anew: a block of the main network.
 const METAGRAPH_EVERY: Duration = Duration::from_secs(12);
@@ -146,6 +146,13 @@ impl Peers for Others {
             Some(Peer { uid: neuron.uid, identity: neuron.identity(), target })
         };
         snapshot.metagraph.neurons.iter().filter(|neuron| neuron.hotkey != self.own).filter_map(ask).collect()
+    }
+
+    fn known(&self, identity: &Identity) -> Option<Known> {
+        let snapshot = self.subnet.now();
+        let neuron = snapshot.neuron(&identity.hotkey).filter(|neuron| neuron.identity() == *identity)?;
+        let Neuron { coldkey, total_stake, validator_permit, .. } = neuron;
+        Some(Known { coldkey: *coldkey, stake: *total_stake, validator_permit: *validator_permit })
     }
 }
 

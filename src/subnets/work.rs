@@ -23,7 +23,7 @@ use crate::market::MarketError;
 use crate::synapse::Synapse;
 use crate::synapse::request::{NotSendable, Prepared};
 use crate::telemetry::{Health, Registry, Sheet};
-use crate::units::{BlockNumber, Identity, NetUid, Uid};
+use crate::units::{Account, BlockNumber, Identity, NetUid, Rao, Uid};
 
 /// A kind of work. What is `None` is not built yet, and whoever asks for it is told so by name.
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +105,22 @@ pub struct ValidatorNeeds {
 pub trait Peers: fmt::Debug + Send + Sync {
     /// Those that serve now, ourselves left out.
     fn now(&self) -> Vec<Peer>;
+
+    /// What the chain says of one of them beside where it serves; `None` where nobody knows.
+    fn known(&self, _: &Identity) -> Option<Known> {
+        None
+    }
+}
+
+/// What the chain says of a miner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Whose it is.
+    pub coldkey: Account,
+    /// What stands behind it, in alpha of the subnet.
+    pub stake: Rao,
+    /// Whether it is a validator itself.
+    pub validator_permit: bool,
 }
 
 /// A miner to ask.

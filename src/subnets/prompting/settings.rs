@@ -180,6 +180,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Miners that are asked at once, drawn anew each time.",
     ),
     setting("prompting.one_per_ip", Kind::Bool, Some("false"), PROMPTING, "Ask one miner of each address only."),
+    setting("prompting.one_per_coldkey", Kind::Bool, Some("false"), PROMPTING, "Ask one miner of each coldkey only."),
+    setting(
+        "prompting.vpermit_tao_limit",
+        Kind::Number { min: 0.0, max: 1e12 },
+        Some("4096"),
+        PROMPTING,
+        "Neurons with a validator permit and more stake than this are not asked: they are validators.",
+    )
+    .alias(&["vpermit_tao_limit", "neuron.vpermit_tao_limit"]),
     setting(
         "prompting.turns",
         Kind::Integer { min: 0, max: 10 },
@@ -283,6 +292,8 @@ pub struct AskingSettings {
     pub timeout: Duration,
     pub sample: usize,
     pub one_per_ip: bool,
+    pub one_per_coldkey: bool,
+    pub vpermit_tao_limit: f64,
     pub turns: u32,
     pub alpha: f64,
     pub decay: f64,

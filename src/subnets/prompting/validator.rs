@@ -16,7 +16,7 @@ use super::task::{Bench, Judgement, Task};
 use crate::clock::{self, Clock};
 use crate::dendrite::{Dendrite, Target};
 use crate::market::simulator::uniform;
-use crate::subnets::work::{Peer, WorkError};
+use crate::subnets::work::{Peer, Peers, WorkError};
 use crate::units::{Foreign, UnixMs};
 
 /// The longest a question and those that follow it may take.
@@ -31,12 +31,35 @@ pub struct Rules {
     pub sample: usize,
     /// Of each address one.
     pub one_per_ip: bool,
+    /// Of each coldkey one.
+    pub one_per_coldkey: bool,
+    /// The stake in TAO above which a neuron with a permit is a validator, and not asked.
+    pub vpermit_tao_limit: f64,
     /// Questions that may follow.
     pub turns: u32,
     /// Tokens that a chunk may have.
     pub max_tokens_per_chunk: u32,
     /// Everything random is drawn from it.
     pub seed: u64,
+}
+
+impl Rules {
+    /// Some of the miners that serve, drawn anew for each question: no validators, and of each owner one if that is wanted.
+    fn choose(&self, peers: &dyn Peers, number: u64, turn: u32) -> Vec<Peer> {
+        let draw = |peer: &Peer| uniform(&[self.seed, number, u64::from(turn), u64::from(peer.uid.0)]);
+        let mut drawn: Vec<(f64, Peer)> = peers.now().into_iter().map(|peer| (draw(&peer), peer)).collect();
+        drawn.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        let (mut addresses, mut coldkeys) = (BTreeSet::new(), BTreeSet::new());
+        let wanted = |peer: &Peer| {
+            let known = peers.known(&peer.identity);
+            if known.is_some_and(|it| it.validator_permit && it.stake.as_tao() > self.vpermit_tao_limit) {
+                return false;
+            }
+            let new_owner = known.is_none_or(|it| !self.one_per_coldkey || coldkeys.insert(it.coldkey));
+            new_owner && (!self.one_per_ip || addresses.insert(peer.target.ip))
+        };
+        drawn.into_iter().map(|(_, peer)| peer).filter(wanted).take(self.sample).collect()
+    }
 }
 
 /// A miner's answer and what it is worth.
@@ -136,14 +159,14 @@ impl PromptingValidator {
     ///
     /// # Errors
     /// The ledger's; the model that makes up questions or right answers fails.
-    pub async fn dialogue(&self, miners: &[Peer], told: impl Fn(&Round)) -> Result<(), WorkError> {
+    pub async fn dialogue(&self, peers: &dyn Peers, told: impl Fn(&Round)) -> Result<(), WorkError> {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let until = clock::monotonic() + DIALOGUE;
         let question = self.source.question(number, until).await.map_err(need)?;
         let mut said = Conversation::asking(&question.challenge);
         let mut reference = question.reference.clone();
         for turn in 0..=self.rules.turns {
-            let chosen = self.choose(miners, number, turn);
+            let chosen = self.rules.choose(peers, number, turn);
             let round = self.ask(question.task, turn, said, reference, &chosen, until).await?;
             self.ledger.record(&round).await?;
             told(&round);
@@ -162,16 +185,6 @@ impl PromptingValidator {
             reference = next.reference;
         }
         Ok(())
-    }
-
-    /// Some of the miners, drawn anew for each question.
-    fn choose(&self, miners: &[Peer], number: u64, turn: u32) -> Vec<Peer> {
-        let draw = |peer: &Peer| uniform(&[self.rules.seed, number, u64::from(turn), u64::from(peer.uid.0)]);
-        let mut drawn: Vec<(f64, Peer)> = miners.iter().map(|peer| (draw(peer), *peer)).collect();
-        drawn.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        let mut addresses = BTreeSet::new();
-        let fresh = |peer: &Peer| !self.rules.one_per_ip || addresses.insert(peer.target.ip);
-        drawn.into_iter().map(|(_, peer)| peer).filter(fresh).take(self.rules.sample).collect()
     }
 
     /// Asks one recorded question of all `miners`, without what may follow and without recording it.
@@ -250,4 +263,74 @@ impl PromptingValidator {
 
 fn need(error: BackendError) -> WorkError {
     WorkError::Need(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::subnets::work::Known;
+    use crate::units::{Account, Identity, Rao, Uid};
+
+    /// Six miners, two of each coldkey and address; the first one is a validator.
+    #[derive(Debug)]
+    struct Six;
+
+    fn peer(uid: u8) -> Peer {
+        let hotkey = Account([uid; 32]);
+        let target = Target { hotkey, ip: IpAddr::V4(Ipv4Addr::new(127, 0, 0, uid % 3)), port: 1 };
+        Peer { uid: Uid(u16::from(uid)), identity: Identity { hotkey, registered_at: 1 }, target }
+    }
+
+    impl Peers for Six {
+        fn now(&self) -> Vec<Peer> {
+            (0..6).map(peer).collect()
+        }
+
+        fn known(&self, identity: &Identity) -> Option<Known> {
+            let uid = identity.hotkey.0[0];
+            let stake = Rao::from_tao(if uid == 0 { 5_000 } else { 10 });
+            Some(Known { coldkey: Account([uid / 2; 32]), stake, validator_permit: uid < 2 })
+        }
+    }
+
+    fn rules() -> Rules {
+        Rules {
+            timeout: Duration::from_secs(1),
+            sample: 100,
+            one_per_ip: false,
+            one_per_coldkey: false,
+            vpermit_tao_limit: 4096.0,
+            turns: 0,
+            max_tokens_per_chunk: 200,
+            seed: 7,
+        }
+    }
+
+    #[test]
+    fn validators_are_not_asked_and_others_in_a_new_order_each_time() {
+        let asked = |number: u64| rules().choose(&Six, number, 0).iter().map(|peer| peer.uid.0).collect::<Vec<_>>();
+        let mut orders = BTreeSet::new();
+        for number in 0..20 {
+            let mut uids = asked(number);
+            orders.insert(uids.clone());
+            uids.sort_unstable();
+            assert_eq!(uids, [1, 2, 3, 4, 5], "uid 1 has a permit but little stake");
+        }
+        assert!(orders.len() > 10, "{orders:?}");
+        assert_eq!(Rules { sample: 2, ..rules() }.choose(&Six, 0, 0).len(), 2);
+    }
+
+    #[test]
+    fn of_each_owner_one_is_asked_where_that_is_wanted() {
+        for number in 0..20 {
+            let by_coldkey = Rules { one_per_coldkey: true, ..rules() }.choose(&Six, number, 0);
+            let coldkeys: BTreeSet<u16> = by_coldkey.iter().map(|peer| peer.uid.0 / 2).collect();
+            assert_eq!((by_coldkey.len(), coldkeys.len()), (3, 3));
+            let by_address = Rules { one_per_ip: true, ..rules() }.choose(&Six, number, 0);
+            let addresses: BTreeSet<IpAddr> = by_address.iter().map(|peer| peer.target.ip).collect();
+            assert_eq!((by_address.len(), addresses.len()), (3, 3));
+        }
+    }
 }

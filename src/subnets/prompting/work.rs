@@ -94,6 +94,8 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
         timeout: settings.timeout,
         sample: settings.sample,
         one_per_ip: settings.one_per_ip,
+        one_per_coldkey: settings.one_per_coldkey,
+        vpermit_tao_limit: settings.vpermit_tao_limit,
         turns: settings.turns,
         max_tokens_per_chunk: settings.max_tokens_per_chunk,
         seed: clock::wall_ns(),
@@ -251,11 +253,10 @@ impl ValidatorWork for PromptingWork {
         let ask = move || {
             let work = Arc::clone(&asking);
             async move {
-                let miners = work.peers.now();
-                if miners.is_empty() {
+                if work.peers.now().is_empty() {
                     return Ok(());
                 }
-                work.prompts.dialogue(&miners, |round| work.note(round)).await
+                work.prompts.dialogue(&*work.peers, |round| work.note(round)).await
             }
         };
         let prune = move || {

@@ -99,6 +99,8 @@ impl Cast for PromptingCast {
             timeout: TIMEOUT,
             sample: PLANTED.len(),
             one_per_ip: false,
+            one_per_coldkey: false,
+            vpermit_tao_limit: f64::INFINITY,
             turns: 0,
             max_tokens_per_chunk: MAX_TOKENS_PER_CHUNK,
             seed: self.seed,
