@@ -31,21 +31,26 @@ async fn a_recorded_page_is_read_whole() {
     let market = client_with(&api.url, |s| s.max_ahead = Duration::from_secs(4000 * 86_400));
     let listings = market.list().await.unwrap();
     let skipped = market.skipped();
-    // Answers end a day before the end.
-    let is_over = |market: &&Value| {
-        let end: Option<Timestamp> = market["end_date_iso"].as_str().map(|end| end.parse().unwrap());
-        end.is_some_and(|end| end.as_millisecond() - 86_400_000 <= RECORDED.0)
+    // Answers end a day before the end, and when the game starts.
+    let moment = |market: &Value, name: &str| {
+        let text = market[name].as_str()?;
+        Some(text.parse::<Timestamp>().unwrap().as_millisecond())
     };
-    let past_cutoff = recorded.iter().filter(is_over).count();
+    let cutoff = |market: &Value| {
+        let day_before = moment(market, "end_date_iso")? - 86_400_000;
+        Some(moment(market, "game_start_time").map_or(day_before, |start| start.min(day_before)))
+    };
+    let past_cutoff =
+        recorded.iter().filter(|market| cutoff(market).is_some_and(|cutoff| cutoff <= RECORDED.0)).count();
     assert_eq!(skipped, Skipped { no_end_date: without_end, past_cutoff, ..Skipped::default() });
     assert_eq!(listings.len(), recorded.len() - without_end - past_cutoff);
     for listing in &listings {
         assert_eq!(listing.resolution, Resolution::Open);
         let quote = listing.quote.expect("every recorded open market has a price");
         assert_eq!(quote.at, RECORDED);
-        assert_eq!(listing.event.cutoff, listing.event.ends_at.unwrap().plus_ms(-86_400_000));
         let id = listing.event.id.as_str();
         let market = recorded.iter().find(|market| market["condition_id"] == id).unwrap();
+        assert_eq!(Some(listing.event.cutoff.0), cutoff(market), "{id}");
         assert!(listing.event.description.as_raw().contains(market["question"].as_str().unwrap().trim()), "{id}");
     }
 }
