@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::market::{Quote, Resolution};
-use crate::units::{Probability, UnixMs};
+use crate::units::{Probability, UnixMs, is_harmful};
 
 /// How far the prices of the two tokens may be from summing to 1.
 const PAIR_TOLERANCE: f64 = 0.05;
@@ -83,10 +83,10 @@ fn moment(text: &str) -> Result<Option<UnixMs>, jiff::Error> {
 }
 
 impl Market {
-    /// The id, unless missing or blank; nor is it one with characters that no id has: it becomes a key, which is shown.
+    /// The id, unless missing or blank; nor is it one with characters that command a terminal: it becomes a key, which is shown.
     pub(super) fn condition_id(&self) -> Option<&str> {
         let id = self.condition_id.as_deref()?;
-        let is_plain = !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_plain = !id.trim().is_empty() && id.len() <= LONGEST_ID && !id.chars().any(is_harmful);
         is_plain.then_some(id)
     }
 
