@@ -181,7 +181,7 @@ impl<C: WeightsChain> WeightsWriter<C> {
             Move::Open(mode) => self.open(pass, (mechanism, after), mode).await,
             Move::Wait { until, why } => Ok(WeightsOutcome::NotDue { from_block: until, why }),
             Move::Settle { job, send } => match find(job) {
-                Some(job) => self.settle(pass, job, send).await,
+                Some(job) => self.settle(pass, job, Leg::First, send).await,
                 None => Ok(gone(job)),
             },
             Move::Reveal { job } => match find(job) {
@@ -189,7 +189,7 @@ impl<C: WeightsChain> WeightsWriter<C> {
                 None => Ok(gone(job)),
             },
             Move::SettleReveal { job, send } => match find(job) {
-                Some(job) => self.settle_reveal(pass, job, send).await,
+                Some(job) => self.settle(pass, job, Leg::Reveal, send).await,
                 None => Ok(gone(job)),
             },
             Move::Rule { job, ruling } => match find(job) {
@@ -221,7 +221,7 @@ impl<C: WeightsChain> WeightsWriter<C> {
         let hash = signed.hash;
         job.plan.signed = Some(signed);
         self.journal.advance(&mut job, (ground.block, Some(hash)), Ruling::to(Stage::Signed)).await?;
-        self.deliver(job).await
+        self.deliver(job, Leg::First).await
     }
 
     /// The numbers of now; `None` when there are none.
@@ -242,26 +242,34 @@ impl<C: WeightsChain> WeightsWriter<C> {
         built.map_err(|e| RoleError::Weights(format!("the weights could not be sealed for the chain's beacon: {e}")))
     }
 
-    /// Signed → sent → included. Whatever happens on the way, the journal has the bytes.
-    async fn deliver(&self, mut job: Job) -> Result<WeightsOutcome, RoleError> {
-        let Some(signed) = job.plan.signed.clone() else { return self.nothing_signed(job, Stage::Failed).await };
+    /// Signed → sent → in a block. Whatever happens on the way, the journal has the bytes.
+    async fn deliver(&self, mut job: Job, leg: Leg) -> Result<WeightsOutcome, RoleError> {
+        let Some(signed) = leg.signed(&job).cloned() else { return self.nothing_signed(job, leg).await };
+        let sent_at = (signed.birth, Some(signed.hash));
         let refused = self.chain.post(&signed).await?;
         if refused.is_none() {
-            self.journal.advance(&mut job, (signed.birth, Some(signed.hash)), Ruling::to(Stage::Sent)).await?;
+            self.journal.advance(&mut job, sent_at, Ruling::to(leg.sent())).await?;
         }
         match self.chain.follow(&signed, refused).await {
             Ok(inclusion) => {
                 let at = At { block: inclusion.block, hash: hash_of(&inclusion.block_hash) };
-                self.included(job, at, signed.hash).await
+                self.landed(job, leg, at, signed.hash).await
             }
             Err(error) => {
                 if ended(&error, job.stage) {
-                    let ruling = Ruling::because(Stage::Failed, error.to_string());
-                    self.journal.advance(&mut job, (signed.birth, Some(signed.hash)), ruling).await?;
+                    let ruling = Ruling::because(leg.without(), error.to_string());
+                    self.journal.advance(&mut job, sent_at, ruling).await?;
                     self.view.failed(&job, &error.to_string());
                 }
                 Err(error.into())
             }
+        }
+    }
+
+    async fn landed(&self, job: Job, leg: Leg, at: At, extrinsic: Hash32) -> Result<WeightsOutcome, RoleError> {
+        match leg {
+            Leg::First => self.included(job, at, extrinsic).await,
+            Leg::Reveal => self.revealed(job, at, extrinsic).await,
         }
     }
 
@@ -277,20 +285,24 @@ impl<C: WeightsChain> WeightsWriter<C> {
     }
 
     /// A transaction of unknown fate: the blocks are asked first, then the same bytes are sent again.
-    async fn settle(&self, pass: &Pass, mut job: Job, send: bool) -> Result<WeightsOutcome, RoleError> {
-        let Some(signed) = job.plan.signed.clone() else { return self.nothing_signed(job, Stage::Failed).await };
+    async fn settle(&self, pass: &Pass, mut job: Job, leg: Leg, send: bool) -> Result<WeightsOutcome, RoleError> {
+        let Some(signed) = leg.signed(&job).cloned() else { return self.nothing_signed(job, leg).await };
         match self.fate(pass, &job, &signed).await? {
-            Ending::In(at) => self.included(job, at, signed.hash).await,
+            Ending::In(at) => self.landed(job, leg, at, signed.hash).await,
             Ending::Never(cause) => {
                 let (id, place) = (job.id, (pass.ground.block, Some(signed.hash)));
-                self.journal.advance(&mut job, place, Ruling::because(Stage::Failed, cause)).await?;
-                Ok(WeightsOutcome::Advanced { job: id, stage: Stage::Failed })
+                self.journal.advance(&mut job, place, Ruling::because(leg.without(), cause)).await?;
+                Ok(WeightsOutcome::Advanced { job: id, stage: leg.without() })
             }
-            Ending::Open if send => self.deliver(job).await,
-            Ending::Open => Ok(WeightsOutcome::NotDue {
-                from_block: pass.ground.block.saturating_add(1).min(signed.last_block.saturating_add(1)),
-                why: Wait::Due,
-            }),
+            Ending::Open if send => self.deliver(job, leg).await,
+            Ending::Open => {
+                let next = pass.ground.block.saturating_add(1);
+                let (from_block, why) = match leg {
+                    Leg::First => (next.min(signed.last_block.saturating_add(1)), Wait::Due),
+                    Leg::Reveal => (next, Wait::Reveal { job: job.id, late: false }),
+                };
+                Ok(WeightsOutcome::NotDue { from_block, why })
+            }
         }
     }
 
@@ -301,30 +313,7 @@ impl<C: WeightsChain> WeightsWriter<C> {
         let place = (pass.ground.block, Some(signed.hash));
         job.plan.reveal = Some(signed);
         self.journal.advance(&mut job, place, Ruling::to(Stage::RevealSigned)).await?;
-        self.deliver_reveal(job).await
-    }
-
-    async fn deliver_reveal(&self, mut job: Job) -> Result<WeightsOutcome, RoleError> {
-        let Some(signed) = job.plan.reveal.clone() else { return self.nothing_signed(job, Stage::Included).await };
-        let refused = self.chain.post(&signed).await?;
-        if refused.is_none() {
-            self.journal.advance(&mut job, (signed.birth, Some(signed.hash)), Ruling::to(Stage::RevealSent)).await?;
-        }
-        match self.chain.follow(&signed, refused).await {
-            Ok(inclusion) => {
-                let at = At { block: inclusion.block, hash: hash_of(&inclusion.block_hash) };
-                self.revealed(job, at, signed.hash).await
-            }
-            Err(error) => {
-                if ended(&error, job.stage) {
-                    // Committed it is still; whether it can be revealed again is for the machine to say.
-                    let ruling = Ruling::because(Stage::Included, error.to_string());
-                    self.journal.advance(&mut job, (signed.birth, Some(signed.hash)), ruling).await?;
-                    self.view.failed(&job, &error.to_string());
-                }
-                Err(error.into())
-            }
-        }
+        self.deliver(job, Leg::Reveal).await
     }
 
     async fn revealed(&self, mut job: Job, at: At, extrinsic: Hash32) -> Result<WeightsOutcome, RoleError> {
@@ -332,23 +321,6 @@ impl<C: WeightsChain> WeightsWriter<C> {
         self.journal.advance(&mut job, (at.block, Some(extrinsic)), Ruling::to(Stage::Revealed)).await?;
         tracing::info!(job = job.id, block = at.block, mechanism = job.mechanism, "weights revealed");
         Ok(WeightsOutcome::Advanced { job: job.id, stage: Stage::Revealed })
-    }
-
-    async fn settle_reveal(&self, pass: &Pass, mut job: Job, send: bool) -> Result<WeightsOutcome, RoleError> {
-        let Some(signed) = job.plan.reveal.clone() else { return self.nothing_signed(job, Stage::Included).await };
-        match self.fate(pass, &job, &signed).await? {
-            Ending::In(at) => self.revealed(job, at, signed.hash).await,
-            Ending::Never(cause) => {
-                let (id, place) = (job.id, (pass.ground.block, Some(signed.hash)));
-                self.journal.advance(&mut job, place, Ruling::because(Stage::Included, cause)).await?;
-                Ok(WeightsOutcome::Advanced { job: id, stage: Stage::Included })
-            }
-            Ending::Open if send => self.deliver_reveal(job).await,
-            Ending::Open => Ok(WeightsOutcome::NotDue {
-                from_block: pass.ground.block.saturating_add(1),
-                why: Wait::Reveal { job: job.id, late: false },
-            }),
-        }
     }
 
     async fn fate(&self, pass: &Pass, job: &Job, signed: &SignedCall) -> Result<Ending, RoleError> {
@@ -391,11 +363,43 @@ impl<C: WeightsChain> WeightsWriter<C> {
     }
 
     /// The journal says signed and has no signature: written by another hand.
-    async fn nothing_signed(&self, mut job: Job, stage: Stage) -> Result<WeightsOutcome, RoleError> {
-        let id = job.id;
+    async fn nothing_signed(&self, mut job: Job, leg: Leg) -> Result<WeightsOutcome, RoleError> {
+        let (id, stage) = (job.id, leg.without());
         let ruling = Ruling::because(stage, "the journal has no signed transaction");
         self.journal.advance(&mut job, (0, None), ruling).await?;
         Ok(WeightsOutcome::Advanced { job: id, stage })
+    }
+}
+
+/// The transactions of a job: that of the weights or their commit, and that of a hashed commit's reveal.
+#[derive(Clone, Copy)]
+enum Leg {
+    First,
+    Reveal,
+}
+
+impl Leg {
+    const fn signed(self, job: &Job) -> Option<&SignedCall> {
+        match self {
+            Self::First => job.plan.signed.as_ref(),
+            Self::Reveal => job.plan.reveal.as_ref(),
+        }
+    }
+
+    const fn sent(self) -> Stage {
+        match self {
+            Self::First => Stage::Sent,
+            Self::Reveal => Stage::RevealSent,
+        }
+    }
+
+    /// Where a job stands whose transaction never will be in a block. Committed it is still; whether it can be revealed again
+    /// is for the machine to say.
+    const fn without(self) -> Stage {
+        match self {
+            Self::First => Stage::Failed,
+            Self::Reveal => Stage::Included,
+        }
     }
 }
 
