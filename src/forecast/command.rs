@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::process::{Ask, Shared};
-use super::{Forecast, ForecastError, Forecaster, Question};
+use super::{Forecast, ForecastError, Forecaster, Question, program};
 use crate::units::UnixMs;
 
 /// What to run, and how long to believe in it.
@@ -45,14 +45,13 @@ impl CommandSettings {
     /// # Errors
     /// [`ForecastError::Setting`] when the line is blank.
     pub fn from_line(line: &str) -> Result<Self, ForecastError> {
-        let mut words = line.split_whitespace().map(str::to_owned);
-        let Some(program) = words.next() else {
+        let Some((program, arguments)) = program::words(line) else {
             let (value, rule) = (format!("`{line}`"), "a program and its arguments");
             return Err(ForecastError::Setting { forecaster: "exec", setting: "forecaster.command", value, rule });
         };
         Ok(Self {
             program: program.into(),
-            arguments: words.collect(),
+            arguments,
             deadline: Duration::from_secs(30),
             in_flight: 8,
             patience: 8,

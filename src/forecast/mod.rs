@@ -10,6 +10,7 @@ pub mod command;
 mod constant;
 mod follow_market;
 pub mod planted;
+pub mod program;
 pub mod series;
 mod settings;
 mod skilled;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, Url, redirect};
 
 use super::MarketError;
 use crate::clock::{self, Clock};
@@ -56,6 +56,18 @@ pub fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// A client for one server: it says who we are, follows no redirect, and asks no proxy about this machine.
+pub(crate) fn client_of(base: &Url) -> ClientBuilder {
+    install_tls();
+    let mut builder =
+        Client::builder().user_agent(concat!("neuron/", env!("CARGO_PKG_VERSION"))).redirect(redirect::Policy::none());
+    if base.scheme() == "http" {
+        // No TLS will happen: a machine without certificates must still reach its own server.
+        builder = builder.tls_certs_only([]);
+    }
+    if is_loopback(base) { builder.no_proxy() } else { builder }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct HttpClient {
@@ -82,19 +94,7 @@ impl HttpClient {
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
             return Err(refuse("expected http:// or https:// and a host".to_owned()));
         }
-        install_tls();
-        let mut builder = Client::builder()
-            .user_agent(concat!("neuron/", env!("CARGO_PKG_VERSION")))
-            .timeout(settings.timeout)
-            .redirect(redirect::Policy::none());
-        if base.scheme() == "http" {
-            // No TLS will happen: a machine without certificates must still reach its simulator.
-            builder = builder.tls_certs_only([]);
-        }
-        if is_loopback(&base) {
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|e| refuse(with_causes(&e)))?;
+        let client = client_of(&base).timeout(settings.timeout).build().map_err(|e| refuse(with_causes(&e)))?;
         Ok(Self { provider, client, base, settings, free_from: Mutex::new(clock::monotonic()) })
     }
 
@@ -228,22 +228,23 @@ impl HttpClient {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether this is our own machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// How long `Retry-After` asks to wait, in either of its forms: seconds, or a date (RFC 9110, 10.2.3). A date is read by
 /// the server's own clock where it tells that.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = |text: &str| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
-    let until = date(text)?.as_second();
+    let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp().as_second());
+    let until = date(text)?;
     let now = headers.get(DATE).and_then(|now| date(now.to_str().ok()?.trim()));
-    let now = now.map_or_else(|| Clock::wall().now().as_secs(), jiff::Timestamp::as_second);
+    let now = now.unwrap_or_else(|| Clock::wall().now().as_secs());
     Some(Duration::from_secs(u64::try_from(until.saturating_sub(now)).unwrap_or_default()))
 }
 

@@ -18,6 +18,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 pub use self::http::{HttpSettings, install_tls};
+pub(crate) use self::http::{client_of, is_loopback, retry_after};
 pub use self::settings::{EndpointSettings, MarketSettings};
 pub use self::truth::{Truth, TruthClient};
 use crate::units::{Foreign, Probability, UnixMs};

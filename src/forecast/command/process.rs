@@ -14,12 +14,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::CommandSettings;
 use super::answer::Answer;
+use crate::forecast::program;
 
 /// Longest line listened to; the rest of a longer one is dropped.
 const MAX_LINE: usize = 64 << 10;
-
-/// Settings of ours in the environment, which may hold secrets and are no business of the program.
-const OUR_ENVIRONMENT: [&str; 2] = ["NEURON_", "BT_"];
 
 /// A question on its way to the program.
 pub(super) struct Ask {
@@ -122,14 +120,8 @@ enum Run {
 }
 
 fn start(settings: &CommandSettings) -> io::Result<Child> {
-    let mut command = tokio::process::Command::new(&settings.program);
-    command.args(&settings.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| OUR_ENVIRONMENT.iter().any(|prefix| name.starts_with(prefix))) {
-            command.env_remove(name);
-        }
-    }
-    command.kill_on_drop(true).spawn()
+    let mut command = program::command(&settings.program, &settings.arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
 }
 
 async fn run(

@@ -13,6 +13,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Strategy;
+use crate::forecast::program;
+use crate::market::client_of;
 use crate::market::klines::{Candle, INTERVAL};
 use crate::scoring::timeseries::rmse::check_forecast;
 
@@ -20,8 +22,6 @@ use crate::scoring::timeseries::rmse::check_forecast;
 const WINDOW: usize = 7 * 288;
 /// Longest answer, bytes.
 const MAX_ANSWER: u64 = 1 << 20;
-/// Settings of ours in the environment, which may hold secrets and are no business of a program.
-const OUR_ENVIRONMENT: [&str; 2] = ["NEURON_", "BT_"];
 
 fn question(candles: &[Candle], steps: usize) -> Vec<u8> {
     let row = |c: &Candle| json!([c.open_at.0, c.open, c.high, c.low, c.close, c.volume]);
@@ -50,20 +50,15 @@ impl Program {
     /// The program of a command line, split at white space; `None` when the line is blank.
     #[must_use]
     pub fn of_line(line: &str, deadline: Duration) -> Option<Self> {
-        let mut words = line.split_whitespace().map(str::to_owned);
-        Some(Self { program: words.next()?, arguments: words.collect(), deadline })
+        let (program, arguments) = program::words(line)?;
+        Some(Self { program, arguments, deadline })
     }
 
     async fn run(&self, question: Vec<u8>) -> Result<Vec<u8>, String> {
-        let mut command = tokio::process::Command::new(&self.program);
-        command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| OUR_ENVIRONMENT.iter().any(|prefix| name.starts_with(prefix))) {
-                command.env_remove(name);
-            }
-        }
+        let mut command = program::command(&self.program, &self.arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let named = |error: std::io::Error| format!("{}: {error}", self.program);
-        let mut child = command.kill_on_drop(true).spawn().map_err(named)?;
+        let mut child = command.spawn().map_err(named)?;
         let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(format!("{} has no pipes", self.program));
         };
@@ -121,8 +116,7 @@ impl Server {
         if !matches!(parsed.scheme(), "http" | "https") {
             return Err(format!("`{url}` is neither http:// nor https://"));
         }
-        crate::market::install_tls();
-        let client = reqwest::Client::builder().timeout(deadline).redirect(reqwest::redirect::Policy::none());
+        let client = client_of(&parsed).timeout(deadline);
         Ok(Self { url: url.to_owned(), client: client.build().map_err(|error| error.to_string())? })
     }
 

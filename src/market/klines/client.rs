@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use reqwest::Url;
 use serde::Deserialize;
 
 use super::{Candle, INTERVAL, KlineSource, Span, Unreadable, Venue};
 use crate::clock::Clock;
-use crate::market::MarketError;
 use crate::market::http::{HttpClient, HttpSettings};
+use crate::market::{MarketError, is_loopback};
 
 /// An exchange as an operator says it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -50,7 +51,7 @@ impl Exchange {
         http.first_pause = Duration::from_secs(1);
         // A page of 1000 rows is some 150 kB.
         http.max_body = 4 << 20;
-        let is_ours = http.base_url.starts_with("http://127.") || http.base_url.starts_with("http://localhost");
+        let is_ours = Url::parse(&http.base_url).is_ok_and(|url| is_loopback(&url));
         http.spacing = if is_ours { Duration::ZERO } else { Duration::from_millis(venue.spacing_ms) };
         Ok(Self { venue, symbol: settings.symbol, http: HttpClient::new(venue.name, http)?, clock })
     }

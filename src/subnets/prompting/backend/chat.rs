@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Response, Url};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::sse::{Events, Part, words_of};
 use super::{Backend, BackendError, Deltas};
 use crate::clock;
+use crate::market;
 use crate::subnets::prompting::conversation::Conversation;
 
 /// Pause before the first further attempt; doubles with each.
@@ -114,23 +115,11 @@ pub(in crate::subnets::prompting) fn client_of(base: &str, proxy: Option<&str>) 
     if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
         return Err(wrong("the API's URL", "must be http://… or https://…".to_owned()));
     }
-    crate::market::install_tls();
-    let mut builder = Client::builder()
-        .user_agent(concat!("neuron/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT)
-        .tcp_nodelay(true)
-        .redirect(redirect::Policy::none());
-    if base.scheme() == "http" {
-        // No TLS will happen: a machine without certificates must still reach its own server.
-        builder = builder.tls_certs_only([]);
+    let mut builder = market::client_of(&base).connect_timeout(CONNECT).tcp_nodelay(true);
+    if let Some(proxy) = proxy {
+        let proxy = reqwest::Proxy::all(proxy);
+        builder = builder.proxy(proxy.map_err(|e| wrong("`backend.proxy`", e.without_url().to_string()))?);
     }
-    let here = base.host_str().is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]");
-    builder = match proxy {
-        Some(proxy) => builder
-            .proxy(reqwest::Proxy::all(proxy).map_err(|e| wrong("`backend.proxy`", e.without_url().to_string()))?),
-        None if here => builder.no_proxy(),
-        None => builder,
-    };
     let client = builder.build().map_err(|e| wrong("the HTTP client", e.to_string()))?;
     Ok((client, base))
 }
@@ -222,14 +211,8 @@ impl Chat {
         }
         let mut events = Events::of(self.what.clone(), response);
         let first = events.next().await?.ok_or_else(|| BackendError::Silent { what: self.what.clone() })?;
-        let rest = stream::unfold(Some(events), |events| async move {
-            let mut events = events?;
-            match events.next().await {
-                Ok(Some(text)) => Some((Ok(text), Some(events))),
-                Ok(None) => None,
-                Err(error) => Some((Err(error), None)),
-            }
-        });
+        let rest =
+            stream::try_unfold(events, |mut events| async move { Ok(events.next().await?.map(|text| (text, events))) });
         Ok(stream::iter([Ok(first)]).chain(rest).boxed())
     }
 
@@ -248,11 +231,10 @@ impl Chat {
 
     async fn refusal(&self, response: Response) -> BackendError {
         let status = response.status().as_u16();
-        let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after = market::retry_after(response.headers());
         let body = read_up_to(response, 4096).await.unwrap_or_default();
         let words = serde_json::from_slice::<Value>(&body).map(|error| words_of(&error));
         let words = words.unwrap_or_else(|_| String::from_utf8_lossy(&body).into_owned());
-        let retry_after = after.map(Duration::from_secs);
         BackendError::Refused { what: self.what.clone(), status, message: words.into(), retry_after }
     }
 }

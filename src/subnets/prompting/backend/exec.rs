@@ -16,10 +16,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{Backend, BackendError, Deltas};
 use crate::clock;
+use crate::forecast::program;
 use crate::subnets::prompting::conversation::Conversation;
 
-/// Settings of ours in the environment, which may hold secrets and are no business of a program.
-const OUR_ENVIRONMENT: [&str; 2] = ["NEURON_", "BT_"];
 /// The most text of one answer, bytes.
 const MAX_TEXT: usize = 8 << 20;
 /// Bytes read at once.
@@ -48,7 +47,8 @@ impl Exec {
     }
 
     fn start(&self) -> Result<Child, BackendError> {
-        let mut command = command(&self.program, &self.arguments, &self.environment);
+        let mut command = program::command(&self.program, &self.arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|e| {
             BackendError::Unreachable { what: format!("the program `{}`", self.program), reason: e.to_string().into() }
         })
@@ -57,26 +57,8 @@ impl Exec {
 
 /// Program and arguments of a command line.
 pub(super) fn words(line: &str) -> Result<(String, Vec<String>), BackendError> {
-    let mut words = line.split_whitespace().map(str::to_owned);
     let missing = || BackendError::Setting("say with `--backend.command` which program to run".to_owned());
-    Ok((words.next().ok_or_else(missing)?, words.collect()))
-}
-
-/// A command that dies with us, in an environment without our settings.
-pub(super) fn command(
-    program: &str,
-    arguments: &[String],
-    environment: &[(String, String)],
-) -> tokio::process::Command {
-    let mut command = tokio::process::Command::new(program);
-    command.args(arguments).kill_on_drop(true);
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| OUR_ENVIRONMENT.iter().any(|prefix| name.starts_with(prefix))) {
-            command.env_remove(name);
-        }
-    }
-    command.envs(environment.iter().map(|(name, value)| (name, value)));
-    command
+    program::words(line).ok_or_else(missing)
 }
 
 /// A process that answers.
@@ -186,13 +168,8 @@ impl Backend for Exec {
             let first = tokio::time::timeout_at(until.into(), answering.next()).await;
             let first = first.map_err(|_| BackendError::Late { what: what.clone() })??;
             let first = first.ok_or(BackendError::Silent { what })?;
-            let rest = stream::unfold(Some(answering), |answering| async move {
-                let mut answering = answering?;
-                match answering.next().await {
-                    Ok(Some(text)) => Some((Ok(text), Some(answering))),
-                    Ok(None) => None,
-                    Err(error) => Some((Err(error), None)),
-                }
+            let rest = stream::try_unfold(answering, |mut answering| async move {
+                Ok(answering.next().await?.map(|text| (text, answering)))
             });
             Ok(stream::iter([Ok(first)]).chain(rest).boxed())
         }

@@ -13,9 +13,10 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::chat::{below, client_of, read_up_to, unreachable};
-use super::exec::{command, words};
+use super::exec::words;
 use super::{Backend, BackendError, Chat, ChatSettings, Deltas};
 use crate::clock;
+use crate::forecast::program;
 use crate::subnets::prompting::conversation::Conversation;
 
 /// Between two looks at a server that is well.
@@ -182,8 +183,9 @@ async fn keep(supervision: Supervision, program: (String, Vec<String>), look: Lo
 }
 
 /// It writes where we do, but not on our stdout.
-fn start(program: &(String, Vec<String>), environment: &[(String, String)]) -> std::io::Result<Child> {
-    let mut command = command(&program.0, &program.1, environment);
+fn start((name, arguments): &(String, Vec<String>), environment: &[(String, String)]) -> std::io::Result<Child> {
+    let mut command = program::command(name, arguments);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()
 }
 
