@@ -243,6 +243,22 @@ impl Duty {
         }
     }
 
+    /// As [`Duty::new`], with passes over something that all of them share.
+    pub fn over<W, F>(
+        work: &Arc<W>,
+        name: &'static str,
+        every: Duration,
+        clock: Clock,
+        pass: impl Fn(Arc<W>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        W: Send + Sync + 'static,
+        F: Future<Output = Result<(), WorkError>> + Send + 'static,
+    {
+        let work = Arc::clone(work);
+        Self::new(name, every, clock, move || pass(Arc::clone(&work)))
+    }
+
     /// The same with pauses that vary.
     #[must_use]
     pub const fn jitter(mut self, share: f64) -> Self {

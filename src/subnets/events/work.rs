@@ -150,26 +150,18 @@ impl Shares for EventsWork {
 
 impl ValidatorWork for EventsWork {
     fn duties(self: Arc<Self>) -> Vec<Duty> {
-        let ticking = Arc::clone(&self);
-        let tick = move || {
-            let work = Arc::clone(&ticking);
-            async move {
-                let summary = work.events.tick(&work.peers.now()).await?;
-                work.ticked(summary);
-                Ok(())
-            }
+        let tick = async |work: Arc<Self>| {
+            let summary = work.events.tick(&work.peers.now()).await?;
+            work.ticked(summary);
+            Ok(())
         };
-        let (every, jitter, clock) = (self.tick, self.jitter, self.clock.clone());
-        let prune = move || {
-            let work = Arc::clone(&self);
-            async move {
-                work.events.ledger().prune(work.clock.now()).await?;
-                Ok(())
-            }
+        let prune = async |work: Arc<Self>| {
+            work.events.ledger().prune(work.clock.now()).await?;
+            Ok(())
         };
         vec![
-            Duty::new("tick", every, clock, tick).jitter(jitter),
-            Duty::new("pruning", PRUNE_EVERY, Clock::wall(), prune).later(),
+            Duty::over(&self, "tick", self.tick, self.clock.clone(), tick).jitter(self.jitter),
+            Duty::over(&self, "pruning", PRUNE_EVERY, Clock::wall(), prune).later(),
         ]
     }
 

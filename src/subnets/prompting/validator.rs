@@ -98,16 +98,7 @@ impl Round {
     /// The answer that is worth most; the first of equals.
     #[must_use]
     pub fn best(&self) -> Option<&Scored> {
-        let better = |best: Option<&'_ Scored>, next: &Scored| {
-            best.is_none_or(|best| next.judgement.total > best.judgement.total)
-        };
-        let mut best = None;
-        for answer in &self.answers {
-            if better(best, answer) {
-                best = Some(answer);
-            }
-        }
-        best
+        self.answers.iter().reduce(|best, next| if next.judgement.total > best.judgement.total { next } else { best })
     }
 
     /// Miners that said something.

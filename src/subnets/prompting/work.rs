@@ -248,28 +248,20 @@ impl Shares for PromptingWork {
 
 impl ValidatorWork for PromptingWork {
     fn duties(self: Arc<Self>) -> Vec<Duty> {
-        let (every, clock) = (self.every, self.clock.clone());
-        let asking = Arc::clone(&self);
-        let ask = move || {
-            let work = Arc::clone(&asking);
-            async move {
-                if work.peers.now().is_empty() {
-                    return Ok(());
-                }
-                work.prompts.dialogue(&*work.peers, |round| work.note(round)).await
+        let ask = async |work: Arc<Self>| {
+            if work.peers.now().is_empty() {
+                return Ok(());
             }
+            work.prompts.dialogue(&*work.peers, |round| work.note(round)).await
         };
-        let prune = move || {
-            let work = Arc::clone(&self);
-            async move {
-                let until = work.clock.now().plus_ms(-i64::from(work.keep_days) * DAY_MS);
-                work.prompts.ledger().prune(until).await?;
-                Ok(())
-            }
+        let prune = async |work: Arc<Self>| {
+            let until = work.clock.now().plus_ms(-i64::from(work.keep_days) * DAY_MS);
+            work.prompts.ledger().prune(until).await?;
+            Ok(())
         };
         vec![
-            Duty::new("questions", every, clock, ask).jitter(0.1),
-            Duty::new("pruning", PRUNE_EVERY, Clock::wall(), prune).later(),
+            Duty::over(&self, "questions", self.every, self.clock.clone(), ask).jitter(0.1),
+            Duty::over(&self, "pruning", PRUNE_EVERY, Clock::wall(), prune).later(),
         ]
     }
 

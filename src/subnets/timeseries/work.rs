@@ -164,12 +164,11 @@ impl TimeseriesWork {
         let peers = self.peers.now();
         let begun = self.validator.begin(&peers).await?;
         let revealed = self.validator.reveal(&peers).await?;
+        self.state().rounds += u64::from(begun.is_some());
         for (what, step) in [("commitments", begun), ("numbers", revealed)] {
             let Some(step) = step else { continue };
             tracing::info!(asked = step.asked, answered = step.answered, fates = ?step.fates, "asked for {what}");
-            let mut state = self.state();
-            state.rounds += u64::from(what == "commitments");
-            state.last = Some((step, clock::monotonic()));
+            self.state().last = Some((step, clock::monotonic()));
         }
         Ok(())
     }
@@ -230,38 +229,24 @@ impl Shares for TimeseriesWork {
 
 impl ValidatorWork for TimeseriesWork {
     fn duties(self: Arc<Self>) -> Vec<Duty> {
-        let pruning = Arc::clone(&self);
-        let prune = move || {
-            let work = Arc::clone(&pruning);
-            async move {
-                let before = work.validator.clock.now().plus_ms(-KEPT_MS);
-                work.validator.ledger.prune(before).await?;
-                Ok(())
-            }
+        let prune = async |work: Arc<Self>| {
+            let before = work.validator.clock.now().plus_ms(-KEPT_MS);
+            work.validator.ledger.prune(before).await?;
+            Ok(())
         };
-        let pruning = Duty::new("pruning", PRUNE_EVERY, Clock::wall(), prune).later();
+        let pruning = Duty::over(&self, "pruning", PRUNE_EVERY, Clock::wall(), prune).later();
         if let Some(ends) = self.ends {
-            let past = move || {
-                let work = Arc::clone(&self);
-                async move { Ok(work.past_round(ends).await?) }
-            };
-            return vec![Duty::new("past rounds", Duration::from_millis(10), Clock::wall(), past), pruning];
+            let past = move |work: Arc<Self>| async move { Ok(work.past_round(ends).await?) };
+            return vec![Duty::over(&self, "past rounds", Duration::from_millis(10), Clock::wall(), past), pruning];
         }
-        let (asking, scoring) = (Arc::clone(&self), self);
-        let ask = move || {
-            let work = Arc::clone(&asking);
-            async move { Ok(work.ask().await?) }
-        };
-        let score = move || {
-            let work = Arc::clone(&scoring);
-            async move {
-                work.score().await?;
-                Ok(())
-            }
+        let ask = async |work: Arc<Self>| Ok(work.ask().await?);
+        let score = async |work: Arc<Self>| {
+            work.score().await?;
+            Ok(())
         };
         vec![
-            Duty::new("rounds", LOOK_EVERY, Clock::wall(), ask),
-            Duty::new("scoring", SCORE_EVERY, Clock::wall(), score),
+            Duty::over(&self, "rounds", LOOK_EVERY, Clock::wall(), ask),
+            Duty::over(&self, "scoring", SCORE_EVERY, Clock::wall(), score),
             pruning,
         ]
     }
