@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::client::Failure;
 use super::dialect::Dialect;
+use super::failure::Failure;
 use crate::telemetry::Histogram;
 
 /// Upper bounds of the latency buckets, in milliseconds; one more bucket takes the rest.

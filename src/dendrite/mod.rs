@@ -12,6 +12,7 @@ mod client;
 pub mod counters;
 mod dialect;
 mod exchange;
+mod failure;
 mod lanes;
 mod metrics;
 mod reuse;
@@ -19,7 +20,8 @@ mod signer;
 mod stream;
 mod target;
 
-pub use client::{Answer, Deadlines, Dendrite, DendriteConfig, DendriteError, Failure};
+pub use client::{Answer, Deadlines, Dendrite, DendriteConfig, DendriteError};
 pub use dialect::Dialect;
+pub use failure::Failure;
 pub use stream::{Chunk, Streamed, TextStream};
 pub use target::{NotAllowed, Target};

@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
-use super::client::{Deadlines, Dendrite, DendriteError, Failure, Opened};
+use super::client::{Deadlines, Dendrite, DendriteError, Opened};
 use super::counters::Counters;
 use super::dialect::Dialect;
 use super::exchange;
+use super::failure::Failure;
 use super::lanes::Lane;
 use super::target::Target;
 use crate::synapse::Synapse;
