@@ -13,14 +13,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::foreign_text::{HOSTILE, assert_harmless_text};
-use crate::support::{Process, neuron};
+use crate::support::{Process, free_port, neuron};
 
 /// Long enough for a machine that has other things to do.
 pub const PATIENCE: Duration = Duration::from_secs(120);
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
@@ -104,6 +100,29 @@ impl World {
         let common = ["--wallet.path", &wallets, "--wallet.name", name, "--no-password", "--yes"];
         self.must(&[&["wallet", "new-coldkey", "--uri", "//Bob"], &common[..]].concat());
         self.must(&[&["wallet", "new-hotkey", "--uri", &format!("//Test//{name}")], &common[..]].concat());
+    }
+
+    /// Wallets of these names, with their hotkeys in a subnet; that of `v`, the validator, has a stake.
+    pub fn register(&self, netuid: u16, names: &[&str]) {
+        let (netuid, endpoint, wallets) = (netuid.to_string(), self.endpoint(), self.path("wallets"));
+        for name in names {
+            self.wallet(name);
+            let flags = [
+                "--netuid",
+                &netuid,
+                "--network",
+                &endpoint,
+                "--wallet.path",
+                &wallets,
+                "--wallet.name",
+                name,
+                "--yes",
+            ];
+            self.must(&[&["register"], &flags[..]].concat());
+            if *name == "v" {
+                self.must(&[&["stake", "add", "--amount", "1000"], &flags[..]].concat());
+            }
+        }
     }
 
     fn neuron_flags(&self, name: &str) -> Vec<String> {
@@ -219,15 +238,7 @@ fn hostile_page() -> String {
 fn a_hostile_market_and_a_hostile_miner_command_nothing_in_a_validators_log() {
     let world = World::new();
     let _localnet = world.localnet();
-    for name in ["v", "m0"] {
-        world.wallet(name);
-        let flags = world.neuron_flags(name);
-        let flags: Vec<&str> = flags.iter().map(String::as_str).filter(|flag| *flag != "--logging.debug").collect();
-        world.must(&[&["register", "--yes"], &flags[..]].concat());
-        if name == "v" {
-            world.must(&[&["stake", "add", "--yes", "--amount", "1000"], &flags[..]].concat());
-        }
-    }
+    world.register(155, &["v", "m0"]);
     // A miner publishes its address and makes room for one that answers with commands.
     let mut miner = world.miner(0, "0.1");
     wait_until("the miner serves", || std::net::TcpStream::connect(("127.0.0.2", world.axons[0])).is_ok());
@@ -279,15 +290,7 @@ fn five_processes_do_the_job_and_survive_the_restart_of_each() {
     let world = World::new();
     let mut localnet = world.localnet();
     let mut market = world.market_sim();
-    for name in ["v", "m0", "m1"] {
-        world.wallet(name);
-        let flags = world.neuron_flags(name);
-        let flags: Vec<&str> = flags.iter().map(String::as_str).filter(|flag| *flag != "--logging.debug").collect();
-        world.must(&[&["register", "--yes"], &flags[..]].concat());
-        if name == "v" {
-            world.must(&[&["stake", "add", "--yes", "--amount", "1000"], &flags[..]].concat());
-        }
-    }
+    world.register(155, &["v", "m0", "m1"]);
     let mut miners = [world.miner(0, "0.02"), world.miner(1, "0.4")];
     let mut validator = world.validator();
 

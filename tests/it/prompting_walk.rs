@@ -1,13 +1,10 @@
 //! The walk of docs/prompting.md, run as it is written there, on ports of this test.
 
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+use crate::support::free_port;
 
 /// The commands between the mark and the end of the block after it.
 fn commands() -> String {

@@ -1,6 +1,6 @@
 //! An axon behind the proxies of `config/`: a probe passes every step through them, and is told when one drops the headers.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -10,16 +10,12 @@ use neuron::synapse::request::Prepared;
 
 use crate::axon_kit::{key, one_event, open_bob};
 use crate::needs;
-use crate::support::Process;
+use crate::support::{Process, free_port};
 
 tests! { asynchronous: nginx_passes_everything, nginx_by_its_defaults_is_found_out, caddy_passes_everything }
 
 /// The axon's port and the proxy's in the files of `config/`.
 const PORTS: [&str; 2] = ["8091", "8443"];
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// A file of `config/` with other ports.
 fn config(name: &str, axon: SocketAddr, listen: u16) -> String {

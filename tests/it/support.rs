@@ -24,6 +24,12 @@ pub fn neuron() -> Command {
     command
 }
 
+/// A port that was free a moment ago.
+#[allow(dead_code, reason = "the tests of the operator's build start fewer servers")]
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// Opens a ledger that was open a moment ago. A process that another test starts at this moment holds copies of all our
 /// files, locks included, until it has become its program; so a lock given back may seem taken for some milliseconds.
 pub fn open_ledger(path: &Path, options: &Options) -> EventsLedger {

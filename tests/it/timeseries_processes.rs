@@ -1,24 +1,19 @@
 //! The time-series work across separate processes, as its users start them: `neuron miner --netuid 8`, `neuron validator
 //! --netuid 8`, a development chain, and candles of our own.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use neuron::ledger::rusqlite::{Connection, OpenFlags};
 
 use crate::processes::{PATIENCE, World, hotkey, wait_until};
-use crate::support::Process;
+use crate::support::{Process, free_port};
 
 /// A subnet of time series: a chain, candles, a validator with a stake, two miners.
 struct Subnet {
     world: World,
     candles: u16,
     axons: [u16; 2],
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Subnet {
@@ -32,18 +27,6 @@ impl Subnet {
         ["--netuid", "8", "--subtensor.network", &endpoint, "--wallet.path", &wallets, "--wallet.name", name]
             .map(str::to_owned)
             .to_vec()
-    }
-
-    fn register(&self) {
-        for name in ["v", "m0", "m1"] {
-            self.world.wallet(name);
-            let flags = self.flags(name);
-            let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-            self.world.must(&[&["register", "--yes"], &flags[..]].concat());
-            if name == "v" {
-                self.world.must(&[&["stake", "add", "--yes", "--amount", "1000"], &flags[..]].concat());
-            }
-        }
     }
 
     fn candles(&self) -> Process {
@@ -124,7 +107,7 @@ fn miners_and_validator_of_subnet_8_keep_their_word_over_kill_9() {
     let subnet = Subnet::new();
     let _chain = subnet.world.localnet();
     let _candles = subnet.candles();
-    subnet.register();
+    subnet.world.register(8, &["v", "m0", "m1"]);
     let (mut first, _second) = (subnet.miner(0, "persistence", &SECONDS), subnet.miner(1, "model_v4_1", &SECONDS));
     let mut validator = subnet.validator(&SECONDS);
     subnet.wait_for("a whole round", 1, REVEALED);
@@ -146,7 +129,7 @@ fn a_month_of_the_past_pays_on_the_chain() {
     let subnet = Subnet::new();
     let _chain = subnet.world.localnet();
     let _candles = subnet.candles();
-    subnet.register();
+    subnet.world.register(8, &["v", "m0", "m1"]);
     let _miners = [subnet.miner(0, "persistence", &[]), subnet.miner(1, "drift", &[])];
     let _validator = subnet.validator(&["--test_only_historical", "1"]);
     subnet.wait_for("scored requests", 3, "SELECT COUNT(*) FROM ts_requests WHERE state = 'scored'");
