@@ -89,7 +89,8 @@ def wire(rng, out):
         generate("NEURON_PYTHON", script, keys, wire / name)
     generate("NEURON_PYTHON11", "gen_btauth.py", keys, wire / "btauth.json")
     for path in sorted(VECTORS.glob("wire/*.json")):
-        made = json.loads((wire / path.name).read_text()) if (wire / path.name).exists() else read(f"wire/{path.name}")
+        fresh = (wire / path.name).exists()
+        made = json.loads((wire / path.name).read_text()) if fresh else read(f"wire/{path.name}")
         for name, cases in made.items():
             if not isinstance(cases, list) or not all(isinstance(case, dict) for case in cases):
                 continue
@@ -97,6 +98,8 @@ def wire(rng, out):
             if ("axon_responses" in path.name) or name == "verify":
                 # These share a memory of nonces: all of them, in their order.
                 made[name] = [renamed(case, f"other-{i}") for i, case in enumerate(cases)]
+            elif fresh:
+                made[name] = rng.sample(cases, len(cases))
             else:
                 made[name] = selection(rng, cases)
         write(out, f"wire/{path.name}", made)

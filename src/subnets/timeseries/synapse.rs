@@ -119,10 +119,11 @@ fn bool_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::E
 
 /// The commitment to a prediction: lower-case hex SHA-256 of `hotkey-[v1, v2, …]` in Python text.
 ///
-/// Hash the values after their way through the tensor: with `float32` the text is that of the widened number.
+/// `values` are the floats, or lists of them for a tensor of several dimensions. Hash them after their way through the tensor: with
+/// `float32` the text is that of the widened number.
 #[must_use]
-pub fn prediction_hash(hotkey_ss58: &str, values: &[f64]) -> String {
-    // A list of floats always has a Python text.
+pub fn prediction_hash<V: Serialize + ?Sized>(hotkey_ss58: &str, values: &V) -> String {
+    // Lists of floats always have a Python text.
     let list = python_str(values).unwrap_or_default();
     hex::encode(Sha256::digest(format!("{hotkey_ss58}-{list}").as_bytes()))
 }

@@ -291,7 +291,7 @@ impl Archive {
     /// Writes a compact copy of the ledger to a new file, also while a validator uses it.
     ///
     /// # Errors
-    /// [`LedgerError::File`] when the target exists, [`LedgerError::Full`].
+    /// [`LedgerError::Exists`], [`LedgerError::Full`].
     pub fn copy_to(&self, target: &Path) -> Result<(), LedgerError> {
         self.file.copy_to(target)
     }
