@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use unicode_width::UnicodeWidthChar as _;
 
 use super::output::{Output, TextTable};
 use super::{Exit, Failure, Verb, block_on, interrupted};
@@ -167,11 +168,8 @@ fn frame(progress: &Progress) -> String {
         .push_str(&format!("{time}  tick {tick}, block {block}, {open} {things} open, {answered} miners answered\n\n"));
     for line in 0..QUOTES {
         let quote = progress.shown.get(line).map(|(number, text)| {
-            let question: String = {
-                let line = text.lines_up_to(COLUMNS).next().map(|line| line.to_string()).unwrap_or_default();
-                line.chars().take(COLUMNS - 7).collect()
-            };
-            format!("{number:.3}  {question}")
+            let line = text.lines_up_to(COLUMNS).next().map(|line| line.to_string()).unwrap_or_default();
+            format!("{number:.3}  {}", in_columns(&line, COLUMNS - 7))
         });
         frame.push_str(&quote.unwrap_or_default());
         frame.push('\n');
@@ -186,6 +184,16 @@ fn frame(progress: &Progress) -> String {
         ]);
     }
     format!("{frame}\n{}", table.render())
+}
+
+/// The beginning of a line that fits: some characters are two columns wide.
+fn in_columns(line: &str, columns: usize) -> &str {
+    let mut used = 0;
+    let mut fits = |character: char| {
+        used += character.width().unwrap_or(0);
+        used <= columns
+    };
+    line.char_indices().find(|(_, character)| !fits(*character)).and_then(|(at, _)| line.get(..at)).unwrap_or(line)
 }
 
 fn text(report: &Report) -> String {
@@ -220,4 +228,41 @@ fn text(report: &Report) -> String {
         report.max_rss_mb,
         report.seed,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{UnixMs, is_harmful};
+    use unicode_width::UnicodeWidthStr as _;
+
+    /// What wraps or commands the terminal cannot be redrawn.
+    #[test]
+    fn the_live_view_has_as_many_lines_and_columns_whatever_is_asked() {
+        let view = |questions: &[&str]| {
+            frame(&Progress {
+                tick: 7,
+                at: UnixMs(1_717_200_000_000),
+                things: "events",
+                scored: 3,
+                goal: 60,
+                open: 4,
+                shown: questions.iter().map(|question| (0.25, (*question).into())).collect(),
+                answered: 6,
+                block: 90,
+                gains: vec![("sharp", 0.1)],
+                weights: Vec::new(),
+            })
+        };
+        let lines = view(&[]).lines().count();
+        let long = "w".repeat(500);
+        let wide = "漢字".repeat(100);
+        for hostile in ["\x1b[2J\x1b]0;t\x07\u{9b}2J", "a\r\nb\n\nc", "\u{202e}\u{2028}\u{200b}", "", &long, &wide] {
+            let drawn = view(&[hostile, "Will it rain?"]);
+            assert_eq!(drawn.lines().count(), lines, "{drawn}");
+            assert!(drawn.lines().all(|line| line.width() <= COLUMNS), "{drawn}");
+            assert!(!drawn.chars().any(|c| c != '\n' && is_harmful(c)), "{drawn:?}");
+            assert!(drawn.contains("Will it rain?"), "{drawn}");
+        }
+    }
 }

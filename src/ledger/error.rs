@@ -15,6 +15,12 @@ pub enum LedgerError {
         /// What the system said.
         reason: String,
     },
+    /// A copy is never written over a file.
+    #[error("{path} exists, and a copy of the ledger is only written to a new file; name another folder")]
+    Exists {
+        /// Where the copy was to go.
+        path: PathBuf,
+    },
     /// Another process holds the ledger.
     #[error("{path} is in use by another validator; stop that one, or give this one its own `--db.directory`")]
     InUse {

@@ -59,11 +59,10 @@ impl ReadOnly {
     /// Writes a compact copy to a new file.
     ///
     /// # Errors
-    /// [`LedgerError::File`] when the target exists, [`LedgerError::Full`].
+    /// [`LedgerError::Exists`], [`LedgerError::Full`].
     pub fn copy_to(&self, target: &Path) -> Result<(), LedgerError> {
-        let reason = format!("it exists; a copy is only written to a new file ({})", self.path.display());
         if target.exists() {
-            return Err(LedgerError::File { path: target.to_path_buf(), reason });
+            return Err(LedgerError::Exists { path: target.to_path_buf() });
         }
         let text = target.to_string_lossy().into_owned();
         let done = self.connection.execute("VACUUM INTO ?1", [text]);

@@ -11,7 +11,7 @@ use super::disk;
 use super::error::WalletError;
 use super::key::PublicKey;
 use super::keyfile::{Envelope, LockedKey, Role};
-use super::names::{check_wallet_name, is_not_a_hotkey};
+use super::names::{check_hotkey_name, check_wallet_name};
 use super::pair::Scheme;
 use super::store::{expand_home, public_of};
 use crate::units::Account;
@@ -172,7 +172,7 @@ pub(super) fn hotkey_names(wallet: &Path) -> Vec<String> {
         .filter(|entry| !is_folder(entry))
         .filter_map(|entry| entry.file_name().into_string().ok())
         .map(|name| name.strip_suffix("pub.txt").map_or_else(|| name.clone(), str::to_owned))
-        .filter(|name| !name.is_empty() && !is_not_a_hotkey(name))
+        .filter(|name| check_hotkey_name(name).is_ok())
         .collect();
     names.sort_by(|a, b| natural(a, b));
     names.dedup();

@@ -47,7 +47,7 @@ pub fn check_hotkey_name(name: &str) -> Result<(), NameError> {
 }
 
 /// Whether a file of the hotkeys folder is something else than a hotkey's secret.
-pub(super) fn is_not_a_hotkey(name: &str) -> bool {
+fn is_not_a_hotkey(name: &str) -> bool {
     name.starts_with('.') || NOT_HOTKEYS.iter().any(|end| name.ends_with(end)) || is_backup(name)
 }
 

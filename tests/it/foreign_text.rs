@@ -118,6 +118,15 @@ async fn whatever_score_prints_and_draws_commands_nothing() {
             }
         }
     }
+    let copied = neuron()
+        .args(["score", "export", "--to"])
+        .arg(folder.path().join("copy"))
+        .env("NEURON_DB_DIRECTORY", folder.path())
+        .output()
+        .unwrap();
+    assert!(copied.status.success());
+    let verified = neuron().args(["score", "verify"]).env("NEURON_DB_DIRECTORY", folder.path()).output().unwrap();
+    assert!(verified.status.success(), "a copy is no second ledger: {}", String::from_utf8_lossy(&verified.stderr));
     let table = std::fs::read_to_string(out.path().join("export--formatcsv--to-text/events.csv")).unwrap();
     let rows = csv::Reader::from_reader(table.as_bytes());
     let questions: Vec<String> = rows.into_records().map(|row| row.unwrap()[1].to_owned()).collect();
@@ -130,6 +139,41 @@ async fn whatever_score_prints_and_draws_commands_nothing() {
     let drawings = drawn.iter().filter(|path| path.extension().is_some_and(|e| e == "svg"));
     let forbidden = |path: &Path| std::fs::read_to_string(path).unwrap().chars().any(|c| c != '\n' && is_harmful(c));
     assert!(drawings.clone().count() > 0 && !drawings.into_iter().any(|path| forbidden(path)), "{drawn:?}");
+}
+
+/// A folder of wallets may come out of somebody's archive.
+#[test]
+fn names_of_wallets_and_keys_command_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "evil\u{202e}\u{200b}\u{2066}\u{feff}";
+    let hotkeys = folder.path().join(name).join("hotkeys");
+    std::fs::create_dir_all(&hotkeys).unwrap();
+    std::fs::create_dir_all(folder.path().join("clears\x1b[2J\nerror: forged/hotkeys")).unwrap();
+    for file in [format!("hot{name}"), "bell\x07\r\nerror: forged".into()] {
+        std::fs::write(hotkeys.join(file), "{\"ss58Address\": \"\x1b[2J\"}").unwrap();
+    }
+    let commands: &[&[&str]] = &[
+        &["list"],
+        &["show", "--wallet.name", name],
+        &["show", "--wallet.name", STRANGE],
+        &["verify-keys"],
+        &["show", "--wallet.name", name, "--wallet.hotkey", HOSTILE],
+    ];
+    for command in commands {
+        for format in ["text", "json"] {
+            let output = neuron()
+                .arg("wallet")
+                .args(*command)
+                .arg("--wallet.path")
+                .arg(folder.path())
+                .args(["--output", format])
+                .output()
+                .unwrap();
+            assert_harmless(&format!("{command:?} {format}"), &output);
+            let said = [output.stdout, output.stderr].concat();
+            assert!(!said.is_empty(), "{command:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

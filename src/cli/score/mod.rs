@@ -91,10 +91,17 @@ fn open(path: &Path) -> Result<Archive, Failure> {
     Ok(Archive::open(path)?)
 }
 
-/// The one ledger below a folder.
+/// The one ledger below a folder. A copy that was exported into the same folder is no second one: validators keep theirs in
+/// `netuidN` (see `role::setup`), and only without any of these the others are looked at.
 fn only_ledger(folder: &Path) -> Result<PathBuf, Failure> {
     let mut found = Vec::new();
     collect(folder, 3, &mut found);
+    let kept = |path: &PathBuf| {
+        path.parent().and_then(Path::file_name).is_some_and(|name| name.to_string_lossy().starts_with("netuid"))
+    };
+    if found.iter().any(kept) {
+        found.retain(kept);
+    }
     match found.as_slice() {
         [one] => Ok(one.clone()),
         [] => {
