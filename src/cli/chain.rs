@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, IsTerminal as _, stdin};
 
-use clap::ArgMatches;
+use clap::{Arg, ArgGroup, ArgMatches, Command};
 
 use super::output::Output;
 use super::{Exit, Failure, OrExit, args, wallet};
@@ -82,9 +82,18 @@ pub(super) fn address(settings: &Settings, kind: KeyKind, given: Option<&String>
     Ok(public.map_err(wallet::failed)?.account)
 }
 
+/// Adds an amount, `--amount 1.5` or the number alone. `instead` are flags that take its place.
+pub(super) fn with_amount(command: Command, help: &'static str, instead: &[&'static str]) -> Command {
+    let flag = Arg::new("amount").long("amount").value_name("AMOUNT").help(help);
+    let bare = Arg::new("bare amount").value_name("AMOUNT").help("The same, without a flag");
+    let one_of = ArgGroup::new("an amount").args(["amount", "bare amount"]).args(instead).required(true);
+    command.arg(flag).arg(bare).group(one_of)
+}
+
 /// An amount of TAO or alpha given on the command line.
 pub(super) fn amount(matches: &ArgMatches) -> Result<Option<Rao>, Failure> {
-    matches.get_one::<String>("amount").map(|text| text.parse().or_exit(Exit::Usage)).transpose()
+    let given = matches.get_one::<String>("amount").or_else(|| matches.get_one("bare amount"));
+    given.map(|text| text.parse().or_exit(Exit::Usage)).transpose()
 }
 
 /// Asks before something irreversible. Without a terminal, only `--yes` means yes.

@@ -15,6 +15,10 @@ use crate::localnet::{LocalnetConfig, LocalnetError, spawn};
 
 pub(super) const VERB: Verb = Verb { command, run };
 
+/// Bounds of the finality that nobody chose. Under the first, a client that reads the events of a block when it is told of it
+/// hears that the block is final before it has them, and polkadot-js then skips `inBlock`.
+const FINALITY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
+
 fn command() -> Command {
     let command = Command::new("localnet")
         .about("Runs a development chain with funded accounts and open subnets")
@@ -22,7 +26,8 @@ fn command() -> Command {
             "Runs a development chain: a FRAME runtime with Bittensor's calls and storage, in this process, with funded \
              accounts //Alice … //Ferdie and the subnets 8 and 155. It serves Substrate JSON-RPC over WebSocket and HTTP \
              on 127.0.0.1 and stops on Ctrl-C. Chain time advances 12 s per block at whatever speed blocks come. \
-             `dev_mine [n]` makes n blocks at once, `dev_beacon false` stops its random beacon.",
+             `dev_mine [n]` makes n blocks at once, `dev_beacon false` stops its random beacon, \
+             `dev_finality ms` delays finality.",
         )
         .arg(
             Arg::new("port")
@@ -39,6 +44,13 @@ fn command() -> Command {
                 .value_parser(|text: &str| parse_duration(text))
                 .default_value("250ms")
                 .help("Real time between two blocks"),
+        )
+        .arg(
+            Arg::new("finality")
+                .long("finality")
+                .value_name("DURATION")
+                .value_parser(|text: &str| parse_duration(text))
+                .help("How long after a block was made it is final; 0s is at once [default: a block time, but 100ms to 1s]"),
         )
         .arg(
             Arg::new("state")
@@ -88,9 +100,11 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     for subnet in &mut genesis.subnets {
         subnet.commit_reveal = matches.get_flag("commit-reveal");
     }
+    let block_time = matches.get_one::<Duration>("block-time").copied().unwrap_or(defaults.block_time);
     let config = LocalnetConfig {
+        finality: matches.get_one("finality").copied().unwrap_or(block_time.clamp(FINALITY[0], FINALITY[1])),
+        block_time,
         port: matches.get_one("port").copied().unwrap_or(defaults.port),
-        block_time: matches.get_one::<Duration>("block-time").copied().unwrap_or(defaults.block_time),
         state: matches.get_one::<PathBuf>("state").cloned(),
         pulses: matches.get_one::<PathBuf>("pulses").cloned(),
         genesis,

@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
 
-use super::chain::{address, amount, coldkey, confirm, connect, netuid, refused, with_chain};
+use super::chain::{address, amount, coldkey, confirm, connect, netuid, refused, with_amount, with_chain};
 use super::output::{Output, TextTable};
 use super::{Exit, Failure, Verb, args};
 use crate::config::table::Group;
@@ -14,16 +14,11 @@ use crate::wallet::KeyKind;
 pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
-    let amount = |help: &'static str| Arg::new("amount").long("amount").value_name("AMOUNT").help(help);
-    let add = Command::new("add")
-        .about("Stakes TAO on a hotkey in a subnet; netuid 0 is root")
-        .arg(amount("TAO to stake, such as 1.5").required(true));
-    let all =
-        Arg::new("all").long("all").action(ArgAction::SetTrue).help("The whole position").conflicts_with("amount");
-    let remove = Command::new("remove")
-        .about("Takes stake off a hotkey in a subnet; it comes back as TAO")
-        .arg(amount("Alpha of the subnet to take off, such as 1.5; TAO on root").required_unless_present("all"))
-        .arg(all);
+    let add = Command::new("add").about("Stakes TAO on a hotkey in a subnet; netuid 0 is root");
+    let add = with_amount(add, "TAO to stake, such as 1.5", &[]);
+    let all = Arg::new("all").long("all").action(ArgAction::SetTrue).help("The whole position");
+    let remove = Command::new("remove").about("Takes stake off a hotkey in a subnet; it comes back as TAO").arg(all);
+    let remove = with_amount(remove, "Alpha of the subnet to take off, such as 1.5; TAO on root", &["all"]);
     let whose = Arg::new("address").value_name("ADDRESS").help("A coldkey's ss58 address; the wallet's by default");
     let list = Command::new("list").about("Prints what a coldkey has staked, by subnet and hotkey").arg(whose);
     let groups = [Group::Subnet, Group::Wallet, Group::Chain];

@@ -3,7 +3,7 @@
 use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 
-use super::chain::{account, address, amount, coldkey, confirm, connect, refused, with_chain};
+use super::chain::{account, address, amount, coldkey, confirm, connect, refused, with_amount, with_chain};
 use super::output::Output;
 use super::{Failure, Verb, args};
 use crate::config::table::Group;
@@ -15,11 +15,10 @@ pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
     let to = Arg::new("to").long("to").alias("dest").alias("destination").value_name("ADDRESS").required(true);
-    let amount = Arg::new("amount").long("amount").value_name("TAO").required(true);
     let command = Command::new("transfer")
         .about("Sends TAO from the wallet's coldkey to another account")
-        .arg(to.help("Who gets it: an address, a public key, WALLET, or WALLET/HOTKEY"))
-        .arg(amount.help("How much, such as 1.5"));
+        .arg(to.help("Who gets it: an address, a public key, WALLET, or WALLET/HOTKEY"));
+    let command = with_amount(command, "How much TAO, such as 1.5", &[]);
     args::with_settings(command, &[Group::Wallet, Group::Chain])
 }
 

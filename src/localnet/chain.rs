@@ -1,4 +1,4 @@
-//! The kept blocks and their states. A chain without forks: every block is final when it is there.
+//! The kept blocks and their states. A chain without forks: every block that is there will be final.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -9,7 +9,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It has one author and no forks: a block is final when it is made. Its own time runs 12 s per block at whatever
+//! It has one author and no forks: a block is final some time after it was made ([`LocalnetConfig::finality`]). Its own time runs 12 s per block at whatever
 //! real speed. For development and demonstration only: the keys of its accounts are known to everybody.
 
 pub mod admin_utils;

@@ -1,4 +1,7 @@
-//! What the RPC methods and the author of blocks share: the chain, the pool, the journal, and the signal of new heads.
+//! What the RPC methods and the author of blocks share: the chain, the pool, the journal, and the signals of new and of final
+//! heads.
+
+use std::time::Duration;
 
 use codec::{Decode, Encode};
 use parking_lot::{Mutex, RwLock};
@@ -15,6 +18,9 @@ use super::pool::{Limits, Pool, PoolError, Status, Transaction};
 use super::runtime::{AccountId, BlockNumber, Executive, SLOT_DURATION_MS, dispatch_api};
 use super::state::{self, State};
 
+/// A block is final when so many follow it, however long finality takes: its state has to be readable still.
+const FINAL_WITHIN: BlockNumber = 100;
+
 /// How often a submission is validated again because a block came in between.
 const VALIDATIONS: usize = 4;
 
@@ -28,6 +34,9 @@ pub(crate) struct Node {
     pool: Mutex<Pool>,
     chain: RwLock<Chain>,
     heads: watch::Sender<BlockNumber>,
+    finals: watch::Sender<BlockNumber>,
+    /// How long after a block was made it is final.
+    finality: watch::Sender<Duration>,
     genesis_time: u64,
 }
 
@@ -110,13 +119,15 @@ pub(crate) enum GiveError {
 }
 
 impl Node {
-    /// A node on `chain`. `genesis_time` is block 0's time in Unix milliseconds.
+    /// A node on `chain`, of which all is final. `genesis_time` is block 0's time in Unix milliseconds.
     pub(crate) fn new(chain: Chain, journal: Option<Journal>, genesis_time: u64, beacon: Beacon) -> Self {
         Self {
             books: Mutex::new(journal.map_or(Books::None, Books::Open)),
             beacon: Mutex::new(beacon),
             pool: Mutex::new(Pool::new(Limits::default(), chain.height())),
             heads: watch::Sender::new(chain.height()),
+            finals: watch::Sender::new(chain.height()),
+            finality: watch::Sender::default(),
             chain: RwLock::new(chain),
             genesis_time,
         }
@@ -130,6 +141,42 @@ impl Node {
     /// The number of the newest block, as a signal.
     pub(crate) fn heads(&self) -> watch::Receiver<BlockNumber> {
         self.heads.subscribe()
+    }
+
+    /// The number of the last final block, as a signal.
+    pub(crate) fn finals(&self) -> watch::Receiver<BlockNumber> {
+        self.finals.subscribe()
+    }
+
+    /// The last final block.
+    pub(crate) fn final_head(&self) -> H256 {
+        let number = *self.finals.borrow();
+        let chain = self.chain.read();
+        chain.hash_of(number.max(chain.oldest())).unwrap_or(chain.head().0)
+    }
+
+    /// How long after a block was made it is final.
+    pub(crate) fn finality(&self) -> watch::Receiver<Duration> {
+        self.finality.subscribe()
+    }
+
+    /// From now on a block is final so long after it was made.
+    pub(crate) fn set_finality(&self, lag: Duration) {
+        self.finality.send_replace(lag);
+        if lag.is_zero() {
+            let height = self.chain.read().height();
+            self.finalize(height);
+        }
+    }
+
+    /// Blocks up to `number` are final.
+    pub(crate) fn finalize(&self, number: BlockNumber) {
+        // The pool's lock keeps what is told in the order of blocks.
+        let mut pool = self.pool.lock();
+        let news = self.finals.send_if_modified(|last| number > std::mem::replace(last, number.max(*last)));
+        if news {
+            pool.finalize(number);
+        }
     }
 
     /// Makes the next block and returns its hash. Blocks; run it off the async threads.
@@ -163,6 +210,8 @@ impl Node {
             pool.settle(number, hash, &built.fates);
         }
         self.heads.send_replace(number);
+        let at_once = self.finality.borrow().is_zero();
+        self.finalize(if at_once { number } else { number.saturating_sub(FINAL_WITHIN) });
         tracing::debug!(block = number, candidates = candidates.len(), "a block was made");
         if let Some(journal) = journal.filter(|journal| journal.has_grown()) {
             let snapshot = self.chain.read().snapshot();

@@ -3,7 +3,7 @@
 //! An extrinsic *provides* tags (its signer and nonce) and may *require* some (the nonce before). It is ready when
 //! each required tag is provided by a ready one or was included; else it is future, and waits.
 
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 
 use sp_core::H256;
@@ -15,6 +15,9 @@ use super::runtime::BlockNumber;
 
 /// What one extrinsic provides and another may require.
 pub(crate) type Tag = Vec<u8>;
+
+/// Who watches an extrinsic.
+type Watcher = mpsc::Sender<Status>;
 
 /// Statuses that one watcher may have to take at once: future, ready, in block, final.
 const STATUSES: usize = 8;
@@ -94,7 +97,7 @@ struct Entry {
     requires: Vec<Tag>,
     arrival: u64,
     ready: bool,
-    watcher: Option<mpsc::Sender<Status>>,
+    watcher: Option<Watcher>,
 }
 
 impl Entry {
@@ -122,6 +125,8 @@ pub(crate) struct Pool {
     arrivals: u64,
     /// The head that the pool knows of.
     head: BlockNumber,
+    /// Watchers of what is in blocks that are not final yet, with the block's hash.
+    not_final: BTreeMap<BlockNumber, (H256, Vec<Watcher>)>,
 }
 
 impl Pool {
@@ -135,6 +140,7 @@ impl Pool {
             bytes: 0,
             arrivals: 0,
             head,
+            not_final: BTreeMap::new(),
         }
     }
 
@@ -324,12 +330,11 @@ impl Pool {
                     self.remove(hash, Status::Invalid);
                 }
                 Fate::Included => {
-                    if let Some(entry) = self.entries.get(hash) {
-                        entry.tell(Status::InBlock(block));
-                    }
-                    if let Some(transaction) = self.remove(hash, Status::Finalized(block)) {
+                    let watcher = self.entries.get(hash).and_then(|entry| entry.watcher.clone());
+                    if let Some(transaction) = self.remove(hash, Status::InBlock(block)) {
                         included.extend(transaction.validity.provides.iter().cloned());
                     }
+                    self.not_final.entry(number).or_insert_with(|| (block, Vec::new())).1.extend(watcher);
                 }
             }
         }
@@ -338,6 +343,17 @@ impl Pool {
         }
         self.expire();
         self.refresh();
+    }
+
+    /// Blocks up to `number` are final.
+    pub(crate) fn finalize(&mut self, number: BlockNumber) {
+        let later = self.not_final.split_off(&number.saturating_add(1));
+        for (block, watchers) in std::mem::replace(&mut self.not_final, later).into_values() {
+            for watcher in watchers {
+                // One that went away, or reads nothing, misses it.
+                let _ = watcher.try_send(Status::Finalized(block));
+            }
+        }
     }
 
     fn expire(&mut self) {
@@ -419,7 +435,11 @@ mod tests {
 
         let block = H256::repeat_byte(1);
         pool.settle(2, block, &[(transaction(1, 0, 0, 1).hash, Fate::Included)]);
-        assert_eq!(heard(&mut first), [Status::InBlock(block), Status::Finalized(block)]);
+        assert_eq!(heard(&mut first), [Status::InBlock(block)]);
+        pool.finalize(1);
+        assert_eq!(heard(&mut first), []);
+        pool.finalize(2);
+        assert_eq!(heard(&mut first), [Status::Finalized(block)]);
         assert_eq!(order(&pool), [(1, 1)]);
     }
 

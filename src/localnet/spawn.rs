@@ -10,7 +10,7 @@ use jsonrpsee::server::ServerHandle;
 use sp_core::H256;
 use sp_io::hashing::blake2_256;
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::banner::Banner;
@@ -38,6 +38,8 @@ pub struct LocalnetConfig {
     pub port: u16,
     /// Real time between two blocks, at least 1 ms. Chain time advances 12 s per block in any case.
     pub block_time: Duration,
+    /// How long after a block was made it is final; zero is at once. With a long one a block is final when a hundred follow it.
+    pub finality: Duration,
     /// Folder that keeps the chain over restarts; made when it is not there. Without it the chain is forgotten.
     pub state: Option<PathBuf>,
     /// How many states can be read, the newest included. Older ones answer "State already discarded".
@@ -55,6 +57,7 @@ impl Default for LocalnetConfig {
         Self {
             port: 9944,
             block_time: Duration::from_millis(250),
+            finality: Duration::ZERO,
             state: None,
             // An empty block keeps some 8 kB of memory for its state, and 1 kB for itself.
             states_kept: 1_024,
@@ -161,14 +164,16 @@ pub async fn spawn(config: LocalnetConfig) -> Result<Handle, LocalnetError> {
     // First, because it is what fails most, and at once.
     let listener = listen(config.port)?;
     let port = listener.local_addr().map_err(|source| LocalnetError::Listen { port: config.port, source })?.port();
-    let block_time = config.block_time;
+    let (block_time, finality) = (config.block_time, config.finality);
     let node = tokio::task::spawn_blocking(move || open(&config))
         .await
         .map_err(|error| LocalnetError::Start(error.to_string()))??;
+    node.set_finality(finality);
     let node = Arc::new(node);
     let server = rpc::serve(Arc::clone(&node), listener).map_err(|error| LocalnetError::Start(error.to_string()))?;
     let cancel = CancellationToken::new();
     let author = tokio::spawn(author(Arc::clone(&node), block_time, cancel.clone()));
+    tokio::spawn(cancel.clone().run_until_cancelled_owned(finalize(Arc::clone(&node))));
     Ok(Handle { node, port, server, cancel, author: Some(author) })
 }
 
@@ -231,6 +236,23 @@ async fn author(node: Arc<Node>, block_time: Duration, cancel: CancellationToken
             Ok(Err(error)) => tracing::error!(target: "neuron::localnet", %error, "no block was made"),
             Err(error) => tracing::error!(target: "neuron::localnet", %error, "no block was made"),
         }
+    }
+}
+
+/// Makes heads final when their time has come. Those that came meanwhile follow together.
+async fn finalize(node: Arc<Node>) {
+    let (mut heads, mut finality) = (node.heads(), node.finality());
+    while heads.changed().await.is_ok() {
+        let (head, made) = (*heads.borrow_and_update(), Instant::now());
+        loop {
+            let lag = *finality.borrow_and_update();
+            tokio::select! {
+                () = sleep_until(made + lag) => break,
+                // It may be shorter now.
+                _ = finality.changed() => {}
+            }
+        }
+        node.finalize(head);
     }
 }
 

@@ -83,6 +83,12 @@ async fn balances_and_transfers() {
     let all = machine.run(&["transfer", "--to", &friend.to_string(), "--amount", "1000000", "--yes"]).await;
     assert_eq!(all.status, 6, "refused by the chain: {}", all.stderr);
     assert_eq!(all.document["error"]["class"], "refused");
+    let bare = machine.run(&["transfer", "0.5", "--to", &friend.to_string(), "--yes"]).await;
+    assert_eq!((bare.status, &bare.document["amount_rao"]), (0, &Value::from(500_000_000)), "{}", bare.stderr);
+    for arguments in [&["transfer", "--to", "5Grwva"][..], &["transfer", "1", "--amount", "1", "--to", "5Grwva"]] {
+        let refused = machine.run(arguments).await;
+        assert!(refused.status == 2 && refused.stderr.contains("AMOUNT"), "{}", refused.stderr);
+    }
     let typo = machine.run(&["transfer", "--to", "5Grwva", "--amount", "1", "--yes"]).await;
     assert_eq!(typo.status, 4, "neither an address nor a wallet: {}", typo.stderr);
 }
@@ -131,7 +137,7 @@ async fn a_hotkey_is_registered_and_staked_on() {
     let again = machine.run(&["register", "--netuid", "155"]).await;
     assert_eq!((again.status, &again.document["paid_rao"]), (0, &Value::Null), "nothing to pay, nothing to ask");
 
-    let added = machine.run(&["stake", "add", "--netuid", "155", "--amount", "25", "--yes"]).await;
+    let added = machine.run(&["stake", "add", "25", "--netuid", "155", "--yes"]).await;
     assert_eq!(added.status, 0, "{}", added.stderr);
     assert!(added.document["stake_rao"].as_u64().unwrap() > Rao::from_tao(10).0);
     let listed = machine.run(&["stake", "list"]).await;
@@ -139,6 +145,10 @@ async fn a_hotkey_is_registered_and_staked_on() {
     let position = &listed.document.as_array().unwrap()[..];
     assert_eq!((position.len(), &position[0]["hotkey"]), (1, &Value::from(hotkey.to_string())));
     assert_eq!((&position[0]["netuid"], &position[0]["is_registered"]), (&Value::from(155), &Value::from(true)));
+    let part = machine.run(&["stake", "remove", "1", "--netuid", "155", "--yes"]).await;
+    assert_eq!(part.status, 0, "{}", part.stderr);
+    let both = machine.run(&["stake", "remove", "1", "--all", "--netuid", "155", "--yes"]).await;
+    assert_eq!(both.status, 2, "{}", both.stderr);
     let removed = machine.run(&["stake", "remove", "--netuid", "155", "--all", "--yes"]).await;
     assert_eq!(removed.status, 0, "{}", removed.stderr);
     // Emission may have come in between.

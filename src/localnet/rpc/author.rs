@@ -80,7 +80,7 @@ fn query_fee_details(node: &Node, args: &Args) -> Answer {
     Ok(json!({ "inclusionFee": fee }))
 }
 
-/// Submits, and tells the statuses until the last one. `inBlock` always comes before `finalized`.
+/// Submits, and tells the statuses until the last one: `ready`, `broadcast`, `inBlock`, `finalized`.
 async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, node: Arc<Node>) {
     // Validation runs the runtime: off the async threads.
     let submitted = tokio::task::spawn_blocking(move || {
@@ -99,6 +99,10 @@ async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, node: 
             status = statuses.recv() => {
                 let Some(status) = status else { return };
                 if sink.send(message(&status_json(status))).await.is_err() {
+                    return;
+                }
+                // What is ready is sent on at once, here to no peers; clients wait for the word.
+                if status == Status::Ready && sink.send(message(&json!({ "broadcast": [] }))).await.is_err() {
                     return;
                 }
             }

@@ -35,9 +35,8 @@ fn hash_of(chain: &Chain, height: &Value) -> Answer {
     Ok(json!(BlockNumber::try_from(number).ok().and_then(|number| chain.hash_of(number)).map(hex)))
 }
 
-/// Every block is final at once.
 fn finalized_head(node: &Node, _args: &Args) -> Answer {
-    Ok(json!(hex(node.chain().head().0)))
+    Ok(json!(hex(node.final_head())))
 }
 
 fn header(node: &Node, args: &Args) -> Answer {

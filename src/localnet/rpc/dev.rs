@@ -1,5 +1,7 @@
 //! `dev_*`: what only a development chain can do. No other node has these methods.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{Answer, Args, Table, errors, hex};
@@ -10,7 +12,11 @@ use crate::localnet::spawn::BeaconStatus;
 /// Most blocks that one request may make.
 const BLOCKS: u64 = 10_000;
 
-pub(super) const METHODS: &Table = &[(&["dev_mine"], mine), (&["dev_beacon"], beacon), (&["dev_putPulse"], put_pulse)];
+/// Longest delay of finality, in milliseconds: an hour.
+const LONGEST: u64 = 3_600_000;
+
+pub(super) const METHODS: &Table =
+    &[(&["dev_mine"], mine), (&["dev_finality"], finality), (&["dev_beacon"], beacon), (&["dev_putPulse"], put_pulse)];
 
 /// `dev_mine [count = 1]`: makes that many blocks now, whatever the block time, and returns the new head's hash.
 fn mine(node: &Node, args: &Args) -> Answer {
@@ -22,6 +28,18 @@ fn mine(node: &Node, args: &Args) -> Answer {
         node.author().map_err(|e| errors::author(&e))?;
     }
     Ok(json!(hex(node.chain().head().0)))
+}
+
+/// `dev_finality [milliseconds]`: how long after a block was made it is final, and makes it so long; 0 is at once.
+fn finality(node: &Node, args: &Args) -> Answer {
+    match args.number(0)? {
+        Some(lag) if lag > LONGEST => {
+            return Err(errors::invalid_params(format!("parameter 0 is at most {LONGEST} milliseconds")));
+        }
+        Some(lag) => node.set_finality(Duration::from_millis(lag)),
+        None => {}
+    }
+    Ok(json!(u64::try_from(node.finality().borrow().as_millis()).unwrap_or(u64::MAX)))
 }
 
 /// `dev_beacon [running]`: stops the beacon with `false`, lets it go on with `true`, and tells how it stands.

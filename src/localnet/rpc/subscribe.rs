@@ -7,17 +7,22 @@ use jsonrpsee::types::Params;
 use jsonrpsee::{PendingSubscriptionSink, RpcModule, SubscriptionMessage};
 use serde_json::{Value, json};
 use sp_core::H256;
+use tokio::sync::watch;
 
 use super::chain::header_json;
 use super::state::{changes, version_json};
 use super::{Args, errors, hex};
 use crate::localnet::node::Node;
+use crate::localnet::runtime::BlockNumber;
 
-/// Method, notification, way out.
-const HEADS: [[&str; 3]; 3] = [
-    ["chain_subscribeNewHeads", "chain_newHead", "chain_unsubscribeNewHeads"],
-    ["chain_subscribeAllHeads", "chain_allHead", "chain_unsubscribeAllHeads"],
-    ["chain_subscribeFinalizedHeads", "chain_finalizedHead", "chain_unsubscribeFinalizedHeads"],
+/// Where the numbers of heads come from.
+type Signal = fn(&Node) -> watch::Receiver<BlockNumber>;
+
+/// Method, notification, way out, and whose numbers.
+const HEADS: [([&str; 3], Signal); 3] = [
+    (["chain_subscribeNewHeads", "chain_newHead", "chain_unsubscribeNewHeads"], Node::heads),
+    (["chain_subscribeAllHeads", "chain_allHead", "chain_unsubscribeAllHeads"], Node::heads),
+    (["chain_subscribeFinalizedHeads", "chain_finalizedHead", "chain_unsubscribeFinalizedHeads"], Node::finals),
 ];
 
 /// Second names, which some clients use as the main ones.
@@ -36,9 +41,10 @@ const ALIASES: [(&str, &str); 8] = [
 const KEYS: usize = 1_024;
 
 pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
-    for [subscribe, notification, unsubscribe] in HEADS {
-        module
-            .register_subscription(subscribe, notification, unsubscribe, |_, pending, node, _| heads(pending, node))?;
+    for ([subscribe, notification, unsubscribe], signal) in HEADS {
+        module.register_subscription(subscribe, notification, unsubscribe, move |_, pending, node, _| {
+            heads(pending, node, signal)
+        })?;
     }
     module.register_subscription(
         "state_subscribeRuntimeVersion",
@@ -64,15 +70,17 @@ pub(super) fn message(value: &Value) -> SubscriptionMessage {
 }
 
 /// Every head from the present one on, none left out as long as the reader keeps up with the kept blocks.
-async fn heads(pending: PendingSubscriptionSink, node: Arc<Node>) {
-    let mut signal = node.heads();
+async fn heads(pending: PendingSubscriptionSink, node: Arc<Node>, signal: Signal) {
+    let mut signal = signal(&node);
     let Ok(sink) = pending.accept().await else { return };
     let mut next = *signal.borrow_and_update();
     loop {
+        let last = *signal.borrow_and_update();
         let header = {
             let chain = node.chain();
             next = next.max(chain.oldest());
-            chain.by_number(next).map(|(_, block)| header_json(&block.header))
+            let block = (next <= last).then(|| chain.by_number(next)).flatten();
+            block.map(|(_, block)| header_json(&block.header))
         };
         if let Some(header) = header {
             next += 1;
