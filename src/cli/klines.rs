@@ -74,9 +74,9 @@ fn command() -> Command {
         )
         .subcommand(
             Command::new("export")
-                .about("Writes the candles of a venue as CSV or Parquet, by the file's name")
+                .about("Writes the candles of a venue as CSV, Parquet, or history of the reference, by the file's name")
                 .args([source(), store()])
-                .arg(path("file", "The file: *.csv or *.parquet").required(true)),
+                .arg(path("file", "The file: *.csv, *.parquet or *.taosfs").required(true)),
         )
         .subcommand(
             Command::new("simulate")
@@ -253,9 +253,10 @@ fn export(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let kind = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     match kind {
         "csv" => files::write_csv(&file, series.candles()).or_exit(Exit::Failed)?,
+        "taosfs" => files::write_taosfs(&file, &series).or_exit(Exit::Failed)?,
         "parquet" => candles::write_parquet(&file, series.candles()).or_exit(Exit::Failed)?,
         _ => {
-            let told = anyhow::anyhow!("{} is neither *.csv nor *.parquet", file.display());
+            let told = anyhow::anyhow!("{} is none of *.csv, *.parquet, *.taosfs", file.display());
             return Err(Failure::new(Exit::Usage, told));
         }
     }

@@ -6,6 +6,7 @@
 //! | `*.json` with an array of arrays of twelve, or of six | an answer of Binance, of Coinbase |
 //! | `*.json` with `result.list`, or `error` and `result` | an answer of Bybit, of Kraken |
 //! | `*.json` with such an answer under `body` | the same, recorded with its headers |
+//! | `*.taosfs` or `*.bz2` with samples as in [`super::taosfs`] | the reference's history |
 //!
 //! Each may be compressed (`.gz`).
 
@@ -18,7 +19,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::series::{Integrity, Series, step_of};
-use super::{Candle, INTERVAL, VENUES};
+use super::{Candle, INTERVAL, VENUES, taosfs};
 use crate::units::UnixMs;
 
 /// Longest recording read, in bytes after decompression.
@@ -74,9 +75,13 @@ pub fn load(path: &Path) -> Result<Vec<Recorded>, FileError> {
     for path in paths {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let name = name.strip_suffix(".gz").unwrap_or(name);
-        let Some((stem, kind @ ("csv" | "json"))) = name.rsplit_once('.') else { continue };
-        let text = read(&path)?;
-        let candles = if kind == "csv" { of_csv(&text) } else { of_json(&text) };
+        let Some((stem, kind @ ("csv" | "json" | "taosfs" | "bz2"))) = name.rsplit_once('.') else { continue };
+        let bytes = read(&path)?;
+        let candles = match kind {
+            "csv" => of_csv(&bytes),
+            "json" => of_json(&bytes),
+            _ => of_history(&path, &bytes),
+        };
         if step_of(candles.iter().map(|candle| candle.open_at)) != Some(INTERVAL) {
             tracing::debug!(path = %path.display(), "no five-minute candles");
             continue;
@@ -103,7 +108,7 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), FileError> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<String, FileError> {
+fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(failed)?.take(MAX_FILE);
     let mut bytes = Vec::new();
@@ -112,7 +117,7 @@ fn read(path: &Path) -> Result<String, FileError> {
     } else {
         std::io::BufReader::new(file).read_to_end(&mut bytes).map_err(failed)?;
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }
 
 #[derive(Deserialize)]
@@ -125,8 +130,8 @@ struct Row {
     volume: f64,
 }
 
-fn of_csv(text: &str) -> Vec<Candle> {
-    let rows = csv::Reader::from_reader(text.as_bytes()).into_deserialize::<Row>().filter_map(Result::ok);
+fn of_csv(text: &[u8]) -> Vec<Candle> {
+    let rows = csv::Reader::from_reader(text).into_deserialize::<Row>().filter_map(Result::ok);
     let candle = |row: Row| Candle {
         open_at: UnixMs(row.open_time_ms),
         open: row.open,
@@ -138,8 +143,17 @@ fn of_csv(text: &str) -> Vec<Candle> {
     rows.map(candle).collect()
 }
 
-fn of_json(text: &str) -> Vec<Candle> {
-    let Ok(document) = serde_json::from_str::<Value>(text) else { return Vec::new() };
+/// What is no history, or cannot be made into candles, is told and left out.
+fn of_history(path: &Path, bytes: &[u8]) -> Vec<Candle> {
+    let found = taosfs::decompress(bytes, MAX_FILE).and_then(|plain| taosfs::decode(&plain));
+    found.and_then(|history| history.candles()).unwrap_or_else(|error| {
+        tracing::warn!(path = %path.display(), "left out: {error}");
+        Vec::new()
+    })
+}
+
+fn of_json(text: &[u8]) -> Vec<Candle> {
+    let Ok(document) = serde_json::from_slice::<Value>(text) else { return Vec::new() };
     let answer = document.get("body").unwrap_or(&document);
     let Some(name) = shape(answer) else { return Vec::new() };
     let venue = VENUES.iter().find(|venue| venue.name == name);
@@ -174,6 +188,17 @@ pub fn write_csv(path: &Path, candles: &[Candle]) -> Result<(), FileError> {
     file.flush().map_err(failed)
 }
 
+/// Writes candles as a history file of the reference, which [`load`] reads as well.
+///
+/// # Errors
+/// [`FileError::Write`].
+pub fn write_taosfs(path: &Path, series: &Series) -> Result<(), FileError> {
+    let failed = |source| FileError::Write { path: path.to_owned(), source };
+    let history = taosfs::History::of(series).map_err(|error| failed(std::io::Error::other(error)))?;
+    let file = std::io::BufWriter::new(fs::File::create(path).map_err(failed)?);
+    taosfs::write(&history, file).map_err(failed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +220,11 @@ mod tests {
         assert_eq!(lengths, [50, 20, 10]);
         assert_eq!(found[0].series.candles(), series.candles());
         assert_eq!(found[1].series.candles(), &series.candles()[..20]);
+        let history = folder.path().join("history.taosfs");
+        write_taosfs(&history, &series).unwrap();
+        assert_eq!(load(&history).unwrap()[0].series.candles().len(), 50);
+        fs::write(&history, "BZh9 or so").unwrap();
+        assert!(load(&history).is_err());
     }
 
     #[test]

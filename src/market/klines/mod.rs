@@ -2,7 +2,7 @@
 //!
 //! Four exchanges answer in four shapes ([`Venue`]); a [`KlineSource`] is one of them, or a world of our own behind the same
 //! HTTP ([`server`]). What several say together is [`aggregate`]; what is kept on disk is [`store`]; what was recorded in
-//! files is [`files`].
+//! files is [`files`], the reference's own format of history [`taosfs`].
 
 pub mod aggregate;
 mod binance;
@@ -16,6 +16,7 @@ pub mod samples;
 pub mod series;
 pub mod server;
 pub mod store;
+pub mod taosfs;
 
 use std::fmt;
 
@@ -74,6 +75,26 @@ impl Interval {
     #[must_use]
     pub const fn floor(self, at: UnixMs) -> UnixMs {
         UnixMs(at.0 - at.0.rem_euclid(self.0))
+    }
+
+    /// The first multiple of it after `at`.
+    #[must_use]
+    pub const fn next(self, at: UnixMs) -> UnixMs {
+        self.floor(at).plus_ms(self.0)
+    }
+
+    /// The multiple before [`Interval::floor`]: what closed last at `at` opened then.
+    #[must_use]
+    pub const fn previous(self, at: UnixMs) -> UnixMs {
+        self.floor(at).plus_ms(-self.0)
+    }
+
+    /// The multiple nearest to `at`; in the middle between two, the even one.
+    #[must_use]
+    pub const fn closest(self, at: UnixMs) -> UnixMs {
+        let (floor, rest) = (self.floor(at), at.0.rem_euclid(self.0));
+        let is_up = rest > self.0 - rest || (rest == self.0 - rest && (floor.0 / self.0) % 2 != 0);
+        if is_up { self.next(at) } else { floor }
     }
 }
 
