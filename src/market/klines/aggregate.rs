@@ -20,9 +20,10 @@ const TOLERANCE: f64 = 0.01;
 /// Candles kept of each source: the longest history that is asked for, and a day more.
 const KEPT: usize = 31 * 288;
 
-/// Several sources as one.
+/// Several sources as one. Cheap to clone; clones share what they have seen.
+#[derive(Clone)]
 pub struct Aggregate {
-    sources: Vec<Remembered>,
+    sources: Vec<Arc<Remembered>>,
     patience: Duration,
 }
 
@@ -57,7 +58,7 @@ impl Aggregate {
     /// The mean of `sources`; who has not answered after `patience` is left out.
     #[must_use]
     pub fn new(sources: Vec<Arc<dyn KlineSource>>, patience: Duration) -> Self {
-        Self { sources: sources.into_iter().map(Remembered::new).collect(), patience }
+        Self { sources: sources.into_iter().map(|source| Arc::new(Remembered::new(source))).collect(), patience }
     }
 
     /// Samples at `times`: mean close (and open), highest high, lowest low, sum of the volumes.
@@ -169,12 +170,18 @@ impl Remembered {
             }
             known.take(fresh);
         }
-        let wanted = known.candles.iter().filter(|candle| span.contains(candle.open_at));
-        Ok(wanted.copied().collect())
+        Ok(known.within(span).to_vec())
     }
 }
 
 impl Known {
+    /// The candles of `span`; they are in order of time.
+    fn within(&self, span: Span) -> &[Candle] {
+        let begin = self.candles.partition_point(|candle| candle.open_at < span.from);
+        let end = self.candles.partition_point(|candle| candle.open_at < span.until);
+        self.candles.get(begin..end).unwrap_or_default()
+    }
+
     /// Known is what came, up to the last candle: what is missing at the end may only be late.
     fn take(&mut self, fresh: Vec<Candle>) {
         if let (Some(span), Some(last)) = (&mut self.span, fresh.last()) {

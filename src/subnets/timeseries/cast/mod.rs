@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 
 use super::ledger::{Rules, TimeseriesLedger};
 use super::miner::memory::Memory;
@@ -89,6 +89,8 @@ struct TimeseriesCast {
     clock: Clock,
     seed: u64,
     goal: u64,
+    /// What miners see of the market: one look for all.
+    seen: Aggregate,
     miners: Vec<TimeseriesMiner>,
     best: Overheard,
 }
@@ -110,6 +112,17 @@ fn prices(script: &Script) -> Result<(Series, u64), CastError> {
     Ok((longest, wanted.min(rounds as u64)))
 }
 
+/// The first `count` venues, all served by `market`.
+fn venues(market: &server::Handle, clock: &Clock, count: usize) -> Result<Aggregate, CastError> {
+    let client = |name: &str| -> Result<Option<Arc<dyn KlineSource>>, MarketError> {
+        let Some(venue) = venue(name) else { return Ok(None) };
+        let settings = VenueSettings { url: market.url(), ..VenueSettings::of(venue) };
+        Ok(Some(Arc::new(Exchange::new(venue, settings, clock.clone())?)))
+    };
+    let sources = VENUES.iter().take(count).filter_map(|venue| client(venue.name).transpose());
+    Ok(Aggregate::new(sources.collect::<Result<_, _>>()?, PATIENCE))
+}
+
 impl TimeseriesCast {
     fn new(script: &Script) -> Result<Self, CastError> {
         let (series, goal) = prices(script)?;
@@ -117,36 +130,26 @@ impl TimeseriesCast {
         let clock = Clock::stepped(Schedule::default().next_round(begin));
         let market = server::spawn(Arc::new(series), clock.clone(), (Ipv4Addr::LOCALHOST, 0).into())
             .map_err(CastError::Server)?;
-        Ok(Self { market, clock, seed: script.seed, goal, miners: Vec::new(), best: Overheard::default() })
+        let seen = venues(&market, &clock, 1)?;
+        Ok(Self { market, clock, seed: script.seed, goal, seen, miners: Vec::new(), best: Overheard::default() })
     }
 
-    /// The first `count` venues, all served by us.
-    fn venues(&self, count: usize) -> Result<Aggregate, CastError> {
-        let client = |name: &str| -> Result<Option<Arc<dyn KlineSource>>, MarketError> {
-            let Some(venue) = venue(name) else { return Ok(None) };
-            let settings = VenueSettings { url: self.market.url(), ..VenueSettings::of(venue) };
-            Ok(Some(Arc::new(Exchange::new(venue, settings, self.clock.clone())?)))
-        };
-        let sources = VENUES.iter().take(count).filter_map(|venue| client(venue.name).transpose());
-        Ok(Aggregate::new(sources.collect::<Result<_, _>>()?, PATIENCE))
-    }
-
-    fn honest(&self, strategy: Arc<dyn Strategy>) -> Result<TimeseriesMiner, CastError> {
-        Ok(TimeseriesMiner::new(MinerParts {
+    fn honest(&self, strategy: Arc<dyn Strategy>) -> TimeseriesMiner {
+        TimeseriesMiner::new(MinerParts {
             strategy,
-            market: self.venues(1)?,
+            market: self.seen.clone(),
             memory: Memory::fleeting(),
             schedule: Schedule::default(),
             clock: self.clock.clone(),
             refresh: Duration::ZERO,
-        }))
+        })
     }
 
-    fn seat(&mut self, index: usize) -> Result<Seat, CastError> {
+    fn seat(&mut self, index: usize) -> Seat {
         let how = CAST.get(index).map_or(How::Cheat(Trick::Late), |member| member.how);
         let work: Arc<dyn MinerWork> = match how {
             How::Cheat(trick) => {
-                let naive = self.honest(Arc::new(Pure::new(Box::new(Persistence))))?;
+                let naive = self.honest(Arc::new(Pure::new(Box::new(Persistence))));
                 self.miners.push(naive.clone());
                 Arc::new(Cheat {
                     trick,
@@ -159,17 +162,17 @@ impl TimeseriesCast {
             How::Skilled(skill) => {
                 let knows =
                     Planted { series: self.market.series(), skill, seed: self.seed.wrapping_mul(100) + index as u64 };
-                let miner = self.honest(Arc::new(knows))?;
+                let miner = self.honest(Arc::new(knows));
                 self.miners.push(miner.clone());
                 if index == 0 { Arc::new(self.best.listen_to(miner)) } else { Arc::new(miner) }
             }
             How::Persists => {
-                let miner = self.honest(Arc::new(Pure::new(Box::new(Persistence))))?;
+                let miner = self.honest(Arc::new(Pure::new(Box::new(Persistence))));
                 self.miners.push(miner.clone());
                 Arc::new(miner)
             }
         };
-        Ok(Seat::Miner(work))
+        Seat::Miner(work)
     }
 }
 
@@ -183,7 +186,7 @@ impl Cast for TimeseriesCast {
     }
 
     fn miner(&mut self, index: usize) -> BoxFuture<'_, Result<Seat, WorkError>> {
-        async move { Ok(self.seat(index)?) }.boxed()
+        ready(Ok(self.seat(index))).boxed()
     }
 
     fn rise(self: Box<Self>, needs: ValidatorNeeds) -> Result<Box<dyn Play>, WorkError> {
@@ -195,7 +198,7 @@ impl Cast for TimeseriesCast {
             dendrite: needs.dendrite,
             clock: needs.clock,
             schedule: Schedule::default(),
-            truth: self.venues(3)?,
+            truth: venues(&self.market, &self.clock, 3)?,
             protocol: Protocol::V6,
             deadline: needs.deadline,
         };
