@@ -14,6 +14,7 @@ pub mod program;
 pub mod series;
 mod settings;
 mod skilled;
+pub mod training;
 
 use futures_util::future::BoxFuture;
 

@@ -37,6 +37,7 @@ mod market_sim_command;
 mod market_simulator;
 mod market_tape;
 mod metrics;
+mod model_cli;
 mod planted_skill;
 #[cfg(feature = "localnet")]
 mod processes;

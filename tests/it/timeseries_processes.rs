@@ -4,7 +4,11 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use neuron::forecast::series::network::named;
+use neuron::forecast::training::{Recipe, train};
 use neuron::ledger::rusqlite::{Connection, OpenFlags};
+use neuron::market::klines::series::Series;
+use neuron::units::UnixMs;
 
 use crate::processes::{PATIENCE, World, hotkey, wait_until};
 use crate::support::{Process, free_port};
@@ -108,7 +112,17 @@ fn miners_and_validator_of_subnet_8_keep_their_word_over_kill_9() {
     let _chain = subnet.world.localnet();
     let _candles = subnet.candles();
     subnet.world.register(8, &["v", "m0", "m1"]);
-    let (mut first, _second) = (subnet.miner(0, "persistence", &SECONDS), subnet.miner(1, "model_v4_1", &SECONDS));
+    // Of a network of the reference whose file is not here, that is said.
+    let mut lost = subnet.miner(0, "model_v4_1", &SECONDS);
+    wait_until("the miner without its file ends", || !lost.is_running());
+    assert!(subnet.world.logs().contains("model_v4_1.safetensors"), "{}", subnet.world.logs());
+    // The second answers from a file that was trained before.
+    let file = subnet.world.folder.path().join("models/day.json");
+    let recipe = Recipe { model: "ar".into(), shape: named("model_v5_1").unwrap(), units: 1, epochs: 1, seed: 1 };
+    let prices = Series::simulated(4, UnixMs(1_767_225_600_000), 4000);
+    train(&prices, &recipe, &file, &mut |_| ()).unwrap();
+    let second = subnet.miner(1, file.to_str().unwrap(), &SECONDS);
+    let (mut first, _second) = (subnet.miner(0, "persistence", &SECONDS), second);
     let mut validator = subnet.validator(&SECONDS);
     subnet.wait_for("a whole round", 1, REVEALED);
 

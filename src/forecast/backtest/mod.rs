@@ -4,23 +4,30 @@
 //! changes the future and finds the same forecasts.
 
 mod bootstrap;
+mod conformal;
+mod fan;
 mod report;
+mod standings;
 
 use std::num::NonZero;
 
 use ndarray::ArrayView1;
 
-use super::series::Model;
+use super::series::{Model, Past};
 use crate::market::klines::Candle;
 use crate::market::klines::samples::{Gap, Times};
 use crate::market::klines::series::Series;
 use crate::market::klines::{INTERVAL, Span};
 use crate::scoring::timeseries::rmse::weighted_rmse;
 use crate::scoring::timeseries::scaling::request_shares;
+use crate::scoring::timeseries::volatility::{PercentileTables, TableError};
 use crate::units::UnixMs;
 
 pub use bootstrap::Interval;
-pub use report::{Line, Summary, summary};
+pub use conformal::{Band, Conformal};
+pub use fan::{Fan, FanBand, fan};
+pub use report::{AtHorizon, Line, Summary, summary};
+pub use standings::{Standing, standings};
 
 /// What is walked through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,13 +49,19 @@ pub struct Moment {
     pub at: UnixMs,
     /// The weighted error of each model, dollars.
     pub errors: Vec<f64>,
-    /// The square of each model's error at each of [`HORIZONS`].
-    pub by_horizon: Vec<[f64; HORIZONS.len()]>,
+    /// The square of each model's error at each of [`KNOTS`], dollars².
+    pub squares: Vec<[f64; KNOTS.len()]>,
+    /// The logarithm of what was over what each model said, at each of [`KNOTS`].
+    pub moves: Vec<[f64; KNOTS.len()]>,
     /// The share that the subnet's rule gives each, were they the only miners; nothing with one model.
     pub shares: Vec<f64>,
+    /// How much the subnet would count a request of that time, by how volatile it was.
+    pub weight: f64,
 }
 
-/// Steps ahead at which errors are kept apart: 5 minutes, 1, 4 and 8 hours.
+/// Steps ahead at which errors are kept apart: from 5 minutes to 8 hours and 20.
+pub const KNOTS: [usize; 12] = [1, 3, 6, 12, 18, 24, 36, 48, 60, 72, 84, 96];
+/// Those of them that a table shows: 5 minutes, 1, 4 and 8 hours.
 pub const HORIZONS: [usize; 4] = [1, 12, 48, 96];
 
 /// Why nothing was walked through.
@@ -64,6 +77,9 @@ pub enum WalkError {
         /// The closes of a forecast.
         closes: usize,
     },
+    /// The tables of volatility.
+    #[error(transparent)]
+    Tables(#[from] TableError),
 }
 
 /// Walks `models` through `series`, on as many threads as there are cores.
@@ -71,7 +87,9 @@ pub enum WalkError {
 /// # Errors
 /// [`WalkError`].
 pub fn walk(series: &Series, models: &[Box<dyn Model>], walk: Walk) -> Result<Vec<Moment>, WalkError> {
-    let closes = closes_on_grid(series);
+    let candles = on_grid(series);
+    let closes = closes_of(&candles);
+    let all = Past::new(&candles, &closes).unwrap_or_default();
     let needs = models.iter().map(|model| model.window()).max().unwrap_or(1);
     let short = WalkError::Short { needs, closes: walk.closes };
     let Some(begin) = series.span().map(|span| span.from) else { return Err(short) };
@@ -82,8 +100,9 @@ pub fn walk(series: &Series, models: &[Box<dyn Model>], walk: Walk) -> Result<Ve
     if ends.is_empty() || last < needs {
         return Err(short);
     }
+    let tables = PercentileTables::built_in()?;
     let threads = std::thread::available_parallelism().map_or(2, NonZero::get);
-    let moment = |end: usize| moment(&closes, end, models, walk.closes, begin);
+    let moment = |end: usize| moment(all, end, models, walk.closes, &tables);
     let parts = std::thread::scope(|scope| {
         let running: Vec<_> = ends
             .chunks(ends.len().div_ceil(threads).max(1))
@@ -94,29 +113,44 @@ pub fn walk(series: &Series, models: &[Box<dyn Model>], walk: Walk) -> Result<Ve
     Ok(parts.into_iter().flatten().collect())
 }
 
-/// A close for every step from the first candle to the last; a gap repeats the one before.
-fn closes_on_grid(series: &Series) -> Vec<f64> {
+/// A candle for every step from the first to the last; a gap repeats the one before.
+fn on_grid(series: &Series) -> Vec<Candle> {
     let Some(Span { from, until }) = series.span() else { return Vec::new() };
-    let count = Span { from, until }.count();
-    let times = Times::candles(from.plus_ms(INTERVAL.ms()), count);
-    times.sample(series.candles(), Gap::Before).unwrap_or_default().iter().map(|candle: &Candle| candle.close).collect()
+    let times = Times::candles(from.plus_ms(INTERVAL.ms()), Span { from, until }.count());
+    let mut candles = times.sample(series.candles(), Gap::Before).unwrap_or_default();
+    for (index, candle) in candles.iter_mut().enumerate() {
+        candle.open_at = from.plus_ms(index as i64 * INTERVAL.ms());
+    }
+    candles
+}
+
+fn closes_of(candles: &[Candle]) -> Vec<f64> {
+    candles.iter().map(|candle| candle.close).collect()
 }
 
 /// The forecasts of all models after `end` closes, judged; `None` when one of them has nothing to say.
-fn moment(closes: &[f64], end: usize, models: &[Box<dyn Model>], count: usize, begin: UnixMs) -> Option<Moment> {
-    let (past, future) = closes.split_at_checked(end)?;
-    let future = future.get(..count)?;
-    let (mut errors, mut by_horizon) = (Vec::new(), Vec::new());
+fn moment(
+    all: Past<'_>,
+    end: usize,
+    models: &[Box<dyn Model>],
+    count: usize,
+    tables: &PercentileTables,
+) -> Option<Moment> {
+    let past = all.until(end)?;
+    let future = all.closes().get(end..end + count)?;
+    let (mut errors, mut squares, mut moves) = (Vec::new(), Vec::new(), Vec::new());
     for model in models {
         let said = model.predict(past, count)?;
         errors.push(weighted_rmse(ArrayView1::from(&said), ArrayView1::from(future)).ok()?);
-        let mut squares = [0.0; HORIZONS.len()];
-        for (slot, step) in squares.iter_mut().zip(HORIZONS) {
+        let [mut square, mut moved] = [[0.0; KNOTS.len()]; 2];
+        for ((square, moved), step) in square.iter_mut().zip(&mut moved).zip(KNOTS) {
             if let (Some(said), Some(was)) = (said.get(step - 1), future.get(step - 1)) {
-                *slot = (said - was) * (said - was);
+                *square = (said - was) * (said - was);
+                *moved = (was / said).ln();
             }
         }
-        by_horizon.push(squares);
+        squares.push(square);
+        moves.push(moved);
     }
     let named: Vec<(usize, f64)> = errors.iter().copied().enumerate().collect();
     let mut shares = vec![0.0; errors.len()];
@@ -125,7 +159,8 @@ fn moment(closes: &[f64], end: usize, models: &[Box<dyn Model>], count: usize, b
             *slot = share;
         }
     }
-    Some(Moment { at: begin.plus_ms(end as i64 * INTERVAL.ms()), errors, by_horizon, shares })
+    let at = past.candles().last()?.closes_at();
+    Some(Moment { at, errors, squares, moves, shares, weight: tables.weight(ArrayView1::from(future)) })
 }
 
 #[cfg(test)]
@@ -165,11 +200,11 @@ mod tests {
         #[test]
         fn changing_the_future_changes_no_forecast(seed in 0u64..1000, cut in 1900usize..2300, factor in 0.5..2.0f64) {
             let series = Series::simulated(seed, BEGIN, 2500);
-            let closes = closes_on_grid(&series);
+            let closes = closes_of(&on_grid(&series));
             let mut other = closes.clone();
             other.iter_mut().skip(cut).for_each(|close| *close *= factor);
             for model in all() {
-                prop_assert_eq!(model.predict(&closes[..cut], 100), model.predict(&other[..cut], 100));
+                prop_assert_eq!(model.predict(Past::of_closes(&closes[..cut]), 100), model.predict(Past::of_closes(&other[..cut]), 100));
             }
             // And through the walk itself: what was judged before the change ended is the same to the last bit.
             let changed = series.candles().iter().enumerate().map(|(i, candle)| {

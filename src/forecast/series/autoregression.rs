@@ -1,10 +1,10 @@
 //! Returns that follow from the returns before.
 
-use super::{Model, last, log_returns, path, solve};
+use super::{Model, Past, last, log_returns, path, solve};
 
 /// An autoregression of the returns about zero, by the normal equations of a window; returns are weighed by the size of those
 /// around them, so that a wild hour does not decide about calm days.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Autoregression {
     /// Returns that one follows from.
     pub order: usize,
@@ -12,11 +12,13 @@ pub struct Autoregression {
     pub closes: usize,
     /// Added to the diagonal, as a share of it: a coefficient that is hardly more than chance becomes small.
     pub shrinkage: f64,
+    /// What it was fitted to beforehand, the return just before first; without, each forecast fits its own window.
+    pub coefficients: Option<Vec<f64>>,
 }
 
 impl Default for Autoregression {
     fn default() -> Self {
-        Self { order: 3, closes: 577, shrinkage: 0.2 }
+        Self { order: 3, closes: 577, shrinkage: 0.2, coefficients: None }
     }
 }
 
@@ -29,14 +31,15 @@ impl Model for Autoregression {
         self.closes
     }
 
-    fn predict(&self, closes: &[f64], steps: usize) -> Option<Vec<f64>> {
-        let closes = last(closes, self.closes);
+    fn predict(&self, past: Past<'_>, steps: usize) -> Option<Vec<f64>> {
+        let closes = last(past.closes(), self.closes);
         let end = *closes.last()?;
         let returns = log_returns(closes);
         if returns.len() < 20 * self.order.max(1) {
             return None;
         }
-        let coefficients = self.fit(&scaled(&returns)).unwrap_or_else(|| vec![0.0; self.order]);
+        let own = || self.fit(&scaled(&returns)).unwrap_or_else(|| vec![0.0; self.order]);
+        let coefficients = self.coefficients.as_ref().map_or_else(own, Clone::clone);
         let mut recent: Vec<f64> = returns.iter().rev().take(self.order).copied().collect();
         let next = |_| {
             let step = coefficients.iter().zip(&recent).map(|(c, r)| c * r).sum::<f64>();
@@ -52,6 +55,13 @@ impl Model for Autoregression {
 }
 
 impl Autoregression {
+    /// The same, fitted to all of `closes` once and for all; `None` when these say nothing.
+    #[must_use]
+    pub fn fitted(self, closes: &[f64]) -> Option<Self> {
+        let coefficients = self.fit(&scaled(&log_returns(closes)))?;
+        Some(Self { coefficients: Some(coefficients), ..self })
+    }
+
     /// Coefficients, of the return just before first.
     fn fit(&self, returns: &[f64]) -> Option<Vec<f64>> {
         let order = self.order;
@@ -95,8 +105,8 @@ mod tests {
         let model = Autoregression { order: 1, shrinkage: 0.0, ..Autoregression::default() };
         let coefficient = model.fit(&scaled(&log_returns(&closes))).unwrap()[0];
         assert!((-0.62..-0.38).contains(&coefficient), "{coefficient}");
-        let next = model.predict(&closes, 1).unwrap()[0];
+        let next = model.predict(Past::of_closes(&closes), 1).unwrap()[0];
         assert_eq!((next - closes.last().unwrap()).signum(), -step.signum());
-        assert_eq!(model.predict(&closes[..10], 1), None, "too few to know");
+        assert_eq!(model.predict(Past::of_closes(&closes[..10]), 1), None, "too few to know");
     }
 }

@@ -1,6 +1,6 @@
 //! Several models as one, each weighed by how it did lately.
 
-use super::{Autoregression, Drift, Holt, Model, Persistence, Ridge, last, mean};
+use super::{Autoregression, Drift, Holt, Model, Past, Persistence, Ridge, mean};
 
 /// Steps ahead at which members are judged.
 const AHEAD: [usize; 3] = [12, 48, 96];
@@ -40,12 +40,13 @@ impl Ensemble {
     }
 
     /// The mean square of the logarithmic errors of a member's past forecasts; `None` when it made none.
-    fn past_error(member: &dyn Model, closes: &[f64]) -> Option<f64> {
+    fn past_error(member: &dyn Model, past: Past<'_>) -> Option<f64> {
+        let closes = past.closes();
         let longest = AHEAD.iter().copied().max().unwrap_or(1);
         let mut errors = Vec::new();
         for look in 0..LOOKS_BACK {
             let Some(end) = closes.len().checked_sub(longest + look * STRIDE) else { break };
-            let Some(said) = closes.get(..end).and_then(|past| member.predict(past, longest)) else { break };
+            let Some(said) = past.until(end).and_then(|past| member.predict(past, longest)) else { break };
             for ahead in AHEAD {
                 let (said, was) = (said.get(ahead - 1)?, closes.get(end + ahead - 1)?);
                 errors.push((said / was).ln().powi(2) / ahead as f64);
@@ -65,12 +66,12 @@ impl Model for Ensemble {
         needed + AHEAD.iter().copied().max().unwrap_or(0) + LOOKS_BACK * STRIDE
     }
 
-    fn predict(&self, closes: &[f64], steps: usize) -> Option<Vec<f64>> {
-        let closes = last(closes, self.window());
+    fn predict(&self, past: Past<'_>, steps: usize) -> Option<Vec<f64>> {
+        let past = past.last(self.window());
         let (mut sum, mut weights) = (vec![0.0; steps], 0.0);
         for member in &self.members {
-            let Some(said) = member.predict(closes, steps) else { continue };
-            let error = Self::past_error(&**member, closes).unwrap_or(0.0);
+            let Some(said) = member.predict(past, steps) else { continue };
+            let error = Self::past_error(&**member, past).unwrap_or(0.0);
             let weight = 1.0 / error.max(1e-12).powi(2);
             for (slot, price) in sum.iter_mut().zip(said) {
                 *slot += weight * price.ln();
@@ -96,8 +97,8 @@ mod tests {
             1
         }
 
-        fn predict(&self, closes: &[f64], steps: usize) -> Option<Vec<f64>> {
-            Some(vec![closes.last()? * self.0; steps])
+        fn predict(&self, past: Past<'_>, steps: usize) -> Option<Vec<f64>> {
+            Some(vec![past.closes().last()? * self.0; steps])
         }
     }
 
@@ -105,8 +106,8 @@ mod tests {
     fn who_was_right_counts_more() {
         let closes = [100.0; 600];
         let ensemble = Ensemble::new(vec![Box::new(Fixed(1.001)), Box::new(Fixed(2.0))]);
-        let said = ensemble.predict(&closes, 3).unwrap();
+        let said = ensemble.predict(Past::of_closes(&closes), 3).unwrap();
         assert!((said[2] - 100.1).abs() < 0.01, "{said:?}");
-        assert_eq!(Ensemble::new(Vec::new()).predict(&closes, 3), None);
+        assert_eq!(Ensemble::new(Vec::new()).predict(Past::of_closes(&closes), 3), None);
     }
 }

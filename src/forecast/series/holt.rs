@@ -1,6 +1,6 @@
 //! Exponential smoothing of level and trend (Holt), with a trend that fades (Gardner and McKenzie 1985).
 
-use super::{Model, last};
+use super::{Model, Past, last};
 
 /// See the module. Works on the logarithm of the price.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +30,8 @@ impl Model for Holt {
         self.closes
     }
 
-    fn predict(&self, closes: &[f64], steps: usize) -> Option<Vec<f64>> {
-        let mut logs = last(closes, self.closes).iter().map(|close| close.ln());
+    fn predict(&self, past: Past<'_>, steps: usize) -> Option<Vec<f64>> {
+        let mut logs = last(past.closes(), self.closes).iter().map(|close| close.ln());
         let (mut level, mut trend) = (logs.next()?, 0.0);
         for log in logs {
             let before = level;
@@ -56,11 +56,11 @@ mod tests {
     #[test]
     fn a_trend_goes_on_and_fades() {
         let closes: Vec<f64> = (0..200).map(|i| 100.0 * f64::exp(0.001 * f64::from(i))).collect();
-        let said = Holt { trend: 0.3, ..Holt::default() }.predict(&closes, 100).unwrap();
+        let said = Holt { trend: 0.3, ..Holt::default() }.predict(Past::of_closes(&closes), 100).unwrap();
         let end = *closes.last().unwrap();
         assert!(said[0] > end && said[99] > said[0]);
         assert!(said[99] - said[98] < 0.01 * (said[1] - said[0]), "it fades");
-        let flat = Holt::default().predict(&[5.0; 50], 10).unwrap();
+        let flat = Holt::default().predict(Past::of_closes(&[5.0; 50]), 10).unwrap();
         assert!(flat.iter().all(|price| (price - 5.0).abs() < 1e-12));
     }
 }

@@ -1,16 +1,20 @@
 //! Strategies that say where a price goes: the next closes of a series.
 //!
-//! A strategy is one file here that implements [`Model`]: a pure function of the closes up to now. Whatever it says is
-//! compared with [`Persistence`], the last close for ever, which is hard to beat.
+//! A strategy is one file here that implements [`Model`]: a pure function of the past up to now. Whatever it says is
+//! compared with [`Persistence`], the last close for ever, which is hard to beat. What was trained beforehand lies in files
+//! ([`trained`]); networks see their past as [`network`] makes it.
 
 mod autoregression;
 mod ensemble;
 mod holt;
 pub mod indicators;
 mod naive;
+pub mod network;
 mod outside;
+mod past;
 mod ridge;
 mod strategy;
+pub mod trained;
 
 use std::fmt;
 
@@ -19,8 +23,9 @@ pub use self::ensemble::Ensemble;
 pub use self::holt::Holt;
 pub use self::naive::{Drift, Persistence};
 pub use self::outside::{Program, Server};
-pub use self::ridge::Ridge;
-pub use self::strategy::{Choice, NoStrategy, Pure, Strategy, strategy};
+pub use self::past::Past;
+pub use self::ridge::{Coefficients, Ridge};
+pub use self::strategy::{Choice, NoStrategy, Pure, Strategy, model_or_file, strategy};
 
 /// A strategy for a series of prices.
 pub trait Model: Send + Sync + 'static {
@@ -30,8 +35,8 @@ pub trait Model: Send + Sync + 'static {
     /// How many closes it looks at, at most.
     fn window(&self) -> usize;
 
-    /// The `steps` closes that follow `closes` (positive, oldest first, a step apart); `None` when there are too few.
-    fn predict(&self, closes: &[f64], steps: usize) -> Option<Vec<f64>>;
+    /// The `steps` closes that follow `past`; `None` when too little of it is known.
+    fn predict(&self, past: Past<'_>, steps: usize) -> Option<Vec<f64>>;
 }
 
 impl fmt::Debug for dyn Model {
@@ -58,7 +63,7 @@ pub fn model(name: &str) -> Option<Box<dyn Model>> {
 }
 
 /// The last `count` of them.
-fn last(closes: &[f64], count: usize) -> &[f64] {
+fn last<T>(closes: &[T], count: usize) -> &[T] {
     closes.get(closes.len().saturating_sub(count)..).unwrap_or_default()
 }
 
@@ -155,7 +160,7 @@ mod tests {
                 Some(*price)
             }).collect();
             for name in NAMES {
-                if let Some(said) = model(name).unwrap().predict(&closes, 100) {
+                if let Some(said) = model(name).unwrap().predict(Past::of_closes(&closes), 100) {
                     prop_assert_eq!(said.len(), 100);
                     prop_assert!(said.iter().all(|price| price.is_finite() && *price > 0.0), "{}", name);
                 }
@@ -173,12 +178,12 @@ mod tests {
             }).collect();
             for name in NAMES {
                 let model = model(name).unwrap();
-                let said = model.predict(&closes, 10);
+                let said = model.predict(Past::of_closes(&closes), 10);
                 let place = closes.len().checked_sub(model.window() + 1);
                 if let Some(place) = place {
                     let kept = closes[place];
                     closes[place] *= other;
-                    prop_assert_eq!(&said, &model.predict(&closes, 10), "{}", name);
+                    prop_assert_eq!(&said, &model.predict(Past::of_closes(&closes), 10), "{}", name);
                     closes[place] = kept;
                 }
             }

@@ -1,6 +1,6 @@
 //! What needs no model: nothing changes, or it goes on as it went.
 
-use super::{Model, last, log_returns, mean, path};
+use super::{Model, Past, last, log_returns, mean, path};
 
 /// The last close for ever: the yardstick.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,8 +15,8 @@ impl Model for Persistence {
         1
     }
 
-    fn predict(&self, closes: &[f64], steps: usize) -> Option<Vec<f64>> {
-        Some(vec![*closes.last()?; steps])
+    fn predict(&self, past: Past<'_>, steps: usize) -> Option<Vec<f64>> {
+        Some(vec![*past.closes().last()?; steps])
     }
 }
 
@@ -44,8 +44,8 @@ impl Model for Drift {
         self.closes
     }
 
-    fn predict(&self, closes: &[f64], steps: usize) -> Option<Vec<f64>> {
-        let closes = last(closes, self.closes);
+    fn predict(&self, past: Past<'_>, steps: usize) -> Option<Vec<f64>> {
+        let closes = last(past.closes(), self.closes);
         let end = *closes.last()?;
         let step = self.belief * mean(&log_returns(closes));
         path(end, std::iter::repeat_n(step, steps))
@@ -59,10 +59,10 @@ mod tests {
     #[test]
     fn nothing_changes_or_it_goes_on() {
         let closes = [100.0, 110.0, 121.0];
-        assert_eq!(Persistence.predict(&closes, 2), Some(vec![121.0, 121.0]));
-        let drift = Drift { belief: 1.0, ..Drift::default() }.predict(&closes, 2).unwrap();
+        assert_eq!(Persistence.predict(Past::of_closes(&closes), 2), Some(vec![121.0, 121.0]));
+        let drift = Drift { belief: 1.0, ..Drift::default() }.predict(Past::of_closes(&closes), 2).unwrap();
         assert!((drift[1] - 146.41).abs() < 1e-9, "{drift:?}");
-        assert_eq!(Persistence.predict(&[], 2), None);
-        assert_eq!(Drift::default().predict(&[], 2), None);
+        assert_eq!(Persistence.predict(Past::default(), 2), None);
+        assert_eq!(Drift::default().predict(Past::default(), 2), None);
     }
 }

@@ -1,5 +1,6 @@
 //! A strategy as a miner uses it: it may take its time, and it may be somebody else's program.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::outside::{Program, Server};
-use super::{Ensemble, Model, NAMES, model};
+use super::trained::{self, ModelFileError};
+use super::{Model, NAMES, Past, model};
 use crate::market::klines::Candle;
 
 /// Says what follows.
@@ -49,27 +51,27 @@ impl Strategy for Pure {
     }
 
     fn closes_after<'a>(&'a self, candles: &'a [Candle], steps: usize) -> BoxFuture<'a, Result<Vec<f64>, String>> {
-        let closes: Vec<f64> = candles.iter().map(|candle| candle.close).collect();
+        let candles = candles.to_vec();
         let model = Arc::clone(&self.0);
         async move {
-            let said = tokio::task::spawn_blocking(move || model.predict(&closes, steps)).await;
+            let predict = move || {
+                let closes: Vec<f64> = candles.iter().map(|candle| candle.close).collect();
+                model.predict(Past::new(&candles, &closes)?, steps)
+            };
+            let said = tokio::task::spawn_blocking(predict).await;
             said.map_err(|error| error.to_string())?.ok_or_else(|| "too little is known of the past".to_owned())
         }
         .boxed()
     }
 }
 
-/// Names of the reference's networks: old command lines have them.
-const SHAPES: [&str; 7] =
-    ["model_v4_1", "model_v4_2", "model_v4_3", "model_v4_4", "model_v4_5", "model_v4_6", "model_v5_1"];
-/// What answers in their place.
-const STAND_IN: &str = "ensemble";
-
 /// What an operator chooses from.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Choice {
-    /// The strategy's name.
+    /// The strategy's name, or a file of a model.
     pub name: String,
+    /// Where models are that are named without a path.
+    pub models: PathBuf,
     /// The command line of `exec`.
     pub command: Option<String>,
     /// The URL of `http`.
@@ -79,13 +81,15 @@ pub struct Choice {
 }
 
 /// There is no such strategy.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum NoStrategy {
     /// An unknown name.
-    #[error("there is no model called `{name}`: {}, exec, http", NAMES.join(", "))]
+    #[error("there is no model called `{name}`: {}, exec, http, a file, or a model in {folder}", NAMES.join(", "))]
     Unknown {
         /// The name.
         name: String,
+        /// Where files were looked for.
+        folder: PathBuf,
     },
     /// A strategy that needs to be told more.
     #[error("the model `{name}` needs {what}")]
@@ -95,6 +99,22 @@ pub enum NoStrategy {
         /// What it needs.
         what: String,
     },
+    /// A file that is refused.
+    #[error(transparent)]
+    File(#[from] ModelFileError),
+}
+
+/// The model called `name`: one of [`NAMES`], a file, or a file in `folder`.
+///
+/// # Errors
+/// [`NoStrategy::Unknown`], [`NoStrategy::File`].
+pub fn model_or_file(name: &str, folder: &std::path::Path) -> Result<Box<dyn Model>, NoStrategy> {
+    if let Some(model) = model(name) {
+        return Ok(model);
+    }
+    let file = trained::find(name, folder)?;
+    let unknown = || NoStrategy::Unknown { name: name.to_owned(), folder: folder.to_owned() };
+    Ok(trained::load(&file.ok_or_else(unknown)?)?.model)
 }
 
 /// The strategy that was chosen.
@@ -113,22 +133,14 @@ pub fn strategy(choice: &Choice) -> Result<Arc<dyn Strategy>, NoStrategy> {
             let server = Server::at(url, choice.deadline).map_err(|what| NoStrategy::Lacks { name: "http", what })?;
             Ok(Arc::new(server))
         }
-        shape if SHAPES.contains(&shape) => {
-            tracing::warn!(
-                "`{shape}` is a network of the reference, which is not run here: `{STAND_IN}` answers in its place"
-            );
-            Ok(Arc::new(Pure::new(Box::new(Ensemble::of_all()))))
-        }
-        name => {
-            let model = model(name).ok_or_else(|| NoStrategy::Unknown { name: name.to_owned() })?;
-            Ok(Arc::new(Pure::new(model)))
-        }
+        name => Ok(Arc::new(Pure::new(model_or_file(name, &choice.models)?))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forecast::series::network::NAMED;
 
     #[test]
     fn an_unknown_name_lists_what_there_is() {
@@ -137,8 +149,9 @@ mod tests {
         assert!(error.contains("model_v9") && error.contains("persistence"), "{error}");
         assert!(chosen("exec").err().unwrap().to_string().contains("timeseries.command"));
         assert!(chosen("http").err().unwrap().to_string().contains("timeseries.endpoint"));
-        for shape in SHAPES {
-            assert_eq!(chosen(shape).ok().unwrap().name(), STAND_IN, "{shape}");
+        for shape in NAMED {
+            let error = chosen(shape).err().unwrap().to_string();
+            assert!(error.contains(&format!("{shape}.safetensors")) && error.contains("is not here"), "{error}");
         }
     }
 }

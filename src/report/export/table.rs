@@ -17,7 +17,7 @@ pub enum Format {
 
 impl Format {
     /// The file of a table.
-    pub(super) fn file(self, folder: &Path, name: &str) -> PathBuf {
+    pub(in super::super) fn file(self, folder: &Path, name: &str) -> PathBuf {
         let extension = match self {
             Self::Csv => "csv",
             Self::Parquet => "parquet",
@@ -63,7 +63,7 @@ impl Column {
         Self { name, of, optional: false }
     }
 
-    pub(super) const fn optional(self) -> Self {
+    pub(in super::super) const fn optional(self) -> Self {
         Self { optional: true, ..self }
     }
 }

@@ -9,12 +9,12 @@ pub(super) const WIDTH: f64 = 800.0;
 /// Height of every picture.
 pub(super) const HEIGHT: f64 = 580.0;
 const LEFT: f64 = 64.0;
-const TOP: f64 = 82.0;
-const BOTTOM: f64 = 532.0;
+pub(super) const TOP: f64 = 82.0;
+pub(super) const BOTTOM: f64 = 532.0;
 const RIGHT: f64 = 556.0;
 const LEGEND: f64 = 584.0;
 
-const SMALL: Type = Type { size: 12.0, anchor: Anchor::Start, colour: GREY };
+pub(super) const SMALL: Type = Type { size: 12.0, anchor: Anchor::Start, colour: GREY };
 const LABEL: Type = Type { size: 13.0, anchor: Anchor::Start, colour: BLACK };
 
 /// A forecaster's calibration under its name.
@@ -100,17 +100,17 @@ pub(super) fn history(svg: &mut Svg, lines: &[Line], rule: &str) {
     legend(svg, [(String::new(), String::new())].into_iter().chain(details), "n: events with a score");
 }
 
-fn colours() -> impl Iterator<Item = Colour> {
+pub(super) fn colours() -> impl Iterator<Item = Colour> {
     SERIES.into_iter().cycle()
 }
 
-fn title(svg: &mut Svg, text: &str, below: &str) {
+pub(super) fn title(svg: &mut Svg, text: &str, below: &str) {
     svg.text((16.0, 24.0), text, Type { size: 17.0, ..LABEL });
     svg.text((16.0, 42.0), below, SMALL);
 }
 
 /// Names with a line of detail each, in the order and colours of the series; an unnamed one only takes its colour.
-fn legend(svg: &mut Svg, details: impl Iterator<Item = (String, String)>, note: &str) {
+pub(super) fn legend(svg: &mut Svg, details: impl Iterator<Item = (String, String)>, note: &str) {
     let mut y = TOP + 12.0;
     for ((name, text), colour) in details.zip(colours()).filter(|((name, _), _)| !name.is_empty()) {
         svg.dot((LEGEND + 5.0, y - 4.5), 5.0, colour, 1.0);
@@ -134,21 +134,22 @@ fn wilson(frequency: f64, n: u64) -> (f64, f64) {
 }
 
 /// A rectangle of the picture and the values that its edges stand for.
-struct Frame {
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
-    x: (f64, f64),
-    y: (f64, f64),
+pub(super) struct Frame {
+    pub(super) left: f64,
+    pub(super) right: f64,
+    pub(super) top: f64,
+    pub(super) bottom: f64,
+    pub(super) x: (f64, f64),
+    pub(super) y: (f64, f64),
 }
 
 impl Frame {
-    const fn unit(top: f64, bottom: f64) -> Self {
+    pub(super) const fn unit(top: f64, bottom: f64) -> Self {
         Self { left: LEFT, right: RIGHT, top, bottom, x: (0.0, 1.0), y: (0.0, 1.0) }
     }
 
-    fn place(&self, (x, y): (f64, f64)) -> (f64, f64) {
+    /// Where a point of values lies in the picture.
+    pub(super) fn place(&self, (x, y): (f64, f64)) -> (f64, f64) {
         let part = |v: f64, (from, to): (f64, f64)| (v - from) / (to - from);
         (
             self.left + part(x, self.x) * (self.right - self.left),
@@ -156,7 +157,7 @@ impl Frame {
         )
     }
 
-    fn line(&self, svg: &mut Svg, points: &[(f64, f64)], pen: Pen) {
+    pub(super) fn line(&self, svg: &mut Svg, points: &[(f64, f64)], pen: Pen) {
         let points: Vec<_> = points.iter().map(|point| self.place(*point)).collect();
         if points.len() > 1 {
             svg.line(&points, pen);
@@ -164,7 +165,7 @@ impl Frame {
     }
 
     /// Grid, ticks with their numbers, border, and the names of both axes.
-    fn axes(&self, svg: &mut Svg, x: &str, y: &str) {
+    pub(super) fn axes(&self, svg: &mut Svg, x: &str, y: &str) {
         let how = |anchor| Type { size: 11.0, anchor, colour: BLACK };
         for (value, text) in ticks(self.x, 5.0) {
             let at = self.place((value, self.y.0)).0;

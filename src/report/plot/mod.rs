@@ -1,6 +1,7 @@
 //! Calibration, reliability and score history as pictures.
 
 mod chart;
+mod forecasts;
 #[cfg(feature = "png")]
 mod png;
 mod style;
@@ -17,6 +18,7 @@ use crate::scoring::admission::EventState;
 use crate::scoring::calibration::calibration;
 use crate::units::{Account, Identity};
 pub use chart::Named;
+pub(super) use forecasts::{fan, ranks, skill};
 use svg::Svg;
 
 const BINS: usize = 10;

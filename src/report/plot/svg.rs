@@ -51,6 +51,16 @@ impl Svg {
         );
     }
 
+    /// A filled area with these corners.
+    pub(super) fn area(&mut self, corners: &[(f64, f64)], colour: Colour, opacity: f64) {
+        let fill = hex(colour);
+        let mut points = String::new();
+        for (x, y) in corners {
+            let _ = write!(points, "{x:.1},{y:.1} ");
+        }
+        let _ = writeln!(self.0, "<polygon points=\"{points}\" fill=\"{fill}\" fill-opacity=\"{opacity}\"/>");
+    }
+
     /// A text whose baseline is at `(x, y)`.
     pub(super) fn text(&mut self, (x, y): (f64, f64), text: &str, how: Type) {
         let anchor = match how.anchor {

@@ -1,5 +1,6 @@
 //! What an operator can say about work on time series.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,7 +72,14 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Text,
         Some("ensemble"),
         MODEL,
-        "The strategy: persistence, drift, ar, ridge, holt, ensemble, exec or http.",
+        "The strategy: persistence, drift, ar, ridge, holt, ensemble, exec, http, or a file that `neuron model train` made.",
+    ),
+    setting(
+        "timeseries.models",
+        Kind::Path,
+        Some("~/.neuron/models"),
+        MODEL,
+        "Where `base_model` looks for NAME.json, NAME.safetensors and NAME.onnx.",
     ),
     setting(
         "timeseries.command",
@@ -171,6 +179,7 @@ pub struct Rounds {
     pub reveal_window: Duration,
     #[serde(deserialize_with = "duration")]
     pub refresh: Duration,
+    pub models: PathBuf,
     pub command: Option<String>,
     pub endpoint: Option<String>,
     #[serde(deserialize_with = "duration")]
@@ -216,8 +225,8 @@ impl TimeseriesSettings {
     /// The model that was chosen.
     #[must_use]
     pub fn strategy(&self) -> Choice {
-        let Rounds { command, endpoint, deadline, .. } = self.timeseries.clone();
-        Choice { name: self.base_model.clone(), command, endpoint, deadline }
+        let Rounds { models, command, endpoint, deadline, .. } = self.timeseries.clone();
+        Choice { name: self.base_model.clone(), models, command, endpoint, deadline }
     }
 
     /// The exchange called `name`.
