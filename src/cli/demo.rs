@@ -52,6 +52,14 @@ fn command() -> Command {
                 .help("Everything random is drawn from it: the same seed gives the same result"),
         )
         .arg(
+            Arg::new("market")
+                .long("market")
+                .value_name("NAME")
+                .value_delimiter(',')
+                .action(ArgAction::Append)
+                .help("The market to play on, for kinds of work that have several: polymarket, azuro, or both"),
+        )
+        .arg(
             Arg::new("market.replay")
                 .long("market.replay")
                 .value_name("DIR")
@@ -82,6 +90,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         goal: matches.get_one("events").copied(),
         seed: matches.get_one("seed").copied().unwrap_or(1),
         replay: matches.get_one::<PathBuf>("market.replay").cloned(),
+        markets: matches.get_many::<String>("market").unwrap_or_default().cloned().collect(),
         weights: match matches.get_one::<String>("weights").map(String::as_str) {
             Some("hashed") => Mode::Hashed,
             Some("timelocked") => Mode::Timelocked,

@@ -11,9 +11,8 @@ use super::{Exit, Failure, OrExit, Verb, args, block_on, interrupted};
 use crate::clock::Clock;
 use crate::config::parse_duration;
 use crate::config::table::Group;
-use crate::market::MarketSettings;
-use crate::market::polymarket::{Polymarket, PolymarketSettings};
 use crate::market::tape::{Recorder, Recording};
+use crate::market::{self, MarketSettings};
 use crate::subnets::events::settings::{self, EventsSettings};
 
 pub(super) const VERB: Verb = Verb { command, run };
@@ -65,7 +64,11 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 
 async fn record(matches: &ArgMatches, settings: &MarketSettings, output: Output) -> Result<(), Failure> {
     let clock = Clock::wall();
-    let market = Polymarket::new(PolymarketSettings::from_config(settings), clock.clone()).or_exit(Exit::Usage)?;
+    let mut markets = market::providers(settings, &clock).or_exit(Exit::Usage)?;
+    let (Some(market), true) = (markets.pop(), markets.is_empty()) else {
+        let error = anyhow::anyhow!("a folder holds the recording of one market; name one with `--market`");
+        return Err(Failure::new(Exit::Usage, error));
+    };
     let folder = matches.get_one::<PathBuf>("to").ok_or_else(|| anyhow::anyhow!("--to is missing"))?;
     let every = matches.get_one::<Duration>("every").copied().unwrap_or_default();
     let rounds = matches.get_one::<u64>("rounds").copied().unwrap_or(u64::MAX);
@@ -74,7 +77,7 @@ async fn record(matches: &ArgMatches, settings: &MarketSettings, output: Output)
     let stop = interrupted();
     tokio::pin!(stop);
     while done.rounds < rounds {
-        let Recording { events, lines, read } = recorder.round(&market).await?;
+        let Recording { events, lines, read } = recorder.round(market.as_ref()).await?;
         if read {
             tracing::info!(events, lines, "recorded");
         }

@@ -15,11 +15,12 @@ use crate::market::{simulator, tape};
 
 pub(super) const VERB: Verb = Verb { command, run };
 
-const ABOUT: &str = "Serves a market over Polymarket's API: simulated events whose outcome is drawn, or recorded ones";
+const ABOUT: &str =
+    "Serves a market over Polymarket's API and Azuro's: simulated events whose outcome is drawn, or recorded ones";
 
 const AFTER: &str = "\
 Give its address to the others: `neuron validator --market.polymarket.url URL --market.cutoff_before_end 2m`, \
-`neuron miner --forecaster skilled --market.polymarket.url URL`. A restarted simulator with the same seed goes on \
+`neuron miner --forecaster skilled --market.polymarket.url URL`; or, as Azuro, `--market azuro --market.azuro.url URL`. A restarted simulator with the same seed goes on \
 with the same events.";
 
 fn command() -> Command {

@@ -30,6 +30,8 @@ pub struct DemoConfig {
     pub seed: u64,
     /// A folder of recordings to play instead of a simulation.
     pub replay: Option<PathBuf>,
+    /// The markets it is played on, by name; empty leaves the choice to the kind of work.
+    pub markets: Vec<String>,
     /// How the subnet wants its weights.
     pub weights: Mode,
 }

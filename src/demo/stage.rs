@@ -61,8 +61,14 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) async fn set(config: &DemoConfig) -> Result<Self, DemoError> {
         let kind = registry::kind(&config.task)?;
-        let (goal, seed, replay) = (config.goal, config.seed, config.replay.clone());
-        let mut company = (kind.needs_cast()?)(&Script { goal, seed, replay, address: (AXON_IP, 0).into() })?;
+        let seed = config.seed;
+        let mut company = (kind.needs_cast()?)(&Script {
+            goal: config.goal,
+            seed,
+            replay: config.replay.clone(),
+            markets: config.markets.clone(),
+            address: (AXON_IP, 0).into(),
+        })?;
         let clock = company.clock();
         let cast = company.members().into_iter().map(|member| role(member, seed)).collect::<Result<Vec<_>, _>>()?;
         let folder = tempfile::TempDir::with_prefix("neuron-demo-").map_err(DemoError::Folder)?;

@@ -7,8 +7,7 @@ use super::{
     Skill, Skilled, Source,
 };
 use crate::clock::Clock;
-use crate::market::polymarket::{Polymarket, PolymarketSettings};
-use crate::market::{HttpSettings, MarketSettings, Provider, TruthClient};
+use crate::market::{self, HttpSettings, MarketSettings, TruthClient};
 use crate::units::Probability;
 
 /// The forecaster of `settings`; `market` says where prices, and the truth of a simulator, come from.
@@ -23,10 +22,7 @@ pub fn build(
     clock: &Clock,
 ) -> Result<Arc<dyn Forecaster>, ForecastError> {
     Ok(match settings.kind {
-        ForecasterKind::Market => {
-            let polymarket = Polymarket::new(PolymarketSettings::from_config(market), clock.clone())?;
-            Arc::new(FollowMarket::new(vec![Arc::new(polymarket) as Arc<dyn Provider>]))
-        }
+        ForecasterKind::Market => Arc::new(FollowMarket::new(market::providers(market, clock)?)),
         ForecasterKind::Constant => {
             let value = settings.constant;
             let probability = Probability::new(value).map_err(|_| ForecastError::Setting {
@@ -45,7 +41,7 @@ pub fn build(
         ForecasterKind::Skilled => {
             let ForecasterSettings { seed, error, presence, refresh, .. } = *settings;
             let skill = Skill { seed, error, presence, step: refresh };
-            let simulator = TruthClient::new(HttpSettings::at(&market.polymarket.url))?;
+            let simulator = TruthClient::new(HttpSettings::at(market.simulator_url()))?;
             Arc::new(Skilled::new(skill, Source::There(Arc::new(simulator)))?)
         }
     })

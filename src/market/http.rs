@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, Response, StatusCode, Url, redirect};
 
 use super::MarketError;
@@ -100,7 +100,15 @@ impl HttpClient {
 
     /// `GET` of the path made of `segments` below the base URL, with the retries of the settings.
     pub(crate) async fn get(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<Vec<u8>, MarketError> {
-        let url = self.url(segments, query);
+        self.patiently(&self.url(segments, query), None).await
+    }
+
+    /// `POST` of a JSON text to the path made of `segments`, likewise: for questions, which may be asked twice.
+    pub(crate) async fn post(&self, segments: &[&str], json: &str) -> Result<Vec<u8>, MarketError> {
+        self.patiently(&self.url(segments, &[]), Some(json)).await
+    }
+
+    async fn patiently(&self, url: &Url, json: Option<&str>) -> Result<Vec<u8>, MarketError> {
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(self.settings.first_pause)
             .with_max_delay(self.settings.max_pause)
@@ -108,8 +116,8 @@ impl HttpClient {
             .with_jitter()
             .build();
         loop {
-            self.take_turn(&url).await?;
-            let failure = match self.attempt(&url).await {
+            self.take_turn(url).await?;
+            let failure = match self.attempt(url, json).await {
                 Ok(body) => return Ok(body),
                 Err(failure) => failure,
             };
@@ -131,6 +139,11 @@ impl HttpClient {
             expected,
             reason: reason.into(),
         }
+    }
+
+    /// An answer in good form that says what is wrong, with HTTP status 200.
+    pub(crate) fn refused(&self, text: &str) -> MarketError {
+        MarketError::Refused { provider: self.provider, url: self.base.to_string(), status: 200, text: text.into() }
     }
 
     fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
@@ -177,8 +190,12 @@ impl HttpClient {
         *free_from = (*free_from).max(until);
     }
 
-    async fn attempt(&self, url: &Url) -> Result<Vec<u8>, Failure> {
-        let response = self.client.get(url.clone()).send().await.map_err(|e| self.no_answer(url, e))?;
+    async fn attempt(&self, url: &Url, json: Option<&str>) -> Result<Vec<u8>, Failure> {
+        let request = match json {
+            None => self.client.get(url.clone()),
+            Some(text) => self.client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(text.to_owned()),
+        };
+        let response = request.send().await.map_err(|e| self.no_answer(url, e))?;
         let status = response.status();
         if status.is_success() {
             return self.body(url, response).await;

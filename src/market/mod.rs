@@ -1,8 +1,11 @@
 //! The outside worlds that list questions, price them and tell how they ended.
 //!
-//! A market is one file here that implements [`Provider`]. Rules about prices and outcomes: two-token markets whose
+//! A market is one file or folder here that implements [`Provider`]. Rules about prices and outcomes: two-token markets whose
 //! prices do not sum to 1 within 0.05, and prices that are not finite numbers in `0..=1`, are no observation at all.
 
+mod asked;
+pub mod azuro;
+mod choice;
 mod exchange;
 mod http;
 pub mod klines;
@@ -17,9 +20,10 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+pub use self::choice::{MarketName, providers};
 pub use self::http::{HttpSettings, install_tls};
 pub(crate) use self::http::{client_of, is_loopback, retry_after};
-pub use self::settings::{EndpointSettings, MarketSettings};
+pub use self::settings::{AzuroChoice, EndpointSettings, MarketSettings};
 pub use self::truth::{Truth, TruthClient};
 use crate::units::{Foreign, Probability, UnixMs};
 
@@ -49,7 +53,7 @@ pub struct Event {
     pub key: EventKey,
     /// The provider's name: `polymarket`, `azuro`.
     pub provider: String,
-    /// The provider's own id: for Polymarket the condition id.
+    /// The provider's own id: for Polymarket the condition id, for Azuro the outcome's.
     pub id: String,
     /// The question, and the label of the outcome whose probability is asked (the first listed token).
     pub description: Foreign,
@@ -155,6 +159,9 @@ pub enum MarketError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The list of what outcomes are called.
+    #[error("azuro: {0}")]
+    Dictionary(String),
     /// The provider does not know the event (any more).
     #[error("{provider}: there is no event {id}")]
     Unknown {

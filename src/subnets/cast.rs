@@ -20,8 +20,25 @@ pub struct Script {
     pub seed: u64,
     /// A folder of recordings to play instead of a simulation.
     pub replay: Option<PathBuf>,
+    /// The markets it is played on, where the kind has several; empty leaves the choice to it.
+    pub markets: Vec<String>,
     /// Where miners may listen that serve on their own.
     pub address: SocketAddr,
+}
+
+impl Script {
+    /// For a kind of work whose world is always the same.
+    ///
+    /// # Errors
+    /// [`WorkError::Setting`] when a market is named.
+    pub(super) fn names_no_market(&self) -> Result<(), WorkError> {
+        match self.markets.first() {
+            None => Ok(()),
+            Some(market) => {
+                Err(WorkError::Setting(format!("this kind of work is not played on a market such as `{market}`")))
+            }
+        }
+    }
 }
 
 /// A cast before the curtain rises.

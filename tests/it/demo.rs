@@ -81,6 +81,34 @@ fn a_wrong_ranking_is_a_failure_and_still_one_document() {
 }
 
 #[test]
+fn games_of_azuro_rank_as_well_and_both_markets_at_once_too() {
+    for seed in ["1", "2", "3"] {
+        let report = report(&["--market", "azuro", "--events", "60", "--seed", seed]);
+        assert_eq!((&report["events_scored"], &report["ranking_matches"]), (&60.into(), &true.into()), "{report}");
+        let miners = report["miners"].as_array().unwrap();
+        let gain = |name: &str| miners.iter().find(|miner| miner["name"] == name).unwrap()["mean_gain"].clone();
+        for miner in miners {
+            let (planted, gained) = (miner["planted_skill"].as_f64().unwrap(), miner["mean_gain"].as_f64().unwrap());
+            assert!((planted - gained).abs() < 0.02, "{miner}");
+        }
+        assert_eq!(gain("copycat"), 0.0, "the odds are read the same on both sides");
+    }
+    let both = report(&["--market", "azuro,polymarket", "--events", "30", "--seed", "1"]);
+    assert_eq!((&both["events_scored"], &both["ranking_matches"]), (&60.into(), &true.into()), "{both}");
+}
+
+#[test]
+fn a_market_that_nobody_knows_is_named() {
+    for (arguments, word) in
+        [(&["--market", "betfair"][..], "betfair"), (&["--task", "prompting", "--market", "azuro"], "azuro")]
+    {
+        let output = demo(arguments);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && message.contains(word), "{message}");
+    }
+}
+
+#[test]
 fn nothing_is_left_behind() {
     let folder = tempfile::tempdir().unwrap();
     let output = neuron()

@@ -32,6 +32,7 @@ mod ledger;
 mod ledger_kill9;
 #[cfg(feature = "localnet")]
 mod localnet;
+mod market_azuro;
 mod market_polymarket;
 mod market_sim_command;
 mod market_simulator;

@@ -84,6 +84,28 @@ fn a_simulated_market_can_be_recorded() {
 }
 
 #[test]
+fn its_games_can_be_recorded_through_azuro_and_played_again() {
+    let (_market, announced) = start(&["--listen", "127.0.0.1:0", "--seed", "3"]);
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("tape");
+    let record = |markets: &str| {
+        neuron()
+            .args(["market-record", "--output", "json", "--rounds", "1", "--to", to.to_str().unwrap()])
+            .args(["--market", markets, "--market.azuro.url", announced["url"].as_str().unwrap()])
+            .output()
+            .unwrap()
+    };
+    let output = record("azuro");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tape = neuron::market::tape::load(&to).unwrap();
+    // Half of the 20 minutes of each game, one every 20 seconds.
+    assert!(tape.markets().len() > 20, "{}", tape.markets().len());
+    assert!(tape.markets().iter().all(|it| it.id.starts_with("0x") && !it.prices.is_empty() && it.outcomes[0] == "On"));
+    let both = record("azuro,polymarket");
+    assert_eq!(both.status.code(), Some(2), "{}", String::from_utf8_lossy(&both.stderr));
+}
+
+#[test]
 fn a_recording_that_read_nothing_says_so_with_a_status_of_its_own() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", nobody.local_addr().unwrap());

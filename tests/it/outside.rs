@@ -38,6 +38,7 @@ mod ipv6;
 mod localnet_python;
 #[cfg(all(feature = "localnet", target_os = "linux"))]
 mod localnet_python_weights;
+mod market_azuro_recorded;
 mod market_recorded;
 mod needs;
 mod proxies;
@@ -72,6 +73,7 @@ tools!(
     axon_kit,
     gateway,
     json_schema,
+    market_azuro,
     market_polymarket,
     market_tape,
     score,
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
         data_python::trials(),
         dendrite_vectors::trials(),
         ipv6::trials(),
+        market_azuro_recorded::trials(),
         market_recorded::trials(),
         proxies::trials(),
         python_axon::trials(),

@@ -34,13 +34,16 @@ pub struct World {
     axons: [u16; 2],
     /// Of the validator and the first miner.
     metrics: [u16; 2],
+    /// Which market is looked at.
+    provider: &'static str,
 }
 
 impl World {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let axons = [free_port(), free_port()];
-        Self { folder, chain: free_port(), market: free_port(), axons, metrics: [free_port(), free_port()] }
+        let metrics = [free_port(), free_port()];
+        Self { folder, chain: free_port(), market: free_port(), axons, metrics, provider: "polymarket" }
     }
 
     pub fn path(&self, name: &str) -> String {
@@ -84,6 +87,12 @@ impl World {
             self.start("localnet.log", &["localnet", "--port", &port, "--block-time", "25ms", "--state", &state]);
         wait_until("the chain serves", || std::net::TcpStream::connect(("127.0.0.1", self.chain)).is_ok());
         localnet
+    }
+
+    /// The flags of a role that looks at the market.
+    fn market_flags(&self) -> Vec<String> {
+        let (names, url) = (["--market", self.provider], self.market_url());
+        [names, [&format!("--market.{}.url", self.provider), &url]].concat().into_iter().map(str::to_owned).collect()
     }
 
     fn market_sim(&self) -> Process {
@@ -144,7 +153,7 @@ impl World {
     fn miner(&self, index: usize, error: &str) -> Process {
         let mut arguments = vec!["miner".to_owned()];
         arguments.extend(self.neuron_flags(&format!("m{index}")));
-        let (port, market) = (self.axons[index].to_string(), self.market_url());
+        let port = self.axons[index].to_string();
         let own = [
             ["--axon.ip", "127.0.0.2"],
             ["--axon.port", &port],
@@ -152,8 +161,8 @@ impl World {
             ["--forecaster", "skilled"],
             ["--forecaster.error", error],
             ["--forecaster.refresh", "500ms"],
-            ["--market.polymarket.url", &market],
         ];
+        arguments.extend(self.market_flags());
         arguments.extend(own.concat().into_iter().map(str::to_owned));
         if index == 0 {
             arguments.extend(["--metrics.port".to_owned(), self.metrics[1].to_string()]);
@@ -164,15 +173,15 @@ impl World {
     fn validator(&self) -> Process {
         let mut arguments = vec!["validator".to_owned()];
         arguments.extend(self.neuron_flags("v"));
-        let (market, db, metrics) = (self.market_url(), self.path("db"), self.metrics[0].to_string());
+        let (db, metrics) = (self.path("db"), self.metrics[0].to_string());
         let own = [
             ["--tick", "500ms"],
             ["--market.cutoff_before_end", "0s"],
-            ["--market.polymarket.url", &market],
             ["--dendrite.allow_private", "--yes"],
             ["--db.directory", &db],
             ["--metrics.port", &metrics],
         ];
+        arguments.extend(self.market_flags());
         arguments.extend(own.concat().into_iter().map(str::to_owned));
         self.start("validator.log", &arguments.iter().map(String::as_str).collect::<Vec<_>>())
     }
@@ -349,6 +358,37 @@ fn five_processes_do_the_job_and_survive_the_restart_of_each() {
 }
 
 #[test]
+fn games_of_azuro_are_asked_about_and_scored_across_processes() {
+    let world = World { provider: "azuro", ..World::new() };
+    let _localnet = world.localnet();
+    let mut market = world.market_sim();
+    world.register(155, &["v", "m0", "m1"]);
+    let mut miners = [world.miner(0, "0.02"), world.miner(1, "0.4")];
+    let mut validator = world.validator();
+    let (skilled, poor) = (hotkey("m0").to_string(), hotkey("m1").to_string());
+    let begin = Instant::now();
+    while world.incentives().get(&skilled).is_none_or(|incentive| *incentive <= 0.0) {
+        assert!(begin.elapsed() < PATIENCE, "no incentive for the skilled miner\n{}", world.logs());
+        assert!(validator.is_running() && miners[0].is_running(), "{}", world.logs());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    // The market goes away for a while and comes back.
+    market.kill();
+    std::thread::sleep(Duration::from_secs(2));
+    let _market = world.market_sim();
+    std::thread::sleep(Duration::from_secs(8));
+    assert!(validator.is_running() && miners.iter_mut().all(Process::is_running), "{}", world.logs());
+    validator.kill();
+    let scores = scores(&world);
+    assert!(scores.keys().all(|(event, _)| event.starts_with("azuro-0x")), "{scores:?}");
+    let mean = |who: &str| {
+        let own: Vec<f64> = scores.iter().filter(|((_, of), _)| of == who).map(|(_, score)| *score).collect();
+        own.iter().sum::<f64>() / own.len() as f64
+    };
+    assert!(mean(&skilled) > mean(&poor), "{scores:?}");
+}
+
+#[test]
 fn what_is_missing_is_named_with_its_remedy() {
     let world = World::new();
     let wallets = world.path("wallets");
@@ -362,6 +402,10 @@ fn what_is_missing_is_named_with_its_remedy() {
     };
     fails(&["miner"], 2, &["--netuid"]);
     fails(&["miner", "--netuid", "77"], 2, &["77", "--task"]);
+    fails(&["validator", "--netuid", "155", "--market", "betfair"], 2, &["betfair", "polymarket, azuro"]);
+    let azuro = ["validator", "--netuid", "155", "--market", "azuro"];
+    fails(&[&azuro[..], &["--market.azuro.dictionary", "/no/titles.json"]].concat(), 2, &["/no/titles.json"]);
+    fails(&[&azuro[..], &["--market.azuro.margin", "guess"]].concat(), 2, &["guess", "shin"]);
     fails(&["validator", "--netuid", "8", "--klines.sources", "mtgox"], 2, &["mtgox", "binance"]);
     fails(&["validator", "--netuid", "155", "--wallet.path", &wallets], 4, &["default", "neuron wallet create"]);
     let strange = ["--dendrite.dialects", "5Nobody=sdk"];

@@ -13,7 +13,6 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-pub(crate) use self::wire::split_outcome;
 use self::wire::{Market, Page};
 use super::http::{HttpClient, HttpSettings};
 use super::{Event, EventKey, Listing, MarketError, Provider};

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::market::{Quote, Resolution};
+use crate::market::{Quote, Resolution, asked};
 use crate::units::{Probability, UnixMs, is_harmful};
 
 /// How far the prices of the two tokens may be from summing to 1.
@@ -12,15 +12,6 @@ const PAIR_TOLERANCE: f64 = 0.05;
 
 /// Bytes of an id; real ones have 66.
 const LONGEST_ID: usize = 256;
-
-/// How every event's text ends, before the outcome's label, a quotation mark and a full stop.
-const OUTCOME_ASKED: &str = "The probability asked is that of the outcome \"";
-
-/// An event's text without its last sentence, and the label of the outcome asked for.
-pub(crate) fn split_outcome(text: &str) -> (&str, Option<&str>) {
-    let Some((text_before, label)) = text.rsplit_once(OUTCOME_ASKED) else { return (text, None) };
-    (text_before.trim_end(), Some(label.strip_suffix("\".").unwrap_or(label)))
-}
 
 /// One page of a list; entries are read one by one, so that a bad one costs only itself.
 #[derive(Debug, Deserialize)]
@@ -111,11 +102,10 @@ impl Market {
 
     /// Question, rules, and which outcome's probability is asked: the first token is not always "Yes".
     pub(super) fn text(&self) -> String {
-        let question = self.question.as_deref().unwrap_or_default().trim();
-        let rules = self.description.as_deref().unwrap_or_default().trim();
-        let label = self.tokens.first().and_then(|token| token.outcome.as_deref()).unwrap_or_default().trim();
-        let outcome = format!("{OUTCOME_ASKED}{label}\".");
-        [question, rules, &outcome].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+        let question = self.question.as_deref().unwrap_or_default();
+        let rules = self.description.as_deref().unwrap_or_default();
+        let label = self.tokens.first().and_then(|token| token.outcome.as_deref()).unwrap_or_default();
+        asked::text(&[question, rules], label)
     }
 
     /// The first token's price, if the pair of prices makes sense.
@@ -246,7 +236,5 @@ mod tests {
     fn the_text_names_the_outcome_asked_for() {
         let text = market(r#"{"question":"A vs. B?","description":null,"tokens":[{"outcome":"B"},{"outcome":"A"}]}"#);
         assert_eq!(text.text(), "A vs. B?\nThe probability asked is that of the outcome \"B\".");
-        assert_eq!(split_outcome(&text.text()), ("A vs. B?", Some("B")));
-        assert_eq!(split_outcome("Will it?"), ("Will it?", None));
     }
 }

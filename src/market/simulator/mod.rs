@@ -1,4 +1,4 @@
-//! A market of our own, served over the same HTTP API as the real one.
+//! A market of our own, served over the same HTTP APIs as the real ones.
 //!
 //! Every event has a hidden probability that is a martingale and ends in a draw ([`World`]); the quoted price is that
 //! probability some time ago, off by a set amount. What is served is a function of (seed, event, market time) alone:
@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(crate) use self::random::normal;
 pub use self::random::{label, sign, uniform};
 pub use self::world::{World, off_by};
-use super::exchange::{self, Server};
+use super::exchange::{self, ByAnyId, Server};
 use super::truth::Truth;
 use crate::clock::Clock;
 use crate::units::{Probability, UnixMs};
@@ -128,6 +128,12 @@ impl Handle {
     #[must_use]
     pub fn world(&self) -> Arc<World> {
         Arc::clone(&self.world)
+    }
+
+    /// What the world knows, by the ids of either API.
+    #[must_use]
+    pub fn all_truth(&self) -> Arc<dyn Truth> {
+        Arc::new(ByAnyId(self.world() as _))
     }
 
     /// The hidden probability of an event by its condition id; `None` for a stranger, or before it opened.

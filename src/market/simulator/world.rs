@@ -184,6 +184,7 @@ impl World {
             outcomes: ["On".to_owned(), "Off".to_owned()],
             opened_at: self.opens_at(index),
             ends_at: Some(ends_at),
+            starts_at: Some(self.opens_at(index).plus_ms(self.horizon_ms / 2)),
             price: Some(self.price(index, at)),
             state,
         }

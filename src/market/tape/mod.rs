@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub use self::files::load;
 pub use self::record::{Recorder, Recording};
-use super::exchange::{self, Exchange, Server, Shown, Stage};
+use super::exchange::{self, ByAnyId, Exchange, Server, Shown, Stage};
 use super::truth::Truth;
 use crate::clock::Clock;
 use crate::units::{Probability, UnixMs};
@@ -145,6 +145,15 @@ impl Tape {
         Self::new(self.markets.into_iter().filter(scorable).collect(), unusable)
     }
 
+    /// The markets that did not end with a fraction.
+    #[must_use]
+    pub fn only_decided(self) -> Self {
+        let is_whole = |outcome: Probability| outcome == Probability::ONE || outcome == Probability::ZERO;
+        let decided = |market: &Recorded| market.settled.is_none_or(|(_, outcome)| is_whole(outcome));
+        let unusable = self.unusable;
+        Self::new(self.markets.into_iter().filter(decided).collect(), unusable)
+    }
+
     /// The same recording with its first moment at `start` and everything `speed` times as fast.
     #[must_use]
     pub fn rebased(mut self, start: UnixMs, speed: f64) -> Self {
@@ -194,6 +203,7 @@ impl Recorded {
             outcomes: self.outcomes.clone(),
             opened_at: self.opens_at,
             ends_at: self.ends_at,
+            starts_at: self.ends_at,
             price: self.price(at).map(Probability::get),
             state: self.stage(at),
         }
@@ -280,6 +290,12 @@ impl Handle {
     #[must_use]
     pub fn tape(&self) -> Arc<Tape> {
         Arc::clone(&self.tape)
+    }
+
+    /// Its hindsight, by the ids of either API.
+    #[must_use]
+    pub fn all_truth(&self) -> Arc<dyn Truth> {
+        Arc::new(ByAnyId(self.tape() as _))
     }
 }
 

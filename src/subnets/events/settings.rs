@@ -25,6 +25,14 @@ pub const SCORING: Group = Group::Work(WorkGroup { place: 2, heading: "Scoring",
 /// Its rows of the table of settings.
 pub const SETTINGS: &[Setting] = &[
     setting(
+        "market.providers",
+        Kind::List,
+        Some("polymarket"),
+        MARKET,
+        "Where events come from: polymarket, azuro, or both with a comma between them.",
+    )
+    .alias(&["market"]),
+    setting(
         "market.polymarket.url",
         Kind::Text,
         Some("https://clob.polymarket.com"),
@@ -32,6 +40,62 @@ pub const SETTINGS: &[Setting] = &[
         "The base URL of Polymarket's CLOB API, or of a `neuron market-sim`.",
     )
     .alias(&["market.url"]),
+    setting(
+        "market.azuro.url",
+        Kind::Text,
+        Some("https://thegraph.chainfeedon.com/subgraphs/name/azuro-protocol/azuro-api-{chain}-v3"),
+        MARKET,
+        "The address of Azuro's subgraphs, {chain} for the chain's name; or of a `neuron market-sim`.",
+    ),
+    setting(
+        "market.azuro.feed_url",
+        Kind::Text,
+        Some("https://thegraph-1.chainfeedon.com/subgraphs/name/azuro-protocol/azuro-data-feed-{chain}"),
+        MARKET,
+        "The same of its data feed.",
+    ),
+    setting(
+        "market.azuro.source",
+        Kind::Choice(&["api", "feed"]),
+        Some("api"),
+        MARKET,
+        "Which of Azuro's two is asked: api has games, bets and history, feed has games and odds.",
+    ),
+    setting(
+        "market.azuro.chains",
+        Kind::List,
+        Some("polygon"),
+        MARKET,
+        "Chains of Azuro: polygon, gnosis, base, chiliz, bsc; a game that two of them have is taken from the first.",
+    ),
+    setting(
+        "market.azuro.margin",
+        Kind::Choice(&["proportional", "shin", "power"]),
+        Some("proportional"),
+        MARKET,
+        "How the bookmaker's margin is taken out of Azuro's odds.",
+    ),
+    setting(
+        "market.azuro.per_game",
+        Kind::Integer { min: 1, max: 100 },
+        Some("1"),
+        MARKET,
+        "Questions asked about one game at most.",
+    ),
+    setting(
+        "market.azuro.sports",
+        Kind::List,
+        None,
+        MARKET,
+        "Sports taken from Azuro, such as football,tennis,basketball; without it all.",
+    ),
+    setting(
+        "market.azuro.dictionary",
+        Kind::Path,
+        None,
+        MARKET,
+        "A file that says what the numbers of Azuro's outcomes mean, where the subgraph does not (docs/markets.md).",
+    ),
     setting("market.horizon", Kind::Duration, Some("14d"), MARKET, "Take events that end at most this far ahead."),
     setting(
         "market.cutoff_before_end",

@@ -14,7 +14,7 @@ use super::validator::{EventsValidator, TickSummary};
 use crate::clock::{self, Clock};
 use crate::config::Resolved;
 use crate::ledger::{LedgerError, ReadOnly};
-use crate::market::polymarket::{Polymarket, PolymarketSettings};
+use crate::market;
 use crate::subnets::work::{Allotment, ChainSeen, Duty, Peers, Shares, ValidatorNeeds, ValidatorWork, WorkError};
 use crate::telemetry::{Gauges, Health, Registry, Sheet, facts};
 use crate::units::Identity;
@@ -31,7 +31,9 @@ const SLACK: Duration = Duration::from_secs(60);
 /// # Errors
 /// Those of the settings.
 pub(super) fn check(resolved: &Resolved) -> Result<(), WorkError> {
-    EventsSettings::of(resolved)?.rules().map(|_| ())
+    let settings = EventsSettings::of(resolved)?;
+    market::providers(&settings.market, &Clock::wall()).map_err(|e| WorkError::Setting(e.to_string()))?;
+    settings.rules().map(|_| ())
 }
 
 /// A validator's part as the settings want it.
@@ -41,7 +43,7 @@ pub(super) fn check(resolved: &Resolved) -> Result<(), WorkError> {
 pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn ValidatorWork>, WorkError> {
     let settings = EventsSettings::of(resolved)?;
     let ValidatorNeeds { dendrite, deadline, ledger, clock, peers } = needs;
-    let market = Polymarket::new(PolymarketSettings::from_config(&settings.market), clock.clone())?;
+    let markets = market::providers(&settings.market, &clock)?;
     let ledger = EventsLedger::over(ledger, Options { rules: settings.rules()?, ..Options::default() });
     let limits = Limits {
         max_question_bytes: settings.market.max_question_bytes,
@@ -49,7 +51,7 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
         void_after: settings.void_after,
         lookups: LOOKUPS,
     };
-    let events = EventsValidator::new(vec![Arc::new(market)], ledger, dendrite, clock.clone(), limits, deadline);
+    let events = EventsValidator::new(markets, ledger, dendrite, clock.clone(), limits, deadline);
     Ok(Arc::new(EventsWork::new(events, peers, clock, settings.tick, settings.tick_jitter)))
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::super::record::Line;
 use super::super::recordings::{Entry, Found};
 use super::{DAY_MS, day, probability};
-use crate::market::polymarket::split_outcome;
+use crate::market::asked::split_outcome;
 use crate::units::UnixMs;
 
 /// A market, a price or an outcome.

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::CastError;
 use crate::clock::Clock;
+use crate::market::azuro::{Azuro, AzuroSettings};
 use crate::market::polymarket::{Polymarket, PolymarketSettings};
 use crate::market::simulator::{self, SimulatorConfig};
 use crate::market::tape::{self, Tape};
-use crate::market::{HttpSettings, Provider, Truth};
+use crate::market::{HttpSettings, MarketName, Provider, Truth};
 use crate::subnets::cast::Script;
 use crate::units::UnixMs;
 
@@ -34,6 +35,8 @@ enum Exchange {
 /// A running market, and the times at which the demonstration looks at it.
 pub(super) struct Market {
     exchange: Exchange,
+    /// The APIs it is read through.
+    names: Vec<MarketName>,
     looks: Vec<UnixMs>,
     /// Events that will be scored.
     pub(super) events: u64,
@@ -42,6 +45,9 @@ pub(super) struct Market {
 impl Market {
     /// Starts it; `clock` stands at its first moment then.
     pub(super) fn open(script: &Script) -> Result<(Self, Clock), CastError> {
+        let names = names(&script.markets)?;
+        // What is listed by two markets is two events.
+        let times = names.len() as u64;
         match &script.replay {
             None => {
                 let goal = script.goal.unwrap_or(EVENTS);
@@ -52,40 +58,65 @@ impl Market {
                     ..SimulatorConfig::new(script.seed, clock.clone())
                 };
                 let exchange = Exchange::Simulated(simulator::spawn(world)?);
-                Ok((Self { exchange, looks: Vec::new(), events: goal }, clock))
+                Ok((Self { exchange, names, looks: Vec::new(), events: goal * times }, clock))
             }
             Some(folder) => {
                 let tape = tape::load(folder)?.only_scorable(LEAST_PRICES);
+                // Azuro knows no fractions: it cancels, and what is cancelled is not scored.
+                let tape = if names.contains(&MarketName::Azuro) { tape.only_decided() } else { tape };
                 let looks = looks(&tape);
                 let start = looks.first().copied().ok_or_else(|| CastError::NoRecording(folder.clone()))?;
-                let events = tape.markets().len() as u64;
+                let events = tape.markets().len() as u64 * times;
                 let clock = Clock::stepped(start);
                 let handle = tape::spawn(tape, clock.clone(), (Ipv4Addr::LOCALHOST, 0).into())?;
-                Ok((Self { exchange: Exchange::Recorded(handle), looks, events }, clock))
+                Ok((Self { exchange: Exchange::Recorded(handle), names, looks, events }, clock))
             }
         }
     }
 
-    /// A client of it.
-    pub(super) fn provider(&self, clock: &Clock) -> Result<Arc<dyn Provider>, CastError> {
-        let default = PolymarketSettings::default();
-        let settings = match &self.exchange {
-            Exchange::Simulated(handle) => PolymarketSettings { http: own_server(handle.url()), ..default },
-            Exchange::Recorded(handle) => PolymarketSettings {
-                http: own_server(handle.url()),
-                cutoff_before_end: Duration::ZERO,
-                max_ahead: EVER,
-                ..default
-            },
+    /// Clients of it, one for each API.
+    pub(super) fn providers(&self, clock: &Clock) -> Result<Vec<Arc<dyn Provider>>, CastError> {
+        let provider = |name: &MarketName| -> Result<Arc<dyn Provider>, CastError> {
+            Ok(match name {
+                MarketName::Polymarket => Arc::new(Polymarket::new(self.polymarket(), clock.clone())?),
+                MarketName::Azuro => Arc::new(Azuro::new(self.azuro(), clock.clone())?),
+            })
         };
-        Ok(Arc::new(Polymarket::new(settings, clock.clone())?))
+        self.names.iter().map(provider).collect()
+    }
+
+    fn polymarket(&self) -> PolymarketSettings {
+        let default = PolymarketSettings { http: self.own_server(), ..PolymarketSettings::default() };
+        match &self.exchange {
+            Exchange::Simulated(_) => default,
+            Exchange::Recorded(_) => {
+                PolymarketSettings { cutoff_before_end: Duration::ZERO, max_ahead: EVER, ..default }
+            }
+        }
+    }
+
+    fn azuro(&self) -> AzuroSettings {
+        let default = AzuroSettings { http: self.own_server(), ..AzuroSettings::default() };
+        match &self.exchange {
+            Exchange::Simulated(_) => default,
+            Exchange::Recorded(_) => AzuroSettings { max_ahead: EVER, ..default },
+        }
+    }
+
+    /// No politeness towards ourselves.
+    fn own_server(&self) -> HttpSettings {
+        let url = match &self.exchange {
+            Exchange::Simulated(handle) => handle.url(),
+            Exchange::Recorded(handle) => handle.url(),
+        };
+        HttpSettings { spacing: Duration::ZERO, ..HttpSettings::at(url) }
     }
 
     /// What the skilled miners know.
     pub(super) fn truth(&self) -> Arc<dyn Truth> {
         match &self.exchange {
-            Exchange::Simulated(handle) => handle.world(),
-            Exchange::Recorded(handle) => handle.tape(),
+            Exchange::Simulated(handle) => handle.all_truth(),
+            Exchange::Recorded(handle) => handle.all_truth(),
         }
     }
 
@@ -106,9 +137,16 @@ impl Market {
     }
 }
 
-/// No politeness towards ourselves.
-fn own_server(url: String) -> HttpSettings {
-    HttpSettings { spacing: Duration::ZERO, ..HttpSettings::at(url) }
+/// The markets of these names, each once; Polymarket where none is named.
+fn names(words: &[String]) -> Result<Vec<MarketName>, CastError> {
+    let mut names = Vec::new();
+    for word in words {
+        let name = MarketName::of(word).ok_or_else(|| CastError::NoSuchMarket { named: word.clone() })?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(if names.is_empty() { vec![MarketName::Polymarket] } else { names })
 }
 
 /// Four looks at each recorded market: when it opens, twice in its life, and when its outcome is known.

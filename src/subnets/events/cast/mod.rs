@@ -18,9 +18,9 @@ use crate::clock::Clock;
 use crate::forecast::planted::{How, PLANTED, Planted};
 use crate::forecast::{Cache, CacheSettings, FollowMarket, ForecastError, Forecaster, Skilled, Source};
 use crate::ledger::LedgerError;
-use crate::market::MarketError;
 use crate::market::simulator::SimulatorError;
 use crate::market::tape::TapeError;
+use crate::market::{MarketError, MarketName};
 use crate::subnets::cast::{Cast, Member, Play, Scene, Script, Seat, Standing};
 use crate::subnets::work::{Peers, Shares, ValidatorNeeds, WorkError};
 use garbage::GarbageAxon;
@@ -47,6 +47,12 @@ pub(super) enum CastError {
     /// Nothing to play.
     #[error("{} holds no recorded market that ended and had prices before; see docs/markets.md for what can be played", .0.display())]
     NoRecording(PathBuf),
+    /// A market nobody knows.
+    #[error("there is no market `{named}`; there are {}", MarketName::ALL.map(MarketName::as_str).join(", "))]
+    NoSuchMarket {
+        /// What was asked for.
+        named: String,
+    },
     /// The market client.
     #[error(transparent)]
     Market(#[from] MarketError),
@@ -90,7 +96,7 @@ impl EventsCast {
     fn forecaster(&self, how: How, index: usize) -> Result<Option<Arc<dyn Forecaster>>, CastError> {
         Ok(match how {
             How::Garbage => None,
-            How::FollowsMarket => Some(Arc::new(FollowMarket::new(vec![self.market.provider(&self.clock)?]))),
+            How::FollowsMarket => Some(Arc::new(FollowMarket::new(self.market.providers(&self.clock)?))),
             How::Skilled { .. } => match how.skill(seed_of(self.script.seed, index)) {
                 Some(skill) => Some(Arc::new(Skilled::new(skill, Source::Here(self.market.truth()))?)),
                 None => None,
@@ -134,8 +140,8 @@ impl Cast for EventsCast {
         let ValidatorNeeds { dendrite, deadline, ledger, clock, peers } = needs;
         let ledger = EventsLedger::over(ledger, Options::default());
         let limits = Limits { max_question_bytes: MANY, max_events: MANY, void_after: VOID_AFTER, lookups: MANY };
-        let provider = self.market.provider(&self.clock)?;
-        let events = EventsValidator::new(vec![provider], ledger.clone(), dendrite, clock.clone(), limits, deadline);
+        let markets = self.market.providers(&self.clock)?;
+        let events = EventsValidator::new(markets, ledger.clone(), dendrite, clock.clone(), limits, deadline);
         let work = EventsWork::new(events, Arc::clone(&peers), clock, AT_EVERY_TICK, 0.0);
         let Self { market, clock, caches, garbage, .. } = *self;
         Ok(Box::new(EventsPlay { work: Arc::new(work), ledger, peers, market, clock, caches, _garbage: garbage }))

@@ -52,6 +52,7 @@ const PLANTED: [(&str, How, f64); 8] = [
 
 /// Makes the cast.
 pub(super) fn make(script: &Script) -> Result<Box<dyn Cast>, WorkError> {
+    script.names_no_market()?;
     if let Some(folder) = &script.replay {
         let message = format!("this kind of work has no recorded markets to replay ({})", folder.display());
         return Err(WorkError::Setting(message));
@@ -200,7 +201,8 @@ mod tests {
 
     #[test]
     fn every_recorded_answer_is_too_large_for_one_chunk_and_six_words_are_not() {
-        let script = Script { goal: Some(1), seed: 1, replay: None, address: ([127, 0, 0, 2], 0).into() };
+        let script =
+            Script { goal: Some(1), seed: 1, replay: None, markets: Vec::new(), address: ([127, 0, 0, 2], 0).into() };
         assert_eq!(make(&script).unwrap().members().len(), PLANTED.len());
         let in_words = questions::own().into_iter().filter(|question| question.task.wants_relevance());
         let references: Vec<String> = in_words.filter_map(|question| question.reference).collect();
@@ -214,7 +216,13 @@ mod tests {
 
     #[test]
     fn a_recording_of_markets_is_refused() {
-        let script = Script { goal: Some(1), seed: 1, replay: Some("x".into()), address: ([127, 0, 0, 2], 0).into() };
+        let script = Script {
+            goal: Some(1),
+            seed: 1,
+            replay: Some("x".into()),
+            markets: Vec::new(),
+            address: ([127, 0, 0, 2], 0).into(),
+        };
         assert!(make(&script).err().is_some_and(|error| error.to_string().contains('x')));
     }
 }

@@ -80,6 +80,7 @@ impl From<CastError> for WorkError {
 
 /// Makes the cast.
 pub(super) fn make(script: &Script) -> Result<Box<dyn Cast>, WorkError> {
+    script.names_no_market()?;
     Ok(Box::new(TimeseriesCast::new(script)?))
 }
 

@@ -1,0 +1,161 @@
+//! What a walk through the pages of games finds, and what it leaves out.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use super::NAME;
+use super::settings::AzuroSettings;
+use super::wire::{Condition, Game, Outcome, Status};
+use crate::market::{Event, EventKey, Listing, Resolution};
+use crate::units::UnixMs;
+
+/// Why games of the last poll, or their conditions, are not among its listings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Not the documented shape, or no time that can be read.
+    pub malformed: usize,
+    /// Outcomes without an id.
+    pub unnamed: usize,
+    /// Games that have started.
+    pub started: usize,
+    /// Games that start too far ahead.
+    pub too_far_ahead: usize,
+    /// Games that are over or cancelled.
+    pub not_trading: usize,
+    /// Games of sports that are not asked for.
+    pub other_sports: usize,
+    /// Games met before in the same poll, on another page or another chain.
+    pub repeated: usize,
+    /// Games without a condition that can be asked about: nobody knows what its outcomes are called, or several of them
+    /// happen together.
+    pub no_question: usize,
+}
+
+impl Skipped {
+    fn counts(&self) -> [(usize, &'static str); 8] {
+        [
+            (self.no_question, "without a question"),
+            (self.too_far_ahead, "too far ahead"),
+            (self.started, "started"),
+            (self.not_trading, "not trading"),
+            (self.other_sports, "of other sports"),
+            (self.unnamed, "without an id"),
+            (self.repeated, "repeated"),
+            (self.malformed, "malformed"),
+        ]
+    }
+}
+
+/// The reasons with their counts: `3 too far ahead, 1 malformed`.
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (count, reason) in self.counts().into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, "{separator}{count} {reason}")?;
+            separator = ", ";
+        }
+        if separator.is_empty() { f.write_str("none") } else { Ok(()) }
+    }
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Poll {
+    pub(super) listings: Vec<Listing>,
+    games: HashSet<String>,
+    ids: HashSet<String>,
+    pub(super) skipped: Skipped,
+}
+
+impl Poll {
+    /// Takes a game of a page; whether it was a new one.
+    pub(super) fn take(&mut self, entry: &str, now: UnixMs, settings: &AzuroSettings) -> bool {
+        let Ok(mut game) = serde_json::from_str::<Game>(entry) else {
+            self.skipped.malformed += 1;
+            return true;
+        };
+        let (Some(name), Some(start)) = (game.name(), game.starts_at()) else {
+            self.skipped.malformed += 1;
+            return true;
+        };
+        if !self.games.insert(name) {
+            self.skipped.repeated += 1;
+            return false;
+        }
+        let latest = now.plus_ms(i64::try_from(settings.max_ahead.as_millis()).unwrap_or(i64::MAX));
+        let skipped = &mut self.skipped;
+        if start <= now {
+            skipped.started += 1;
+        } else if start > latest {
+            skipped.too_far_ahead += 1;
+        } else if matches!(game.status(), Status::Resolved | Status::Void) {
+            skipped.not_trading += 1;
+        } else if !game.is_of(&settings.sports) {
+            skipped.other_sports += 1;
+        } else {
+            self.questions(&mut game, start, now, settings);
+        }
+        true
+    }
+
+    /// The first outcome of each of its first conditions that can be asked about. One that is held for now keeps its place, so
+    /// that everybody asks the same, and the price comes later.
+    fn questions(&mut self, game: &mut Game, start: UnixMs, now: UnixMs, settings: &AzuroSettings) {
+        let (conditions, unreadable) = game.conditions();
+        self.skipped.malformed += unreadable;
+        let mut taken = 0;
+        for condition in conditions {
+            if taken == settings.per_game {
+                break;
+            }
+            if matches!(condition.status(), Status::Resolved | Status::Void) || !condition.is_exclusive() {
+                continue;
+            }
+            let Some(outcome) = condition.first() else { continue };
+            let Some(id) = outcome.id() else {
+                self.skipped.unnamed += 1;
+                continue;
+            };
+            let (text, is_known) = condition.text(outcome, game, &settings.titles);
+            if is_known && self.ids.insert(id.to_owned()) {
+                taken += 1;
+                let event = event(id, text, start);
+                let quote = condition.quote(outcome, settings.margin, now);
+                self.listings.push(Listing { event, quote, resolution: Resolution::Open });
+            }
+        }
+        self.skipped.no_question += usize::from(taken == 0);
+    }
+}
+
+/// The listing of one outcome that was asked for by its id.
+pub(super) fn single(
+    id: &str,
+    outcome: &Outcome,
+    condition: &Condition,
+    game: &Game,
+    now: UnixMs,
+    settings: &AzuroSettings,
+) -> Listing {
+    let (text, _) = condition.text(outcome, game, &settings.titles);
+    // Whoever asked knows the cutoff asked under; anybody else may answer until the outcome is known.
+    let start = game.starts_at().unwrap_or(UnixMs(i64::MAX));
+    Listing {
+        event: event(id, text, start),
+        // Odds of a running game follow the score.
+        quote: condition.quote(outcome, settings.margin, now).filter(|_| start > now),
+        resolution: condition.resolution(outcome, Some(game.status())),
+    }
+}
+
+/// Answers count until the start of the game. When it ends nobody says.
+fn event(id: &str, text: String, start: UnixMs) -> Event {
+    Event {
+        key: EventKey::new(NAME, id),
+        provider: NAME.to_owned(),
+        id: id.to_owned(),
+        description: text.into(),
+        cutoff: start,
+        ends_at: None,
+    }
+}

@@ -1,0 +1,76 @@
+//! Which markets a role looks at.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::azuro::{Azuro, AzuroSettings};
+use super::polymarket::{Polymarket, PolymarketSettings};
+use super::{MarketError, MarketSettings, Provider, azuro, polymarket};
+use crate::clock::Clock;
+
+/// A market by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarketName {
+    /// Questions of all kinds, priced by an order book.
+    Polymarket,
+    /// Sports, priced by odds.
+    Azuro,
+}
+
+impl MarketName {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::Polymarket, Self::Azuro];
+
+    /// Its name, the prefix of its events' keys.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Polymarket => polymarket::NAME,
+            Self::Azuro => azuro::NAME,
+        }
+    }
+
+    /// The market of that name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|market| market.as_str().eq_ignore_ascii_case(name))
+    }
+}
+
+/// The markets that `settings` choose, in that order.
+///
+/// # Errors
+/// [`MarketError`] when an address or another of their settings cannot be used.
+pub fn providers(settings: &MarketSettings, clock: &Clock) -> Result<Vec<Arc<dyn Provider>>, MarketError> {
+    let provider = |name: &MarketName| -> Result<Arc<dyn Provider>, MarketError> {
+        Ok(match name {
+            MarketName::Polymarket => {
+                Arc::new(Polymarket::new(PolymarketSettings::from_config(settings), clock.clone())?)
+            }
+            MarketName::Azuro => Arc::new(Azuro::new(AzuroSettings::from_config(settings)?, clock.clone())?),
+        })
+    };
+    settings.providers.iter().map(provider).collect()
+}
+
+/// Names, one a text or several with commas, each taken once.
+pub(super) fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<MarketName>, D::Error> {
+    let mut names = Vec::new();
+    for text in words(deserializer)? {
+        let known = || MarketName::ALL.map(MarketName::as_str).join(", ");
+        let name = MarketName::of(&text)
+            .ok_or_else(|| de::Error::custom(format!("there is no market `{text}`; there are {}", known())))?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() { Err(de::Error::custom("no market is named")) } else { Ok(names) }
+}
+
+/// Texts, with what commas separate apart; blank ones are none.
+pub(super) fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let words = texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
+    Ok(words.map(str::to_owned).collect())
+}
