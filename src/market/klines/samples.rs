@@ -63,11 +63,13 @@ impl Times {
     /// [`NoFirst`]; also when nothing was asked for.
     pub fn sample(&self, candles: &[Candle], gap: Gap) -> Result<Vec<Candle>, NoFirst> {
         let mut samples: Vec<Candle> = Vec::with_capacity(self.count);
+        let before_all = self.first.plus_ms(-self.every.ms());
+        let mut end = candles.partition_point(|candle| candle.closes_at() <= before_all);
         for index in 0..self.count {
             let at = self.at(index);
-            let after = at.plus_ms(-self.every.ms());
-            let begin = candles.partition_point(|candle| candle.closes_at() <= after);
-            let end = candles.partition_point(|candle| candle.closes_at() <= at);
+            // A sample begins where the one before ended.
+            let begin = end;
+            end += candles.iter().skip(begin).take_while(|candle| candle.closes_at() <= at).count();
             let merged = candles.get(begin..end).and_then(merge);
             let before = samples.last().copied();
             let next = candles.get(end).copied().filter(|next| {

@@ -41,7 +41,7 @@ impl Series {
     #[must_use]
     pub fn of(name: &str, found: impl IntoIterator<Item = Candle>) -> (Self, Integrity) {
         let mut integrity = Integrity::default();
-        let mut by_time = BTreeMap::new();
+        let mut candles: Vec<Candle> = Vec::new();
         let mut latest = None;
         for candle in found {
             if !candle.is_sound() {
@@ -50,9 +50,15 @@ impl Series {
             }
             integrity.unordered += usize::from(latest > Some(candle.open_at));
             latest = latest.max(Some(candle.open_at));
-            integrity.duplicates += usize::from(by_time.insert(candle.open_at, candle).is_some());
+            candles.push(candle);
         }
-        let candles: Vec<Candle> = by_time.into_values().collect();
+        // Most come as they should be; the sort keeps the order of those of the same time, of which the last one counts.
+        candles.sort_by_key(|candle| candle.open_at);
+        let found = candles.len();
+        candles.reverse();
+        candles.dedup_by_key(|candle| candle.open_at);
+        candles.reverse();
+        integrity.duplicates = found - candles.len();
         integrity.candles = candles.len();
         for pair in candles.windows(2) {
             if let [a, b] = pair {

@@ -22,9 +22,9 @@ pub fn update<K: Ord + Clone>(stored: &mut BTreeMap<K, f64>, shares: &[(K, f64)]
         let new = (previous + share * g) / (1.0 + g);
         ALPHA * new + (1.0 - ALPHA) * previous
     };
+    let of: BTreeMap<&K, f64> = shares.iter().map(|(key, share)| (key, *share)).collect();
     for (key, weight) in stored.iter_mut() {
-        let share = shares.iter().find(|(name, _)| name == key).map_or(0.0, |(_, share)| *share);
-        *weight = next(*weight, share);
+        *weight = next(*weight, of.get(key).copied().unwrap_or(0.0));
     }
     for (key, share) in shares {
         if !stored.contains_key(key) {

@@ -6,6 +6,8 @@
 mod assemble;
 #[cfg(feature = "candle")]
 mod lstm;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod scaling;
 mod shape;
 pub mod temporal;
@@ -15,6 +17,8 @@ use std::fmt;
 pub use self::assemble::{assemble, sparse_indexes};
 #[cfg(feature = "candle")]
 pub use self::lstm::Lstm;
+#[cfg(feature = "onnx")]
+pub use self::onnx::Onnx;
 pub use self::scaling::Scaler;
 pub use self::shape::{Feature, Inputs, NAMED, Shape, named};
 use super::{Model, Past};

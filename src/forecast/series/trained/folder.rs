@@ -126,6 +126,9 @@ mod tests {
         word(load(&file).unwrap_err().to_string(), "g.json.manifest.json is missing");
         word(load(&folder.path().join("h.json")).unwrap_err().to_string(), "h.json");
         word(find("model_v5_1", Path::new("/nowhere")).unwrap_err().to_string(), "model_v5_1.safetensors");
+        let shape = || named("model_v4_1").unwrap();
+        let runs = if cfg!(feature = "onnx") { "no network" } else { "--features onnx" };
+        word(refused("model_v4_1.onnx", &Manifest::of("onnx", shape(), b"x"), b"x"), runs);
         #[cfg(not(feature = "candle"))]
         word(
             refused("model_v4_1.safetensors", &Manifest::of("lstm", named("model_v4_1").unwrap(), b"x"), b"x"),

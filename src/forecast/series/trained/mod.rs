@@ -173,6 +173,15 @@ fn lstm(file: &Path, _: &Manifest, _: &[u8]) -> Result<Box<dyn Model>, ModelFile
     Err(ModelFileError::Feature { file: file.to_owned(), feature: "candle" })
 }
 
+#[cfg(feature = "onnx")]
+fn onnx(file: &Path, manifest: &Manifest, content: &[u8]) -> Result<Box<dyn Model>, ModelFileError> {
+    use super::network::{NetworkModel, Onnx};
+    let disagree = |why: String| ModelFileError::Disagree { file: file.to_owned(), why };
+    let network = Onnx::of_bytes(content, &manifest.shape).map_err(disagree)?;
+    Ok(Box::new(NetworkModel::new("onnx", manifest.shape.clone(), network)))
+}
+
+#[cfg(not(feature = "onnx"))]
 fn onnx(file: &Path, _: &Manifest, _: &[u8]) -> Result<Box<dyn Model>, ModelFileError> {
     Err(ModelFileError::Feature { file: file.to_owned(), feature: "onnx" })
 }
