@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, de};
 
 use super::azuro::{Azuro, AzuroSettings};
+use super::file::QuestionFile;
 use super::polymarket::{Polymarket, PolymarketSettings};
-use super::{MarketError, MarketSettings, Provider, azuro, polymarket};
+use super::{MarketError, MarketSettings, Provider, azuro, file, polymarket};
 use crate::clock::Clock;
 
 /// A market by its name.
@@ -16,11 +17,13 @@ pub enum MarketName {
     Polymarket,
     /// Sports, priced by odds.
     Azuro,
+    /// One's own questions.
+    File,
 }
 
 impl MarketName {
     /// All there are.
-    pub const ALL: [Self; 2] = [Self::Polymarket, Self::Azuro];
+    pub const ALL: [Self; 3] = [Self::Polymarket, Self::Azuro, Self::File];
 
     /// Its name, the prefix of its events' keys.
     #[must_use]
@@ -28,6 +31,7 @@ impl MarketName {
         match self {
             Self::Polymarket => polymarket::NAME,
             Self::Azuro => azuro::NAME,
+            Self::File => file::NAME,
         }
     }
 
@@ -49,6 +53,14 @@ pub fn providers(settings: &MarketSettings, clock: &Clock) -> Result<Vec<Arc<dyn
                 Arc::new(Polymarket::new(PolymarketSettings::from_config(settings), clock.clone())?)
             }
             MarketName::Azuro => Arc::new(Azuro::new(AzuroSettings::from_config(settings)?, clock.clone())?),
+            MarketName::File => {
+                let path = settings
+                    .file
+                    .path
+                    .clone()
+                    .ok_or_else(|| MarketError::File { path: "(none)".into(), reason: "no file is named".into() })?;
+                Arc::new(QuestionFile::new(path, clock.clone()))
+            }
         })
     };
     settings.providers.iter().map(provider).collect()

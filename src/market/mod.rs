@@ -7,6 +7,7 @@ mod asked;
 pub mod azuro;
 mod choice;
 mod exchange;
+pub mod file;
 mod http;
 pub mod klines;
 pub mod polymarket;
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use self::choice::{MarketName, providers};
 pub use self::http::{HttpSettings, install_tls};
 pub(crate) use self::http::{client_of, is_loopback, retry_after};
-pub use self::settings::{AzuroChoice, EndpointSettings, MarketSettings};
+pub use self::settings::{AzuroChoice, EndpointSettings, FileChoice, MarketSettings};
 pub use self::truth::{Truth, TruthClient};
 use crate::units::{Foreign, Probability, UnixMs};
 
@@ -162,6 +163,14 @@ pub enum MarketError {
     /// The list of what outcomes are called.
     #[error("azuro: {0}")]
     Dictionary(String),
+    /// A file of questions.
+    #[error("file: {} cannot be used: {reason}; see `--market.file.path`", path.display())]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        reason: Foreign,
+    },
     /// The provider does not know the event (any more).
     #[error("{provider}: there is no event {id}")]
     Unknown {

@@ -18,6 +18,8 @@ pub struct MarketSettings {
     pub providers: Vec<MarketName>,
     pub polymarket: EndpointSettings,
     pub azuro: AzuroChoice,
+    #[serde(default)]
+    pub file: FileChoice,
     #[serde(deserialize_with = "duration")]
     pub horizon: Duration,
     #[serde(deserialize_with = "duration")]
@@ -40,6 +42,15 @@ impl MarketSettings {
 #[expect(missing_docs, reason = "the rows of settings explain each")]
 pub struct EndpointSettings {
     pub url: String,
+}
+
+/// One's own questions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the rows of settings explain each")]
+pub struct FileChoice {
+    #[serde(default)]
+    pub path: Option<PathBuf>,
 }
 
 /// What is asked of Azuro.

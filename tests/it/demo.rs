@@ -98,6 +98,51 @@ fn games_of_azuro_rank_as_well_and_both_markets_at_once_too() {
 }
 
 #[test]
+fn recorded_games_of_azuro_are_scored_exactly_once_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let game = |n: u64| {
+        let core = "7f".repeat(20);
+        let start = 1_767_225_600 + n * 9_000;
+        let condition = format!("100610060000000000{n:019}000000001");
+        let status = match n {
+            3 => "Canceled",
+            4 => "Created",
+            _ => "Resolved",
+        };
+        let odds = |p: f64| format!("{:.12}", 1.0 / (p * 1.06));
+        let share = 0.3 + 0.05 * (n % 9) as f64;
+        let outcome = |number: u64, p: f64, won: bool| {
+            let result = (status == "Resolved").then_some(if won { "Won" } else { "Lost" });
+            serde_json::json!({"id": format!("0x{core}_{condition}_{number}"), "outcomeId": number.to_string(), "currentOdds": odds(p), "result": result})
+        };
+        let first_wins = n.is_multiple_of(2);
+        serde_json::json!({
+            "id": format!("g{n}"), "gameId": format!("100610060000000000{n:019}"), "title": format!("Reds – Blues {n}"), "status": status,
+            "startsAt": start.to_string(), "conditions": [{
+                "conditionId": condition, "status": status, "resolvedBlockTimestamp": (start + 7200).to_string(),
+                "outcomes": [outcome(6979, share, first_wins), outcome(6980, 1.0 - share, !first_wins)],
+            }],
+        })
+    };
+    let page =
+        |games: std::ops::Range<u64>| serde_json::json!({"data": {"games": games.map(game).collect::<Vec<_>>()}});
+    std::fs::write(folder.path().join("page1.json"), page(0..20).to_string()).unwrap();
+    // The same games again on the next page count once.
+    std::fs::write(folder.path().join("page2.json"), page(15..30).to_string()).unwrap();
+    let tape = neuron::market::tape::load(folder.path()).unwrap();
+    assert_eq!((tape.markets().len(), tape.unusable().repeated), (29, 5), "one was cancelled");
+    let report = report(&["--market", "azuro", "--market.replay", folder.path().to_str().unwrap()]);
+    assert_eq!(
+        (&report["events_scored"], &report["ranking_matches"]),
+        (&28.into(), &true.into()),
+        "one is still open: {report}"
+    );
+    let copycat = report["miners"].as_array().unwrap().iter().find(|miner| miner["name"] == "copycat").unwrap().clone();
+    assert_eq!(copycat["mean_gain"], 0.0);
+    assert!(report["miners"][0]["mean_gain"].as_f64().unwrap() > 0.0, "hindsight pays");
+}
+
+#[test]
 fn a_market_that_nobody_knows_is_named() {
     for (arguments, word) in
         [(&["--market", "betfair"][..], "betfair"), (&["--task", "prompting", "--market", "azuro"], "azuro")]

@@ -402,9 +402,10 @@ fn what_is_missing_is_named_with_its_remedy() {
     };
     fails(&["miner"], 2, &["--netuid"]);
     fails(&["miner", "--netuid", "77"], 2, &["77", "--task"]);
-    fails(&["validator", "--netuid", "155", "--market", "betfair"], 2, &["betfair", "polymarket, azuro"]);
+    fails(&["validator", "--netuid", "155", "--market", "betfair"], 2, &["betfair", "polymarket, azuro, file"]);
     let azuro = ["validator", "--netuid", "155", "--market", "azuro"];
     fails(&[&azuro[..], &["--market.azuro.dictionary", "/no/titles.json"]].concat(), 2, &["/no/titles.json"]);
+    fails(&["validator", "--netuid", "155", "--market", "file"], 2, &["--market.file.path"]);
     fails(&[&azuro[..], &["--market.azuro.margin", "guess"]].concat(), 2, &["guess", "shin"]);
     fails(&["validator", "--netuid", "8", "--klines.sources", "mtgox"], 2, &["mtgox", "binance"]);
     fails(&["validator", "--netuid", "155", "--wallet.path", &wallets], 4, &["default", "neuron wallet create"]);

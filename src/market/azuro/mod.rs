@@ -5,6 +5,7 @@
 //! `outcome(id)`.
 
 mod odds;
+mod past;
 mod poll;
 mod queries;
 mod settings;
@@ -20,6 +21,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 pub use self::odds::Margin;
+pub(crate) use self::past::past;
 use self::poll::Poll;
 pub use self::poll::Skipped;
 pub use self::settings::{AzuroSettings, Source};

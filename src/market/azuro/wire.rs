@@ -248,12 +248,15 @@ impl Condition {
         odds.filter(|odds| odds.len() > 1)
     }
 
-    /// The price of `outcome` while bets are taken: with the margin removed where all odds are known, the plain `1/odds`
-    /// where the others are not.
+    /// The price of `outcome` while bets are taken.
     pub(super) fn quote(&self, outcome: &Outcome, margin: Margin, now: UnixMs) -> Option<Quote> {
-        if self.status() != Status::Open {
-            return None;
-        }
+        let is_open = self.status() == Status::Open;
+        self.price(outcome, margin).filter(|_| is_open).map(|price| Quote { price, at: now })
+    }
+
+    /// What the odds say of `outcome`: with the margin removed where all odds are known, the plain `1/odds` where the others
+    /// are not.
+    pub(super) fn price(&self, outcome: &Outcome, margin: Margin) -> Option<Probability> {
         let price = match self.odds() {
             Some(odds) if self.is_exclusive() => {
                 let place = self.outcomes.iter().position(|other| other.id == outcome.id)?;
@@ -262,7 +265,7 @@ impl Condition {
             Some(_) => return None,
             None => outcome.odds()?.recip(),
         };
-        Probability::new(price).ok().map(|price| Quote { price, at: now })
+        Probability::new(price).ok()
     }
 
     /// How it stands for `outcome`; what contradicts itself is not over yet.

@@ -29,7 +29,7 @@ pub const SETTINGS: &[Setting] = &[
         Kind::List,
         Some("polymarket"),
         MARKET,
-        "Where events come from: polymarket, azuro, or both with a comma between them.",
+        "Where events come from: polymarket, azuro, file, or several with commas between them.",
     )
     .alias(&["market"]),
     setting(
@@ -95,6 +95,13 @@ pub const SETTINGS: &[Setting] = &[
         None,
         MARKET,
         "A file that says what the numbers of Azuro's outcomes mean, where the subgraph does not (docs/markets.md).",
+    ),
+    setting(
+        "market.file.path",
+        Kind::Path,
+        None,
+        MARKET,
+        "A file of one's own questions, CSV or JSON, for the market called file (docs/markets.md).",
     ),
     setting("market.horizon", Kind::Duration, Some("14d"), MARKET, "Take events that end at most this far ahead."),
     setting(

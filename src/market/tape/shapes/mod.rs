@@ -1,5 +1,6 @@
 //! The shapes of recordings that are understood, one function each (`docs/markets.md` lists their columns).
 
+mod azuro;
 mod book;
 mod gamma;
 mod lines;
@@ -18,7 +19,7 @@ pub(super) const DAY_MS: i64 = 86_400_000;
 /// How deep markets are looked for: a collection of pages of events with their markets.
 const DEPTH: usize = 5;
 
-/// The markets in a document of either API; `None` for each object that is no market.
+/// The markets in a document of any of the APIs; `None` for each object that is no market.
 pub(super) fn of_document(document: &Value) -> Vec<Option<Entry>> {
     let mut found = Vec::new();
     collect(document, DEPTH, &mut found);
@@ -30,11 +31,16 @@ fn collect(value: &Value, depth: usize, found: &mut Vec<Option<Entry>>) {
         Value::Array(entries) => entries.iter().collect(),
         Value::Object(object) if object.contains_key("condition_id") => return found.push(book::market(value)),
         Value::Object(object) if object.contains_key("conditionId") => return found.push(gamma::market(value)),
+        Value::Object(object) if object.contains_key("startsAt") && object.contains_key("conditions") => {
+            return found.push(azuro::game(value));
+        }
         // Pages, events with their markets, and whatever a collector named its objects by.
-        Value::Object(object) => match ["data", "value", "markets"].iter().find_map(|name| object.get(*name)) {
-            Some(list) => vec![list],
-            None => object.values().filter(|value| value.is_object()).collect(),
-        },
+        Value::Object(object) => {
+            match ["data", "value", "markets", "games"].iter().find_map(|name| object.get(*name)) {
+                Some(list) => vec![list],
+                None => object.values().filter(|value| value.is_object()).collect(),
+            }
+        }
         _ => return found.push(None),
     };
     if let Some(depth) = depth.checked_sub(1) {

@@ -48,7 +48,7 @@ pub(super) enum CastError {
     #[error("{} holds no recorded market that ended and had prices before; see docs/markets.md for what can be played", .0.display())]
     NoRecording(PathBuf),
     /// A market nobody knows.
-    #[error("there is no market `{named}`; there are {}", MarketName::ALL.map(MarketName::as_str).join(", "))]
+    #[error("there is no market `{named}` to play on; there are {} and {}", MarketName::Polymarket.as_str(), MarketName::Azuro.as_str())]
     NoSuchMarket {
         /// What was asked for.
         named: String,
