@@ -13,22 +13,25 @@ use super::due::due_at;
 use super::job::{Job, Mode, Stage};
 use super::journal::WeightsJournal;
 use super::machine::{Move, Ruling, Wait, next};
+use super::view::WeightsView;
 use super::{CommitBy, WeightsOutcome, WeightsPolicy, WeightsWriter, build, mode, obstacle};
 use crate::clock::Clock;
 use crate::ledger::{Fault, Ledger, weight_jobs};
 use crate::role::RoleError;
 use crate::subtensor::SubtensorError;
 use crate::subtensor::weights::{Row, WeightsGround};
+use crate::telemetry::{Gauges, Registry, Sheet};
 use crate::units::{Rao, Uid};
 
 const ANY: WeightsPolicy = WeightsPolicy { interval_blocks: None, commit: CommitBy::WhatWorks };
 
-/// Lives until a block, or until it is killed.
-async fn live(seen: &Seen, ledger: &Ledger, policy: WeightsPolicy, until: u64) {
+/// Lives until a block, or until it is killed. What it knows of its weights at the end.
+async fn live(seen: &Seen, ledger: &Ledger, policy: WeightsPolicy, until: u64) -> Arc<WeightsView> {
     let writer = WeightsWriter::over(seen.clone(), ledger.clone(), Arc::new(seen.clone()), Clock::wall(), policy);
+    let view = writer.view();
     for _ in 0..10_000 {
         if seen.world().block >= until {
-            return;
+            return view;
         }
         match writer.set_when_due().await {
             Ok(WeightsOutcome::NotDue { from_block, .. }) => {
@@ -40,7 +43,7 @@ async fn live(seen: &Seen, ledger: &Ledger, policy: WeightsPolicy, until: u64) {
             }
             Ok(WeightsOutcome::NoScores) => panic!("there are always shares"),
             Ok(_) => {}
-            Err(RoleError::Chain(SubtensorError::NoEndpoint)) => return,
+            Err(RoleError::Chain(SubtensorError::NoEndpoint)) => return view,
             Err(_) => seen.world().mine(),
         }
     }
@@ -122,6 +125,75 @@ fn a_beacon_that_stands_still_costs_one_reveal_and_then_hashes_take_over() {
         assert!(shown(Mode::Hashed, 290, 530) >= 10, "hashes while it is silent");
         assert!(shown(Mode::Timelocked, 540, 700) >= 5, "sealed again when it speaks");
     });
+}
+
+/// The lines that the code logs at info and above while it runs.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The value of a metric without labels.
+fn metric(page: &str, name: &str) -> f64 {
+    let row = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    row.unwrap_or_else(|| panic!("no {name} in {page}")).parse().unwrap()
+}
+
+#[test]
+fn metrics_health_and_a_line_per_epoch_say_what_the_journal_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(2, 20, 5);
+    world.script = vec![(230, Change::Beacon(false)), (530, Change::Beacon(true))];
+    let (seen, ledger) = (Seen(Arc::new(Mutex::new(world))), ledger(folder.path()));
+    let lines = Lines::default();
+    let sink = lines.clone();
+    let logs = tracing_subscriber::fmt().with_ansi(false).with_writer(move || sink.clone()).finish();
+    // While there is one subscriber only, an event that a thread without it comes to first is switched off for all.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+    let _guard = tracing::subscriber::set_default(logs);
+    with_runtime(async {
+        let view = live(&seen, &ledger, ANY, 700).await;
+        let jobs = once_each(&seen, &ledger).await.unwrap();
+        let count = |stage: Stage| jobs.iter().filter(|job| job.stage == stage).count();
+        let (shown, failed, lost) = (count(Stage::Shown), count(Stage::Failed), count(Stage::Lost));
+        assert!(shown > 20 && lost > 0, "{shown} shown, {lost} lost");
+        let (block, last_update) = {
+            let world = seen.world();
+            (world.block, world.last_update)
+        };
+
+        let mut registry = Registry::default();
+        let written = Arc::clone(&view);
+        registry.register_collector(Box::new(Gauges(move |sheet: &mut Sheet<'_>| written.write(sheet, block))));
+        let mut page = String::new();
+        prometheus_client::encoding::text::encode(&mut page, &registry).unwrap();
+        assert_eq!(metric(&page, "neuron_weights_age_blocks"), (block - last_update) as f64);
+        for (name, count) in [("shown", shown), ("failed", failed), ("lost", lost)] {
+            assert_eq!(metric(&page, &format!("neuron_weights_{name}_total")), count as f64, "{name}");
+        }
+        let fact = view.fact(block);
+        assert_eq!((&fact["age_blocks"], &fact["shown"]), (&(block - last_update).into(), &shown.into()));
+        assert_eq!((&fact["lost"], &fact["mechanisms"]["0"]["trouble"]), (&lost.into(), &serde_json::Value::Null));
+    });
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let told: Vec<&str> = text.lines().filter(|line| line.contains(" weights: ")).collect();
+    let epochs: std::collections::BTreeSet<&str> =
+        told.iter().filter_map(|line| line.split(" epoch=").nth(1)?.split(' ').next()).collect();
+    // Epochs of twenty blocks, from block 100 to 700.
+    assert!((30..=31).contains(&told.len()) && epochs.len() == told.len(), "one each: {told:#?}");
+    assert!(told[0].contains("never set"), "{}", told[0]);
+    assert!(told.iter().any(|line| line.contains("waits for its reveal")), "{told:#?}");
+    let troubled = told.iter().filter(|line| line.contains("; the chain has let go of the commit")).count();
+    assert!((1..=6).contains(&troubled), "from the missed reveal until weights are shown again: {told:#?}");
 }
 
 #[test]
