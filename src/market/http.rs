@@ -9,6 +9,7 @@ use reqwest::{Client, ClientBuilder, Response, StatusCode, Url, redirect};
 
 use super::MarketError;
 use crate::clock::{self, Clock};
+use crate::units::Foreign;
 
 /// How much of an error body is repeated in a message, in bytes.
 const ERROR_TEXT: usize = 200;
@@ -211,11 +212,10 @@ impl HttpClient {
         } else {
             beginning(response).await
         };
-        let error = MarketError::Refused {
-            provider: self.provider,
-            url: url.to_string(),
-            status: status.as_u16(),
-            text: text.into(),
+        let (provider, text, code) = (self.provider, text.into(), status.as_u16());
+        let error = match is_about_the_region(status, &text) {
+            true => MarketError::Region { provider, status: code, text },
+            false => MarketError::Refused { provider, url: url.to_string(), status: code, text },
         };
         Err(Failure { error, may_pass, retry_after })
     }
@@ -242,6 +242,18 @@ impl HttpClient {
         let reason = with_causes(&error.without_url());
         let error = MarketError::Unreachable { provider: self.provider, url: url.to_string(), reason: reason.into() };
         Failure { error, may_pass: true, retry_after: None }
+    }
+}
+
+/// Whether a refusal says that callers from here are not served. 451 is made for it; others say 403 and why.
+fn is_about_the_region(status: StatusCode, text: &Foreign) -> bool {
+    let text = text.as_raw().to_lowercase();
+    match status {
+        StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => true,
+        StatusCode::FORBIDDEN => {
+            ["region", "country", "countries", "restricted location"].iter().any(|it| text.contains(it))
+        }
+        _ => false,
     }
 }
 
@@ -300,6 +312,13 @@ mod tests {
             let error = HttpClient::new("polymarket", HttpSettings::at(bad)).unwrap_err();
             assert!(matches!(error, MarketError::Misconfigured { .. }), "{bad}: {error}");
         }
+    }
+
+    #[test]
+    fn a_refusal_by_region_is_told_from_others() {
+        let told = |status: u16, text: &str| is_about_the_region(StatusCode::from_u16(status).unwrap(), &text.into());
+        assert!(told(451, "") && told(403, "Trading restricted in your Region") && told(403, "<b>your country</b>"));
+        assert!(!told(403, "bad key") && !told(400, "unknown region") && !told(500, "country"));
     }
 
     #[test]

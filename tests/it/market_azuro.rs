@@ -258,7 +258,7 @@ async fn a_walk_through_the_pages_ends_whatever_they_bring() {
 #[tokio::test]
 async fn pages_that_are_cut_or_huge_or_errors_are_told_and_what_was_read_counts() {
     type Second = fn() -> Response;
-    let broken: [(Second, &str); 6] = [
+    let broken: [(Second, &str); 7] = [
         (|| "{\"data\":{\"games\":[{\"gameId\":".into_response(), "a page of games"),
         (|| "<html>".into_response(), "a page of games"),
         (
@@ -268,6 +268,7 @@ async fn pages_that_are_cut_or_huge_or_errors_are_told_and_what_was_read_counts(
         (|| json!({}).to_string().into_response(), "neither data nor errors"),
         (|| vec![b' '; 70_000].into_response(), "reasonable size"),
         (|| (StatusCode::FORBIDDEN, "not from here").into_response(), "403"),
+        (|| (StatusCode::FORBIDDEN, "not in your country").into_response(), "this region (HTTP 403"),
     ];
     for (second, words) in broken {
         let server = subgraph(move |question| match skip_of(&question) {
@@ -280,7 +281,8 @@ async fn pages_that_are_cut_or_huge_or_errors_are_told_and_what_was_read_counts(
         let server = subgraph(move |_| second()).await;
         let market = client_with(&server.url, |it| it.http.max_body = 60_000);
         let error = market.list().await.unwrap_err().to_string();
-        assert!(error.contains(words) && error.contains(&server.url), "{error}");
+        let says_where = error.contains(&server.url) || error.contains("`--market.azuro.url`");
+        assert!(error.contains(words) && says_where, "{error}");
         let error = market.fetch("0xc_17_29").await.unwrap_err();
         assert!(!matches!(error, MarketError::Unknown { .. }), "{error}");
     }

@@ -9,7 +9,7 @@ const LOOKS: [usize; 4] = [1, 6, 24, 72];
 /// Steps ahead that are fitted; between them is interpolated.
 const AHEAD: [usize; 3] = [12, 48, 100];
 
-/// Coefficients of the moves over [`LOOKS`], for each of [`AHEAD`].
+/// Coefficients of the moves over `LOOKS`, for each of `AHEAD`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Coefficients([[f64; LOOKS.len()]; AHEAD.len()]);
 

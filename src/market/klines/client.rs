@@ -73,10 +73,10 @@ impl Exchange {
         Ok(page.candles)
     }
 
-    /// 451, and 403 where no key is used, are how venues say that they do not serve a country.
+    /// 403 where no key is used is how some venues say that they do not serve a country.
     fn by_region(&self, error: MarketError) -> MarketError {
         match error {
-            MarketError::Refused { provider, status: status @ (403 | 451), text, .. } => {
+            MarketError::Refused { provider, status: status @ 403, text, .. } => {
                 MarketError::Region { provider, status, text }
             }
             other => other,
