@@ -35,6 +35,18 @@ impl MarketName {
         }
     }
 
+    /// The markets of these names, each once; the first name that is none.
+    pub(crate) fn each<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<Vec<Self>, &'a str> {
+        let mut markets = Vec::new();
+        for name in names {
+            let market = Self::of(name).ok_or(name.as_str())?;
+            if !markets.contains(&market) {
+                markets.push(market);
+            }
+        }
+        Ok(markets)
+    }
+
     /// The market of that name.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
@@ -68,15 +80,10 @@ pub fn providers(settings: &MarketSettings, clock: &Clock) -> Result<Vec<Arc<dyn
 
 /// Names, one a text or several with commas, each taken once.
 pub(super) fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<MarketName>, D::Error> {
-    let mut names = Vec::new();
-    for text in words(deserializer)? {
-        let known = || MarketName::ALL.map(MarketName::as_str).join(", ");
-        let name = MarketName::of(&text)
-            .ok_or_else(|| de::Error::custom(format!("there is no market `{text}`; there are {}", known())))?;
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let words = words(deserializer)?;
+    let known = || MarketName::ALL.map(MarketName::as_str).join(", ");
+    let names = MarketName::each(&words)
+        .map_err(|text| de::Error::custom(format!("there is no market `{text}`; there are {}", known())))?;
     if names.is_empty() { Err(de::Error::custom("no market is named")) } else { Ok(names) }
 }
 

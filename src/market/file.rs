@@ -21,19 +21,15 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use super::{Event, EventKey, Listing, MarketError, Provider, Quote, Resolution, asked};
+use super::{Event, EventKey, Listing, MarketError, Provider, Quote, Resolution, asked, fields};
 use crate::clock::Clock;
-use crate::units::{Probability, UnixMs, is_harmful};
+use crate::units::{Probability, UnixMs};
 
 /// The provider's name.
 pub const NAME: &str = "file";
 
 /// Longest file read, in bytes.
 const MAX_FILE: u64 = 64 << 20;
-/// Bytes of an id.
-const LONGEST_ID: usize = 256;
-/// The end of the year 9999, in seconds: later dates are no dates.
-const LATEST_S: i64 = 253_402_300_799;
 
 /// Questions of a file.
 #[derive(Debug)]
@@ -151,7 +147,7 @@ fn of_json(text: &str) -> Result<Vec<Row>, String> {
 
 fn listing(row: &HashMap<String, String>, now: UnixMs) -> Option<Listing> {
     let cell = |name: &str| row.get(name).map(String::as_str);
-    let id = cell("id").filter(|id| id.len() <= LONGEST_ID && !id.chars().any(is_harmful))?;
+    let id = cell("id").and_then(fields::plain_id)?;
     let text = asked::text(&[cell("question")?, cell("rules").unwrap_or_default()], cell("outcome").unwrap_or("Yes"));
     let ends_at = match cell("ends") {
         Some(text) => Some(moment(text)?),
@@ -180,14 +176,10 @@ fn listing(row: &HashMap<String, String>, now: UnixMs) -> Option<Listing> {
 
 /// RFC 3339, a date (its beginning, UTC), or Unix seconds.
 fn moment(text: &str) -> Option<UnixMs> {
-    if let Ok(seconds) = text.parse::<i64>() {
-        return (0..=LATEST_S).contains(&seconds).then(|| UnixMs::from_secs(seconds));
+    match text.parse::<i64>() {
+        Ok(seconds) => fields::date_of(seconds),
+        Err(_) => fields::moment(text).ok(),
     }
-    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
-        return Some(UnixMs(moment.as_millisecond()));
-    }
-    let day: jiff::civil::Date = text.parse().ok()?;
-    Some(UnixMs(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond()))
 }
 
 #[cfg(test)]

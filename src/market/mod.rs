@@ -7,12 +7,14 @@ mod asked;
 pub mod azuro;
 mod choice;
 mod exchange;
+mod fields;
 pub mod file;
 mod http;
 pub mod klines;
 pub mod polymarket;
 mod settings;
 pub mod simulator;
+mod skipped;
 pub mod tape;
 mod truth;
 

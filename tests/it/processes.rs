@@ -194,6 +194,16 @@ impl World {
         neurons.iter().map(|n| (n["hotkey"].as_str().unwrap().to_owned(), n["incentive"].as_f64().unwrap())).collect()
     }
 
+    /// Until a miner has incentive, while it and the validator run.
+    fn until_paid(&self, hotkey: &str, validator: &mut Process, miner: &mut Process) {
+        let begin = Instant::now();
+        while self.incentives().get(hotkey).is_none_or(|incentive| *incentive <= 0.0) {
+            assert!(begin.elapsed() < PATIENCE, "no incentive for the skilled miner\n{}", self.logs());
+            assert!(validator.is_running() && miner.is_running(), "{}", self.logs());
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
     pub fn logs(&self) -> String {
         let tail = |path: &Path| {
             let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -304,12 +314,7 @@ fn five_processes_do_the_job_and_survive_the_restart_of_each() {
     let mut validator = world.validator();
 
     let (skilled, v) = (hotkey("m0").to_string(), hotkey("v").to_string());
-    let begin = Instant::now();
-    while world.incentives().get(&skilled).is_none_or(|incentive| *incentive <= 0.0) {
-        assert!(begin.elapsed() < PATIENCE, "no incentive for the skilled miner\n{}", world.logs());
-        assert!(validator.is_running() && miners[0].is_running(), "{}", world.logs());
-        std::thread::sleep(Duration::from_millis(500));
-    }
+    world.until_paid(&skilled, &mut validator, &mut miners[0]);
     assert_eq!(world.incentives()[&v], 0.0);
 
     // Monitoring sees it: both at work, weights on the chain, and questions in the dialect that covers their bodies.
@@ -366,12 +371,7 @@ fn games_of_azuro_are_asked_about_and_scored_across_processes() {
     let mut miners = [world.miner(0, "0.02"), world.miner(1, "0.4")];
     let mut validator = world.validator();
     let (skilled, poor) = (hotkey("m0").to_string(), hotkey("m1").to_string());
-    let begin = Instant::now();
-    while world.incentives().get(&skilled).is_none_or(|incentive| *incentive <= 0.0) {
-        assert!(begin.elapsed() < PATIENCE, "no incentive for the skilled miner\n{}", world.logs());
-        assert!(validator.is_running() && miners[0].is_running(), "{}", world.logs());
-        std::thread::sleep(Duration::from_millis(500));
-    }
+    world.until_paid(&skilled, &mut validator, &mut miners[0]);
     // The market goes away for a while and comes back.
     market.kill();
     std::thread::sleep(Duration::from_secs(2));

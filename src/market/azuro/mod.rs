@@ -13,7 +13,6 @@ mod titles;
 mod wire;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -28,6 +27,7 @@ pub use self::settings::{AzuroSettings, Source};
 pub use self::titles::{Titles, TitlesError};
 use self::wire::{Answer, Found, Games, GraphError};
 use super::http::HttpClient;
+use super::skipped::LastSkipped;
 use super::{Listing, MarketError, Provider};
 use crate::clock::Clock;
 
@@ -51,7 +51,7 @@ pub struct Azuro {
     sites: Vec<Site>,
     settings: AzuroSettings,
     clock: Clock,
-    skipped: Mutex<Skipped>,
+    skipped: LastSkipped<Skipped>,
 }
 
 /// The subgraph of one chain.
@@ -74,13 +74,13 @@ impl Azuro {
             Ok(Site { chain: chain.clone(), http, has_extras: AtomicBool::new(true) })
         };
         let sites = settings.chains.iter().zip(settings.addresses()?).map(site).collect::<Result<_, MarketError>>()?;
-        Ok(Self { sites, settings, clock, skipped: Mutex::default() })
+        Ok(Self { sites, settings, clock, skipped: LastSkipped::default() })
     }
 
     /// What the last [`Provider::list`] left out, and why.
     #[must_use]
     pub fn skipped(&self) -> Skipped {
-        *self.skipped.lock().unwrap_or_else(PoisonError::into_inner)
+        self.skipped.get()
     }
 
     /// A chain that does not answer is told about; only when none does the list fails.
@@ -100,7 +100,7 @@ impl Azuro {
         match failure {
             Some(error) if !answered => Err(error),
             _ => {
-                self.tell(poll.listings.len(), poll.skipped);
+                self.skipped.tell(NAME, "games", poll.listings.len(), poll.skipped);
                 Ok(poll.listings)
             }
         }
@@ -162,17 +162,6 @@ impl Azuro {
         let (taken, brought_new) = task.await.unwrap_or_default();
         *poll = taken;
         brought_new
-    }
-
-    /// Remembers what a poll left out, and says it when it is not what the last one did.
-    fn tell(&self, listed: usize, skipped: Skipped) {
-        let mut last = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last == skipped {
-            tracing::debug!(provider = NAME, listed, %skipped, "games listed");
-        } else {
-            tracing::info!(provider = NAME, listed, "games listed; not taken: {skipped}");
-        }
-        *last = skipped;
     }
 
     /// Asks one chain after the other; an id is one chain's only.

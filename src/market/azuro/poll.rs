@@ -6,6 +6,7 @@ use std::fmt;
 use super::NAME;
 use super::settings::AzuroSettings;
 use super::wire::{Condition, Game, Outcome, Status};
+use crate::market::skipped::write_counts;
 use crate::market::{Event, EventKey, Listing, Resolution};
 use crate::units::UnixMs;
 
@@ -31,9 +32,10 @@ pub struct Skipped {
     pub no_question: usize,
 }
 
-impl Skipped {
-    fn counts(&self) -> [(usize, &'static str); 8] {
-        [
+/// The reasons with their counts: `3 too far ahead, 1 malformed`.
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = [
             (self.no_question, "without a question"),
             (self.too_far_ahead, "too far ahead"),
             (self.started, "started"),
@@ -42,19 +44,8 @@ impl Skipped {
             (self.unnamed, "without an id"),
             (self.repeated, "repeated"),
             (self.malformed, "malformed"),
-        ]
-    }
-}
-
-/// The reasons with their counts: `3 too far ahead, 1 malformed`.
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for (count, reason) in self.counts().into_iter().filter(|(count, _)| *count > 0) {
-            write!(f, "{separator}{count} {reason}")?;
-            separator = ", ";
-        }
-        if separator.is_empty() { f.write_str("none") } else { Ok(()) }
+        ];
+        write_counts(f, counts)
     }
 }
 

@@ -7,18 +7,13 @@ use serde_json::value::RawValue;
 
 use super::odds::{Margin, are_odds};
 use super::titles::Titles;
+use crate::market::fields::{self, number};
 use crate::market::{Quote, Resolution, asked};
-use crate::units::{Probability, UnixMs, is_harmful};
-
-/// Bytes of an id; real ones have about 100.
-const LONGEST_ID: usize = 256;
+use crate::units::{Probability, UnixMs};
 
 /// What the implied probabilities of one question may sum to. More, and several of its outcomes happen together (a double
 /// chance sums to 2); less, and it is no bookmaker's.
 const BOOK: std::ops::RangeInclusive<f64> = 0.95..=1.5;
-
-/// The end of the year 9999, in seconds: later dates are no dates.
-const LATEST_S: i64 = 253_402_300_799;
 
 /// An answer of GraphQL: data, or errors, or both.
 #[derive(Debug, Deserialize)]
@@ -131,21 +126,13 @@ impl Status {
     }
 }
 
-/// A number, or a text that is one.
-pub(super) fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::String(text) => text.trim().parse().ok(),
-        other => other.as_f64(),
-    }
-}
-
 /// Seconds since the epoch, within what is a date.
 fn seconds(value: &Value) -> Option<UnixMs> {
     let seconds = match value {
         Value::String(text) => text.trim().parse().ok()?,
         other => other.as_i64()?,
     };
-    (0..=LATEST_S).contains(&seconds).then(|| UnixMs::from_secs(seconds))
+    fields::date_of(seconds)
 }
 
 /// A number or text as its digits: ids have more of them than a number holds.
@@ -311,12 +298,9 @@ impl Condition {
 }
 
 impl Outcome {
-    /// The entity's id, unless missing or blank; nor is it one with characters that command a terminal: it becomes a key,
-    /// which is shown.
+    /// The entity's id, when it is there and can be one.
     pub(super) fn id(&self) -> Option<&str> {
-        let id = self.id.as_deref()?;
-        let is_plain = !id.trim().is_empty() && id.len() <= LONGEST_ID && !id.chars().any(is_harmful);
-        is_plain.then_some(id)
+        self.id.as_deref().and_then(fields::plain_id)
     }
 
     fn odds(&self) -> Option<f64> {

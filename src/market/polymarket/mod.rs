@@ -7,7 +7,6 @@ mod wire;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -15,6 +14,7 @@ use futures_util::future::BoxFuture;
 
 use self::wire::{Market, Page};
 use super::http::{HttpClient, HttpSettings};
+use super::skipped::{LastSkipped, write_counts};
 use super::{Event, EventKey, Listing, MarketError, Provider};
 use crate::clock::Clock;
 use crate::market::MarketSettings;
@@ -100,12 +100,7 @@ impl fmt::Display for Skipped {
             (self.repeated, "repeated"),
             (self.malformed, "malformed"),
         ];
-        let mut separator = "";
-        for (count, reason) in counts.into_iter().filter(|(count, _)| *count > 0) {
-            write!(f, "{separator}{count} {reason}")?;
-            separator = ", ";
-        }
-        if separator.is_empty() { f.write_str("none") } else { Ok(()) }
+        write_counts(f, counts)
     }
 }
 
@@ -115,7 +110,7 @@ pub struct Polymarket {
     http: HttpClient,
     settings: PolymarketSettings,
     clock: Clock,
-    skipped: Mutex<Skipped>,
+    skipped: LastSkipped<Skipped>,
 }
 
 impl Polymarket {
@@ -125,13 +120,13 @@ impl Polymarket {
     /// [`MarketError::Misconfigured`] when the base URL cannot be used.
     pub fn new(settings: PolymarketSettings, clock: Clock) -> Result<Self, MarketError> {
         let http = HttpClient::new(NAME, settings.http.clone())?;
-        Ok(Self { http, settings, clock, skipped: Mutex::default() })
+        Ok(Self { http, settings, clock, skipped: LastSkipped::default() })
     }
 
     /// What the last [`Provider::list`] left out, and why.
     #[must_use]
     pub fn skipped(&self) -> Skipped {
-        *self.skipped.lock().unwrap_or_else(PoisonError::into_inner)
+        self.skipped.get()
     }
 
     async fn list_all(&self) -> Result<Vec<Listing>, MarketError> {
@@ -157,19 +152,8 @@ impl Polymarket {
                 None => break,
             }
         }
-        self.tell(poll.listings.len(), poll.skipped);
+        self.skipped.tell(NAME, "markets", poll.listings.len(), poll.skipped);
         Ok(poll.listings)
-    }
-
-    /// Remembers what a poll left out, and says it when it is not what the last one did.
-    fn tell(&self, listed: usize, skipped: Skipped) {
-        let mut last = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last == skipped {
-            tracing::debug!(provider = NAME, listed, %skipped, "markets listed");
-        } else {
-            tracing::info!(provider = NAME, listed, "markets listed; not taken: {skipped}");
-        }
-        *last = skipped;
     }
 
     async fn page(&self, cursor: Option<&str>) -> Result<Page, MarketError> {

@@ -4,14 +4,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::market::{Quote, Resolution, asked};
-use crate::units::{Probability, UnixMs, is_harmful};
+use crate::market::{Quote, Resolution, asked, fields};
+use crate::units::{Probability, UnixMs};
 
 /// How far the prices of the two tokens may be from summing to 1.
 const PAIR_TOLERANCE: f64 = 0.05;
-
-/// Bytes of an id; real ones have 66.
-const LONGEST_ID: usize = 256;
 
 /// One page of a list; entries are read one by one, so that a bad one costs only itself.
 #[derive(Debug, Deserialize)]
@@ -48,37 +45,21 @@ struct Token {
 
 impl Token {
     fn price(&self) -> Option<Probability> {
-        let price = match &self.price {
-            Value::String(text) => text.trim().parse().ok()?,
-            other => other.as_f64()?,
-        };
-        Probability::new(price).ok()
+        Probability::new(fields::number(&self.price)?).ok()
     }
 }
 
-/// RFC 3339, or a date alone, which is the beginning of its day in UTC: every `end_date_iso` that was recorded names
-/// midnight, so the forms say the same. Blank is none.
+/// A moment; blank is none. A date alone is the beginning of its day: every `end_date_iso` that was recorded names midnight, so
+/// the forms say the same.
 fn moment(text: &str) -> Result<Option<UnixMs>, jiff::Error> {
     let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let moment = match text.parse::<jiff::Timestamp>() {
-        Ok(moment) => moment,
-        Err(error) => {
-            let Ok(day) = text.parse::<jiff::civil::Date>() else { return Err(error) };
-            day.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp()
-        }
-    };
-    Ok(Some(UnixMs(moment.as_millisecond())))
+    if text.is_empty() { Ok(None) } else { fields::moment(text).map(Some) }
 }
 
 impl Market {
-    /// The id, unless missing or blank; nor is it one with characters that command a terminal: it becomes a key, which is shown.
+    /// The id, when it is there and can be one.
     pub(super) fn condition_id(&self) -> Option<&str> {
-        let id = self.condition_id.as_deref()?;
-        let is_plain = !id.trim().is_empty() && id.len() <= LONGEST_ID && !id.chars().any(is_harmful);
-        is_plain.then_some(id)
+        self.condition_id.as_deref().and_then(fields::plain_id)
     }
 
     pub(super) fn is_binary(&self) -> bool {

@@ -140,13 +140,7 @@ impl Market {
 
 /// The markets of these names, each once; Polymarket where none is named.
 fn names(words: &[String]) -> Result<Vec<MarketName>, CastError> {
-    let mut names = Vec::new();
-    for word in words {
-        let name = MarketName::of(word).ok_or_else(|| CastError::NoSuchMarket { named: word.clone() })?;
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let names = MarketName::each(words).map_err(|word| CastError::NoSuchMarket { named: word.to_owned() })?;
     Ok(if names.is_empty() { vec![MarketName::Polymarket] } else { names })
 }
 
