@@ -5,7 +5,7 @@
 use super::{
     drand::{self, BeaconConfiguration},
     pallet::{self, SubnetIdentityV3},
-    runtime::{AccountId, Balances, NetUid, Runtime, RuntimeGenesisConfig, VERSION, metadata_blob},
+    runtime::{AccountId, Balances, NetUid, Runtime, RuntimeGenesisConfig, VERSION, metadata_blob, scalars::I96F32},
 };
 use crate::units::{Account, Rao, UnixMs};
 use codec::Encode;
@@ -203,6 +203,8 @@ fn build_subnet(subnet: &SubnetGenesis, owner: &AccountId) {
     }
     pallet::Pallet::<Runtime>::start_subnet(netuid, 1);
     pallet::SubnetEmissionEnabled::<Runtime>::insert(netuid, true);
+    // The average of a subnet that has been there for long: its price. So stakers on root earn from the first block.
+    pallet::SubnetMovingPrice::<Runtime>::insert(netuid, I96F32 { bits: 1 << 32 });
     pallet::TokenSymbol::<Runtime>::insert(netuid, subnet.symbol.as_bytes());
     let identity = SubnetIdentityV3 { subnet_name: subnet.name.as_bytes().to_vec(), ..Default::default() };
     pallet::SubnetIdentitiesV3::<Runtime>::insert(netuid, identity);

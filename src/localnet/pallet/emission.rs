@@ -1,15 +1,16 @@
 //! Emission: what each block makes, and how an epoch pays it out.
 //!
 //! Simplified against the real chain: TAO enters a pool only beside alpha at the present price, at most one block's alpha,
-//! and the rest is not minted (there, it buys alpha for the protocol); stakers on root get no dividends, their part
-//! goes to the subnet's validators; alpha of the owner's miners is burned, which does not lower the subnet's share.
+//! and the rest is not minted (there, it buys alpha for the protocol); alpha of the owner's miners is burned, which does not lower
+//! the subnet's share.
 
 use super::{pool::scale, *};
 use crate::{
-    localnet::runtime::{AccountId, NetUid, scalars::I96F32},
+    localnet::runtime::{AccountId, AlphaBalance, NetUid, scalars::I96F32},
     yuma::Outcome,
 };
 use frame_support::traits::fungible::Mutate;
+use std::collections::BTreeMap;
 
 /// All TAO, and all alpha of a subnet, that there will ever be, in rao.
 const MAX_SUPPLY: u64 = 21_000_000_000_000_000;
@@ -35,11 +36,12 @@ impl<T: Config> Pallet<T> {
         let subnets: Vec<NetUid> = NetworksAdded::<T>::iter_keys().filter(|netuid| Self::emits(*netuid)).collect();
         let prices: Vec<u128> = subnets.iter().map(|netuid| Self::tao_claim(*netuid)).collect();
         let sum: u128 = prices.iter().sum();
+        let root_earns = Self::root_earns(&subnets);
         for (netuid, price) in subnets.into_iter().zip(prices) {
             let issuance = SubnetAlphaIn::<T>::get(netuid).saturating_add(SubnetAlphaOut::<T>::get(netuid));
             let alpha = emission_at(issuance);
             Self::inject(netuid, scale(emission, price, sum), alpha);
-            Self::set_aside(netuid, alpha);
+            Self::set_aside(netuid, alpha, root_earns);
         }
     }
 
@@ -73,8 +75,14 @@ impl<T: Config> Pallet<T> {
         TotalStake::<T>::mutate(|sum| *sum = sum.saturating_add(tao));
     }
 
-    /// The owner's cut, and half of the rest each for miners and validators.
-    fn set_aside(netuid: NetUid, alpha: u64) {
+    /// Do stakers on root get a part of what subnets make? While the moving prices of all sum up to more than one TAO.
+    fn root_earns(subnets: &[NetUid]) -> bool {
+        subnets.iter().map(|netuid| SubnetMovingPrice::<T>::get(netuid).bits).sum::<i128>() > ONE
+    }
+
+    /// The owner's cut, and half of the rest each for miners and validators; root's part is taken from the validators', and
+    /// destroyed while root does not earn.
+    fn set_aside(netuid: NetUid, alpha: u64, root_earns: bool) {
         SubnetAlphaOutEmission::<T>::insert(netuid, alpha);
         SubnetAlphaOut::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(alpha));
         let cut = if OwnerCutEnabled::<T>::get(netuid) {
@@ -85,7 +93,13 @@ impl<T: Config> Pallet<T> {
         let rest = alpha.saturating_sub(cut);
         PendingOwnerCut::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(cut));
         PendingServerEmission::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(rest / 2));
-        PendingValidatorEmission::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(rest - rest / 2));
+        let root = scale(rest / 2, Self::root_proportion(netuid), 1 << 32);
+        PendingValidatorEmission::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(rest - rest / 2 - root));
+        if root_earns {
+            PendingRootAlphaDivs::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(root));
+        } else {
+            SubnetAlphaOut::<T>::mutate(netuid, |sum| *sum = sum.saturating_sub(root));
+        }
     }
 
     /// The moving price after this block.
@@ -111,10 +125,8 @@ impl<T: Config> Pallet<T> {
             Self::pay_miner(netuid, hotkey, *alpha);
         }
         drop(AlphaDividendsPerSubnet::<T>::clear_prefix(netuid, u32::MAX, None));
-        let earned: u128 = outcome.validator_emission.iter().map(|alpha| u128::from(*alpha)).sum();
-        for (hotkey, alpha) in hotkeys.iter().zip(&outcome.validator_emission) {
-            Self::pay_validator(netuid, hotkey, scale(validators, u128::from(*alpha), earned));
-        }
+        drop(RootAlphaDividendsPerSubnet::<T>::clear_prefix(netuid, u32::MAX, None));
+        Self::pay_dividends(netuid, hotkeys, outcome, validators);
         for (hotkey, alpha) in hotkeys.iter().zip(&outcome.emission) {
             LastHotkeyEmissionOnNetuid::<T>::insert(hotkey, netuid, alpha);
         }
@@ -124,9 +136,55 @@ impl<T: Config> Pallet<T> {
     fn pay_miner(netuid: NetUid, hotkey: &AccountId, alpha: u64) {
         let owner = Owner::<T>::get(hotkey);
         // What falls to the subnet's owner is burned: nobody gets it, and the issuance keeps counting it.
-        if alpha > 0 && owner != SubnetOwner::<T>::get(netuid) {
-            Self::credit_staker(hotkey, &owner, netuid, alpha);
+        if alpha == 0 || owner == SubnetOwner::<T>::get(netuid) {
+            return;
         }
+        let Some(destination) = AutoStakeDestination::<T>::get(&owner, netuid) else {
+            Self::credit_staker(hotkey, &owner, netuid, alpha);
+            return;
+        };
+        Self::credit_staker(&destination, &owner, netuid, alpha);
+        let (hotkey, incentive) = (hotkey.clone(), AlphaBalance(alpha));
+        Self::deposit_event(Event::AutoStakeAdded { netuid, destination, hotkey, owner, incentive });
+    }
+
+    /// What validators earned goes to them and their parents, and there in two parts: to the stakers of the subnet and to those
+    /// of root, by what each stake counts.
+    fn pay_dividends(netuid: NetUid, hotkeys: &[AccountId], outcome: &Outcome, alpha: u64) {
+        let mut earned: BTreeMap<AccountId, u64> = BTreeMap::new();
+        for (hotkey, share) in hotkeys.iter().zip(&outcome.validator_emission).filter(|(_, share)| **share > 0) {
+            for (payee, part) in Self::split_among_parents(hotkey, netuid, *share) {
+                let sum = earned.entry(payee).or_default();
+                *sum = sum.saturating_add(part);
+            }
+        }
+        let claims: Vec<(AccountId, u64, u64)> = earned
+            .into_iter()
+            .map(|(hotkey, share)| {
+                let root = Self::root_part(&hotkey, netuid, share);
+                (hotkey, share - root, root)
+            })
+            .collect();
+        let sum = |part: fn(&(AccountId, u64, u64)) -> u64| claims.iter().map(|claim| u128::from(part(claim))).sum();
+        let (subnet_sum, root_sum): (u128, u128) = (sum(|claim| claim.1), sum(|claim| claim.2));
+        let root = PendingRootAlphaDivs::<T>::take(netuid);
+        if root_sum == 0 {
+            SubnetAlphaOut::<T>::mutate(netuid, |sum| *sum = sum.saturating_sub(root));
+        }
+        for (hotkey, of_subnet, of_root) in &claims {
+            // With stakers on root alone the subnet's part goes to the validators' owners.
+            let (share, whole) = if subnet_sum == 0 { (*of_root, root_sum) } else { (*of_subnet, subnet_sum) };
+            Self::pay_validator(netuid, hotkey, scale(alpha, share.into(), whole));
+            Self::pay_root_stakers(netuid, hotkey, scale(root, u128::from(*of_root), root_sum));
+        }
+    }
+
+    /// The part of a hotkey's dividends that its stake on root earned.
+    fn root_part(hotkey: &AccountId, netuid: NetUid, share: u64) -> u64 {
+        let root = TotalHotkeyAlpha::<T>::get(hotkey, NetUid::ROOT);
+        let root = scale(root, u128::from(TaoWeight::<T>::get()), u128::from(u64::MAX));
+        let whole = u128::from(root).saturating_add(TotalHotkeyAlpha::<T>::get(hotkey, netuid).into());
+        scale(share, root.into(), whole)
     }
 
     fn pay_validator(netuid: NetUid, hotkey: &AccountId, alpha: u64) {
@@ -137,6 +195,16 @@ impl<T: Config> Pallet<T> {
         Self::credit_hotkey(hotkey, netuid, alpha - take);
         Self::credit_staker(hotkey, &Owner::<T>::get(hotkey), netuid, take);
         AlphaDividendsPerSubnet::<T>::insert(netuid, hotkey, alpha - take);
+    }
+
+    fn pay_root_stakers(netuid: NetUid, hotkey: &AccountId, alpha: u64) {
+        if alpha == 0 {
+            return;
+        }
+        let take = scale(alpha, u128::from(Delegates::<T>::get(hotkey)), u128::from(u16::MAX));
+        Self::credit_staker(hotkey, &Owner::<T>::get(hotkey), netuid, take);
+        Self::owe_root_stakers(hotkey, netuid, alpha - take);
+        RootAlphaDividendsPerSubnet::<T>::insert(netuid, hotkey, alpha - take);
     }
 
     fn pay_owner(netuid: NetUid) {

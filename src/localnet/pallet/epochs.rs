@@ -87,7 +87,9 @@ impl<T: Config> Pallet<T> {
     /// Alpha that the next epoch pays to miners and validators.
     #[must_use]
     pub fn pending_emission(netuid: NetUid) -> u64 {
-        PendingServerEmission::<T>::get(netuid).saturating_add(PendingValidatorEmission::<T>::get(netuid))
+        PendingServerEmission::<T>::get(netuid)
+            .saturating_add(PendingValidatorEmission::<T>::get(netuid))
+            .saturating_add(PendingRootAlphaDivs::<T>::get(netuid))
     }
 
     fn run_epoch(netuid: NetUid) {
@@ -143,8 +145,8 @@ impl<T: Config> Pallet<T> {
         (0u16..)
             .zip(hotkeys)
             .map(|(uid, hotkey)| Neuron {
-                alpha_stake: TotalHotkeyAlpha::<T>::get(hotkey, netuid),
-                root_stake: TotalHotkeyAlpha::<T>::get(hotkey, NetUid::ROOT),
+                alpha_stake: Self::inherited(hotkey, netuid, netuid),
+                root_stake: Self::inherited(hotkey, netuid, NetUid::ROOT),
                 last_update: updates.get(usize::from(uid)).copied(),
                 registered_at: BlockAtRegistration::<T>::get(netuid, uid),
                 permit: permits.get(usize::from(uid)).copied(),

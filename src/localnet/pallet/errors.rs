@@ -33,6 +33,9 @@ mod errors {
         /// The hotkey's stake weight is below the threshold for setting weights: stake more on it.
         #[codec(index = 10)]
         NotEnoughStakeToSetWeights,
+        /// The hotkey's stake weight is below the threshold for naming children: stake more on it.
+        #[codec(index = 11)]
+        NotEnoughStakeToSetChildkeys,
         /// The coldkey's balance does not cover the stake or the price of registration: top it up.
         #[codec(index = 12)]
         NotEnoughBalanceToStake,
@@ -51,9 +54,27 @@ mod errors {
         /// There are fewer weights than the subnet's minimum: add entries, zeros count.
         #[codec(index = 19)]
         WeightVecLengthIsLow,
+        /// Too many registrations in this block: try again in the next one.
+        #[codec(index = 20)]
+        TooManyRegistrationsThisBlock,
         /// The hotkey already has a uid in this subnet.
         #[codec(index = 21)]
         HotKeyAlreadyRegisteredInSubNet,
+        /// A hotkey cannot be swapped for itself.
+        #[codec(index = 22)]
+        NewHotKeyIsSameWithOld,
+        /// The new hotkey has stake or claims on root: take a fresh one.
+        #[codec(index = 23)]
+        NewHotKeyNotCleanForRootSwap,
+        /// The work's block is in the future, too old, or was used: work on a fresh block.
+        #[codec(index = 24)]
+        InvalidWorkBlock,
+        /// The seal does not meet the difficulty: read it again and go on working.
+        #[codec(index = 25)]
+        InvalidDifficulty,
+        /// The seal does not follow from the work: check block, keys and nonce.
+        #[codec(index = 26)]
+        InvalidSeal,
         /// One weight has a larger share than the subnet allows.
         #[codec(index = 27)]
         MaxWeightExceeded,
@@ -72,21 +93,42 @@ mod errors {
         /// Another subnet was created too short a time ago.
         #[codec(index = 33)]
         NetworkTxRateLimitExceeded,
+        /// The take was raised too short a time ago: wait.
+        #[codec(index = 34)]
+        DelegateTxRateLimitExceeded,
+        /// A hotkey was swapped too short a time ago: wait.
+        #[codec(index = 35)]
+        HotKeySetTxRateLimitExceeded,
         /// Registration in this subnet is closed.
         #[codec(index = 37)]
         SubNetRegistrationDisabled,
+        /// Too many registrations in this interval: wait for the next one.
+        #[codec(index = 38)]
+        TooManyRegistrationsThisInterval,
         /// The signer does not own the subnet.
         #[codec(index = 41)]
         NotSubnetOwner,
         /// Neurons cannot register in the root network by burn.
         #[codec(index = 42)]
         RegistrationNotPermittedOnRootSubnet,
+        /// Root is full, and its lowest member has no less stake there: stake more on root.
+        #[codec(index = 43)]
+        StakeTooLowForRoot,
+        /// The coldkey's balance does not cover the price of a swap: top it up.
+        #[codec(index = 45)]
+        NotEnoughBalanceToPaySwapHotKey,
         /// The root network has no weights.
         #[codec(index = 47)]
         CanNotSetRootNetworkWeights,
         /// The subnet is full and no neuron can be pruned: wait until an immunity ends.
         #[codec(index = 48)]
         NoNeuronIdAvailable,
+        /// The take is below the least one, or not in the direction of the call.
+        #[codec(index = 49)]
+        DelegateTakeTooLow,
+        /// The take is above the largest one.
+        #[codec(index = 50)]
+        DelegateTakeTooHigh,
         /// There is no such commit to reveal: it was revealed, has expired, or was never made.
         #[codec(index = 51)]
         NoWeightsCommitFound,
@@ -99,6 +141,54 @@ mod errors {
         /// The subnet takes plain weights: there is nothing to commit.
         #[codec(index = 54)]
         CommitRevealDisabled,
+        /// The new coldkey has staked already: take a fresh one.
+        #[codec(index = 58)]
+        ColdKeyAlreadyAssociated,
+        /// The coldkey's balance does not cover the price of an announcement: top it up.
+        #[codec(index = 59)]
+        NotEnoughBalanceToPaySwapColdKey,
+        /// A hotkey cannot be its own child.
+        #[codec(index = 60)]
+        InvalidChild,
+        /// A child is named twice.
+        #[codec(index = 61)]
+        DuplicateChild,
+        /// The shares of the children are more than the whole.
+        #[codec(index = 62)]
+        ProportionOverflow,
+        /// A hotkey has at most five children in a subnet.
+        #[codec(index = 63)]
+        TooManyChildren,
+        /// It was changed too short a time ago: wait.
+        #[codec(index = 64)]
+        TxRateLimitExceeded,
+        /// No swap of this coldkey is announced.
+        #[codec(index = 65)]
+        ColdkeySwapAnnouncementNotFound,
+        /// The delay between announcement and swap is not over: wait.
+        #[codec(index = 66)]
+        ColdkeySwapTooEarly,
+        /// The delay until another announcement is not over: wait.
+        #[codec(index = 67)]
+        ColdkeySwapReannouncedTooEarly,
+        /// Another coldkey was announced than this one.
+        #[codec(index = 68)]
+        AnnouncedColdkeyHashDoesNotMatch,
+        /// The swap is disputed already.
+        #[codec(index = 69)]
+        ColdkeySwapAlreadyDisputed,
+        /// The new coldkey is a hotkey.
+        #[codec(index = 70)]
+        NewColdKeyIsHotkey,
+        /// The child's take is out of its bounds.
+        #[codec(index = 71)]
+        InvalidChildkeyTake,
+        /// The child's take was raised too short a time ago: wait.
+        #[codec(index = 72)]
+        TxChildkeyTakeRateLimitExceeded,
+        /// A text of the identity is too long.
+        #[codec(index = 73)]
+        InvalidIdentity,
         /// The subnet or its mechanism does not exist: check the netuid.
         #[codec(index = 74)]
         MechanismDoesNotExist,
@@ -129,18 +219,36 @@ mod errors {
         /// The price would pass the given limit: allow a partial amount or widen the limit.
         #[codec(index = 84)]
         SlippageTooHigh,
+        /// The subnet does not let stake go to other coldkeys.
+        #[codec(index = 85)]
+        TransferDisallowed,
         /// The subnet is already started.
         #[codec(index = 88)]
         FirstEmissionBlockNumberAlreadySet,
         /// The delay before a subnet can be started is not over.
         #[codec(index = 89)]
         NeedWaitingMoreBlocksToStarCall,
+        /// Stake on root is TAO: it cannot be burned or recycled.
+        #[codec(index = 91)]
+        CannotBurnOrRecycleOnRootSubnet,
         /// The subnet is not started: its owner must call start_call.
         #[codec(index = 94)]
         SubtokenDisabled,
+        /// A hotkey was swapped in this subnet too short a time ago: wait.
+        #[codec(index = 95)]
+        HotKeySwapOnSubnetIntervalNotPassed,
+        /// The stake is already there.
+        #[codec(index = 96)]
+        SameNetuid,
         /// An owner changes nothing in the last blocks before an epoch: try again after it.
         #[codec(index = 107)]
         AdminActionProhibitedDuringWeightsWindow,
+        /// There is no such symbol.
+        #[codec(index = 108)]
+        SymbolDoesNotExist,
+        /// Another subnet has this symbol.
+        #[codec(index = 109)]
+        SymbolAlreadyInUse,
         /// The commit's version is not the chain's: upgrade the client.
         #[codec(index = 110)]
         IncorrectCommitRevealVersion,
@@ -162,11 +270,44 @@ mod errors {
         /// The coldkey's balance does not cover the lock cost of a subnet.
         #[codec(index = 116)]
         CannotAffordLockCost,
+        /// That hotkey is chosen already.
+        #[codec(index = 118)]
+        SameAutoStakeHotkeyAlreadySet,
+        /// A key would be child and parent of another at once.
+        #[codec(index = 121)]
+        ChildParentInconsistency,
+        /// Name one to five subnets.
+        #[codec(index = 124)]
+        InvalidSubnetNumber,
         /// Neurons times mechanisms would be more than 256.
         #[codec(index = 125)]
         TooManyUIDsPerMechanism,
+        /// A swap of this coldkey is announced: until then it can do nothing else.
+        #[codec(index = 130)]
+        ColdkeySwapAnnounced,
+        /// The swap of this coldkey is disputed: root has to decide.
+        #[codec(index = 131)]
+        ColdkeySwapDisputed,
+        /// The delay until an announcement may be taken back is not over: wait.
+        #[codec(index = 132)]
+        ColdkeySwapClearTooEarly,
         /// The price of a registration is above the given limit: raise it or wait.
         #[codec(index = 134)]
         RegistrationPriceLimitExceeded,
+        /// The tempo is out of its bounds.
+        #[codec(index = 141)]
+        TempoOutOfBounds,
+        /// The activity cutoff is out of its bounds.
+        #[codec(index = 142)]
+        ActivityCutoffFactorMilliOutOfBounds,
+        /// An epoch is ordered already.
+        #[codec(index = 143)]
+        EpochTriggerAlreadyPending,
+        /// The next epoch is near anyway.
+        #[codec(index = 144)]
+        AutoEpochAlreadyImminent,
+        /// With committed weights no epoch can be ordered.
+        #[codec(index = 145)]
+        DynamicTempoBlockedByCommitReveal,
     }
 }

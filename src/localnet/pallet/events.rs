@@ -16,6 +16,9 @@ mod events {
         /// Stake was removed: coldkey, hotkey, TAO got, alpha given, netuid, fee in alpha.
         #[codec(index = 3)]
         StakeRemoved(AccountId, AccountId, TaoBalance, AlphaBalance, NetUid, u64),
+        /// Stake was moved: coldkey, hotkey and subnet it left, hotkey and subnet it went to, worth in rao.
+        #[codec(index = 4)]
+        StakeMoved(AccountId, AccountId, NetUid, AccountId, NetUid, TaoBalance),
         /// A validator set weights: storage index, uid.
         #[codec(index = 5)]
         WeightsSet(NetUidStorageIndex, u16),
@@ -64,6 +67,9 @@ mod events {
         /// The setting was changed.
         #[codec(index = 38)]
         MinBurnSet(NetUid, TaoBalance),
+        /// A child's take of its parents' dividends: hotkey, take.
+        #[codec(index = 48)]
+        ChildKeyTakeSet(AccountId, u16),
         /// The setting was changed.
         #[codec(index = 50)]
         RegistrationAllowed(NetUid, bool),
@@ -76,6 +82,62 @@ mod events {
         /// The setting was changed.
         #[codec(index = 58)]
         NetworkRateLimitSet(u64),
+        /// A take was lowered: coldkey, hotkey, take.
+        #[codec(index = 64)]
+        TakeDecreased(AccountId, AccountId, u16),
+        /// A take was raised: coldkey, hotkey, take.
+        #[codec(index = 65)]
+        TakeIncreased(AccountId, AccountId, u16),
+        /// A hotkey was swapped everywhere.
+        #[codec(index = 66)]
+        HotkeySwapped {
+            /// Whose.
+            coldkey: AccountId,
+            /// The one that went.
+            old_hotkey: AccountId,
+            /// The one that came.
+            new_hotkey: AccountId,
+        },
+        /// A coldkey is to be swapped.
+        #[codec(index = 69)]
+        ColdkeySwapAnnounced {
+            /// Which.
+            who: AccountId,
+            /// blake2-256 of the new one.
+            new_coldkey_hash: H256,
+        },
+        /// Root set a coldkey free.
+        #[codec(index = 70)]
+        ColdkeySwapReset {
+            /// Which.
+            who: AccountId,
+        },
+        /// A coldkey was swapped.
+        #[codec(index = 71)]
+        ColdkeySwapped {
+            /// The one that went.
+            old_coldkey: AccountId,
+            /// The one that came.
+            new_coldkey: AccountId,
+        },
+        /// The swap of a coldkey is disputed.
+        #[codec(index = 72)]
+        ColdkeySwapDisputed {
+            /// Which.
+            coldkey: AccountId,
+        },
+        /// Children were named: hotkey, subnet, block from which they count, shares of u64::MAX and children.
+        #[codec(index = 75)]
+        SetChildrenScheduled(AccountId, NetUid, u64, Vec<(u64, AccountId)>),
+        /// Children count: hotkey, subnet, shares of u64::MAX and children.
+        #[codec(index = 76)]
+        SetChildren(AccountId, NetUid, Vec<(u64, AccountId)>),
+        /// A coldkey said something about itself.
+        #[codec(index = 77)]
+        ChainIdentitySet(AccountId),
+        /// An owner said something about its subnet.
+        #[codec(index = 78)]
+        SubnetIdentitySet(NetUid),
         /// Weights were committed: hotkey, storage index, hash.
         #[codec(index = 85)]
         WeightsCommitted(AccountId, NetUidStorageIndex, H256),
@@ -94,15 +156,47 @@ mod events {
         /// What failed in a batch: netuid, why.
         #[codec(index = 90)]
         BatchWeightItemFailed(NetUid, DispatchError),
+        /// Stake went to another coldkey: from, to, hotkey, subnet it left, subnet it went to, worth in rao.
+        #[codec(index = 91)]
+        StakeTransferred(AccountId, AccountId, AccountId, NetUid, NetUid, TaoBalance),
+        /// Stake was swapped: coldkey, hotkey, subnet it left, subnet it went to, worth in rao.
+        #[codec(index = 92)]
+        StakeSwapped(AccountId, AccountId, NetUid, NetUid, TaoBalance),
         /// A subnet was started: netuid, first block with emission.
         #[codec(index = 95)]
         FirstEmissionBlockNumberSet(NetUid, u64),
+        /// Alpha was recycled: coldkey, hotkey, amount, subnet.
+        #[codec(index = 96)]
+        AlphaRecycled(AccountId, AccountId, AlphaBalance, NetUid),
+        /// Alpha was burned: coldkey, hotkey, amount, subnet.
+        #[codec(index = 97)]
+        AlphaBurned(AccountId, AccountId, AlphaBalance, NetUid),
         /// The setting was changed.
         #[codec(index = 100)]
         CommitRevealPeriodsSet(NetUid, u64),
         /// The setting was changed.
         #[codec(index = 101)]
         CommitRevealEnabled(NetUid, bool),
+        /// A hotkey was swapped in a subnet.
+        #[codec(index = 102)]
+        HotkeySwappedOnSubnet {
+            /// Whose.
+            coldkey: AccountId,
+            /// The one that went.
+            old_hotkey: AccountId,
+            /// The one that came.
+            new_hotkey: AccountId,
+            /// Where.
+            netuid: NetUid,
+        },
+        /// A subnet has another symbol.
+        #[codec(index = 105)]
+        SymbolUpdated {
+            /// The subnet.
+            netuid: NetUid,
+            /// Its symbol, UTF-8.
+            symbol: Vec<u8>,
+        },
         /// The setting was changed.
         #[codec(index = 106)]
         CommitRevealVersionSet(u16),
@@ -112,6 +206,20 @@ mod events {
         /// The chain opened sealed weights and set them: storage index, hotkey.
         #[codec(index = 108)]
         TimelockedWeightsRevealed(NetUidStorageIndex, AccountId),
+        /// A miner was paid on the hotkey that its owner chose.
+        #[codec(index = 109)]
+        AutoStakeAdded {
+            /// The subnet.
+            netuid: NetUid,
+            /// The hotkey that was chosen.
+            destination: AccountId,
+            /// The miner.
+            hotkey: AccountId,
+            /// Its owner.
+            owner: AccountId,
+            /// What it got.
+            incentive: AlphaBalance,
+        },
         /// An epoch paid miners.
         #[codec(index = 110)]
         IncentiveAlphaEmittedToMiners {
@@ -119,6 +227,66 @@ mod events {
             netuid: NetUidStorageIndex,
             /// By uid, in alpha-rao.
             emissions: Vec<AlphaBalance>,
+        },
+        /// A coldkey chose where its miners are paid.
+        #[codec(index = 112)]
+        AutoStakeDestinationSet {
+            /// Who.
+            coldkey: AccountId,
+            /// The subnet.
+            netuid: NetUid,
+            /// Where.
+            hotkey: AccountId,
+        },
+        /// A staker on root was paid what it was owed.
+        #[codec(index = 114)]
+        RootClaimed {
+            /// Who.
+            coldkey: AccountId,
+        },
+        /// A staker on root chose how it is paid.
+        #[codec(index = 115)]
+        RootClaimTypeSet {
+            /// Who.
+            coldkey: AccountId,
+            /// How.
+            root_claim_type: RootClaimTypeEnum,
+        },
+        /// Stake was bought and burned at once.
+        #[codec(index = 121)]
+        AddStakeBurn {
+            /// The subnet.
+            netuid: NetUid,
+            /// On which hotkey.
+            hotkey: AccountId,
+            /// What was paid.
+            amount: TaoBalance,
+            /// What was burned.
+            alpha: AlphaBalance,
+        },
+        /// An announced swap of a coldkey was taken back.
+        #[codec(index = 122)]
+        ColdkeySwapCleared {
+            /// Which.
+            who: AccountId,
+        },
+        /// The setting was changed.
+        #[codec(index = 130)]
+        ActivityCutoffFactorMilliSet {
+            /// The subnet.
+            netuid: NetUid,
+            /// Thousandths of a tempo.
+            factor_milli: u32,
+        },
+        /// An owner ordered an epoch.
+        #[codec(index = 131)]
+        EpochTriggered {
+            /// The subnet.
+            netuid: NetUid,
+            /// Who.
+            by: AccountId,
+            /// The block of the epoch.
+            fires_at: u64,
         },
         /// Too many epochs were due in one block.
         #[codec(index = 132)]

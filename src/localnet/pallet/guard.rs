@@ -1,14 +1,18 @@
 //! Checks that run in the pool as well as before dispatch, and the codes with which the pool refuses.
 
-use super::{AxonInfo, Call, Config, Error, Pallet, PrometheusInfo};
+use super::{AxonInfo, Call, Config, Error, Pallet, PrometheusInfo, work::Work};
 use crate::localnet::runtime::{AccountId, MechId};
 
 /// Why the pool refuses a transaction: the `n` of `Custom error: n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Refusal {
+    /// A swap of the coldkey is announced.
+    ColdkeyInSwapSchedule = 0,
     /// Too little stake to set weights.
     StakeTooLow = 1,
+    /// Nobody owns the hotkey.
+    HotkeyAccountDoesntExist = 4,
     /// A rate limit is not over.
     RateLimitExceeded = 6,
     /// The hotkey that serves is not registered.
@@ -27,6 +31,14 @@ pub enum Refusal {
     CommitBlockNotInRevealRange = 17,
     /// Lists of a batch differ in length.
     InputLengthsUnequal = 18,
+    /// The swap of the coldkey is disputed.
+    ColdkeySwapDisputed = 21,
+    /// Another coldkey owns the hotkey.
+    NonAssociatedColdKey = 25,
+    /// The take is below the least one.
+    DelegateTakeTooLow = 26,
+    /// The take is above the largest one.
+    DelegateTakeTooHigh = 27,
     /// Anything else.
     BadRequest = 255,
 }
@@ -42,6 +54,12 @@ impl Refusal {
 impl<T> From<&Error<T>> for Refusal {
     fn from(error: &Error<T>) -> Self {
         match error {
+            Error::ColdkeySwapAnnounced => Self::ColdkeyInSwapSchedule,
+            Error::ColdkeySwapDisputed => Self::ColdkeySwapDisputed,
+            Error::HotKeyAccountNotExists => Self::HotkeyAccountDoesntExist,
+            Error::NonAssociatedColdKey => Self::NonAssociatedColdKey,
+            Error::DelegateTakeTooLow => Self::DelegateTakeTooLow,
+            Error::DelegateTakeTooHigh => Self::DelegateTakeTooHigh,
             Error::NotEnoughStakeToSetWeights => Self::StakeTooLow,
             Error::SettingWeightsTooFast | Error::CommittingWeightsTooFast | Error::NetworkTxRateLimitExceeded => {
                 Self::RateLimitExceeded
@@ -65,6 +83,16 @@ impl<T: Config> Pallet<T> {
     /// # Errors
     /// The error with which the call would fail.
     pub fn guard(who: &AccountId, call: &Call<T>) -> Result<(), Error<T>> {
+        let about_the_swap = matches!(
+            call,
+            Call::announce_coldkey_swap { .. }
+                | Call::swap_coldkey_announced { .. }
+                | Call::dispute_coldkey_swap {}
+                | Call::clear_coldkey_swap_announcement {}
+        );
+        if !about_the_swap {
+            Self::check_not_frozen(who)?;
+        }
         match call {
             Call::set_weights { netuid, .. } => Self::guard_weights(who, *netuid, MechId(0)),
             Call::set_mechanism_weights { netuid, mecid, .. } => Self::guard_weights(who, *netuid, *mecid),
@@ -94,7 +122,14 @@ impl<T: Config> Pallet<T> {
             | Call::commit_crv3_mechanism_weights { netuid, reveal_round, .. } => {
                 Self::guard_timelocked(who, *netuid, *reveal_round)
             }
-            Call::register_network { .. } => Self::check_network_rate(),
+            Call::register_network { .. } | Call::register_network_with_identity { .. } => Self::check_network_rate(),
+            Call::increase_take { hotkey, take } | Call::decrease_take { hotkey, take } => {
+                Self::check_take(who, hotkey, *take)
+            }
+            Call::pow_register { netuid, work_block, nonce, work, hotkey } => {
+                let (netuid, block, nonce, seal) = (*netuid, *work_block, *nonce, work.as_slice());
+                Self::check_work(Work { netuid, block, nonce, seal, hotkey, coldkey: who })
+            }
             Call::serve_axon { netuid, version, ip, port, ip_type, .. } => {
                 let axon =
                     AxonInfo { version: *version, ip: *ip, port: *port, ip_type: *ip_type, ..AxonInfo::default() };

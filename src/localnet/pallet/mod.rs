@@ -1,33 +1,43 @@
 //! The pallet that the runtime calls `SubtensorModule`: subnets, neurons, weights, stake, epochs and emission.
 //!
 //! One file per duty; the parts that FRAME's macro must see together (storage, errors, events, calls, hooks) are written
-//! apart and imported as sections. The rules follow the real chain at spec version 425, without children and parents,
-//! registration in root, pruning of subnets, and limit orders; `emission` and `pool` say what is simpler there.
+//! apart and imported as sections. The rules follow the real chain at spec version 425, without pruning of
+//! subnets, locks, leases and limit orders; `emission` and `pool` say what is simpler there.
 
 mod calls;
+mod children;
+mod coldkey_swap;
 mod commits;
 mod emission;
 mod epochs;
 mod errors;
 mod events;
+mod flows;
 mod guard;
 mod hooks;
+mod key_swap;
 mod mechanisms;
+mod moves;
 mod neurons;
+mod owners;
 mod pool;
 mod registration;
+mod root;
 mod serving;
 mod shares;
 mod stake;
 mod storage;
 mod subnets;
+mod takes;
 #[cfg(test)]
 mod tests;
 mod timelocked;
 mod types;
 mod weights;
+mod work;
 
 pub use guard::Refusal;
+pub use moves::{MoveLimit, Position};
 pub use pallet::*;
 pub use pool::Swap;
 pub use types::*;
@@ -37,6 +47,7 @@ use frame_support::pallet_macros::import_section;
 #[import_section(storage::networks::networks)]
 #[import_section(storage::neurons::neurons)]
 #[import_section(storage::economy::economy)]
+#[import_section(storage::relations::relations)]
 #[import_section(storage::commits::commits)]
 #[import_section(storage::hyperparameters::hyperparameters)]
 #[import_section(errors::errors)]
@@ -55,12 +66,15 @@ use frame_support::pallet_macros::import_section;
 )]
 #[frame_support::pallet]
 pub mod pallet {
+    use super::key_swap::Swapped;
+    use super::moves::{MoveLimit, Position};
     use super::types::*;
     use super::weights::GivenWeights;
+    use super::work::Work;
     use crate::localnet::drand;
     use crate::localnet::runtime::{
         AccountId, AlphaBalance, MechId, NetUid, NetUidStorageIndex, TaoBalance,
-        scalars::{I96F32, U64F64},
+        scalars::{I64F64, I96F32, U64F64},
     };
     use codec::Compact;
     use frame_support::{
@@ -70,7 +84,7 @@ pub mod pallet {
     use frame_system::pallet_prelude::*;
     use sp_core::H256;
     use sp_runtime::DispatchError;
-    use std::collections::VecDeque;
+    use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
     #[pallet::config]
     pub trait Config:

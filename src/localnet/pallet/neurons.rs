@@ -50,7 +50,7 @@ impl<T: Config> Pallet<T> {
         Ok(uid)
     }
 
-    fn append_neuron(netuid: NetUid, uid: u16, hotkey: &AccountId) {
+    pub(crate) fn append_neuron(netuid: NetUid, uid: u16, hotkey: &AccountId) {
         SubnetworkN::<T>::insert(netuid, uid.saturating_add(1));
         Active::<T>::append(netuid, true);
         ValidatorPermit::<T>::append(netuid, false);
@@ -66,7 +66,7 @@ impl<T: Config> Pallet<T> {
         Self::seat(netuid, uid, hotkey);
     }
 
-    fn replace_neuron(netuid: NetUid, uid: u16, hotkey: &AccountId) {
+    pub(crate) fn replace_neuron(netuid: NetUid, uid: u16, hotkey: &AccountId) {
         let old = Keys::<T>::get(netuid, uid);
         Uids::<T>::remove(netuid, &old);
         IsNetworkMember::<T>::remove(&old, netuid);

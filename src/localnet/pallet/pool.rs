@@ -14,6 +14,25 @@ const MIN_RESERVE: u64 = 1_000_000;
 /// Rao in one TAO or alpha.
 const UNIT: u128 = 1_000_000_000;
 
+/// Does a swap pay the fee?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Charge {
+    /// Yes.
+    Fee,
+    /// No: the other leg of a move paid.
+    Nothing,
+}
+
+impl Charge {
+    /// What of a fee is due.
+    pub(crate) const fn of(self, fee: u64) -> u64 {
+        match self {
+            Self::Fee => fee,
+            Self::Nothing => 0,
+        }
+    }
+}
+
 /// What a swap would do; amounts in rao of the side they are on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swap {
@@ -52,20 +71,23 @@ impl<T: Config> Pallet<T> {
     /// What buying alpha for `tao` rao would do; `None` when the pool cannot.
     #[must_use]
     pub fn quote_buy(netuid: NetUid, tao: u64) -> Option<Swap> {
-        Self::quote(netuid, tao, SubnetTAO::<T>::get(netuid), SubnetAlphaIn::<T>::get(netuid))
+        Self::quote(netuid, tao, Charge::Fee, true)
     }
 
     /// What selling `alpha` would do; `None` when the pool cannot.
     #[must_use]
     pub fn quote_sell(netuid: NetUid, alpha: u64) -> Option<Swap> {
-        Self::quote(netuid, alpha, SubnetAlphaIn::<T>::get(netuid), SubnetTAO::<T>::get(netuid))
+        Self::quote(netuid, alpha, Charge::Fee, false)
     }
 
-    fn quote(netuid: NetUid, input: u64, reserve_in: u64, reserve_out: u64) -> Option<Swap> {
+    /// What a swap with this input would do, TAO in a purchase and alpha in a sale; `None` when the pool cannot.
+    pub(crate) fn quote(netuid: NetUid, input: u64, charge: Charge, purchase: bool) -> Option<Swap> {
         if !Self::has_pool(netuid) {
             return Some(Swap { paid: input, got: input, fee: 0, slippage: 0 });
         }
-        let fee = Self::swap_fee(netuid, input);
+        let (tao, alpha) = (SubnetTAO::<T>::get(netuid), SubnetAlphaIn::<T>::get(netuid));
+        let (reserve_in, reserve_out) = if purchase { (tao, alpha) } else { (alpha, tao) };
+        let fee = charge.of(Self::swap_fee(netuid, input));
         let net = input.saturating_sub(fee);
         let after = u128::from(reserve_in).saturating_add(u128::from(net));
         let got = scale(reserve_out, u128::from(net), after);
@@ -104,7 +126,12 @@ impl<T: Config> Pallet<T> {
 
     /// Takes `tao` rao, which are already on the subnet's account, into the pool; the alpha that comes out is the caller's.
     pub(crate) fn buy_alpha(netuid: NetUid, tao: u64) -> Result<u64, DispatchError> {
-        let swap = Self::quote_buy(netuid, tao).ok_or(Error::<T>::InsufficientLiquidity)?;
+        Self::buy_alpha_charging(netuid, tao, Charge::Fee)
+    }
+
+    /// [`Self::buy_alpha`], with or without the fee.
+    pub(crate) fn buy_alpha_charging(netuid: NetUid, tao: u64, charge: Charge) -> Result<u64, DispatchError> {
+        let swap = Self::quote(netuid, tao, charge, true).ok_or(Error::<T>::InsufficientLiquidity)?;
         let net = tao.saturating_sub(swap.fee);
         Self::pay_author(netuid, swap.fee);
         SubnetTAO::<T>::mutate(netuid, |side| *side = side.saturating_add(net));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    localnet::runtime::{AccountId, AlphaBalance, NetUid, TaoBalance},
+    localnet::runtime::{AccountId, NetUid},
     yuma,
 };
 use frame_support::{
@@ -12,7 +12,7 @@ use frame_support::{
 };
 
 /// The least stake, in rao.
-const MIN_STAKE: u64 = 2_000_000;
+pub(super) const MIN_STAKE: u64 = 2_000_000;
 /// Amounts above this many times a reserve are refused outright.
 const MAX_TIMES_RESERVE: u64 = 1000;
 
@@ -35,15 +35,9 @@ impl<T: Config> Pallet<T> {
             .map_err(|_| Error::<T>::NotEnoughBalanceToStake)?;
         let alpha = Self::buy_alpha(netuid, tao)?;
         SubnetAlphaOut::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(alpha));
+        Self::note_flow(netuid, i128::from(tao));
         Self::credit_staker(hotkey, coldkey, netuid, alpha);
-        Self::deposit_event(Event::StakeAdded(
-            coldkey.clone(),
-            hotkey.clone(),
-            TaoBalance(tao),
-            AlphaBalance(alpha),
-            netuid,
-            fee,
-        ));
+        Self::tell_added(Position { coldkey, hotkey, netuid }, tao, alpha, fee);
         Ok(())
     }
 
@@ -72,14 +66,8 @@ impl<T: Config> Pallet<T> {
         pallet_balances::Pallet::<T>::transfer(&Self::subnet_account(netuid), coldkey, tao, Preservation::Expendable)?;
         Self::debit_staker(hotkey, coldkey, netuid, alpha);
         SubnetAlphaOut::<T>::mutate(netuid, |sum| *sum = sum.saturating_sub(alpha));
-        Self::deposit_event(Event::StakeRemoved(
-            coldkey.clone(),
-            hotkey.clone(),
-            TaoBalance(tao),
-            AlphaBalance(alpha),
-            netuid,
-            fee,
-        ));
+        Self::note_flow(netuid, -i128::from(tao));
+        Self::tell_removed(Position { coldkey, hotkey, netuid }, tao, alpha, fee);
         Ok(())
     }
 
@@ -90,11 +78,12 @@ impl<T: Config> Pallet<T> {
         share.part_of(TotalHotkeyAlpha::<T>::get(hotkey, netuid), TotalHotkeySharesV2::<T>::get(hotkey, netuid))
     }
 
-    /// What a hotkey's stake counts in a subnet: its alpha there and, weighted, its TAO on root; in rao.
+    /// What a hotkey's stake counts in a subnet: its alpha there and, weighted, its TAO on root, both with what parents
+    /// gave and without what children got; in rao.
     #[must_use]
     pub fn stake_weight(hotkey: &AccountId, netuid: NetUid) -> u64 {
-        let alpha = TotalHotkeyAlpha::<T>::get(hotkey, netuid);
-        let root = TotalHotkeyAlpha::<T>::get(hotkey, NetUid::ROOT);
+        let alpha = Self::inherited(hotkey, netuid, netuid);
+        let root = Self::inherited(hotkey, netuid, NetUid::ROOT);
         yuma::stake_weight(alpha, root, TaoWeight::<T>::get())
     }
 
@@ -108,6 +97,9 @@ impl<T: Config> Pallet<T> {
         TotalHotkeySharesV2::<T>::insert(hotkey, netuid, whole.plus(shares));
         TotalHotkeyAlpha::<T>::insert(hotkey, netuid, total.saturating_add(alpha));
         Self::note_staking_hotkey(coldkey, hotkey);
+        if netuid == NetUid::ROOT {
+            Self::claim_starts_now(hotkey, coldkey, alpha);
+        }
     }
 
     /// Gives `alpha` to all stakers of a hotkey in proportion; to its owner when it has none.
@@ -118,7 +110,8 @@ impl<T: Config> Pallet<T> {
         TotalHotkeyAlpha::<T>::mutate(hotkey, netuid, |total| *total = total.saturating_add(alpha));
     }
 
-    fn debit_staker(hotkey: &AccountId, coldkey: &AccountId, netuid: NetUid, alpha: u64) {
+    /// Takes `alpha` from one staker of a hotkey; more than it holds means all.
+    pub(crate) fn debit_staker(hotkey: &AccountId, coldkey: &AccountId, netuid: NetUid, alpha: u64) {
         let (total, whole) =
             (TotalHotkeyAlpha::<T>::get(hotkey, netuid), TotalHotkeySharesV2::<T>::get(hotkey, netuid));
         let key = (hotkey, coldkey, netuid);
@@ -132,5 +125,8 @@ impl<T: Config> Pallet<T> {
         }
         TotalHotkeySharesV2::<T>::insert(hotkey, netuid, whole.minus(shares));
         TotalHotkeyAlpha::<T>::insert(hotkey, netuid, total.saturating_sub(alpha));
+        if netuid == NetUid::ROOT {
+            Self::claim_shrinks(hotkey, coldkey, alpha);
+        }
     }
 }

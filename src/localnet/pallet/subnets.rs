@@ -23,13 +23,14 @@ impl<T: Config> Pallet<T> {
         PalletId(*b"subtensr").into_sub_account_truncating(netuid)
     }
 
-    /// Makes the root network, of which only stake is used.
+    /// Makes the root network: stake and members, no weights and no epochs.
     pub fn create_root() {
         NetworksAdded::<T>::insert(NetUid::ROOT, true);
         TotalNetworks::<T>::mutate(|count| *count = count.saturating_add(1));
         MaxAllowedUids::<T>::insert(NetUid::ROOT, 64);
         MaxAllowedValidators::<T>::insert(NetUid::ROOT, 64);
         Tempo::<T>::insert(NetUid::ROOT, 100);
+        TargetRegistrationsPerInterval::<T>::insert(NetUid::ROOT, 1);
         SubtokenEnabled::<T>::insert(NetUid::ROOT, true);
         TokenSymbol::<T>::insert(NetUid::ROOT, "Τ".as_bytes());
     }
@@ -88,7 +89,7 @@ impl<T: Config> Pallet<T> {
     /// # Errors
     /// In this order: `NetworkTxRateLimitExceeded`, `NonAssociatedColdKey`, `SubnetLimitReached` (no subnet is pruned
     /// here), `CannotAffordLockCost`.
-    pub(crate) fn do_register_network(coldkey: &AccountId, hotkey: &AccountId) -> DispatchResult {
+    pub(crate) fn do_register_network(coldkey: &AccountId, hotkey: &AccountId) -> Result<NetUid, DispatchError> {
         Self::check_network_rate()?;
         let foreign = Owner::<T>::contains_key(hotkey) && Owner::<T>::get(hotkey) != *coldkey;
         ensure!(!foreign, Error::<T>::NonAssociatedColdKey);
@@ -107,7 +108,7 @@ impl<T: Config> Pallet<T> {
         NetworkLastLockCost::<T>::put(cost);
         LastRateLimitedBlock::<T>::insert(RateLimitKey::NetworkLastRegistered, Self::block());
         Self::deposit_event(Event::NetworkAdded(netuid, 1));
-        Ok(())
+        Ok(netuid)
     }
 
     /// The guard of subnet creation.

@@ -1,12 +1,13 @@
 //! Values that the chain stores, in SCALE order as the real chain has them.
 
-use crate::localnet::runtime::{AccountId, MechId, scalars::I96F32, scalars::U64F64};
-use codec::{Decode, Encode};
+use crate::localnet::runtime::{AccountId, MechId, NetUid, scalars::I96F32, scalars::U64F64};
+use codec::{Decode, DecodeWithMemTracking, Encode};
 use frame_support::{
     BoundedVec,
     traits::{ConstU32, Get},
 };
 use scale_info::TypeInfo;
+use std::collections::BTreeSet;
 
 /// A neuron's announced endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
@@ -64,7 +65,7 @@ pub struct ChainIdentityV2 {
 }
 
 /// What a subnet says about itself; all UTF-8.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct SubnetIdentityV3 {
     /// Display name.
     pub subnet_name: Vec<u8>,
@@ -93,12 +94,56 @@ pub struct SafeFloat {
     pub exponent: i64,
 }
 
-/// What is limited in rate. Of the real chain's kinds only the one whose call exists here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+/// What is limited in rate. Of the real chain's kinds those whose calls exist here.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
 pub enum RateLimitKey {
     /// Creation of subnets, by anyone.
     #[codec(index = 2)]
     NetworkLastRegistered,
+    /// Swaps of hotkeys by a coldkey.
+    #[codec(index = 3)]
+    LastTxBlock(AccountId),
+    /// Rises of takes by a coldkey.
+    #[codec(index = 5)]
+    LastTxBlockDelegateTake(AccountId),
+}
+
+/// What a hotkey may change from time to time, by the numbers of the real chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateLimited {
+    /// Its children.
+    SetChildren,
+    /// What it keeps of its parents' dividends.
+    SetChildkeyTake,
+    /// The tempo of its subnet.
+    TempoUpdate,
+}
+
+impl RateLimited {
+    /// The number in the storage key.
+    #[must_use]
+    pub const fn key(self) -> u16 {
+        match self {
+            Self::SetChildren => 0,
+            Self::SetChildkeyTake => 1,
+            Self::TempoUpdate => 11,
+        }
+    }
+}
+
+/// How a staker on root is paid what it is owed of a subnet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub enum RootClaimTypeEnum {
+    /// The alpha is sold, and the TAO staked on root.
+    #[default]
+    Swap,
+    /// The alpha is kept as stake in the subnet.
+    Keep,
+    /// Of these subnets the alpha is kept, of others sold.
+    KeepSubnets {
+        /// Which.
+        subnets: BTreeSet<NetUid>,
+    },
 }
 
 /// Time-locked weights as they are stored: at most as many bytes as [`crate::timelock::MAX_COMMIT_BYTES`].
@@ -155,4 +200,8 @@ default_value!(
 default_value!(
     /// 0.000003.
     MovingAlpha -> I96F32 { I96F32::from_f64(0.000_003) }
+);
+default_value!(
+    /// 500,000.
+    LeastClaim -> I96F32 { I96F32 { bits: 500_000 << 32 } }
 );

@@ -133,6 +133,10 @@ fixed!(
     I32F32, "FixedI64", i64, 32
 );
 fixed!(
+    /// Signed, 64 bits after the point, in 128 bits.
+    I64F64, "FixedI128", i128, 64
+);
+fixed!(
     /// Signed, 32 bits after the point, in 128 bits.
     I96F32, "FixedI128", i128, 32
 );

@@ -39,14 +39,6 @@ mod economy {
     /// Least stake of a nominator, in rao; here not enforced.
     #[pallet::storage]
     pub type NominatorMinRequiredStake<T> = StorageValue<_, u64, ValueQuery>;
-    /// Parent → (share of u64::MAX, child). Nobody has children here; the readers find it empty.
-    #[pallet::storage]
-    pub type ChildKeys<T> =
-        StorageDoubleMap<_, Blake2_128Concat, AccountId, Identity, NetUid, Vec<(u64, AccountId)>, ValueQuery>;
-    /// Child → (share of u64::MAX, parent). Nobody has parents here; the readers find it empty.
-    #[pallet::storage]
-    pub type ParentKeys<T> =
-        StorageDoubleMap<_, Blake2_128Concat, AccountId, Identity, NetUid, Vec<(u64, AccountId)>, ValueQuery>;
 
     /// TAO side of the pool, in rao; on root all stake.
     #[pallet::storage]
@@ -93,6 +85,22 @@ mod economy {
     /// Does the owner of the subnet get a share?
     #[pallet::storage]
     pub type OwnerCutEnabled<T> = StorageMap<_, Identity, NetUid, bool, ValueQuery, ConstBool<true>>;
+    /// TAO that stakers brought in less what they took out in this block, in rao.
+    #[pallet::storage]
+    pub type SubnetTaoFlow<T> = StorageMap<_, Identity, NetUid, i64, ValueQuery>;
+    /// Moving average of that, with the block of its last change.
+    #[pallet::storage]
+    pub type SubnetEmaTaoFlow<T> = StorageMap<_, Identity, NetUid, (u64, I64F64), OptionQuery>;
+    /// Weight of a block's flow in the moving average, fraction of i64::MAX: a half in thirty days.
+    #[pallet::storage]
+    pub type FlowEmaSmoothingFactor<T> = StorageValue<_, u64, ValueQuery, ConstU64<29_597_889_189_277>>;
+    /// Alpha for stakers on root since the last epoch.
+    #[pallet::storage]
+    pub type PendingRootAlphaDivs<T> = StorageMap<_, Identity, NetUid, u64, ValueQuery>;
+    /// Share of a registration's price that stays the neuron's as collateral; from a later runtime, where tools read it.
+    /// There is no collateral here: nothing sets it.
+    #[pallet::storage]
+    pub type CollateralLockShare<T> = StorageMap<_, Identity, NetUid, u16, ValueQuery>;
     /// TAO minted in the last block, in rao.
     #[pallet::storage]
     pub type BlockEmission<T> = StorageValue<_, u64, ValueQuery, ConstU64<1_000_000_000>>;

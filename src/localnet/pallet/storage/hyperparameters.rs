@@ -76,7 +76,7 @@ mod hyperparameters {
     /// Is registration open?
     #[pallet::storage]
     pub type NetworkRegistrationAllowed<T> = StorageMap<_, Identity, NetUid, bool, ValueQuery, ConstBool<true>>;
-    /// Kept for clients; there is no registration by work.
+    /// Is registration by work open?
     #[pallet::storage]
     pub type NetworkPowRegistrationAllowed<T> = StorageMap<_, Identity, NetUid, bool, ValueQuery, ConstBool<true>>;
     /// Price of a registration now, in rao.
@@ -97,16 +97,19 @@ mod hyperparameters {
     /// Registrations in this block.
     #[pallet::storage]
     pub type RegistrationsThisBlock<T> = StorageMap<_, Identity, NetUid, u16, ValueQuery>;
+    /// Registrations in root since its counters were reset.
+    #[pallet::storage]
+    pub type RegistrationsThisInterval<T> = StorageMap<_, Identity, NetUid, u16, ValueQuery>;
     /// TAO paid for registrations, in rao.
     #[pallet::storage]
     pub type RAORecycledForRegistration<T> = StorageMap<_, Identity, NetUid, u64, ValueQuery>;
-    /// Kept for clients; there is no registration by work.
+    /// What a seal of work has to meet.
     #[pallet::storage]
     pub type Difficulty<T> = StorageMap<_, Identity, NetUid, u64, ValueQuery, ConstU64<10_000_000>>;
-    /// Kept for clients; there is no registration by work.
+    /// Least difficulty of work.
     #[pallet::storage]
     pub type MinDifficulty<T> = StorageMap<_, Identity, NetUid, u64, ValueQuery, ConstU64<10_000_000>>;
-    /// Kept for clients; there is no registration by work.
+    /// Largest difficulty of work.
     #[pallet::storage]
     pub type MaxDifficulty<T> = StorageMap<_, Identity, NetUid, u64, ValueQuery, ConstU64<{ u64::MAX / 4 }>>;
     /// Kept for clients.
@@ -115,16 +118,16 @@ mod hyperparameters {
     /// Kept for clients.
     #[pallet::storage]
     pub type AdjustmentInterval<T> = StorageMap<_, Identity, NetUid, u16, ValueQuery, ConstU16<100>>;
-    /// Kept for clients.
+    /// A third of the registrations that root takes in a block; for others kept for clients.
     #[pallet::storage]
     pub type TargetRegistrationsPerInterval<T> = StorageMap<_, Identity, NetUid, u16, ValueQuery, ConstU16<2>>;
-    /// Kept for clients; ordinary subnets have no limit but the price.
+    /// Most registrations by work in a block, and in root of all; registration by burn has no limit but the price.
     #[pallet::storage]
     pub type MaxRegistrationsPerBlock<T> = StorageMap<_, Identity, NetUid, u16, ValueQuery, ConstU16<1>>;
     /// Kept for clients.
     #[pallet::storage]
     pub type ScalingLawPower<T> = StorageMap<_, Identity, NetUid, u16, ValueQuery, ConstU16<50>>;
-    /// May stake be transferred between coldkeys? There is no such call here.
+    /// May stake be transferred between coldkeys?
     #[pallet::storage]
     pub type TransferToggle<T> = StorageMap<_, Identity, NetUid, bool, ValueQuery, ConstBool<true>>;
 }

@@ -5,3 +5,4 @@ pub(super) mod economy;
 pub(super) mod hyperparameters;
 pub(super) mod networks;
 pub(super) mod neurons;
+pub(super) mod relations;

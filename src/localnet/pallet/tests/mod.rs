@@ -3,7 +3,9 @@
 mod commits;
 mod emission;
 mod mechanisms;
+mod moves;
 mod registration;
+mod relations;
 mod serving;
 mod stake;
 mod subnets;

@@ -4,10 +4,11 @@ use super::{
     hyperparameters::{HyperparamEntry, SubnetHyperparams, SubnetHyperparamsV2},
     metagraph::{Metagraph, SelectiveMetagraph},
     neuron_info::{NeuronInfo, NeuronInfoLite},
-    stake_info::{DelegateInfo, Holding, SimSwapResult, StakeInfo, SubnetPrice},
+    stake_info::{DelegateInfo, Holding, LockState, SimSwapResult, StakeAvailability, StakeInfo, SubnetPrice},
     subnet_info::{DynamicInfo, SubnetInfov2, SubnetState},
 };
-use crate::localnet::runtime::{AccountId, MechId, NetUid};
+use crate::localnet::runtime::{AccountId, MechId, NetUid, scalars::U64F64};
+use std::collections::BTreeMap;
 
 sp_api::decl_runtime_apis! {
     /// Neurons of a subnet, in order of uid.
@@ -59,6 +60,8 @@ sp_api::decl_runtime_apis! {
         fn get_subnet_state(netuid: NetUid) -> Option<SubnetState>;
         /// The account that holds the subnet's TAO.
         fn get_subnet_account_id(netuid: NetUid) -> Option<AccountId>;
+        /// The hotkey on which a coldkey's miners are paid.
+        fn get_coldkey_auto_stake_hotkey(coldkey: AccountId, netuid: NetUid) -> Option<AccountId>;
         /// The block of the next epoch.
         fn get_next_epoch_start_block(netuid: NetUid) -> Option<u64>;
     }
@@ -75,6 +78,31 @@ sp_api::decl_runtime_apis! {
             coldkey_account: AccountId,
             netuid: NetUid,
         ) -> Option<StakeInfo>;
+        /// What coldkeys hold in some subnets, or in all, and what of it can be sold.
+        fn get_stake_availability_for_coldkeys(
+            coldkey_accounts: Vec<AccountId>,
+            netuids: Option<Vec<NetUid>>,
+        ) -> BTreeMap<AccountId, BTreeMap<NetUid, StakeAvailability>>;
+        /// The fee of adding, removing or moving stake: of a purchase in rao, of a sale in alpha-rao.
+        fn get_stake_fee(
+            origin: Option<(AccountId, NetUid)>,
+            origin_coldkey_account: AccountId,
+            destination: Option<(AccountId, NetUid)>,
+            destination_coldkey_account: AccountId,
+            amount: u64,
+        ) -> u64;
+        /// What a coldkey has locked in a subnet: nothing, as there is no call to lock here.
+        fn get_coldkey_lock(coldkey: AccountId, netuid: NetUid) -> Option<LockState>;
+        /// The conviction of a hotkey: none, as nobody locks here.
+        fn get_hotkey_conviction(hotkey: AccountId, netuid: NetUid) -> U64F64;
+    }
+
+    /// Baskets of later runtimes, as far as wallets ask for them. There are none here; what stakers on root are owed is.
+    pub trait BetaBasketRuntimeApi {
+        /// TAO that a coldkey would get for what its stake on root is owed, in rao.
+        fn get_root_basket_owed(coldkey: AccountId) -> u64;
+        /// Hotkey, shares and worth of the baskets that a coldkey has a part of.
+        fn get_root_basket_positions(coldkey: AccountId) -> Vec<(AccountId, u128, u64)>;
     }
 
     /// Hotkeys that take stake from others.

@@ -19,8 +19,9 @@ mod tests;
 
 use super::{
     AccountId, Balance, Block, Executive, Header, MechId, NetUid, Nonce, Runtime, RuntimeCall, SubtensorModule, System,
-    TransactionPayment, metadata, version::Version,
+    TransactionPayment, metadata, scalars::U64F64, version::Version,
 };
+use crate::localnet::pallet as chain;
 use frame_support::{traits::Get, weights::Weight};
 use hyperparameters::{HyperparamEntry, SubnetHyperparams, SubnetHyperparamsV2};
 use metagraph::{Metagraph, SelectiveMetagraph};
@@ -31,7 +32,8 @@ use sp_runtime::{
     transaction_validity::{TransactionSource, TransactionValidity},
 };
 use sp_version::RuntimeVersion;
-use stake_info::{DelegateInfo, Holding, SimSwapResult, StakeInfo, SubnetPrice};
+use stake_info::{DelegateInfo, Holding, LockState, SimSwapResult, StakeAvailability, StakeInfo, SubnetPrice};
+use std::collections::BTreeMap;
 use subnet_info::{DynamicInfo, SubnetInfov2, SubnetState};
 
 sp_api::impl_runtime_apis! {
@@ -201,6 +203,9 @@ sp_api::impl_runtime_apis! {
         fn get_subnet_account_id(netuid: NetUid) -> Option<AccountId> {
             subnet_info::exists(netuid).then(|| SubtensorModule::subnet_account(netuid))
         }
+        fn get_coldkey_auto_stake_hotkey(coldkey: AccountId, netuid: NetUid) -> Option<AccountId> {
+            chain::AutoStakeDestination::<Runtime>::get(coldkey, netuid)
+        }
         fn get_next_epoch_start_block(netuid: NetUid) -> Option<u64> {
             SubtensorModule::next_epoch(netuid)
         }
@@ -219,6 +224,36 @@ sp_api::impl_runtime_apis! {
             netuid: NetUid,
         ) -> Option<StakeInfo> {
             Some(stake_info::stake_info(hotkey_account, coldkey_account, netuid))
+        }
+        fn get_stake_availability_for_coldkeys(
+            coldkey_accounts: Vec<AccountId>,
+            netuids: Option<Vec<NetUid>>,
+        ) -> BTreeMap<AccountId, BTreeMap<NetUid, StakeAvailability>> {
+            stake_info::availability(coldkey_accounts, netuids.as_deref())
+        }
+        fn get_stake_fee(
+            origin: Option<(AccountId, NetUid)>,
+            _origin_coldkey_account: AccountId,
+            destination: Option<(AccountId, NetUid)>,
+            _destination_coldkey_account: AccountId,
+            amount: u64,
+        ) -> u64 {
+            stake_info::fee(origin.map(|(_, netuid)| netuid), destination.map(|(_, netuid)| netuid), amount)
+        }
+        fn get_coldkey_lock(_coldkey: AccountId, _netuid: NetUid) -> Option<LockState> {
+            None
+        }
+        fn get_hotkey_conviction(_hotkey: AccountId, _netuid: NetUid) -> U64F64 {
+            U64F64::default()
+        }
+    }
+
+    impl declared::BetaBasketRuntimeApi<Block> for Runtime {
+        fn get_root_basket_owed(coldkey: AccountId) -> u64 {
+            stake_info::root_owed(&coldkey)
+        }
+        fn get_root_basket_positions(_coldkey: AccountId) -> Vec<(AccountId, u128, u64)> {
+            Vec::new()
         }
     }
 

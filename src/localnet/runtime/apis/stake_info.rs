@@ -3,7 +3,7 @@
 use super::subnet_info::all;
 use crate::localnet::{
     pallet::{self as chain, Swap},
-    runtime::{AccountId, NetUid, Runtime},
+    runtime::{AccountId, AlphaBalance, NetUid, Runtime, scalars::U64F64},
 };
 use codec::{Compact, Decode, Encode};
 use scale_info::TypeInfo;
@@ -30,6 +30,28 @@ pub struct StakeInfo {
     pub drain: Compact<u64>,
     /// Has the hotkey a uid there?
     pub is_registered: bool,
+}
+
+/// What a coldkey holds in a subnet, and what of it can be sold.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct StakeAvailability {
+    /// All, in alpha-rao; rao on root.
+    pub total: Compact<u64>,
+    /// What is locked: nothing here.
+    pub locked: Compact<u64>,
+    /// The rest.
+    pub available: Compact<u64>,
+}
+
+/// A lock of stake. Nobody can have one here.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct LockState {
+    /// What is locked, in alpha-rao.
+    pub locked_mass: AlphaBalance,
+    /// How long it has been, by amount.
+    pub conviction: U64F64,
+    /// Block of the last change.
+    pub last_update: u64,
 }
 
 /// A subnet and the alpha-rao held there.
@@ -104,6 +126,47 @@ pub(super) fn stakes_of(coldkey: &AccountId) -> Vec<StakeInfo> {
         .flat_map(|hotkey| netuids.iter().map(|netuid| stake_info(hotkey.clone(), coldkey.clone(), *netuid)))
         .filter(|info| info.stake.0 > 0)
         .collect()
+}
+
+/// What coldkeys hold in `netuids`, or in all subnets, where it is anything.
+pub(super) fn availability(
+    coldkeys: Vec<AccountId>,
+    netuids: Option<&[NetUid]>,
+) -> BTreeMap<AccountId, BTreeMap<NetUid, StakeAvailability>> {
+    let of = |coldkey: &AccountId| {
+        let mut sums: BTreeMap<NetUid, u64> = BTreeMap::new();
+        for info in stakes_of(coldkey) {
+            let sum = sums.entry(info.netuid.0).or_default();
+            *sum = sum.saturating_add(info.stake.0);
+        }
+        sums.retain(|netuid, _| netuids.is_none_or(|asked| asked.contains(netuid)));
+        let whole = |total: u64| StakeAvailability { total: total.into(), locked: 0.into(), available: total.into() };
+        sums.into_iter().map(|(netuid, total)| (netuid, whole(total))).collect()
+    };
+    coldkeys.into_iter().map(|coldkey| (coldkey.clone(), of(&coldkey))).collect()
+}
+
+/// What a swap of stake costs: of a sale, else of a purchase; within a subnet nothing.
+pub(super) fn fee(from: Option<NetUid>, to: Option<NetUid>, amount: u64) -> u64 {
+    let paying = match (from, to) {
+        (Some(from), Some(to)) if from == to => return 0,
+        (Some(from), to) if from != NetUid::ROOT || to.is_none() => Some(from),
+        (_, to) => to,
+    };
+    paying.map_or(0, |netuid| chain::Pallet::<Runtime>::swap_fee(netuid, amount))
+}
+
+/// What a coldkey's claims on root would bring if all were sold now, in rao.
+pub(super) fn root_owed(coldkey: &AccountId) -> u64 {
+    let worth = |hotkey: &AccountId, netuid| {
+        let owed = chain::Pallet::<Runtime>::root_owed(hotkey, coldkey, netuid);
+        chain::Pallet::<Runtime>::quote_sell(netuid, owed).map_or(0, |swap| swap.got)
+    };
+    let hotkeys = chain::StakingHotkeys::<Runtime>::get(coldkey);
+    let of = |hotkey: &AccountId| -> u64 {
+        chain::RootClaimable::<Runtime>::get(hotkey).into_keys().map(|netuid| worth(hotkey, netuid)).sum()
+    };
+    hotkeys.iter().map(of).sum()
 }
 
 /// Hotkeys with a take of their own, and those that anybody has staked to.

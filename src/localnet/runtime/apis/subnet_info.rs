@@ -138,7 +138,7 @@ pub struct SubnetState {
     pub emission_history: Vec<Vec<Compact<u64>>>,
 }
 
-/// Stakes of a subnet's hotkeys.
+/// Stakes of a subnet's hotkeys, with what parents lent and without what children got.
 pub(super) struct Stakes {
     pub(super) alpha: Vec<Compact<u64>>,
     pub(super) tao: Vec<Compact<u64>>,
@@ -147,8 +147,9 @@ pub(super) struct Stakes {
 
 impl Stakes {
     pub(super) fn of(netuid: NetUid, hotkeys: &[AccountId]) -> Self {
-        let stake = |netuid| {
-            hotkeys.iter().map(|hotkey| chain::TotalHotkeyAlpha::<Runtime>::get(hotkey, netuid).into()).collect()
+        let stake = |place| {
+            let inherited = |hotkey| chain::Pallet::<Runtime>::inherited(hotkey, netuid, place).into();
+            hotkeys.iter().map(inherited).collect()
         };
         let total = |hotkey| chain::Pallet::<Runtime>::stake_weight(hotkey, netuid).into();
         Self { alpha: stake(netuid), tao: stake(NetUid::ROOT), total: hotkeys.iter().map(total).collect() }
