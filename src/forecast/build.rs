@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::ensemble::Named;
 use super::{
-    Command, CommandSettings, Constant, FollowMarket, ForecastError, Forecaster, ForecasterKind, ForecasterSettings,
-    Skill, Skilled, Source,
+    Command, CommandSettings, Constant, Ensemble, FollowMarket, ForecastError, Forecaster, ForecasterKind,
+    ForecasterSettings, Http, ServerSettings, Skill, Skilled, Source,
 };
 use crate::clock::Clock;
 use crate::market::{self, HttpSettings, MarketSettings, TruthClient};
@@ -21,7 +22,17 @@ pub fn build(
     market: &MarketSettings,
     clock: &Clock,
 ) -> Result<Arc<dyn Forecaster>, ForecastError> {
-    Ok(match settings.kind {
+    one(settings.kind, settings, market, clock)
+}
+
+/// The forecaster called `kind`, with its part of the settings.
+fn one(
+    kind: ForecasterKind,
+    settings: &ForecasterSettings,
+    market: &MarketSettings,
+    clock: &Clock,
+) -> Result<Arc<dyn Forecaster>, ForecastError> {
+    Ok(match kind {
         ForecasterKind::Market => Arc::new(FollowMarket::new(market::providers(market, clock)?)),
         ForecasterKind::Constant => {
             let value = settings.constant;
@@ -37,6 +48,18 @@ pub fn build(
             let line = settings.command.as_deref().unwrap_or_default();
             let deadline = settings.deadline;
             Arc::new(Command::spawn(CommandSettings { deadline, ..CommandSettings::from_line(line)? }))
+        }
+        ForecasterKind::Http => {
+            let (url, token_file) = (settings.url.as_deref().unwrap_or_default(), settings.token_file.clone());
+            let deadline = settings.deadline;
+            Arc::new(Http::new(ServerSettings { token_file, deadline, ..ServerSettings::at(url) })?)
+        }
+        ForecasterKind::Ensemble => {
+            let ForecasterSettings { combine, trim, quorum, .. } = *settings;
+            // A member is never an ensemble (`Named`), so this ends.
+            let member = |named: &Named| Ok((one(named.kind, settings, market, clock)?, named.weight));
+            let members = settings.members.iter().map(member).collect::<Result<_, ForecastError>>()?;
+            Arc::new(Ensemble::new(members, combine, trim, quorum)?)
         }
         ForecasterKind::Skilled => {
             let ForecasterSettings { seed, error, presence, refresh, .. } = *settings;

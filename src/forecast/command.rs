@@ -3,7 +3,6 @@
 //! The program is not trusted to live: when it dies or hangs it is started again, with growing pauses, and what it
 //! was asked is abstained from. Its words are not trusted either: a line that is no answer is ignored.
 
-mod answer;
 mod process;
 
 use std::path::PathBuf;
@@ -12,12 +11,11 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::process::{Ask, Shared};
-use super::{Forecast, ForecastError, Forecaster, Question, program};
+use super::{Forecast, ForecastError, Forecaster, Question, program, spoken};
 use crate::units::UnixMs;
 
 /// What to run, and how long to believe in it.
@@ -83,16 +81,7 @@ impl Command {
 
     async fn ask(&self, question: &Question, now: UnixMs) -> Forecast {
         let number = self.shared.next_number();
-        let mut line = json!({
-            "id": number,
-            "event": question.key,
-            "provider": question.provider,
-            "event_id": question.id,
-            "description": question.description,
-            "cutoff": question.cutoff.map(UnixMs::as_secs),
-            "now": now.as_secs(),
-        })
-        .to_string();
+        let mut line = spoken::asking(question, number, now).to_string();
         line.push('\n');
         let (reply, answer) = oneshot::channel();
         let round = async {

@@ -4,16 +4,20 @@
 //! comes from a [`Cache`], which asks the strategy in the background.
 
 pub mod backtest;
+mod breaker;
 mod build;
 pub mod cache;
 pub mod command;
 mod constant;
+pub mod ensemble;
 mod follow_market;
+mod http;
 pub mod planted;
 pub mod program;
 pub mod series;
 mod settings;
 mod skilled;
+mod spoken;
 pub mod training;
 
 use futures_util::future::BoxFuture;
@@ -21,8 +25,11 @@ use futures_util::future::BoxFuture;
 pub use self::build::build;
 pub use self::cache::{Cache, CacheSettings, Refreshed};
 pub use self::command::{Command, CommandSettings};
+pub use self::breaker::BreakerSettings;
 pub use self::constant::Constant;
+pub use self::ensemble::Ensemble;
 pub use self::follow_market::FollowMarket;
+pub use self::http::{Http, ServerSettings};
 pub use self::settings::{ForecasterKind, ForecasterSettings};
 pub use self::skilled::{Skill, Skilled, Source};
 use crate::market::{EventKey, MarketError};

@@ -23,6 +23,7 @@ mod demo;
 mod events_round;
 mod fault_proxy;
 mod forecast_command;
+mod forecast_http;
 mod forecast_market;
 mod foreign_text;
 mod gateway;

@@ -13,8 +13,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::CommandSettings;
-use super::answer::Answer;
 use crate::forecast::program;
+use crate::forecast::spoken::Answer;
 
 /// Longest line listened to; the rest of a longer one is dropped.
 const MAX_LINE: usize = 64 << 10;
@@ -64,7 +64,7 @@ impl Shared {
 
     /// Passes an answer on; `false` when the line is none, or one that nobody waits for.
     fn take_line(&self, line: &[u8]) -> bool {
-        let Some((id, answer)) = Answer::read(line) else { return false };
+        let Some((Some(id), answer)) = Answer::read(line) else { return false };
         let Some(reply) = self.waiting().remove(&id) else { return false };
         self.given_up.store(0, Ordering::Relaxed);
         self.answers.fetch_add(1, Ordering::Relaxed);
@@ -247,7 +247,7 @@ mod tests {
         for garbage in ["70", "1.0001", "-0.1", "\"0.5\"", "true", "[0.5]"] {
             assert_eq!(expect(&format!(r#"{{"id":1,"probability":{garbage}}}"#)), (true, None), "{garbage}");
         }
-        for line in [r#"{"id":2,"probability":0.5}"#, r#"{"id":1}"#, "hello", "", "NaN", "{", "\u{0}"] {
+        for line in [r#"{"id":2,"probability":0.5}"#, r#"{"id":1}"#, r#"{"probability":0.5}"#, "hello", "", "NaN", "{", "\u{0}"] {
             assert_eq!(expect(line), (false, None), "{line}");
         }
     }

@@ -128,10 +128,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         "forecaster.kind",
-        Kind::Choice(&["market", "constant", "exec", "skilled"]),
+        Kind::Choice(&["market", "constant", "exec", "http", "ensemble", "skilled"]),
         Some("market"),
         FORECASTER,
-        "market copies the price, constant says one number, exec asks a program, skilled knows a simulator's truth.",
+        "market copies the price, constant says one number, exec asks a program, http a server, ensemble others of these, \
+         skilled knows a simulator's truth.",
     )
     .alias(&["forecaster"]),
     setting(
@@ -147,7 +148,43 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Duration,
         Some("60s"),
         FORECASTER,
-        "How long `exec` may think about one question.",
+        "How long `exec` and `http` may think about one question.",
+    ),
+    setting("forecaster.url", Kind::Text, None, FORECASTER, "Where `http` posts each question."),
+    setting(
+        "forecaster.token_file",
+        Kind::Path,
+        None,
+        FORECASTER,
+        "A file with a token that `http` sends along (Authorization: Bearer).",
+    ),
+    setting(
+        "forecaster.members",
+        Kind::List,
+        None,
+        FORECASTER,
+        "The forecasters of `ensemble`, with their weights: exec,http=2,market=0.5.",
+    ),
+    setting(
+        "forecaster.combine",
+        Kind::Choice(&["trimmed_mean", "median"]),
+        Some("trimmed_mean"),
+        FORECASTER,
+        "What `ensemble` makes of their answers.",
+    ),
+    setting(
+        "forecaster.trim",
+        Kind::Number { min: 0.0, max: 0.49 },
+        Some("0.1"),
+        FORECASTER,
+        "The share of the weight that a trimmed mean leaves out at each end.",
+    ),
+    setting(
+        "forecaster.quorum",
+        Kind::Integer { min: 1, max: 16 },
+        Some("1"),
+        FORECASTER,
+        "With fewer answers of its members `ensemble` abstains.",
     ),
     setting(
         "forecaster.refresh",

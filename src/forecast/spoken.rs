@@ -1,16 +1,31 @@
-//! What a line of the program says.
+//! The JSON in which a program or a server is asked, and answers (`docs/forecasters.md`).
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::forecast::{Forecast, Question};
 use crate::scoring::conditional::{Conditional, MAX_PER_MINER};
-use crate::units::Probability;
+use crate::units::{Probability, UnixMs};
 
-/// A line as the program writes it: `{"id": 17, "probability": 0.62}`, with or without `conditions`.
+/// Question number `number`, asked at market time `now`.
+pub(super) fn asking(question: &Question, number: u64, now: UnixMs) -> Value {
+    json!({
+        "id": number,
+        "event": question.key,
+        "provider": question.provider,
+        "event_id": question.id,
+        "description": question.description,
+        "cutoff": question.cutoff.map(UnixMs::as_secs),
+        "now": now.as_secs(),
+    })
+}
+
+/// An answer as it is written: `{"id": 17, "probability": 0.62}`, with or without `conditions`. Who is asked one question
+/// at a time may leave out its number.
 #[derive(Deserialize)]
 struct Line {
-    id: u64,
+    #[serde(default)]
+    id: Option<u64>,
     probability: Value,
     #[serde(default)]
     conditions: Value,
@@ -36,13 +51,13 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The number of the question and what is said to it; `None` for a line that is no answer.
-    pub(super) fn read(line: &[u8]) -> Option<(u64, Self)> {
+    /// The number of the question, where it is said, and what is said to it; `None` for what is no answer.
+    pub(super) fn read(line: &[u8]) -> Option<(Option<u64>, Self)> {
         let line: Line = serde_json::from_slice(line).ok()?;
         let probability = line.probability.as_f64().and_then(|p| Probability::new(p).ok());
         // Clamping would make certainty of a percentage; a number out of range is a mistake, so no answer.
         if probability.is_none() && !line.probability.is_null() {
-            tracing::warn!(answer = %line.probability, "the program answered something that is no probability");
+            tracing::warn!(answer = %line.probability, "a forecaster answered something that is no probability");
         }
         Some((line.id, Self { probability, conditions: rules(line.conditions) }))
     }
@@ -65,7 +80,7 @@ fn rules(conditions: Value) -> Vec<Conditional<String>> {
             Conditional::new(String::new(), rule.probability, rule.if_event, rule.above, rule.below)
                 .map_err(|error| error.to_string())
         });
-        read.inspect_err(|error| tracing::warn!(%entry, error, "the program gave a condition that is none")).ok()
+        read.inspect_err(|error| tracing::warn!(%entry, error, "a forecaster gave a condition that is none")).ok()
     };
     entries.into_iter().take(MAX_PER_MINER).filter_map(rule).collect()
 }
@@ -88,7 +103,7 @@ mod tests {
     fn read(conditions: &str) -> Forecast {
         let line = format!(r#"{{"id":17,"probability":null,"conditions":{conditions}}}"#);
         let (id, answer) = Answer::read(line.as_bytes()).unwrap();
-        assert_eq!(id, 17);
+        assert_eq!(id, Some(17));
         answer.about(&question())
     }
 
