@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::admission::Rung;
 use super::handler::Dialect;
 use crate::telemetry::Histogram;
-use crate::units::Account;
+use crate::units::{Account, UnixMs};
 
 /// Upper bounds of the latency buckets, in milliseconds; one more bucket takes the rest.
 pub const LATENCY_BOUNDS_MS: [f64; 14] =
@@ -110,6 +110,8 @@ pub(super) struct Counters {
     strays: [AtomicU64; Rung::ALL.len()],
     /// Streams that were cut before their end.
     pub(super) streams_cut: AtomicU64,
+    /// When a handler was last asked and answered, ms since the epoch; 0 when never.
+    answered_ms: AtomicU64,
     unauthenticated: Mutex<BTreeMap<Account, u64>>,
 }
 
@@ -118,6 +120,11 @@ impl Counters {
         if let Some(count) = self.strays.get(rung as usize) {
             count.fetch_add(1, Relaxed);
         }
+    }
+
+    /// A handler answered at `now_ns`, wall time.
+    pub(super) fn answered(&self, now_ns: u64) {
+        self.answered_ms.fetch_max(now_ns / 1_000_000, Relaxed);
     }
 
     /// Remembers that `hotkey` sent a body its signature does not cover. Says whether that is new.
@@ -142,6 +149,10 @@ impl Counters {
             no_room: self.no_room.load(Relaxed),
             broken: self.broken.load(Relaxed),
             streams_cut: self.streams_cut.load(Relaxed),
+            last_answered: match self.answered_ms.load(Relaxed) {
+                0 => None,
+                ms => i64::try_from(ms).ok().map(UnixMs),
+            },
             now,
             strays: Rung::ALL
                 .into_iter()
@@ -180,6 +191,8 @@ pub struct Snapshot {
     pub broken: u64,
     /// Streams that were cut before their end.
     pub streams_cut: u64,
+    /// When a handler last answered, by the axon's clock.
+    pub last_answered: Option<UnixMs>,
     /// What the axon holds now.
     pub now: Now,
     /// Requests refused before a synapse was known; rungs without any are left out.

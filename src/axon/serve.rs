@@ -261,7 +261,9 @@ impl Visit<'_> {
                 Ended::Complete => Outcome::Answered,
                 _ => Outcome::Refused(Rung::Handler),
             };
-            if ended != Ended::Complete {
+            if ended == Ended::Complete {
+                node.counters.answered(node.now_ns());
+            } else {
                 node.counters.streams_cut.fetch_add(1, Relaxed);
                 match &ended {
                     Ended::Failed(refusal) if refusal.status == status::INTERNAL_ERROR => {
@@ -328,6 +330,9 @@ impl Visit<'_> {
 
     fn count(&self, outcome: Outcome) {
         let took = self.began.elapsed();
+        if outcome == Outcome::Answered {
+            self.node.counters.answered(self.node.now_ns());
+        }
         match (&self.route, outcome) {
             (Some((_, route)), _) => route.counters().count(self.dialect, outcome, took),
             (None, Outcome::Refused(rung)) => self.node.counters.stray(rung),

@@ -13,13 +13,19 @@ use tokio::sync::Notify;
 
 use super::{Forecast, Forecaster, Question};
 use crate::clock::Clock;
+use crate::market::EventKey;
 use crate::units::UnixMs;
 
 /// How long what is remembered. All times are market time.
 #[derive(Debug, Clone)]
 pub struct CacheSettings {
-    /// An answer is renewed when it is this old.
+    /// An answer is renewed when it is this old, or sooner: near its cutoff after an eighth of the time that is left.
     pub refresh: Duration,
+    /// No answer is renewed sooner than this, unless `refresh` is shorter.
+    pub least: Duration,
+    /// An answer is renewed as soon as it may be when the market's price has moved so far since it was made; `None`: never
+    /// for that.
+    pub price_move: Option<f64>,
     /// An answer older than this is not given: better silent than stale.
     pub max_age: Duration,
     /// A question nobody has asked for this long is forgotten.
@@ -34,6 +40,8 @@ impl Default for CacheSettings {
     fn default() -> Self {
         Self {
             refresh: Duration::from_secs(60),
+            least: Duration::from_secs(5),
+            price_move: Some(0.02),
             max_age: Duration::from_secs(600),
             forget_after: Duration::from_secs(6 * 3600),
             max_questions: 10_000,
@@ -41,6 +49,21 @@ impl Default for CacheSettings {
         }
     }
 }
+
+impl CacheSettings {
+    /// How old an answer may become whose question closes at `cutoff`.
+    fn age_at(&self, now: UnixMs, cutoff: Option<UnixMs>) -> i64 {
+        let refresh = millis(self.refresh);
+        match cutoff {
+            // What changes a price comes late, and the last answers count as much as the first.
+            Some(cutoff) => refresh.min((cutoff.since(now) / PARTS_LEFT).max(millis(self.least))),
+            None => refresh,
+        }
+    }
+}
+
+/// An answer is renewed so many times in the time that is left before its cutoff, and again in what is left then.
+const PARTS_LEFT: i64 = 8;
 
 /// What a refresh did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,7 +85,7 @@ struct Inner {
     settings: CacheSettings,
     clock: Clock,
     entries: Mutex<HashMap<Question, Entry>>,
-    /// Told when there is a question without an answer.
+    /// Told when there is a question without an answer, or one whose price has moved.
     news: Notify,
     /// Whether the forecaster has ever answered with conditional forecasts.
     conditional: AtomicBool,
@@ -75,6 +98,22 @@ struct Entry {
     /// When the forecaster was last asked.
     tried: Option<UnixMs>,
     answer: Forecast,
+    /// The newest price that is known, and the first one known after the forecaster was asked.
+    price: Option<f64>,
+    price_then: Option<f64>,
+    /// Whether the price has moved away from what it was then.
+    moved: bool,
+}
+
+impl Entry {
+    fn new(last_asked: UnixMs) -> Self {
+        Self { last_asked, tried: None, answer: Forecast::default(), price: None, price_then: None, moved: false }
+    }
+
+    fn made(&mut self, now: UnixMs, answer: Forecast) {
+        (self.tried, self.answer) = (Some(now), answer);
+        (self.price_then, self.moved) = (self.price, false);
+    }
 }
 
 impl Cache {
@@ -104,7 +143,7 @@ impl Cache {
         if entries.len() >= inner.settings.max_questions.max(1) {
             make_room(&mut entries);
         }
-        entries.insert(question.clone(), Entry { last_asked: now, tried: None, answer: Forecast::default() });
+        entries.insert(question.clone(), Entry::new(now));
         drop(entries);
         inner.news.notify_one();
         Forecast::default()
@@ -139,10 +178,9 @@ impl Cache {
             {
                 // It may have been forgotten in the meantime.
                 let Some(entry) = entries.get_mut(question) else { continue };
-                entry.tried = Some(now);
                 done.answered += usize::from(!answer.abstains());
                 inner.conditional.fetch_or(!answer.conditions.is_empty(), Ordering::Relaxed);
-                entry.answer = answer;
+                entry.made(now, answer);
             }
         }
         if done.asked > 0 {
@@ -151,7 +189,26 @@ impl Cache {
         done
     }
 
-    /// Resolves when there is a question without an answer.
+    /// Takes note of the market's prices. Says how many answers are to be made anew for them, beside those that were
+    /// already; these are news.
+    pub fn prices(&self, price_of: impl Fn(&EventKey) -> Option<f64>) -> usize {
+        let inner = &self.0;
+        let mut moved = 0;
+        for (question, entry) in inner.lock().iter_mut() {
+            let Some(price) = price_of(&question.key) else { continue };
+            entry.price = Some(price);
+            let then = *entry.price_then.get_or_insert(price);
+            let far = inner.settings.price_move.is_some_and(|far| (price - then).abs() >= far);
+            moved += usize::from(far && !entry.moved);
+            entry.moved |= far;
+        }
+        if moved > 0 {
+            inner.news.notify_one();
+        }
+        moved
+    }
+
+    /// Resolves when there is a question without an answer, or one whose price has moved.
     pub async fn news(&self) {
         self.0.news.notified().await;
     }
@@ -204,14 +261,17 @@ impl Inner {
     /// What to ask next: of what is due at `now` and has not been asked since `began` the most urgent.
     fn next_batch(&self, began: UnixMs, now: UnixMs) -> Vec<Question> {
         let entries = self.lock();
-        let refresh = millis(self.settings.refresh);
-        let is_due = |entry: &Entry| match entry.tried {
-            Some(tried) => tried < began && now.since(tried) >= refresh,
+        let soonest = millis(self.settings.least.min(self.settings.refresh));
+        let is_due = |question: &Question, entry: &Entry| match entry.tried {
+            Some(tried) => {
+                let age = if entry.moved { soonest } else { self.settings.age_at(now, question.cutoff) };
+                tried < began && now.since(tried) >= age
+            }
             None => true,
         };
         let mut due: Vec<(&Question, Option<UnixMs>)> = entries
             .iter()
-            .filter(|(_, entry)| is_due(entry))
+            .filter(|(question, entry)| is_due(question, entry))
             .map(|(question, entry)| (question, entry.tried))
             .collect();
         due.sort_by_key(|(question, tried)| (*tried, question.cutoff.unwrap_or(UnixMs(i64::MAX)), &question.key));
@@ -254,7 +314,6 @@ mod tests {
     use futures_util::future::BoxFuture;
 
     use super::*;
-    use crate::market::EventKey;
     use crate::scoring::conditional::Conditional;
     use crate::units::Probability;
 
@@ -397,6 +456,48 @@ mod tests {
         cache.news().await;
         let _ = cache.answer(&question("a", 100));
         assert!(cache.news().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn near_its_cutoff_an_answer_is_made_anew_ever_sooner() {
+        let (cache, clock) = cache(10);
+        let asked = question("a", 10);
+        let _ = cache.answer(&asked);
+        let mut ages = Vec::new();
+        for _ in 0..600 {
+            if cache.refresh().await.asked > 0 {
+                ages.push(600 - clock.now().as_secs());
+            }
+            clock.advance(Duration::from_secs(1));
+        }
+        let gaps: Vec<i64> = ages.windows(2).map(|pair| pair[0] - pair[1]).collect();
+        assert_eq!(gaps.first(), Some(&60), "{ages:?}");
+        assert_eq!(gaps.last(), Some(&5), "never sooner than that: {ages:?}");
+        assert!(gaps.windows(2).all(|pair| pair[1] <= pair[0]) && (20..40).contains(&gaps.len()), "{gaps:?}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_whose_price_moved_is_made_anew_once_and_not_at_once() {
+        let (cache, clock) = cache(10);
+        for id in ["a", "b"] {
+            let _ = cache.answer(&question(id, 10_000));
+        }
+        cache.news().await;
+        let told = |a: f64, b: f64| {
+            cache.prices(|key| [("a", a), ("b", b)].iter().find(|(id, _)| key.0.ends_with(id)).map(|(_, p)| *p))
+        };
+        assert_eq!(told(0.5, 0.5), 0);
+        cache.refresh().await;
+        assert_eq!(told(0.51, 0.49), 0, "not far enough");
+        assert_eq!(told(0.53, 0.49), 1);
+        cache.news().await;
+        assert_eq!(cache.refresh().await.asked, 0, "too soon");
+        assert_eq!(told(0.5, 0.49), 0, "it stays due");
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(cache.refresh().await.asked, 1);
+        assert_eq!(told(0.51, 0.49), 0, "compared with the price it was made at");
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(cache.refresh().await.asked, 0);
     }
 
     /// Abstains, with a rule beside it as long as the description says so.

@@ -22,10 +22,10 @@ pub mod training;
 
 use futures_util::future::BoxFuture;
 
+pub use self::breaker::BreakerSettings;
 pub use self::build::build;
 pub use self::cache::{Cache, CacheSettings, Refreshed};
 pub use self::command::{Command, CommandSettings};
-pub use self::breaker::BreakerSettings;
 pub use self::constant::Constant;
 pub use self::ensemble::Ensemble;
 pub use self::follow_market::FollowMarket;

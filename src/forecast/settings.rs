@@ -28,8 +28,7 @@ pub enum ForecasterKind {
 
 impl ForecasterKind {
     /// All there are.
-    pub const ALL: [Self; 6] =
-        [Self::Market, Self::Constant, Self::Exec, Self::Http, Self::Ensemble, Self::Skilled];
+    pub const ALL: [Self; 6] = [Self::Market, Self::Constant, Self::Exec, Self::Http, Self::Ensemble, Self::Skilled];
 
     /// Its name on the command line.
     #[must_use]
@@ -70,6 +69,9 @@ pub struct ForecasterSettings {
     pub deadline: Duration,
     #[serde(deserialize_with = "duration")]
     pub refresh: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub least_refresh: Duration,
+    pub price_move: f64,
     pub error: f64,
     pub presence: f64,
     pub seed: u64,

@@ -10,6 +10,7 @@ pub mod candles;
 pub mod compare;
 pub mod explain;
 pub mod export;
+pub mod miner;
 pub mod plot;
 pub mod sybil;
 

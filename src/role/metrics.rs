@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -9,6 +10,7 @@ use super::error::RoleError;
 use super::miner::Miner;
 use super::setup;
 use super::validator::Validator;
+use crate::clock::Clock;
 use crate::config::Settings;
 use crate::subtensor::Subtensor;
 use crate::telemetry::{
@@ -66,20 +68,35 @@ impl Watched for Miner {
         })));
     }
 
+    /// Failing when the hotkey is not registered (any more), or the chain was not read for ten minutes. A miner without
+    /// questions is well: who asks is not its doing.
     fn health(&self) -> Box<dyn Fn() -> Health + Send + Sync> {
-        let (axon, board, subnet) = (self.axon(), self.board(), self.subnet().clone());
+        let (hotkey, axon, board, subnet) = (self.hotkey(), self.axon(), self.board(), self.subnet().clone());
         Box::new(move || {
+            let snapshot = subnet.now();
+            let read = snapshot.read_at.map(|at| at.elapsed());
+            let neuron = snapshot.neuron(&hotkey);
+            let served = axon.snapshot();
+            let asked = served.last_answered.map(|at| Clock::wall().now().since(at).max(0) / 1000);
             let facts = facts([
                 ("role", "miner".into()),
-                ("block", subnet.now().metagraph.block.into()),
-                ("connections", axon.snapshot().now.connections.into()),
+                ("block", snapshot.metagraph.block.into()),
+                ("block_read_age_s", read.map(|age| age.as_secs()).into()),
+                ("registered", neuron.is_some().into()),
+                ("uid", neuron.map(|neuron| neuron.uid.0).into()),
+                ("published", neuron.is_some_and(|neuron| neuron.axon.is_some()).into()),
+                ("last_answered_age_s", asked.into()),
+                ("connections", served.now.connections.into()),
                 ("chain", chain_fact(subnet.chain())),
                 ("duties", board.facts().into()),
             ]);
-            Health { ok: true, facts }
+            Health { ok: neuron.is_some() && read.is_some_and(|age| age < CHAIN_PATIENCE), facts }
         })
     }
 }
+
+/// A chain that was not read for so long is out of reach: blocks come every 12 seconds.
+const CHAIN_PATIENCE: Duration = Duration::from_secs(600);
 
 /// The endpoint in use, and those that contradict the others.
 fn chain_fact(chain: &Subtensor) -> Value {

@@ -13,6 +13,7 @@ use crate::axon::{AdmissionPolicy, Axon, AxonConfig, Handle, Outcome};
 use crate::subnets::work::MinerWork;
 use crate::subtensor::Announcement;
 use crate::synapse::VERSION;
+use crate::units::Account;
 use crate::wallet::Keypair;
 
 /// How often the metagraph is read anew: a block of the main network.
@@ -48,6 +49,7 @@ impl std::fmt::Debug for MinerParts {
 
 /// A running miner; dropping it ends it and frees the port.
 pub struct Miner {
+    hotkey: Account,
     axon: Arc<Handle>,
     work: Arc<dyn MinerWork>,
     subnet: Subnet,
@@ -105,7 +107,7 @@ impl Miner {
         for duty in work.duties() {
             tasks.run(perform(duty, hotkey.account(), Arc::clone(&board), tasks.stopping()));
         }
-        Ok(Self { axon, work, subnet, board, published, tasks })
+        Ok(Self { hotkey: hotkey.account(), axon, work, subnet, board, published, tasks })
     }
 
     /// Where it listens.
@@ -118,6 +120,10 @@ impl Miner {
     #[must_use]
     pub const fn published(&self) -> SocketAddr {
         self.published
+    }
+
+    pub(super) const fn hotkey(&self) -> Account {
+        self.hotkey
     }
 
     pub(super) fn axon(&self) -> Arc<Handle> {
@@ -138,10 +144,15 @@ impl Miner {
 
     /// Ends it; requests in flight may take `patience`. Then its port is free and it asks the chain nothing any more.
     pub async fn stop(self, patience: Duration) {
-        let Self { axon, tasks, .. } = self;
+        let Self { axon, work, tasks, .. } = self;
         tasks.stop(patience).await;
         if tokio::time::timeout(patience, axon.shutdown()).await.is_err() {
             tracing::warn!("some requests did not end in time and are left");
+        }
+        match tokio::time::timeout(patience, work.finish()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => tracing::warn!("{e}; the last minute is not kept"),
+            Err(_) => tracing::warn!("what happened last was not written in time"),
         }
     }
 }

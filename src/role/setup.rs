@@ -16,7 +16,7 @@ use crate::config::{Resolved, Settings};
 use crate::dendrite::{Dendrite, DendriteConfig, Dialect};
 use crate::ledger::{Ledger, Schema};
 use crate::subnets::registry::{self, KindError};
-use crate::subnets::work::{Kind, Shares, ValidatorNeeds};
+use crate::subnets::work::{Kind, MinerNeeds, Shares, ValidatorNeeds};
 use crate::subtensor::{Subtensor, SubtensorConfig};
 use crate::units::{Account, NetUid, Rao};
 use crate::wallet::{Given, Keypair, Unlock, Wallet};
@@ -119,6 +119,15 @@ pub fn ledger_path(settings: &Settings, netuid: NetUid, hotkey: &Account) -> Pat
     settings.db.directory.join(format!("netuid{netuid}")).join(format!("{hotkey}.sqlite"))
 }
 
+/// One file per subnet and hotkey for what a miner wants to remember. Its ending tells it from a validator's ledger.
+#[must_use]
+pub fn miner_path(settings: &Settings, netuid: NetUid, hotkey: &Account) -> PathBuf {
+    settings.db.directory.join(format!("netuid{netuid}")).join(format!("miner-{hotkey}.{MINER_ENDING}"))
+}
+
+/// See [`miner_path`].
+pub const MINER_ENDING: &str = "db";
+
 /// One metagraph per subnet and chain, of which the settings tell the name only.
 fn metagraph_path(settings: &Settings, netuid: NetUid) -> PathBuf {
     let name = settings.subtensor.chain_endpoint.first().unwrap_or(&settings.subtensor.network);
@@ -159,7 +168,8 @@ pub async fn miner(resolved: &Resolved, settings: &Settings) -> Result<MinerPart
     let policy = policy(settings)?;
     let external_ip = settings.axon.external_ip.as_deref().map(|text| ip("axon.external_ip", text)).transpose()?;
     let hotkey = hotkey(settings)?;
-    let work = make(resolved, Clock::wall())?;
+    let needs = MinerNeeds { clock: Clock::wall(), file: miner_path(settings, netuid, &hotkey.account()) };
+    let work = make(resolved, needs)?;
     let subnet = registered(settings, netuid, &hotkey).await?;
     Ok(MinerParts { hotkey, subnet, axon, policy, external: (external_ip, settings.axon.external_port), work })
 }

@@ -18,13 +18,15 @@ use crate::units::{Account, NetUid};
 pub struct Snapshot {
     /// Everybody, at one block.
     pub metagraph: Metagraph,
+    /// When it was read from the chain; `None` when it comes from a file.
+    pub read_at: Option<Instant>,
     by_hotkey: HashMap<Account, usize>,
 }
 
 impl Snapshot {
-    fn new(metagraph: Metagraph) -> Self {
+    fn new(metagraph: Metagraph, read_at: Option<Instant>) -> Self {
         let by_hotkey = metagraph.neurons.iter().enumerate().map(|(i, neuron)| (neuron.hotkey, i)).collect();
-        Self { metagraph, by_hotkey }
+        Self { metagraph, read_at, by_hotkey }
     }
 
     /// The neuron of a hotkey.
@@ -78,7 +80,7 @@ impl Subnet {
     /// The chain cannot be read, or has no such subnet.
     pub async fn read(chain: Subtensor, netuid: NetUid) -> Result<Self, SubtensorError> {
         let first = chain.metagraph(netuid).await?;
-        Ok(Self::new(chain, first, None))
+        Ok(Self::new(chain, Snapshot::new(first, Some(clock::monotonic())), None))
     }
 
     /// Reads the subnet a first time, or while the chain is away, as it was when it was last seen; `path` keeps it.
@@ -96,7 +98,7 @@ impl Subnet {
                 Ok(metagraph) if metagraph.netuid == netuid => {
                     tracing::warn!(%error, block = metagraph.block, "the chain is away: starting from the last metagraph");
                     let kept = Kept { path, written: Mutex::new(Some(clock::monotonic())) };
-                    return Ok(Self::new(chain, metagraph, Some(kept)));
+                    return Ok(Self::new(chain, Snapshot::new(metagraph, None), Some(kept)));
                 }
                 _ => return Err(error),
             },
@@ -104,11 +106,11 @@ impl Subnet {
         };
         let kept = Kept { path, written: Mutex::default() };
         kept.write(&first);
-        Ok(Self::new(chain, first, Some(kept)))
+        Ok(Self::new(chain, Snapshot::new(first, Some(clock::monotonic())), Some(kept)))
     }
 
-    fn new(chain: Subtensor, first: Metagraph, kept: Option<Kept>) -> Self {
-        let (netuid, first) = (first.netuid, Arc::new(Snapshot::new(first)));
+    fn new(chain: Subtensor, first: Snapshot, kept: Option<Kept>) -> Self {
+        let (netuid, first) = (first.metagraph.netuid, Arc::new(first));
         Self { chain, netuid, newest: Arc::new(watch::Sender::new(first)), kept: kept.map(Arc::new) }
     }
 
@@ -147,7 +149,7 @@ impl Subnet {
 
     /// Takes over what somebody read.
     pub fn offer(&self, metagraph: Metagraph) {
-        let snapshot = Arc::new(Snapshot::new(metagraph));
+        let snapshot = Arc::new(Snapshot::new(metagraph, Some(clock::monotonic())));
         self.newest.send_replace(Arc::clone(&snapshot));
         if let Some(kept) = self.kept.clone() {
             // Nobody waits for the disk, and its failure is in the log.

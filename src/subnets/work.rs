@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,7 +68,16 @@ impl Harmless {
 pub type Made<T> = Result<Arc<T>, WorkError>;
 
 /// Makes a miner's part from what was said.
-pub type MakeMiner = fn(&Resolved, Clock) -> Made<dyn MinerWork>;
+pub type MakeMiner = fn(&Resolved, MinerNeeds) -> Made<dyn MinerWork>;
+
+/// What a role gives to a miner's part.
+#[derive(Debug, Clone)]
+pub struct MinerNeeds {
+    /// Market time.
+    pub clock: Clock,
+    /// Where it may keep a file of its own (a [`Ledger`]) that outlives it; nothing is there until it does.
+    pub file: PathBuf,
+}
 
 /// Makes a cast.
 pub type MakeCast = fn(&Script) -> Result<Box<dyn Cast>, WorkError>;
@@ -147,6 +157,11 @@ pub trait MinerWork: Send + Sync {
     /// What it does beside answering.
     fn duties(&self) -> Vec<Duty> {
         Vec::new()
+    }
+
+    /// Keeps what must outlive it; called when its duties have ended and its axon is closed.
+    fn finish(&self) -> BoxFuture<'_, Result<(), WorkError>> {
+        std::future::ready(Ok(())).boxed()
     }
 
     /// How it answers, for the line that greets: ``forecaster `market` ``.

@@ -167,6 +167,12 @@ impl UnixMs {
     pub const fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// The time for a person, to the second: `2026-01-01T00:00:00Z`; beyond the year 9999 the number itself.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        jiff::Timestamp::from_second(self.as_secs()).map_or_else(|_| self.0.to_string(), |time| time.to_string())
+    }
 }
 
 /// A public key with its ss58 text: a hotkey or a coldkey.

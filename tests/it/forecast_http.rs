@@ -130,8 +130,7 @@ async fn a_server_that_hangs_costs_the_deadline_and_then_nothing() {
     let server = server().await;
     let breaker = BreakerSettings { patience: 2, ..BreakerSettings::default() };
     let deadline = Duration::from_millis(200);
-    let hung =
-        Http::new(ServerSettings { deadline, in_flight: 2, breaker, ..settings(&server, "hang") }).unwrap();
+    let hung = Http::new(ServerSettings { deadline, in_flight: 2, breaker, ..settings(&server, "hang") }).unwrap();
     let began = neuron::clock::monotonic();
     assert_eq!(ask(&hung, &["a"; 50]).await, [None; 50]);
     assert!(began.elapsed() < Duration::from_secs(4), "fifty deadlines would be five seconds: {:?}", began.elapsed());

@@ -39,6 +39,7 @@ mod market_sim_command;
 mod market_simulator;
 mod market_tape;
 mod metrics;
+mod miner_record;
 mod model_cli;
 mod planted_skill;
 #[cfg(feature = "localnet")]

@@ -329,6 +329,10 @@ fn five_processes_do_the_job_and_survive_the_restart_of_each() {
         assert_eq!((status.as_str(), &facts["role"], &facts["status"]), ("200", &role.into(), &"ok".into()), "{facts}");
         let chain = json!({ "endpoint": world.endpoint(), "distrusted": [] });
         assert_eq!(facts["chain"], chain, "{facts}");
+        if role == "miner" {
+            assert_eq!((&facts["registered"], &facts["published"]), (&true.into(), &true.into()), "{facts}");
+            assert!(facts["uid"].is_u64() && facts["last_answered_age_s"].as_u64().unwrap() < 60, "{facts}");
+        }
     }
 
     // The validator is killed without a word, and goes on with the same scores.

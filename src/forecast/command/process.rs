@@ -247,7 +247,9 @@ mod tests {
         for garbage in ["70", "1.0001", "-0.1", "\"0.5\"", "true", "[0.5]"] {
             assert_eq!(expect(&format!(r#"{{"id":1,"probability":{garbage}}}"#)), (true, None), "{garbage}");
         }
-        for line in [r#"{"id":2,"probability":0.5}"#, r#"{"id":1}"#, r#"{"probability":0.5}"#, "hello", "", "NaN", "{", "\u{0}"] {
+        for line in
+            [r#"{"id":2,"probability":0.5}"#, r#"{"id":1}"#, r#"{"probability":0.5}"#, "hello", "", "NaN", "{", "\u{0}"]
+        {
             assert_eq!(expect(line), (false, None), "{line}");
         }
     }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::miner::MinerReport;
 use super::{Case, ReportError, create_folder, short};
 use crate::scoring::admission::EventState;
 use crate::scoring::calibration::calibration;
@@ -80,6 +81,31 @@ pub fn plot(case: &Case, folder: &Path, format: Format, hotkey: Option<&Account>
         ("reliability", &|svg| chart::reliability(svg, &calibration)),
         ("history", &|svg| chart::history(svg, &lines, case.rules.rule.name())),
     ];
+    let files = draw_all(folder, format, &charts)?;
+    Ok(Plotted { files, calibration })
+}
+
+/// Draws a miner's own record into a folder, which is made when it does not exist: `calibration`, and `history`, the running
+/// sum of its gains.
+///
+/// # Errors
+/// [`ReportError::NothingToPlot`], [`ReportError::Folder`], [`ReportError::File`].
+pub fn plot_miner(report: &MinerReport, folder: &Path, format: Format) -> Result<Vec<PathBuf>, ReportError> {
+    if report.all.events == 0 {
+        return Err(ReportError::NothingToPlot);
+    }
+    let market = ("market".to_owned(), report.market_calibration.clone());
+    let both = [market, ("this miner".to_owned(), report.calibration.clone())];
+    let sums = report.history.iter().enumerate().map(|(k, (_, sum))| ((k + 1) as f64, *sum));
+    let line = [("this miner".to_owned(), std::iter::once((0.0, 0.0)).chain(sums).collect())];
+    let charts: [(&str, Draw<'_>); 2] = [
+        ("calibration", &|svg| chart::calibration(svg, &both)),
+        ("history", &|svg| chart::history(svg, &line, "gain on the price")),
+    ];
+    draw_all(folder, format, &charts)
+}
+
+fn draw_all(folder: &Path, format: Format, charts: &[(&str, Draw<'_>)]) -> Result<Vec<PathBuf>, ReportError> {
     create_folder(folder)?;
     let mut files = Vec::new();
     for (name, draw) in charts {
@@ -90,7 +116,7 @@ pub fn plot(case: &Case, folder: &Path, format: Format, hotkey: Option<&Account>
         written.map_err(|source| ReportError::File { path: path.clone(), source })?;
         files.push(path);
     }
-    Ok(Plotted { files, calibration })
+    Ok(files)
 }
 
 type Draw<'a> = &'a dyn Fn(&mut Svg);

@@ -5,6 +5,7 @@ mod cast;
 pub mod conditions;
 pub mod ledger;
 mod miner;
+pub mod record;
 mod registry;
 pub mod settings;
 pub mod synapse;

@@ -191,7 +191,21 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Duration,
         Some("60s"),
         FORECASTER,
-        "How old an answer may be before it is made anew.",
+        "How old an answer may be before it is made anew; near its cutoff, after an eighth of the time that is left.",
+    ),
+    setting(
+        "forecaster.least_refresh",
+        Kind::Duration,
+        Some("5s"),
+        FORECASTER,
+        "No answer is made anew sooner than this, whatever happens.",
+    ),
+    setting(
+        "forecaster.price_move",
+        Kind::Number { min: 0.0, max: 1.0 },
+        Some("0.02"),
+        FORECASTER,
+        "An answer is made anew when the market's price has moved so far; 0 never for that.",
     ),
     setting(
         "forecaster.error",
@@ -213,6 +227,14 @@ pub const SETTINGS: &[Setting] = &[
         Some("1"),
         FORECASTER,
         "The seed of `skilled`.",
+    ),
+    setting(
+        "record.retention",
+        Kind::Duration,
+        Some("90d"),
+        FORECASTER,
+        "How long a miner remembers what it was asked, what it said and how it ended (`neuron miner report`); 0 records \
+         nothing.",
     ),
     setting("tick", Kind::Duration, Some("60s"), ASKING, "Time between two questions to the miners.")
         .alias(&["validator.tick"]),
@@ -340,6 +362,7 @@ pub const SETTINGS: &[Setting] = &[
 pub struct EventsSettings {
     pub market: MarketSettings,
     pub forecaster: ForecasterSettings,
+    pub record: RecordSettings,
     #[serde(deserialize_with = "duration")]
     pub tick: Duration,
     pub tick_jitter: f64,
@@ -347,6 +370,15 @@ pub struct EventsSettings {
     pub void_after: Duration,
     /// Read by the scoring room's own type, which refuses keys that it does not know.
     pub scoring: Table,
+}
+
+/// What a miner remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the rows of settings explain each")]
+pub struct RecordSettings {
+    #[serde(deserialize_with = "duration")]
+    pub retention: Duration,
 }
 
 impl EventsSettings {

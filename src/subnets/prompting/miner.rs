@@ -16,10 +16,10 @@ use super::meter::{Course, Meter};
 use super::settings::{BackendSettings, ModelSettings, PromptingSettings};
 use super::synapse::StreamPromptingSynapse;
 use crate::axon::{Builder, Caller, Handler, Refusal, Reply};
-use crate::clock::{self, Clock};
+use crate::clock;
 use crate::config::Resolved;
 use crate::scoring::text::tokens;
-use crate::subnets::work::{MinerWork, WorkError};
+use crate::subnets::work::{MinerNeeds, MinerWork, WorkError};
 use crate::telemetry::Sheet;
 
 /// What is kept free for the last flush before the caller stops listening, and the share of its patience that this is at
@@ -53,7 +53,7 @@ impl PromptingMiner {
 ///
 /// # Errors
 /// The backend cannot be made.
-pub(super) fn make(resolved: &Resolved, _: Clock) -> Result<Arc<dyn MinerWork>, WorkError> {
+pub(super) fn make(resolved: &Resolved, _: MinerNeeds) -> Result<Arc<dyn MinerWork>, WorkError> {
     let PromptingSettings { backend, neuron, .. } = PromptingSettings::of(resolved)?;
     let batch = neuron.streaming_batch_size;
     let backend = backend_of(backend, neuron).map_err(|e| WorkError::Setting(e.to_string()))?;

@@ -21,7 +21,7 @@ use crate::forecast::series::{self, Strategy};
 use crate::market::klines::INTERVAL;
 use crate::market::klines::aggregate::Aggregate;
 use crate::market::klines::samples::Times;
-use crate::subnets::work::{Duty, MinerWork, WorkError};
+use crate::subnets::work::{Duty, MinerNeeds, MinerWork, WorkError};
 use crate::telemetry::Sheet;
 use crate::units::UnixMs;
 
@@ -83,7 +83,8 @@ impl fmt::Debug for MinerParts {
 ///
 /// # Errors
 /// No such model, an exchange that cannot be called, or the file of commitments cannot be opened.
-pub(super) fn make(resolved: &Resolved, clock: Clock) -> Result<Arc<dyn MinerWork>, WorkError> {
+pub(super) fn make(resolved: &Resolved, needs: MinerNeeds) -> Result<Arc<dyn MinerWork>, WorkError> {
+    let clock = needs.clock;
     let settings = TimeseriesSettings::of(resolved)?;
     let core = resolved.settings()?;
     let netuid = core.netuid.unwrap_or_default();

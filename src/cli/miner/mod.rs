@@ -1,5 +1,7 @@
 //! `neuron miner`: answers questions about the future until it is told to stop.
 
+mod report;
+
 use std::time::Duration;
 
 use clap::{ArgMatches, Command};
@@ -17,9 +19,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 fn command() -> Command {
     let miner = Command::new("miner").about("Runs a miner: serves an axon and answers validators");
     args::with_settings_that(miner, Group::is_for_miners)
+        .args_conflicts_with_subcommands(true)
+        .subcommand(report::command())
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    if let Some(("report", matches)) = matches.subcommand() {
+        return report::run(matches, output);
+    }
     let (resolved, settings) = args::resolve(matches)?;
     args::start_logs(&settings)?;
     block_on(async {
