@@ -36,7 +36,7 @@
 //! | 4 | [`forecast`] strategies that answer |
 //! | 5 | [`subnets`] one kind of work each, behind one seam |
 //! | 6 | [`role`] miner and validator, [`report`] tables, exports and plots of a ledger, [`gateway`] a door for customers, [`localnet`] a development chain (feature `localnet`) |
-//! | 7 | [`demo`] the whole job in one process (feature `localnet`) |
+//! | 7 | [`dashboard`] the page, [`demo`] the whole job in one process (feature `localnet`) |
 //! | 8 | [`cli`] the command line |
 //!
 //! Where a lower room needs to know something of a higher one, it owns a small trait for it: who is this hotkey
@@ -73,6 +73,7 @@ pub mod axon;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dashboard;
 #[cfg(feature = "localnet")]
 pub mod demo;
 pub mod dendrite;

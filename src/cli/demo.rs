@@ -1,14 +1,16 @@
 //! `neuron demo`: the whole job in one process, offline.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use unicode_width::UnicodeWidthChar as _;
 
 use super::output::{Output, TextTable};
-use super::{Exit, Failure, Verb, block_on, interrupted};
-use crate::demo::{self, DemoConfig, Progress, Report, WeightsLine};
+use super::{Exit, Failure, OrExit as _, Verb, block_on, interrupted};
+use crate::dashboard::{Dashboard, DashboardPort, Gate, Source};
+use crate::demo::{Demo, DemoConfig, Progress, Report, WeightsLine};
 use crate::role::weights::Mode;
 use crate::subnets::registry;
 use crate::telemetry::{LogLevel, start_logs};
@@ -75,6 +77,20 @@ fn command() -> Command {
                 .help("How the subnet wants its weights: in the open, or committed and revealed later"),
         )
         .arg(
+            Arg::new("dashboard.port")
+                .long("dashboard.port")
+                .value_name("N")
+                .value_parser(value_parser!(u16))
+                .help("Show it in a browser as well, on this port of 127.0.0.1; 0 takes a free one"),
+        )
+        .arg(
+            Arg::new("hold")
+                .long("hold")
+                .action(ArgAction::SetTrue)
+                .requires("dashboard.port")
+                .help("Stay after the end, with the page, until Ctrl-C"),
+        )
+        .arg(
             Arg::new("logging.debug")
                 .long("logging.debug")
                 .action(ArgAction::SetTrue)
@@ -97,21 +113,55 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             _ => Mode::Plain,
         },
     };
-    let mut view = View::new(output);
-    let report = block_on(async {
-        tokio::select! {
-            report = demo::run(&config, |progress| view.show(progress)) => Ok(report?),
-            () = interrupted() => Err(Failure::new(Exit::Interrupted, anyhow::anyhow!("interrupted; everything is stopped and removed"))),
-        }
-    });
-    view.end();
-    let report = report?;
-    output.result(&report, text)?;
+    let port = matches.get_one::<u16>("dashboard.port").copied();
+    let report = block_on(play(&config, port, matches.get_flag("hold"), output))?;
     if report.ranking_matches {
         return Ok(());
     }
     let error = anyhow::anyhow!("the miners' ranking is not that of their planted skill");
     Err(Failure::new(Exit::Failed, error).after_result())
+}
+
+/// Plays it, with the page where one is wanted, and prints the result.
+async fn play(config: &DemoConfig, port: Option<u16>, hold: bool, output: Output) -> Result<Report, Failure> {
+    let interrupted_early = || anyhow::anyhow!("interrupted; everything is stopped and removed");
+    let mut view = View::new(output);
+    let whole = async {
+        let page = match port {
+            Some(port) => Some(take(port).await?),
+            None => None,
+        };
+        let demo = Demo::set(config).await?;
+        let page = page.map(|page| -> Result<Dashboard, Failure> {
+            let (kind, settings) = (registry::kind(&config.task).or_exit(Exit::Usage)?, registry::layers().resolve());
+            Ok(page.serve(Source::of(demo.watch(), kind, settings.or_exit(Exit::Failed)?)))
+        });
+        let page = page.transpose()?;
+        if let Some(page) = &page {
+            output.note(&format!("page: http://{}/", page.local_addr()));
+        }
+        let report = demo.play(|progress| view.show(progress)).await?;
+        Ok::<_, Failure>((demo, page, report))
+    };
+    let ended = tokio::select! {
+        ended = whole => ended,
+        () = interrupted() => Err(Failure::new(Exit::Interrupted, interrupted_early())),
+    };
+    view.end();
+    let (demo, page, report) = ended?;
+    output.result(&report, text)?;
+    if let Some(page) = page.filter(|_| hold) {
+        output.note(&format!("the page stays at http://{}/ until Ctrl-C", page.local_addr()));
+        interrupted().await;
+    }
+    demo.strike().await?;
+    Ok(report)
+}
+
+async fn take(port: u16) -> Result<DashboardPort, Failure> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let gate = Gate::of(address.ip(), None, Path::new("")).or_exit(Exit::Failed)?;
+    DashboardPort::take(address, gate).await.or_exit(Exit::Failed)
 }
 
 /// The live view: one block of lines that is redrawn on a terminal, plain lines elsewhere.

@@ -7,6 +7,7 @@ mod axon;
 mod balance;
 mod chain;
 mod config;
+mod dashboard;
 #[cfg(feature = "localnet")]
 mod demo;
 mod exit;
@@ -63,6 +64,7 @@ const VERBS: &[Verb] = &[
     localnet::VERB,
     market_sim::VERB,
     score::VERB,
+    dashboard::VERB,
     market_record::VERB,
     klines::VERB,
     model::VERB,

@@ -24,6 +24,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     args::start_logs(&settings)?;
     block_on(async {
         let port = metrics::port(&settings).await.map_err(role::failure)?;
+        let page_port = role::page_port(&settings).await?;
         let parts = setup::validator(&resolved, &settings).await.map_err(role::failure)?;
         output.note(&format!(
             "validator: subnet {}, hotkey {}, ledger {}; Ctrl-C stops",
@@ -33,6 +34,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         ));
         let validator = Validator::start(parts);
         let _metrics = port.map(|port| metrics::serve(port, &validator));
+        let _page = role::page(page_port, &resolved, &settings, || validator.watch(), output)?;
         interrupted().await;
         output.note("validator: finishing the tick and stopping");
         validator.stop(PATIENCE).await;

@@ -12,6 +12,6 @@ pub mod table;
 pub use duration::{ParseDurationError, parse_duration};
 pub use resolve::{ConfigError, Layer, Layers, Resolved, ResolvedValue};
 pub use settings::{
-    AxonSettings, BlacklistSettings, DbSettings, DendriteSettings, LoggingSettings, MetricsSettings, PrioritySettings,
-    Settings, SubtensorSettings, ValidatorSettings, WalletSettings, duration,
+    AxonSettings, BlacklistSettings, DashboardSettings, DbSettings, DendriteSettings, LoggingSettings, MetricsSettings,
+    PrioritySettings, Settings, SubtensorSettings, ValidatorSettings, WalletSettings, duration,
 };

@@ -31,6 +31,7 @@ pub struct Settings {
     pub dendrite: DendriteSettings,
     pub weights: ValidatorSettings,
     pub metrics: MetricsSettings,
+    pub dashboard: DashboardSettings,
     pub logging: LoggingSettings,
     pub db: DbSettings,
 }
@@ -134,6 +135,16 @@ pub struct ValidatorSettings {
 pub struct MetricsSettings {
     pub port: Option<u16>,
     pub ip: String,
+}
+
+/// What a person sees.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of settings explains each")]
+pub struct DashboardSettings {
+    pub port: Option<u16>,
+    pub ip: String,
+    pub token_file: Option<PathBuf>,
 }
 
 /// What is logged.

@@ -7,8 +7,10 @@ mod report;
 mod stage;
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use crate::clock::monotonic;
+use crate::role::Watch;
 use crate::role::weights::Mode;
 use crate::units::{Foreign, UnixMs};
 
@@ -67,56 +69,103 @@ pub struct Progress {
 ///
 /// # Errors
 /// There is no such cast, any part failed, or nothing was scored for too long.
-pub async fn run(config: &DemoConfig, mut watch: impl FnMut(&Progress)) -> Result<Report, DemoError> {
-    let began = monotonic();
-    let stage = Stage::set(config).await?;
-    let (goal, things) = (stage.goal(), stage.things());
-    let mut progress = Progress {
-        tick: 0,
-        at: UnixMs::default(),
-        things,
-        scored: 0,
-        goal,
-        open: 0,
-        shown: Vec::new(),
-        answered: 0,
-        block: 0,
-        gains: Vec::new(),
-        weights: Vec::new(),
-    };
-    let mut quiet = 0;
-    while progress.scored < goal {
-        let scene = stage.tick().await?;
-        quiet = if scene.open > 0 || scene.scored > 0 { 0 } else { quiet + 1 };
-        if let Some(weights) = stage.weigh_when_due().await? {
-            progress.weights = stage.by_name(&weights);
-        }
-        progress.tick += 1;
-        progress.at = scene.at;
-        progress.scored += scene.scored;
-        progress.open = scene.open;
-        progress.shown = scene.shown;
-        progress.answered = scene.answered;
-        progress.block = stage.block();
-        progress.gains = stage.gains().await?;
-        watch(&progress);
-        if progress.scored < goal && (quiet > QUIET_TICKS || !stage.advance()) {
-            return Err(DemoError::NothingHappens { scored: progress.scored, goal, things });
-        }
+pub async fn run(config: &DemoConfig, watch: impl FnMut(&Progress)) -> Result<Report, DemoError> {
+    let demo = Demo::set(config).await?;
+    let report = demo.play(watch).await?;
+    demo.strike().await?;
+    Ok(report)
+}
+
+/// A demonstration that is set up: for who wants to look behind the stage, or to stay after the end. Dropped, everything of it
+/// stops.
+pub struct Demo {
+    stage: Stage,
+    seed: u64,
+    began: Instant,
+}
+
+impl std::fmt::Debug for Demo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Demo").field("seed", &self.seed).finish_non_exhaustive()
     }
-    stage.last_epoch().await?;
-    let (miners, weights) = (stage.lines().await?, stage.weights().await?);
-    let blocks = stage.block();
-    stage.strike().await?;
-    Ok(Report {
-        things,
-        scored: progress.scored,
-        ranking_matches: ranking_matches(&miners),
-        seconds: began.elapsed().as_secs_f64(),
-        max_rss_mb: report::max_rss_mb(),
-        blocks,
-        seed: config.seed,
-        weights,
-        miners,
-    })
+}
+
+impl Demo {
+    /// Sets everything up; nothing has been asked yet.
+    ///
+    /// # Errors
+    /// There is no such cast, or any part failed.
+    pub async fn set(config: &DemoConfig) -> Result<Self, DemoError> {
+        let began = monotonic();
+        Ok(Self { stage: Stage::set(config).await?, seed: config.seed, began })
+    }
+
+    /// What there is to look at of its validator.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        self.stage.watch()
+    }
+
+    /// Plays it to its end, which is read back from the chain. `watch` is told after every tick.
+    ///
+    /// # Errors
+    /// Any part failed, or nothing was scored for too long.
+    pub async fn play(&self, mut watch: impl FnMut(&Progress)) -> Result<Report, DemoError> {
+        let stage = &self.stage;
+        let (goal, things) = (stage.goal(), stage.things());
+        let mut progress = Progress {
+            tick: 0,
+            at: UnixMs::default(),
+            things,
+            scored: 0,
+            goal,
+            open: 0,
+            shown: Vec::new(),
+            answered: 0,
+            block: 0,
+            gains: Vec::new(),
+            weights: Vec::new(),
+        };
+        let mut quiet = 0;
+        while progress.scored < goal {
+            let scene = stage.tick().await?;
+            quiet = if scene.open > 0 || scene.scored > 0 { 0 } else { quiet + 1 };
+            if let Some(weights) = stage.weigh_when_due().await? {
+                progress.weights = stage.by_name(&weights);
+            }
+            progress.tick += 1;
+            progress.at = scene.at;
+            progress.scored += scene.scored;
+            progress.open = scene.open;
+            progress.shown = scene.shown;
+            progress.answered = scene.answered;
+            progress.block = stage.block();
+            progress.gains = stage.gains().await?;
+            watch(&progress);
+            if progress.scored < goal && (quiet > QUIET_TICKS || !stage.advance()) {
+                return Err(DemoError::NothingHappens { scored: progress.scored, goal, things });
+            }
+        }
+        stage.last_epoch().await?;
+        let (miners, weights) = (stage.lines().await?, stage.weights().await?);
+        Ok(Report {
+            things,
+            scored: progress.scored,
+            ranking_matches: ranking_matches(&miners),
+            seconds: self.began.elapsed().as_secs_f64(),
+            max_rss_mb: report::max_rss_mb(),
+            blocks: stage.block(),
+            seed: self.seed,
+            weights,
+            miners,
+        })
+    }
+
+    /// Ends everything and frees every port.
+    ///
+    /// # Errors
+    /// The chain does not stop.
+    pub async fn strike(self) -> Result<(), DemoError> {
+        self.stage.strike().await
+    }
 }

@@ -14,12 +14,13 @@ use crate::ledger::{Ledger, Schema};
 use crate::localnet::genesis::{GenesisConfig, SubnetGenesis};
 use crate::localnet::{self, LocalnetConfig};
 use crate::role::weights::{CommitBy, Mode, Stage as JobStage, history};
-use crate::role::{Miner, MinerParts, Others, Subnet, WeightsOutcome, WeightsPolicy, WeightsWriter};
+use crate::role::{Miner, MinerParts, Others, Subnet, Watch, WeightsOutcome, WeightsPolicy, WeightsWriter};
 use crate::subnets::cast::{Cast, Member, Play, Scene, Script, Seat};
 use crate::subnets::registry;
 use crate::subnets::work::ValidatorNeeds;
 use crate::subtensor::{Announcement, Subtensor, SubtensorConfig};
 use crate::synapse::VERSION;
+use crate::telemetry::{Health, facts};
 use crate::units::{Account, NetUid, Rao, Uid};
 use crate::wallet::{Keypair, Scheme};
 
@@ -52,6 +53,7 @@ pub(super) struct Stage {
     weights: WeightsWriter,
     mode: Mode,
     ledger: Ledger,
+    dendrite: Arc<Dendrite>,
     validator: Account,
     cast: Vec<Role>,
     miners: Vec<Miner>,
@@ -82,8 +84,9 @@ impl Stage {
         let tables: Vec<Schema> = kind.schema.into_iter().collect();
         let ledger = Ledger::open(folder.path().join("ledger.sqlite"), &tables)?;
         let dendrite = DendriteConfig { allow_private: true, ..DendriteConfig::default() };
+        let dendrite = Arc::new(Dendrite::new(dendrite, Arc::clone(&validator))?);
         let play = company.rise(ValidatorNeeds {
-            dendrite: Arc::new(Dendrite::new(dendrite, Arc::clone(&validator))?),
+            dendrite: Arc::clone(&dendrite),
             deadline: DEADLINE,
             ledger: ledger.clone(),
             clock: clock.clone(),
@@ -94,7 +97,40 @@ impl Stage {
         let commit = if mode == Mode::Hashed { CommitBy::Hash } else { CommitBy::WhatWorks };
         let policy = WeightsPolicy { commit, ..WeightsPolicy::default() };
         let weights = WeightsWriter::new(validator, subnet.clone(), ledger.clone(), play.shares(), clock, policy);
-        Ok(Self { localnet, subnet, play, weights, mode, ledger, validator: account, cast, miners, _folder: folder })
+        Ok(Self {
+            localnet,
+            subnet,
+            play,
+            weights,
+            mode,
+            ledger,
+            dendrite,
+            validator: account,
+            cast,
+            miners,
+            _folder: folder,
+        })
+    }
+
+    /// What there is to look at.
+    pub(super) fn watch(&self) -> Watch {
+        let subnet = self.subnet.clone();
+        let health = move || {
+            let block = subnet.now().metagraph.block;
+            Health { ok: true, facts: facts([("role", "demo".into()), ("block", block.into())]) }
+        };
+        Watch {
+            role: "demo",
+            hotkey: self.validator,
+            subnet: self.subnet.clone(),
+            health: Arc::new(health),
+            weights: Some(self.weights.view()),
+            ledger: Some(self.ledger.path().to_owned()),
+            dendrite: Some(Arc::clone(&self.dendrite)),
+            axon: None,
+            answers: None,
+            names: self.cast.iter().map(|role| (role.hotkey.account(), role.member.name)).collect(),
+        }
     }
 
     /// How many things are scored until it is over.

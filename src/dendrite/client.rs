@@ -1,6 +1,6 @@
 //! The dendrite: one question to one axon or to many.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
-use super::counters::{Counters, Snapshot};
+use super::counters::{Counters, PeerTally, Snapshot};
 use super::dialect::{Dialect, Dialects};
 use super::exchange::{self, Budget, Collected};
 use super::failure::Failure;
@@ -223,6 +223,12 @@ impl Dendrite {
         self.0.counters.snapshot()
     }
 
+    /// What came of the questions to each peer, the last one's outcome among it.
+    #[must_use]
+    pub fn peers(&self) -> BTreeMap<Account, PeerTally> {
+        self.0.counters.peers()
+    }
+
     /// The same as metrics, read anew at every scrape.
     #[must_use]
     pub fn metrics(&self) -> impl Collector {
@@ -297,6 +303,7 @@ impl Inner {
         took: Duration,
     ) {
         self.counters.count(S::NAME, dialect, failure, took);
+        self.counters.heard(target.hotkey, failure, took);
         tracing::debug!(
             synapse = S::NAME,
             dialect = dialect.name(),

@@ -21,6 +21,7 @@ mod stream;
 mod target;
 
 pub use client::{Answer, Deadlines, Dendrite, DendriteConfig, DendriteError};
+pub use counters::PeerTally;
 pub use dialect::Dialect;
 pub use failure::Failure;
 pub use stream::{Chunk, Streamed, TextStream};

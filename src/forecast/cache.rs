@@ -65,6 +65,19 @@ impl CacheSettings {
 /// An answer is renewed so many times in the time that is left before its cutoff, and again in what is left then.
 const PARTS_LEFT: i64 = 8;
 
+/// A question in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Remembered {
+    /// The question.
+    pub question: Question,
+    /// When it was last asked.
+    pub last_asked: UnixMs,
+    /// When the forecaster was last asked about it.
+    pub made: Option<UnixMs>,
+    /// What it said, which may be nothing.
+    pub answer: Forecast,
+}
+
 /// What a refresh did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Refreshed {
@@ -235,6 +248,21 @@ impl Cache {
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.lock().len()
+    }
+
+    /// What is remembered: at most `count` questions, those asked last first.
+    #[must_use]
+    pub fn remembered(&self, count: usize) -> Vec<Remembered> {
+        let entries = self.0.lock();
+        let mut last: Vec<(&Question, &Entry)> = entries.iter().collect();
+        last.sort_by(|(a, x), (b, y)| (y.last_asked, &a.key).cmp(&(x.last_asked, &b.key)));
+        let of = |(question, entry): (&Question, &Entry)| Remembered {
+            question: question.clone(),
+            last_asked: entry.last_asked,
+            made: entry.tried,
+            answer: entry.answer.clone(),
+        };
+        last.into_iter().take(count).map(of).collect()
     }
 
     /// Whether nothing has been asked yet.

@@ -24,7 +24,7 @@ use futures_util::future::BoxFuture;
 
 pub use self::breaker::BreakerSettings;
 pub use self::build::build;
-pub use self::cache::{Cache, CacheSettings, Refreshed};
+pub use self::cache::{Cache, CacheSettings, Refreshed, Remembered};
 pub use self::command::{Command, CommandSettings};
 pub use self::constant::Constant;
 pub use self::ensemble::Ensemble;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -71,13 +72,24 @@ impl Watched for Miner {
     /// Failing when the hotkey is not registered (any more), or the chain was not read for ten minutes. A miner without
     /// questions is well: who asks is not its doing.
     fn health(&self) -> Box<dyn Fn() -> Health + Send + Sync> {
-        let (hotkey, axon, board, subnet) = (self.hotkey(), self.axon(), self.board(), self.subnet().clone());
+        self.health_while_it_lives()
+    }
+}
+
+impl Miner {
+    /// How it is; it keeps no axon, and its port is free when the miner is gone.
+    pub(super) fn health_while_it_lives(&self) -> Box<dyn Fn() -> Health + Send + Sync> {
+        let (hotkey, axon, board, subnet) =
+            (self.hotkey(), Arc::downgrade(&self.axon()), self.board(), self.subnet().clone());
         Box::new(move || {
             let snapshot = subnet.now();
             let read = snapshot.read_at.map(|at| at.elapsed());
             let neuron = snapshot.neuron(&hotkey);
-            let served = axon.snapshot();
-            let asked = served.last_answered.map(|at| Clock::wall().now().since(at).max(0) / 1000);
+            let served = axon.upgrade().map(|axon| axon.snapshot());
+            let asked = served
+                .as_ref()
+                .and_then(|served| served.last_answered)
+                .map(|at| Clock::wall().now().since(at).max(0) / 1000);
             let facts = facts([
                 ("role", "miner".into()),
                 ("block", snapshot.metagraph.block.into()),
@@ -86,7 +98,7 @@ impl Watched for Miner {
                 ("uid", neuron.map(|neuron| neuron.uid.0).into()),
                 ("published", neuron.is_some_and(|neuron| neuron.axon.is_some()).into()),
                 ("last_answered_age_s", asked.into()),
-                ("connections", served.now.connections.into()),
+                ("connections", served.map(|served| served.now.connections).into()),
                 ("chain", chain_fact(subnet.chain())),
                 ("duties", board.facts().into()),
             ]);
@@ -99,7 +111,7 @@ impl Watched for Miner {
 const CHAIN_PATIENCE: Duration = Duration::from_secs(600);
 
 /// The endpoint in use, and those that contradict the others.
-fn chain_fact(chain: &Subtensor) -> Value {
+pub(super) fn chain_fact(chain: &Subtensor) -> Value {
     let distrusted: Vec<Value> = chain
         .distrusted()
         .iter()

@@ -9,6 +9,7 @@ mod status;
 mod subnet;
 mod tasks;
 mod validator;
+mod watch;
 pub mod weights;
 
 pub use error::RoleError;
@@ -16,4 +17,5 @@ pub use miner::{Miner, MinerParts};
 pub use subnet::{Snapshot, Subnet};
 pub use tasks::Tasks;
 pub use validator::{Others, Validator, ValidatorParts};
+pub use watch::{Asking, Watch};
 pub use weights::{WeightsOutcome, WeightsPolicy, WeightsWriter};

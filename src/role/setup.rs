@@ -174,7 +174,11 @@ pub async fn miner(resolved: &Resolved, settings: &Settings) -> Result<MinerPart
     Ok(MinerParts { hotkey, subnet, axon, policy, external: (external_ip, settings.axon.external_port), work })
 }
 
-pub(super) fn ip(key: &str, text: &str) -> Result<IpAddr, RoleError> {
+/// The address in a setting.
+///
+/// # Errors
+/// It is none.
+pub fn ip(key: &str, text: &str) -> Result<IpAddr, RoleError> {
     text.parse()
         .map_err(|_| RoleError::Setting(format!("`{key}` cannot be `{text}`: expected an IPv4 or IPv6 address")))
 }

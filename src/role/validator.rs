@@ -1,5 +1,6 @@
 //! The validator as a long-running process.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ pub struct Validator {
     work: Arc<dyn ValidatorWork>,
     dendrite: Arc<Dendrite>,
     subnet: Subnet,
+    hotkey: Account,
+    ledger: PathBuf,
     board: Arc<Board>,
     weights: Option<Arc<WeightsView>>,
     tasks: Tasks,
@@ -69,7 +72,7 @@ impl Validator {
     #[must_use]
     pub fn start(parts: ValidatorParts) -> Self {
         let mut tasks = Tasks::new();
-        let ValidatorParts { hotkey, subnet, work, dendrite, ledger: _, weights } = parts;
+        let ValidatorParts { hotkey, subnet, work, dendrite, ledger, weights } = parts;
         let board = Arc::new(Board::default());
         tasks.supervise("metagraph", {
             let subnet = subnet.clone();
@@ -93,7 +96,8 @@ impl Validator {
         } else {
             tracing::warn!("weights are disabled: this validator scores, but writes nothing to the chain");
         }
-        Self { work, dendrite, subnet, board, weights: view, tasks }
+        let ledger = ledger.path().to_owned();
+        Self { work, dendrite, subnet, hotkey, ledger, board, weights: view, tasks }
     }
 
     pub(super) fn work(&self) -> Arc<dyn ValidatorWork> {
@@ -102,6 +106,18 @@ impl Validator {
 
     pub(super) fn dendrite(&self) -> &Dendrite {
         &self.dendrite
+    }
+
+    pub(super) fn shared_dendrite(&self) -> Arc<Dendrite> {
+        Arc::clone(&self.dendrite)
+    }
+
+    pub(super) const fn hotkey(&self) -> Account {
+        self.hotkey
+    }
+
+    pub(super) fn ledger(&self) -> &Path {
+        &self.ledger
     }
 
     pub(super) const fn subnet(&self) -> &Subnet {

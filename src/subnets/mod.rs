@@ -7,7 +7,8 @@
 //! 3. A miner: a type that implements [`work::MinerWork`] and hands its handlers to the axon.
 //! 4. A validator: a type that implements [`work::ValidatorWork`]; its duties ask and record, and
 //!    [`work::Shares`] says who earned what. The role does everything else: keys, chain, weights, restarts, metrics.
-//! 5. For `neuron demo --task NAME`: a [`cast::Cast`] of miners whose skill is known.
+//! 5. For the page: [`shown::Views`], what there is to see in its tables.
+//! 6. For `neuron demo --task NAME`: a [`cast::Cast`] of miners whose skill is known.
 //!
 //! `tests/it/seam.rs` has one that is as small as can be, and runs it against a development chain.
 
@@ -15,5 +16,6 @@ pub mod cast;
 pub mod events;
 pub mod prompting;
 pub mod registry;
+pub mod shown;
 pub mod timeseries;
 pub mod work;

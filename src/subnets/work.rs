@@ -13,6 +13,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::cast::{Cast, Script};
+use super::shown::{Block, Views};
 use crate::axon::{AdmissionPolicy, Builder};
 use crate::clock::Clock;
 use crate::config::table::Setting;
@@ -45,6 +46,8 @@ pub struct Kind {
     pub validator: Option<MakeValidator>,
     /// The cast of `neuron demo`.
     pub cast: Option<MakeCast>,
+    /// What it shows of a ledger.
+    pub views: Option<Views>,
 }
 
 /// A request that makes no work.
@@ -169,6 +172,11 @@ pub trait MinerWork: Send + Sync {
 
     /// Its part of the status line: `3 questions in memory`.
     fn status(&self) -> String;
+
+    /// What it has in memory, for its page.
+    fn show(&self) -> Vec<Block> {
+        Vec::new()
+    }
 
     /// Its metrics of this moment.
     ///

@@ -1,7 +1,9 @@
 //! Logs on stderr, for a person or as JSON lines. `RUST_LOG` wins over the level of the settings.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
@@ -56,6 +58,25 @@ pub fn start_logs(level: LogLevel, json: bool) -> Result<(), LogError> {
     started.map_err(|e| LogError(e.to_string()))
 }
 
+/// Lines of the log that are remembered.
+const REMEMBERED: usize = 400;
+
+static TAIL: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
+
+/// The last lines that this process has logged, oldest first, at most 400: harmless, and without colours.
+#[must_use]
+pub fn log_tail() -> Vec<String> {
+    TAIL.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+}
+
+fn remember(line: String) {
+    let mut tail = TAIL.lock().unwrap_or_else(PoisonError::into_inner);
+    if tail.len() >= REMEMBERED {
+        tail.pop_front();
+    }
+    tail.push_back(line);
+}
+
 type Logs = Box<dyn tracing::Subscriber + Send + Sync>;
 
 fn as_json<W: Write>(filter: EnvFilter, out: impl Fn() -> W + Send + Sync + 'static) -> Logs {
@@ -102,6 +123,10 @@ impl<W: Write> Write for Lines<W> {
             Form::Text { colours: false } => harmless_line(line),
             Form::Text { colours: true } => coloured(line),
         };
+        remember(match self.form {
+            Form::Text { colours: true } => plain(&line),
+            _ => line.clone(),
+        });
         line.push_str(end);
         self.out.write_all(line.as_bytes())?;
         Ok(bytes.len())
@@ -131,6 +156,18 @@ fn coloured(line: &str) -> String {
         }
     }
     out.push_str(&harmless_line(rest));
+    out
+}
+
+/// A line of [`coloured`] without its colours.
+fn plain(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("\x1b[") {
+        out.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, rest)| rest);
+    }
+    out.push_str(rest);
     out
 }
 
@@ -192,6 +229,8 @@ mod tests {
             plain = plain.replace(&format!("\x1b[{colour}m"), "");
         }
         assert!(!plain.chars().any(is_harmful), "{plain:?}");
+        assert_eq!(super::plain(line.trim_end()), plain);
+        assert!(log_tail().contains(&plain), "it is remembered without them");
         assert_eq!(coloured("a\x1b[2Jb\x1b[\n"), "a\\u{1b}[2Jb\\u{1b}[\\n");
     }
 }

@@ -5,7 +5,7 @@ mod logs;
 mod sheet;
 
 pub use endpoint::{Health, MetricsEndpoint, MetricsError, MetricsPort, facts};
-pub use logs::{LogError, LogLevel, start_logs};
+pub use logs::{LogError, LogLevel, log_tail, start_logs};
 pub use prometheus_client::collector::Collector;
 pub use prometheus_client::encoding::DescriptorEncoder;
 pub use prometheus_client::registry::Registry;

@@ -31,10 +31,12 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     args::start_logs(&settings)?;
     block_on(async {
         let port = metrics::port(&settings).await.map_err(role::failure)?;
+        let page_port = role::page_port(&settings).await?;
         let parts = setup::miner(&resolved, &settings).await.map_err(role::failure)?;
         let manner = parts.work.manner();
         let miner = Miner::start(parts).await.map_err(role::failure)?;
         let _metrics = port.map(|port| metrics::serve(port, &miner));
+        let _page = role::page(page_port, &resolved, &settings, || miner.watch(), output)?;
         output.note(&format!(
             "miner: serving on {}, published as {}, {manner}; Ctrl-C stops",
             miner.local_addr(),

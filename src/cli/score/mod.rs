@@ -93,7 +93,7 @@ fn open(path: &Path) -> Result<Archive, Failure> {
 
 /// The one ledger below a folder. A copy that was exported into the same folder is no second one: validators keep theirs in
 /// `netuidN` (see `role::setup`), and only without any of these the others are looked at.
-fn only_ledger(folder: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn only_ledger(folder: &Path) -> Result<PathBuf, Failure> {
     let mut found = Vec::new();
     collect(folder, 3, &mut found);
     let kept = |path: &PathBuf| {

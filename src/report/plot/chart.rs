@@ -185,7 +185,7 @@ impl Frame {
 }
 
 /// Round values in a range, about `wanted` of them, with their texts.
-fn ticks((from, to): (f64, f64), wanted: f64) -> Vec<(f64, String)> {
+pub(super) fn ticks((from, to): (f64, f64), wanted: f64) -> Vec<(f64, String)> {
     let rough = (to - from) / wanted.max(1.0);
     if !rough.is_normal() || rough < 0.0 {
         return Vec::new();

@@ -2,6 +2,7 @@
 
 mod chart;
 mod forecasts;
+mod lines;
 #[cfg(feature = "png")]
 mod png;
 mod style;
@@ -20,6 +21,7 @@ use crate::scoring::calibration::calibration;
 use crate::units::{Account, Identity};
 pub use chart::Named;
 pub(super) use forecasts::{fan, ranks, skill};
+pub use lines::{Curve, Curves, curves, series};
 use svg::Svg;
 
 const BINS: usize = 10;

@@ -17,6 +17,15 @@ impl Svg {
         ))
     }
 
+    /// One that stands in a page, on the page's own ground, and says in words what it shows.
+    pub(super) fn inline(width: f64, height: f64, title: &str) -> Self {
+        let title = escaped(title).replace('"', "&quot;");
+        Self(format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
+             aria-label=\"{title}\" font-family=\"sans-serif\">\n"
+        ))
+    }
+
     /// A line from point to point.
     pub(super) fn line(&mut self, points: &[(f64, f64)], pen: Pen) {
         let mut path = String::new();

@@ -10,6 +10,7 @@ mod registry;
 pub mod settings;
 pub mod synapse;
 mod validator;
+mod views;
 mod work;
 
 pub use miner::EventsMiner;
@@ -30,4 +31,5 @@ pub const KIND: Kind = Kind {
     miner: Some(miner::make),
     validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),
     cast: Some(cast::make),
+    views: Some(views::VIEWS),
 };

@@ -17,6 +17,7 @@ pub mod source;
 pub mod synapse;
 pub mod task;
 pub mod validator;
+mod views;
 mod work;
 
 pub use miner::PromptingMiner;
@@ -39,6 +40,7 @@ pub const KIND: Kind = Kind {
     miner: Some(miner::make),
     validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),
     cast: Some(cast::make),
+    views: Some(views::VIEWS),
 };
 
 fn ping(timeout: f64, sender: &str) -> Result<Prepared, NotSendable> {

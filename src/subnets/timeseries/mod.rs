@@ -8,6 +8,7 @@ pub mod schedule;
 pub mod settings;
 pub mod synapse;
 mod validator;
+mod views;
 mod work;
 
 pub use miner::TimeseriesMiner;
@@ -34,4 +35,5 @@ pub const KIND: Kind = Kind {
     miner: Some(miner::make),
     validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),
     cast: Some(cast::make),
+    views: Some(views::VIEWS),
 };

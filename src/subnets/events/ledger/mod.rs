@@ -23,6 +23,7 @@ mod block;
 mod conditions;
 mod error;
 mod known;
+mod look;
 mod read;
 mod record;
 mod reports;
@@ -35,6 +36,8 @@ use std::path::Path;
 
 pub use archive::{Archive, Difference, Rescored, Verification};
 pub use error::EventsLedgerError;
+pub use look::{Listed, Whole};
+pub(super) use read::{STATES, state_name};
 pub use reports::{CellLine, MeanReport};
 pub use types::{
     ConditionSet, EventRow, IntervalLine, NewEvent, Outcome, PriceRow, Resolution, ScoredLine, Settlement, Standing,

@@ -12,7 +12,7 @@ use crate::scoring::admission::EventState;
 use crate::scoring::grid::Grid;
 use crate::units::UnixMs;
 
-pub(super) const fn state_name(state: EventState) -> &'static str {
+pub(in super::super) const fn state_name(state: EventState) -> &'static str {
     match state {
         EventState::Open => "open",
         EventState::Scored => "scored",
@@ -23,9 +23,14 @@ pub(super) const fn state_name(state: EventState) -> &'static str {
     }
 }
 
-fn state_of(name: &str) -> Result<EventState, Fault> {
+/// Every state, in the order of a list.
+pub(in super::super) const STATES: [EventState; 6] = {
     use EventState::{NoPrice, NoReports, NoWindow, Open, Scored, Void};
     [Open, Scored, Void, NoWindow, NoPrice, NoReports]
+};
+
+fn state_of(name: &str) -> Result<EventState, Fault> {
+    STATES
         .into_iter()
         .find(|state| state_name(*state) == name)
         .ok_or_else(|| Fault::Damaged(format!("`{name}` is no state of an event")))
@@ -78,6 +83,41 @@ pub(super) fn events(connection: &Connection, which: Which) -> Result<Vec<(i64, 
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE {filter} ORDER BY {order} LIMIT ?2");
     let mut query = connection.prepare_cached(&sql)?;
     let mut rows = query.query(params![now, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(event_row(row)?);
+    }
+    Ok(found)
+}
+
+/// How many events there are in each state.
+pub(super) fn counts(connection: &Connection) -> Result<Vec<(EventState, usize)>, Fault> {
+    let mut query = connection.prepare_cached("SELECT state, COUNT(*) FROM events GROUP BY state")?;
+    let mut rows = query.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let count: i64 = row.get(1)?;
+        found.push((state_of(row.get_ref(0)?.as_str().unwrap_or_default())?, usize::try_from(count).unwrap_or(0)));
+    }
+    Ok(found)
+}
+
+/// A part of the events of a state, or of all: the open ones by their cutoff, then the latest resolutions.
+pub(super) fn part(
+    connection: &Connection,
+    state: Option<EventState>,
+    skip: usize,
+    count: usize,
+) -> Result<Vec<(i64, EventRow)>, Fault> {
+    let (filter, order) = match state {
+        Some(EventState::Open) => ("state = ?1", "cutoff, key"),
+        Some(_) => ("state = ?1", "resolved_at DESC, key DESC"),
+        None => ("?1 = ''", "state <> 'open', CASE state WHEN 'open' THEN cutoff ELSE -resolved_at END, key"),
+    };
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE {filter} ORDER BY {order} LIMIT ?2 OFFSET ?3");
+    let whole = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let mut query = connection.prepare_cached(&sql)?;
+    let mut rows = query.query(params![state.map_or("", state_name), whole(count), whole(skip)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(event_row(row)?);

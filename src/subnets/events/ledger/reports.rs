@@ -93,11 +93,16 @@ impl Archive {
         mut job: impl FnMut(&EventRow, &CellLine) -> Result<(), E>,
     ) -> Result<(), E> {
         for (id, event) in self.settled_ids()? {
-            for line in self.named(self.cells(id, &event))? {
+            for line in self.cells_of(id, &event)? {
                 job(&event, &line)?;
             }
         }
         Ok(())
+    }
+
+    /// What was said about one event, by interval and miner.
+    pub(super) fn cells_of(&self, id: i64, event: &EventRow) -> Result<Vec<CellLine>, LedgerError> {
+        self.named(self.cells(id, event))
     }
 
     fn cells(&self, id: i64, event: &EventRow) -> Result<Vec<CellLine>, Fault> {

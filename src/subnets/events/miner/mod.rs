@@ -1,5 +1,6 @@
 //! A miner of events: every question is answered from memory, and what was asked is recorded.
 
+mod show;
 mod watch;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::Resolved;
 use crate::forecast::{self, Cache, CacheSettings, Question};
 use crate::market::{self, EventKey, Provider};
+use crate::subnets::shown::Block;
 use crate::subnets::work::{Duty, MinerNeeds, MinerWork, WorkError};
 use crate::telemetry::Sheet;
 use crate::units::{Probability, UnixMs};
@@ -168,6 +170,14 @@ impl MinerWork for EventsMiner {
 
     fn status(&self) -> String {
         format!("{} questions in memory", self.cache.len())
+    }
+
+    fn show(&self) -> Vec<Block> {
+        let mut blocks = show::memory(&self.cache);
+        if let Some(record) = &self.record {
+            blocks.extend(show::record(record.path(), self.cache.clock().now()));
+        }
+        blocks
     }
 
     fn write(&self, sheet: &mut Sheet<'_>) -> fmt::Result {

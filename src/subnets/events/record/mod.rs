@@ -53,6 +53,12 @@ impl Record {
         Ok(Self(Arc::new(Inner { file, keep, pending: Mutex::default() })))
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.file.path()
+    }
+
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.0.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,7 @@
 //! The prompts' part of a ledger: questions, answers, moving averages. A round is one transaction.
 
+mod look;
+
 use std::collections::BTreeMap;
 
 use crate::ledger::miners::{self, MinerId};
@@ -9,6 +11,8 @@ use crate::scoring::streaming::decayed_step;
 use crate::units::{Foreign, Identity, UnixMs};
 
 use super::validator::{Round, Scored};
+pub use look::{Asked, Round as Shown, Said};
+pub(super) use look::{asked, counts, of_miner, round};
 
 /// The tables of prompts.
 pub const SCHEMA: Schema = Schema { kind: "prompting", migrations: &[include_str!("migrations/0001.sql")] };
@@ -172,7 +176,7 @@ fn scores(connection: &Connection) -> Result<BTreeMap<MinerId, f64>, Fault> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn standings(connection: &Connection) -> Result<Vec<Standing>, Fault> {
+pub(super) fn standings(connection: &Connection) -> Result<Vec<Standing>, Fault> {
     let known = miners::all(connection)?;
     let mut query = connection.prepare_cached("SELECT miner, score, asked, said, rewards FROM prompt_scores")?;
     let mut rows = query.query([])?;

@@ -3,6 +3,7 @@
 //! Each step of a request is one transaction: its commitments, its forecasts, its scores with the new weights. Kill the
 //! process anywhere: a round is never begun twice, a request never scored twice, and what was begun is taken up again.
 
+mod look;
 mod read;
 mod record;
 
@@ -12,8 +13,10 @@ use crate::scoring::timeseries::long_run::Start;
 use crate::scoring::timeseries::volatility::PercentileTables;
 use crate::units::{Identity, UnixMs};
 
-pub(super) use read::allotment;
+pub use look::{OfMiner, Request, Said, Whole};
+pub(super) use look::{counts, of_miner, requests, whole};
 pub use read::{Open, Standing};
+pub(super) use read::{allotment, standings};
 
 /// The tables.
 pub const SCHEMA: Schema = Schema { kind: "timeseries", migrations: &[include_str!("migrations/0001.sql")] };

@@ -82,7 +82,7 @@ pub(super) fn weights(connection: &Connection) -> Result<BTreeMap<MinerId, f64>,
     Ok(query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
 }
 
-pub(super) fn standings(connection: &Connection) -> Result<Vec<Standing>, Fault> {
+pub(in super::super) fn standings(connection: &Connection) -> Result<Vec<Standing>, Fault> {
     let requests: i64 =
         connection.query_row("SELECT COUNT(*) FROM ts_requests WHERE state = 'scored'", [], |row| row.get(0))?;
     let mut query = connection.prepare_cached("SELECT miner, weight, requests, shares, errors FROM ts_weights")?;

@@ -21,6 +21,7 @@ use crate::forecast::series::{self, Strategy};
 use crate::market::klines::INTERVAL;
 use crate::market::klines::aggregate::Aggregate;
 use crate::market::klines::samples::Times;
+use crate::subnets::shown::{Block, Cell, Chart, Line};
 use crate::subnets::work::{Duty, MinerNeeds, MinerWork, WorkError};
 use crate::telemetry::Sheet;
 use crate::units::UnixMs;
@@ -187,6 +188,33 @@ impl MinerWork for TimeseriesMiner {
         format!(
             "{ready}, {better_than_persistence} of {judged} were nearer than the last close (error ratio {mean_ratio:.3})"
         )
+    }
+
+    fn show(&self) -> Vec<Block> {
+        let Record { judged, better_than_persistence, mean_ratio } = self.record();
+        let facts = vec![
+            ("forecasts whose truth a validator told", Cell::Count(judged)),
+            ("of them, nearer than the last close", Cell::Count(better_than_persistence)),
+            (
+                "error, as a share of the last close's",
+                Cell::maybe((judged > 0).then_some(mean_ratio), |ratio| Cell::Number(ratio, 3)),
+            ),
+        ];
+        let mut blocks = vec![Block::Facts(facts)];
+        if let Some(ready) = self.ready() {
+            let start = ready.last_close_at;
+            let at = |(i, close): (usize, &f64)| ((start.0 + (i as i64 + 1) * INTERVAL.ms()) as f64, *close);
+            let known = std::iter::once((start.0 as f64, ready.last_close));
+            let points = known.chain(ready.path.iter().enumerate().map(at)).collect();
+            let title = "The forecast that is ready".to_owned();
+            blocks.push(Block::Chart(Chart {
+                title,
+                y: "dollars",
+                lines: vec![Line::new("close", points)],
+                ..Chart::default()
+            }));
+        }
+        blocks
     }
 
     fn write(&self, sheet: &mut Sheet<'_>) -> fmt::Result {

@@ -1,0 +1,109 @@
+//! A ledger of events as its pages show it: lists by state, one event with all that was said about it, one miner's record.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::archive::Archive;
+use super::reports::CellLine;
+use super::types::{EventRow, ScoredLine, Standings};
+use super::{read, standing};
+use crate::ledger::{Fault, LedgerError, miners};
+use crate::scoring::Rules;
+use crate::scoring::admission::EventState;
+use crate::units::{Identity, UnixMs};
+
+/// An event in a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// The event.
+    pub event: EventRow,
+    /// The last price that is kept of it.
+    pub price: Option<f64>,
+    /// What the miners said on average when they were last asked.
+    pub crowd: Option<f64>,
+    /// Miners with a score.
+    pub miners: u64,
+}
+
+/// Everything about one event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Whole {
+    /// The event.
+    pub event: EventRow,
+    /// Every price kept, by time.
+    pub prices: Vec<(UnixMs, f64)>,
+    /// What was said, by interval and miner.
+    pub cells: Vec<CellLine>,
+    /// The scores, where it has been scored.
+    pub scores: BTreeMap<Identity, f64>,
+}
+
+impl Archive {
+    /// How many events there are in each state.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn counts(&self) -> Result<Vec<(EventState, usize)>, LedgerError> {
+        self.named(read::counts(self.file.connection()))
+    }
+
+    /// A part of the events, in one state or in all: those that are open first, soonest cutoff first, then the latest
+    /// resolutions.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn listed(&self, state: Option<EventState>, skip: usize, count: usize) -> Result<Vec<Listed>, LedgerError> {
+        let connection = self.file.connection();
+        let found = || -> Result<Vec<Listed>, Fault> {
+            let events = read::part(connection, state, skip, count)?;
+            events.into_iter().map(|(id, event)| listed(connection, id, event)).collect()
+        };
+        self.named(found())
+    }
+
+    /// One event with everything that is kept of it.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn whole(&self, key: &str) -> Result<Option<Whole>, LedgerError> {
+        let connection = self.file.connection();
+        let Some((id, event)) = self.named(read::event(connection, key))? else { return Ok(None) };
+        let prices = self.named(read::prices(connection, key))?;
+        let cells = self.cells_of(id, &event)?;
+        let scores = self.named(read::scores(connection, id).map_err(Fault::from))?;
+        let scores = scores.into_iter().filter_map(|(miner, score)| Some((self.book.identity(miner)?, score)));
+        Ok(Some(Whole { event, prices, cells, scores: scores.collect() }))
+    }
+
+    /// The averages of every miner with a score in the window.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn standings(&self, rules: &Rules) -> Result<Standings, LedgerError> {
+        self.named(standing::standings(self.file.connection(), rules))
+    }
+
+    /// A miner's last scores, latest resolution first, with the events that it did not predict.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn history(&self, identity: Identity, limit: usize) -> Result<Vec<ScoredLine>, LedgerError> {
+        let connection = self.file.connection();
+        match self.named(miners::find(connection, identity))? {
+            Some(miner) => self.named(read::history(connection, miner, limit)),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+fn listed(connection: &Connection, id: i64, event: EventRow) -> Result<Listed, Fault> {
+    let number = |sql: &str| -> Result<Option<f64>, Fault> {
+        Ok(connection.prepare_cached(sql)?.query_row(params![id], |row| row.get(0)).optional()?)
+    };
+    let price = number("SELECT price FROM prices WHERE event = ?1 ORDER BY at DESC LIMIT 1")?;
+    let crowd = number("SELECT p FROM aggregates WHERE event = ?1")?;
+    let mut count = connection.prepare_cached("SELECT COUNT(*) FROM scores WHERE event = ?1")?;
+    let miners = count.query_row([id], |row| row.get::<_, i64>(0))?.unsigned_abs();
+    Ok(Listed { event, price, crowd, miners })
+}

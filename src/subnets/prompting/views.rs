@@ -1,0 +1,154 @@
+//! What there is to see of prompts: questions, what every miner said to them, how every miner stands.
+
+use super::ledger::{self, Asked, Standing};
+use crate::config::Resolved;
+use crate::ledger::ReadOnly;
+use crate::subnets::shown::{Ask, Block, Cell, Chart, Line, Marks, PER_PAGE, Table, Titled, Views};
+use crate::subnets::work::WorkError;
+use crate::units::Identity;
+
+/// See the module.
+pub(super) const VIEWS: Views = Views { things: "questions", overview, list, one, marks, miner };
+
+fn overview(_: &Resolved, file: &ReadOnly, _: &()) -> Result<Vec<Block>, WorkError> {
+    let counts = file.named(ledger::counts(file.connection()))?;
+    let all: usize = counts.iter().map(|(_, n)| n).sum();
+    let mut facts = vec![("questions kept", Cell::Count(all as u64))];
+    let standings = file.named(ledger::standings(file.connection()))?;
+    facts.push(("miners ever asked", Cell::Count(standings.len() as u64)));
+    let last = file.named(ledger::asked(file.connection(), None, 0, 10))?;
+    let rewards = last.iter().rev().map(|asked| (asked.at.0 as f64, asked.mean_reward)).collect();
+    let chart = Chart {
+        title: "Mean reward of the last questions".to_owned(),
+        y: "reward",
+        range: Some((0.0, 1.0)),
+        lines: vec![Line::new("mean reward", rewards).dotted()],
+        ..Chart::default()
+    };
+    let mut blocks = vec![Block::Facts(facts)];
+    if !last.is_empty() {
+        blocks.push(Block::Chart(chart));
+    }
+    blocks.push(Block::Heading("Last questions".to_owned()));
+    blocks.push(Block::Table(table("Last questions", &last)));
+    Ok(blocks)
+}
+
+fn list(_: &Resolved, file: &ReadOnly, ask: &Ask) -> Result<Vec<Block>, WorkError> {
+    let counts = file.named(ledger::counts(file.connection()))?;
+    let tasks = super::task::Task::ALL.map(super::task::Task::name);
+    let task = tasks.into_iter().find(|task| *task == ask.state);
+    let of = counts.iter().filter(|(name, _)| task.is_none_or(|task| task == name.as_str())).map(|(_, n)| *n).sum();
+    let states = tasks.into_iter().filter_map(|task| {
+        let (_, n) = counts.iter().find(|(name, _)| name == task)?;
+        Some((task, *n))
+    });
+    let rows = file.named(ledger::asked(file.connection(), task, ask.skip(), PER_PAGE))?;
+    Ok(vec![Block::Table(Table { of: Some(of), states: states.collect(), ..table("Questions, latest first", &rows) })])
+}
+
+fn table(caption: &str, rows: &[Asked]) -> Table {
+    let row = |asked: &Asked| {
+        vec![
+            Cell::Thing(asked.id.to_string(), asked.question.clone()),
+            Cell::Word(asked.task.clone()),
+            Cell::Time(asked.at),
+            Cell::Count(asked.answers),
+            Cell::Number(asked.mean_reward, 3),
+            Cell::Took(asked.took_ms),
+        ]
+    };
+    Table {
+        caption: caption.to_owned(),
+        heads: vec!["question", "task", "asked", "miners", "mean reward", "took"],
+        rows: rows.iter().map(row).collect(),
+        ..Table::default()
+    }
+}
+
+fn one(_: &Resolved, file: &ReadOnly, key: &str) -> Result<Option<Titled>, WorkError> {
+    let Ok(id) = key.parse::<i64>() else { return Ok(None) };
+    let Some(round) = file.named(ledger::round(file.connection(), id))? else { return Ok(None) };
+    let facts = vec![
+        ("task", Cell::Word(round.asked.task.clone())),
+        ("asked", Cell::Time(round.asked.at)),
+        ("took", Cell::Took(round.asked.took_ms)),
+        ("mean reward", Cell::Number(round.asked.mean_reward, 3)),
+    ];
+    let mut blocks = vec![Block::Facts(facts)];
+    for (role, text) in round.messages {
+        blocks.push(Block::Heading(if role == "user" { "Question".to_owned() } else { "Answer before it".to_owned() }));
+        blocks.push(Block::Text(text));
+    }
+    blocks.push(Block::Heading("Right answer".to_owned()));
+    blocks.push(Block::Text(round.reference));
+    let row = |said: ledger::Said| {
+        vec![
+            Cell::Miner(said.miner.hotkey),
+            Cell::Number(said.reward, 3),
+            Cell::Took(said.timing_ms),
+            Cell::State(said.ended.clone(), Some(said.ended == "complete")),
+            Cell::Foreign(said.completion),
+            Cell::maybe(said.reason, Cell::Foreign),
+        ]
+    };
+    blocks.push(Block::Heading("Who said what".to_owned()));
+    blocks.push(Block::Table(Table {
+        caption: "Answers, best first".to_owned(),
+        heads: vec!["miner", "reward", "took", "ended", "said", "why not more"],
+        rows: round.answers.into_iter().map(row).collect(),
+        ..Table::default()
+    }));
+    Ok(Some((round.asked.question, blocks)))
+}
+
+fn marks(_: &Resolved, file: &ReadOnly) -> Result<Marks, WorkError> {
+    let mut standings = file.named(ledger::standings(file.connection()))?;
+    standings.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let row = |standing: Standing| {
+        let answered = Cell::Word(format!("{} of {}", standing.said, standing.asked));
+        (standing.identity, vec![Cell::Number(standing.score, 4), Cell::Number(standing.mean, 4), answered])
+    };
+    Ok(Marks {
+        heads: vec!["moving average", "mean reward", "said something"],
+        rows: standings.into_iter().map(row).collect(),
+    })
+}
+
+fn miner(_: &Resolved, file: &ReadOnly, identity: &Identity) -> Result<Vec<Block>, WorkError> {
+    let standings = file.named(ledger::standings(file.connection()))?;
+    let own = standings.iter().find(|standing| standing.identity == *identity);
+    let facts = vec![
+        ("moving average", Cell::maybe(own, |own| Cell::Number(own.score, 4))),
+        ("mean reward", Cell::maybe(own, |own| Cell::Number(own.mean, 4))),
+        ("said something", Cell::maybe(own, |own| Cell::Word(format!("{} of {}", own.said, own.asked)))),
+    ];
+    let rows = file.named(ledger::of_miner(file.connection(), *identity, PER_PAGE))?;
+    let rewards: Vec<(f64, f64)> = rows.iter().rev().map(|(asked, said)| (asked.at.0 as f64, said.reward)).collect();
+    let mut blocks = vec![Block::Facts(facts)];
+    if !rewards.is_empty() {
+        blocks.push(Block::Chart(Chart {
+            title: "Rewards of its last answers".to_owned(),
+            y: "reward",
+            range: Some((0.0, 1.0)),
+            lines: vec![Line::new("reward", rewards).dotted()],
+            ..Chart::default()
+        }));
+    }
+    let row = |(asked, said): (Asked, ledger::Said)| {
+        vec![
+            Cell::Thing(asked.id.to_string(), asked.question),
+            Cell::Number(said.reward, 3),
+            Cell::Took(said.timing_ms),
+            Cell::State(said.ended.clone(), Some(said.ended == "complete")),
+            Cell::Foreign(said.completion),
+        ]
+    };
+    blocks.push(Block::Table(Table {
+        caption: "Its last answers".to_owned(),
+        heads: vec!["question", "reward", "took", "ended", "said"],
+        rows: rows.into_iter().map(row).collect(),
+        ..Table::default()
+    }));
+    Ok(blocks)
+}
