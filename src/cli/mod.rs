@@ -35,6 +35,7 @@ mod weights;
 use std::ffi::OsString;
 use std::future::Future;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -207,12 +208,19 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     (verb.run)(matches, output)
 }
 
+/// How long a command that is over waits for calls that block.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Runs a future on a runtime of its own, for the commands that need one.
 ///
 /// # Errors
 /// What the future returns, or that no runtime could be made.
 pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(future);
+    // What blocks in the system, a resolver or a disk, does not keep the process.
+    runtime.shutdown_timeout(LAST_WORDS);
+    done
 }
 
 /// Resolves on Ctrl-C or SIGTERM.

@@ -11,8 +11,8 @@ use crate::role::{Validator, metrics, setup};
 
 pub(super) const VERB: Verb = Verb { command, run };
 
-/// How long a tick in flight may take once it is told to stop: a little more than a miner may.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a pass in flight may take once it is told to stop; then it is abandoned. Who runs us counts to ten.
+const PATIENCE: Duration = Duration::from_secs(7);
 
 fn command() -> Command {
     let validator = Command::new("validator").about("Runs a validator: asks miners, scores them, writes weights");
@@ -25,19 +25,29 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     block_on(async {
         let port = metrics::port(&settings).await.map_err(role::failure)?;
         let page_port = role::page_port(&settings).await?;
-        let parts = setup::validator(&resolved, &settings).await.map_err(role::failure)?;
+        let mut parts = setup::validator(&resolved, &settings).await.map_err(role::failure)?;
+        let announced = match parts.announcement.take() {
+            Some(announcement) => Some(announcement.start(&parts.subnet).await.map_err(role::failure)?),
+            None => None,
+        };
         output.note(&format!(
             "validator: subnet {}, hotkey {}, ledger {}; Ctrl-C stops",
             parts.subnet.netuid(),
             parts.hotkey,
             parts.ledger.path().display(),
         ));
+        if let Some(announced) = &announced {
+            output.note(&format!("validator: an axon for the echo is published as {}", announced.published()));
+        }
         let validator = Validator::start(parts);
         let _metrics = port.map(|port| metrics::serve(port, &validator));
         let _page = role::page(page_port, &resolved, &settings, || validator.watch(), output)?;
         interrupted().await;
         output.note("validator: finishing the tick and stopping");
         validator.stop(PATIENCE).await;
+        if let Some(announced) = announced {
+            announced.stop(Duration::from_secs(1)).await;
+        }
         Ok(())
     })
 }

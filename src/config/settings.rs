@@ -70,6 +70,7 @@ pub struct AxonSettings {
     pub port: u16,
     pub external_ip: Option<String>,
     pub external_port: Option<u16>,
+    pub announce: bool,
     pub max_connections: usize,
     pub workers: usize,
 }

@@ -67,7 +67,7 @@ pub enum Group {
     Wallet,
     /// The chain.
     Chain,
-    /// The HTTP server of a miner.
+    /// The HTTP server of a miner, and of a validator that announces one.
     Axon,
     /// Who may call a miner.
     Admission,
@@ -128,7 +128,7 @@ impl Group {
     #[must_use]
     pub const fn is_for_validators(self) -> bool {
         match self {
-            Self::Axon | Self::Admission => false,
+            Self::Admission => false,
             Self::Work(group) => group.validator,
             _ => true,
         }
@@ -232,6 +232,13 @@ pub const CORE: &[Setting] = &[
     .env(&["BT_AXON_EXTERNAL_IP"]),
     setting("axon.external_port", PORT, None, Group::Axon, "The port to publish; the listening one by default.")
         .env(&["BT_AXON_EXTERNAL_PORT"]),
+    setting(
+        "axon.announce",
+        Kind::Bool,
+        Some("false"),
+        Group::Validator,
+        "Publish an axon that answers the echo only, for miners whose firewalls refuse callers without one (--axon.…).",
+    ),
     setting("axon.max_connections", COUNT, Some("10000"), Group::Axon, "Open connections at once, idle ones included."),
     setting("axon.workers", Kind::Integer { min: 1, max: 4096 }, Some("64"), Group::Axon, "Handlers that run at once.")
         .alias(&["axon.max_workers"])

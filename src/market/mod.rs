@@ -23,6 +23,7 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::asked::split_outcome;
 pub use self::choice::{MarketName, providers};
 pub use self::http::{HttpSettings, install_tls};
 pub(crate) use self::http::{client_of, is_loopback, retry_after};

@@ -1,17 +1,43 @@
 //! Running the duties of a kind of work.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::status::Board;
+use super::status::{Board, Outcome, Rhythm};
+use super::subnet::Subnet;
 use crate::subnets::work::Duty;
+use crate::subtensor::SubtensorError;
 use crate::units::Account;
+
+/// How often the metagraph is read anew: a block of the main network.
+const METAGRAPH_EVERY: Duration = Duration::from_secs(12);
+/// The name of that duty.
+pub(super) const METAGRAPH: &str = "metagraph";
+
+/// Keeps the metagraph fresh, and the board informed: for [`Tasks::supervise`](super::tasks::Tasks::supervise).
+pub(super) fn follow(
+    subnet: Subnet,
+    board: Arc<Board>,
+) -> impl FnMut() -> BoxFuture<'static, Result<(), SubtensorError>> + Send + 'static {
+    board.expects(METAGRAPH, Rhythm { every: METAGRAPH_EVERY, jitter: 0.0, deadline: None });
+    move || {
+        let (subnet, board) = (subnet.clone(), Arc::clone(&board));
+        let noted = move |read: Result<(), &SubtensorError>| {
+            board.passed(METAGRAPH, read.map_or_else(|e| Outcome::Failed(e.to_string()), |()| Outcome::Well));
+        };
+        async move { subnet.follow_and(METAGRAPH_EVERY, noted).await }.boxed()
+    }
+}
 
 /// Does `duty` until `stop`. A pass under way is finished first; one that fails or panics costs itself only.
 pub(super) async fn perform(duty: Duty, hotkey: Account, board: Arc<Board>, stop: CancellationToken) {
+    board.expects(duty.name, Rhythm { every: duty.every, jitter: duty.jitter, deadline: duty.deadline });
     for round in 0_u64.. {
         if round > 0 || !duty.at_once {
             let pause = duty.every.mul_f64(1.0 + duty.jitter * wobble(&hotkey, duty.name, round));
@@ -21,23 +47,37 @@ pub(super) async fn perform(duty: Duty, hotkey: Account, board: Arc<Board>, stop
                 () = stop.cancelled() => return,
             }
         }
-        let error = match AbortOnDropHandle::new(tokio::spawn(duty.pass())).await {
-            Ok(Ok(())) => None,
-            Ok(Err(e)) => {
+        board.begins(duty.name);
+        let pass = AbortOnDropHandle::new(tokio::spawn(duty.pass()));
+        let ended = match duty.deadline {
+            Some(deadline) => tokio::time::timeout(deadline, pass).await,
+            None => Ok(pass.await),
+        };
+        let outcome = match ended {
+            Ok(Ok(Ok(()))) => Outcome::Well,
+            Ok(Ok(Err(e))) => {
                 tracing::error!(
                     duty = duty.name,
                     "{e}; this pass of `{}` is lost, the next one tries again",
                     duty.name
                 );
-                Some(e.to_string())
+                Outcome::Failed(e.to_string())
             }
-            Err(e) if e.is_panic() => {
+            Ok(Err(e)) if e.is_panic() => {
                 tracing::error!(duty = duty.name, "`{}` panicked; this is a bug; the next pass tries again", duty.name);
-                Some("panicked".to_owned())
+                Outcome::Failed("panicked".to_owned())
             }
-            Err(_) => return,
+            Ok(Err(_)) => return,
+            Err(_) => {
+                let deadline = duty.deadline.unwrap_or_default();
+                tracing::error!(duty = duty.name, ?deadline, "`{}` took too long and is abandoned", duty.name);
+                Outcome::Late
+            }
         };
-        board.passed(duty.name, error);
+        board.passed(duty.name, outcome);
+        if duty.at_once {
+            board.worked();
+        }
         if stop.is_cancelled() {
             return;
         }
@@ -54,7 +94,6 @@ fn wobble(hotkey: &Account, duty: &str, round: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
-    use std::time::Duration;
 
     use super::*;
     use crate::clock::Clock;
@@ -98,5 +137,33 @@ mod tests {
         perform(duty, Account([1; 32]), Arc::clone(&board), stop).await;
         assert_eq!((begun.load(Ordering::SeqCst), ended.load(Ordering::SeqCst)), (4, 2));
         assert_eq!(board.facts()["probe"]["failures"], 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pass_that_takes_too_long_is_abandoned_and_the_next_one_comes() {
+        let begun = Arc::new(AtomicU64::new(0));
+        let stop = CancellationToken::new();
+        let pass = {
+            let (begun, stop) = (begun.clone(), stop.clone());
+            move || {
+                let (first, stop) = (begun.fetch_add(1, Ordering::SeqCst) == 0, stop.clone());
+                async move {
+                    if first {
+                        std::future::pending::<()>().await;
+                    }
+                    stop.cancel();
+                    Ok(())
+                }
+            }
+        };
+        let board = Arc::new(Board::default());
+        let duty = Duty::new("probe", Duration::from_secs(60), Clock::wall(), pass).within(Duration::from_secs(5));
+        perform(duty, Account([1; 32]), Arc::clone(&board), stop).await;
+        let facts = &board.facts()["probe"];
+        assert_eq!(
+            (&facts["passes"], &facts["failures"], &facts["last_outcome"]),
+            (&2.into(), &1.into(), &"ok".into())
+        );
+        assert_eq!((&facts["period_s"], &facts["deadline_s"]), (&60.0.into(), &5.0.into()));
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::duties::perform;
+use super::duties::{METAGRAPH, follow, perform};
 use super::error::RoleError;
 use super::status::Board;
 use super::subnet::Subnet;
@@ -16,8 +16,6 @@ use crate::synapse::VERSION;
 use crate::units::Account;
 use crate::wallet::Keypair;
 
-/// How often the metagraph is read anew: a block of the main network.
-const METAGRAPH_EVERY: Duration = Duration::from_secs(12);
 /// How often one line tells that all is well.
 const STATUS_EVERY: Duration = Duration::from_secs(60);
 
@@ -92,18 +90,12 @@ impl Miner {
             });
         }
         let axon = Arc::new(axon);
-        tasks.supervise("metagraph", {
-            let subnet = subnet.clone();
-            move || {
-                let subnet = subnet.clone();
-                async move { subnet.follow(METAGRAPH_EVERY).await }
-            }
-        });
+        let board = Arc::new(Board::default());
+        tasks.supervise(METAGRAPH, follow(subnet.clone(), Arc::clone(&board)));
         tasks.supervise("status", {
             let (axon, work) = (Arc::clone(&axon), Arc::clone(&work));
             move || tell(Arc::clone(&axon), Arc::clone(&work))
         });
-        let board = Arc::new(Board::default());
         for duty in work.duties() {
             tasks.run(perform(duty, hotkey.account(), Arc::clone(&board), tasks.stopping()));
         }
@@ -158,7 +150,10 @@ impl Miner {
 }
 
 /// The address by which others reach the axon.
-fn external_address(listening: SocketAddr, external: (Option<IpAddr>, Option<u16>)) -> Result<SocketAddr, RoleError> {
+pub(super) fn external_address(
+    listening: SocketAddr,
+    external: (Option<IpAddr>, Option<u16>),
+) -> Result<SocketAddr, RoleError> {
     let address = SocketAddr::new(external.0.unwrap_or(listening.ip()), external.1.unwrap_or(listening.port()));
     if address.ip().is_unspecified() {
         return Err(RoleError::Setting(format!(
@@ -170,7 +165,7 @@ fn external_address(listening: SocketAddr, external: (Option<IpAddr>, Option<u16
 }
 
 /// Tells the chain where the axon is reached, unless it shows just that already.
-async fn publish(hotkey: &Keypair, subnet: &Subnet, address: SocketAddr) -> Result<(), RoleError> {
+pub(super) async fn publish(hotkey: &Keypair, subnet: &Subnet, address: SocketAddr) -> Result<(), RoleError> {
     let version = u32::try_from(VERSION).unwrap_or(u32::MAX);
     let announcement = Announcement { ip: address.ip(), port: address.port(), version };
     match subnet.chain().serve_axon(hotkey, subnet.netuid(), announcement).await? {

@@ -1,5 +1,6 @@
 //! Miner and validator: the rooms below, composed.
 
+mod announce;
 mod duties;
 mod error;
 pub mod metrics;
@@ -12,6 +13,7 @@ mod validator;
 mod watch;
 pub mod weights;
 
+pub use announce::{Announced, Announcement};
 pub use error::RoleError;
 pub use miner::{Miner, MinerParts};
 pub use subnet::{Snapshot, Subnet};

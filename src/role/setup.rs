@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::announce::Announcement;
 use super::error::RoleError;
 use super::miner::MinerParts;
 use super::subnet::Subnet;
@@ -81,6 +82,8 @@ pub async fn validator(resolved: &Resolved, settings: &Settings) -> Result<Valid
     let part = kind.needs_validator()?;
     (part.check)(resolved)?;
     let calling = dendrite(settings)?;
+    let announced =
+        settings.axon.announce.then(|| Ok::<_, RoleError>((axon(settings)?, external(settings)?))).transpose()?;
     let hotkey = hotkey(settings)?;
     let clock = Clock::wall();
     let subnet = registered(settings, netuid, &hotkey).await?;
@@ -99,7 +102,8 @@ pub async fn validator(resolved: &Resolved, settings: &Settings) -> Result<Valid
         let (policy, shares) = (weights_policy(settings), Arc::clone(&work) as Arc<dyn Shares>);
         WeightsWriter::new(Arc::clone(&hotkey), subnet.clone(), ledger.clone(), shares, clock, policy)
     });
-    Ok(ValidatorParts { hotkey: hotkey.account(), subnet, work, dendrite, ledger, weights })
+    let announcement = announced.map(|(axon, external)| Announcement { hotkey: Arc::clone(&hotkey), axon, external });
+    Ok(ValidatorParts { hotkey: hotkey.account(), subnet, work, dendrite, ledger, weights, announcement })
 }
 
 /// When and how weights are written, as the settings say.
@@ -166,12 +170,18 @@ pub async fn miner(resolved: &Resolved, settings: &Settings) -> Result<MinerPart
     let make = kind.needs_miner()?;
     let axon = axon(settings)?;
     let policy = policy(settings)?;
-    let external_ip = settings.axon.external_ip.as_deref().map(|text| ip("axon.external_ip", text)).transpose()?;
+    let external = external(settings)?;
     let hotkey = hotkey(settings)?;
     let needs = MinerNeeds { clock: Clock::wall(), file: miner_path(settings, netuid, &hotkey.account()) };
     let work = make(resolved, needs)?;
     let subnet = registered(settings, netuid, &hotkey).await?;
-    Ok(MinerParts { hotkey, subnet, axon, policy, external: (external_ip, settings.axon.external_port), work })
+    Ok(MinerParts { hotkey, subnet, axon, policy, external, work })
+}
+
+/// The address to publish, where it is not the one that is listened on.
+fn external(settings: &Settings) -> Result<(Option<IpAddr>, Option<u16>), RoleError> {
+    let external_ip = settings.axon.external_ip.as_deref().map(|text| ip("axon.external_ip", text)).transpose()?;
+    Ok((external_ip, settings.axon.external_port))
 }
 
 /// The address in a setting.

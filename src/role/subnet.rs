@@ -162,13 +162,24 @@ impl Subnet {
     /// # Errors
     /// A reading failed; call again later, the last snapshot stays in force.
     pub async fn follow(&self, every: Duration) -> Result<(), SubtensorError> {
+        self.follow_and(every, |_| {}).await
+    }
+
+    /// As [`Subnet::follow`]; `read` hears of each reading.
+    pub(super) async fn follow_and(
+        &self,
+        every: Duration,
+        read: impl Fn(Result<(), &SubtensorError>) + Send,
+    ) -> Result<(), SubtensorError> {
         let mut blocks = self.chain.blocks();
         loop {
             tokio::time::sleep(every).await;
             if blocks.changed().await.is_err() {
                 return Ok(());
             }
-            self.refresh().await?;
+            let outcome = self.refresh().await;
+            read(outcome.as_ref().map(|_| ()));
+            outcome?;
         }
     }
 }

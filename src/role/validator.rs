@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::duties::perform;
-use super::status::Board;
+use super::announce::Announcement;
+use super::duties::{METAGRAPH, follow, perform};
+use super::status::{Board, Outcome, Rhythm};
 use super::subnet::{Snapshot, Subnet};
 use super::tasks::Tasks;
 use super::weights::{WeightsOutcome, WeightsView, WeightsWriter};
@@ -15,10 +16,10 @@ use crate::subnets::work::{ChainSeen, Known, Peer, Peers, ValidatorWork};
 use crate::subtensor::{Neuron, Retry};
 use crate::units::{Account, Identity};
 
-/// How often the metagraph is read anew: a block of the main network.
-const METAGRAPH_EVERY: Duration = Duration::from_secs(12);
 /// How often one line tells that all is well.
 const STATUS_EVERY: Duration = Duration::from_secs(60);
+/// The name of its own duty.
+const WEIGHTS: &str = "weights";
 /// A pause after weights failed, so that a refusal is not repeated at every block.
 const WEIGHTS_PAUSE: Duration = Duration::from_secs(30);
 /// Weights that wait for a block are looked at again after so long in any case: five blocks of the main network.
@@ -38,6 +39,8 @@ pub struct ValidatorParts {
     pub ledger: Ledger,
     /// What writes weights; `None` when that is disabled.
     pub weights: Option<WeightsWriter>,
+    /// The axon to be announced: [`Announcement::start`] is for whoever starts the validator.
+    pub announcement: Option<Announcement>,
 }
 
 impl std::fmt::Debug for ValidatorParts {
@@ -72,15 +75,9 @@ impl Validator {
     #[must_use]
     pub fn start(parts: ValidatorParts) -> Self {
         let mut tasks = Tasks::new();
-        let ValidatorParts { hotkey, subnet, work, dendrite, ledger, weights } = parts;
+        let ValidatorParts { hotkey, subnet, work, dendrite, ledger, weights, announcement: _ } = parts;
         let board = Arc::new(Board::default());
-        tasks.supervise("metagraph", {
-            let subnet = subnet.clone();
-            move || {
-                let subnet = subnet.clone();
-                async move { subnet.follow(METAGRAPH_EVERY).await }
-            }
-        });
+        tasks.supervise(METAGRAPH, follow(subnet.clone(), Arc::clone(&board)));
         for duty in Arc::clone(&work).duties() {
             tasks.run(perform(duty, hotkey, Arc::clone(&board), tasks.stopping()));
         }
@@ -91,8 +88,9 @@ impl Validator {
         });
         if let Some(writer) = weights {
             let writer = Arc::new(writer);
-            let subnet = subnet.clone();
-            tasks.supervise("weights", move || write_weights(Arc::clone(&writer), subnet.clone()));
+            let (subnet, board) = (subnet.clone(), Arc::clone(&board));
+            board.expects(WEIGHTS, Rhythm { every: LOOK_AGAIN, jitter: 0.0, deadline: None });
+            tasks.supervise(WEIGHTS, move || write_weights(Arc::clone(&writer), subnet.clone(), Arc::clone(&board)));
         } else {
             tracing::warn!("weights are disabled: this validator scores, but writes nothing to the chain");
         }
@@ -186,10 +184,17 @@ async fn tell(
     }
 }
 
-async fn write_weights(writer: Arc<WeightsWriter>, subnet: Subnet) -> Result<(), super::error::RoleError> {
+async fn write_weights(
+    writer: Arc<WeightsWriter>,
+    subnet: Subnet,
+    board: Arc<Board>,
+) -> Result<(), super::error::RoleError> {
     let mut blocks = subnet.chain().blocks();
     loop {
-        match writer.set_when_due().await {
+        board.begins(WEIGHTS);
+        let written = writer.set_when_due().await;
+        board.passed(WEIGHTS, written.as_ref().map_or_else(|e| Outcome::Failed(e.to_string()), |_| Outcome::Well));
+        match written {
             Ok(WeightsOutcome::NotDue { from_block, .. }) => {
                 // Rules change, and epochs with them: no sleep is longer than the patience for news.
                 let due = tokio::time::timeout(LOOK_AGAIN, blocks.wait_for(|block| *block >= from_block));

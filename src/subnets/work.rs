@@ -222,7 +222,8 @@ pub struct ChainSeen {
 }
 
 /// Something that is done again and again. An error is logged and costs this pass only, a panic too; when the role stops,
-/// the pass under way is finished first.
+/// the pass under way is finished first, if it does so in time. A pass may be abandoned wherever it waits, and must leave
+/// nothing half done then.
 pub struct Duty {
     /// Its name, for logs, metrics and health.
     pub name: &'static str,
@@ -234,6 +235,8 @@ pub struct Duty {
     pub clock: Clock,
     /// Whether the first pass is at once, or after a pause.
     pub at_once: bool,
+    /// A pass that takes longer is abandoned, in wall time; `None`: it may take for ever.
+    pub deadline: Option<Duration>,
     pass: Box<dyn Fn() -> BoxFuture<'static, Result<(), WorkError>> + Send + Sync>,
     news: Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>,
 }
@@ -261,6 +264,7 @@ impl Duty {
             jitter: 0.0,
             clock,
             at_once: true,
+            deadline: None,
             pass: Box::new(move || pass().boxed()),
             news: Box::new(|| std::future::pending().boxed()),
         }
@@ -293,6 +297,13 @@ impl Duty {
     #[must_use]
     pub const fn later(mut self) -> Self {
         self.at_once = false;
+        self
+    }
+
+    /// The same with passes that are abandoned when they take longer than this.
+    #[must_use]
+    pub const fn within(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
         self
     }
 

@@ -31,6 +31,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 struct Market {
     clock: Clock,
     over: Mutex<bool>,
+    /// What `x` and `z` pay then.
+    outcome: Mutex<Probability>,
+    /// Which outcome is asked about, when the market says so.
+    label: Mutex<&'static str>,
     /// What a reader adds to the price, a millisecond later.
     step: f64,
     readers: Mutex<u32>,
@@ -43,7 +47,7 @@ impl Market {
 
     fn listing(&self, id: &str) -> Listing {
         let resolution = if *self.over.lock().unwrap() {
-            Resolution::Resolved { outcome: Probability::ONE, at: None }
+            Resolution::Resolved { outcome: *self.outcome.lock().unwrap(), at: None }
         } else {
             Resolution::Open
         };
@@ -52,7 +56,11 @@ impl Market {
                 key: EventKey::new("m", id),
                 provider: "m".into(),
                 id: id.into(),
-                description: format!("Will {id}?").into(),
+                description: format!(
+                    "Will {id}?\nThe probability asked is that of the outcome \"{}\".",
+                    self.label.lock().unwrap()
+                )
+                .into(),
                 cutoff: START.plus_ms(3 * 3_600_000),
                 ends_at: None,
             },
@@ -132,7 +140,14 @@ impl Stage {
     async fn new(rules: Rules, step: f64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::stepped(START);
-        let market = Arc::new(Market { clock: clock.clone(), over: Mutex::default(), step, readers: Mutex::default() });
+        let market = Arc::new(Market {
+            clock: clock.clone(),
+            over: Mutex::default(),
+            outcome: Mutex::new(Probability::ONE),
+            label: Mutex::new("Yes"),
+            step,
+            readers: Mutex::default(),
+        });
         let told = Arc::new(Told::default());
         let forecasters = [Arc::clone(&told) as Arc<dyn Forecaster>, Arc::new(program(folder.path()))];
         let (mut caches, mut miners, mut axons) = (Vec::new(), Vec::new(), Vec::new());
@@ -156,6 +171,7 @@ impl Stage {
             max_events: 10,
             void_after: Duration::from_secs(9_000_000),
             lookups: 10,
+            dispute_window: Duration::from_secs(2 * 86_400),
         };
         let providers = vec![Arc::clone(&market) as Arc<dyn Provider>];
         let patience = Duration::from_secs(60);
@@ -205,6 +221,47 @@ async fn a_programs_rules_travel_speak_and_are_scored() {
     let (identity, score) = event.scores[0];
     assert_eq!((identity, event.scores.len()), (charlie, 1));
     assert!((score - (gain(0.8) + gain(0.3) + gain(0.6)) / 3.0).abs() < 1e-12, "{score}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_winner_that_changes_within_the_window_is_scored_anew_and_later_not() {
+    let stage = Stage::new(Rules::default(), 0.0).await;
+    assert_eq!((stage.round(0.9).await, stage.round(0.9).await), (0, 1));
+    *stage.market.over.lock().unwrap() = true;
+    let score = |summary: &TickSummary| {
+        let settled = summary.settled.iter().find(|settlement| settlement.event == "m-x");
+        settled.map(|settlement| (settlement.scores[0].1 * 1e6).round() / 1e6)
+    };
+    let gain = |o: f64| (0.5 - o) * (0.5 - o) - (0.9 - o) * (0.9 - o);
+    let rounded = |x: f64| Some((x * 1e6).round() / 1e6);
+    assert_eq!(score(&stage.tick().await), rounded(gain(1.0)));
+    let after = async |time: Duration| {
+        stage.clock.advance(time);
+        score(&stage.tick().await)
+    };
+    *stage.market.outcome.lock().unwrap() = Probability::ZERO;
+    assert_eq!(after(MINUTE).await, None, "checked every hour");
+    assert_eq!(after(60 * MINUTE).await, rounded(gain(0.0)), "corrected");
+    let average = stage.validator.ledger().standings().await.unwrap().miners[0].average;
+    assert_eq!(rounded(average), rounded(gain(0.0)), "nothing is left of the first");
+    assert_eq!(after(120 * MINUTE).await, None, "said once");
+    *stage.market.outcome.lock().unwrap() = Probability::ONE;
+    // A correction opens the window anew; this is after it.
+    assert_eq!(after(3 * 24 * 60 * MINUTE).await, None, "too late");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_market_that_turns_its_outcomes_around_is_not_believed() {
+    let stage = Stage::new(Rules::default(), 0.0).await;
+    assert_eq!((stage.round(0.9).await, stage.round(0.9).await), (0, 1));
+    *stage.market.label.lock().unwrap() = "No";
+    stage.clock.advance(5 * MINUTE);
+    let summary = stage.tick().await;
+    assert_eq!((summary.open_events, summary.unpriced), (0, 2), "there is no price to judge by");
+    *stage.market.over.lock().unwrap() = true;
+    assert!(stage.tick().await.settled.is_empty());
+    *stage.market.label.lock().unwrap() = "Yes";
+    assert_eq!(stage.tick().await.settled.len(), 2);
 }
 
 /// A market that moves while miners answer: under `worst_bracket` it is read again after the round, and the report is

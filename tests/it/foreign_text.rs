@@ -272,8 +272,13 @@ async fn a_question_without_end_is_cut_once_and_sent_the_same_in_every_tick() {
     let target = neuron::dendrite::Target { hotkey: hotkey.account(), ..target(axon.local_addr()) };
     let miners = [Peer { uid: Uid(1), identity, target }];
     let path = folder.path().join("ledger.sqlite");
-    let limits =
-        Limits { max_question_bytes: BOUND, max_events: 10, void_after: Duration::from_secs(9_000_000), lookups: 10 };
+    let limits = Limits {
+        max_question_bytes: BOUND,
+        max_events: 10,
+        void_after: Duration::from_secs(9_000_000),
+        lookups: 10,
+        dispute_window: Duration::ZERO,
+    };
     // Restarted after the second tick; then the question grows; then its cutoff moves, which takes its text over.
     for restart in 0..2 {
         let ledger = EventsLedger::open(&path, Options::default()).unwrap();

@@ -171,6 +171,10 @@ impl World {
     }
 
     fn validator(&self) -> Process {
+        self.validator_with(&[])
+    }
+
+    fn validator_with(&self, more: &[&str]) -> Process {
         let mut arguments = vec!["validator".to_owned()];
         arguments.extend(self.neuron_flags("v"));
         let (db, metrics) = (self.path("db"), self.metrics[0].to_string());
@@ -183,6 +187,7 @@ impl World {
         ];
         arguments.extend(self.market_flags());
         arguments.extend(own.concat().into_iter().map(str::to_owned));
+        arguments.extend(more.iter().map(|it| (*it).to_owned()));
         self.start("validator.log", &arguments.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
@@ -284,6 +289,73 @@ fn a_hostile_market_and_a_hostile_miner_command_nothing_in_a_validators_log() {
     let log = log();
     assert_harmless_text("the validator's log", &log);
     assert!(log.contains("1 without an id"), "{log}");
+}
+
+/// A server that takes every connection and never says a word.
+fn silent(address: (&str, u16)) {
+    let listener = TcpListener::bind(address).unwrap();
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        held.extend(listener.incoming().flatten());
+    });
+}
+
+/// Ends a process as a supervisor does, which kills it after ten seconds; how long it took.
+fn terminate(process: &mut Process) -> Duration {
+    let begin = Instant::now();
+    let pid = process.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    while process.is_running() && begin.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(process.wait().unwrap().success());
+    begin.elapsed()
+}
+
+#[test]
+fn a_validator_told_to_stop_ends_in_time_whatever_it_waits_for() {
+    const BOUND: Duration = Duration::from_secs(10);
+    let world = World::new();
+    let _localnet = world.localnet();
+    world.register(155, &["v", "m0"]);
+    let mut miner = world.miner(0, "0.1");
+    let published = |log: &str| std::fs::read_to_string(world.path(log)).is_ok_and(|log| log.contains("published"));
+    wait_until("the miner's address is on the chain", || published("m0.log"));
+    miner.kill();
+    silent(("127.0.0.2", world.axons[0]));
+    let log = |name: &str| std::fs::read_to_string(world.path(name)).unwrap_or_default();
+
+    let starts = || log("validator.log").matches("Ctrl-C stops").count();
+    let facts = || serde_json::from_str::<Value>(&get(world.metrics[0], "/health").1).unwrap();
+    let waits = |duty: &str| facts()["duties"][duty]["running_s"].as_u64() > Some(0);
+
+    // A miner that is silent: the question to it is abandoned.
+    let mut market = world.market_sim();
+    let mut validator = world.validator();
+    wait_until("the validator works", || starts() == 1);
+    wait_until("it waits for the miner", || waits("query"));
+    let took = terminate(&mut validator);
+    assert!(took < BOUND, "{took:?}\n{}", world.logs());
+    market.kill();
+
+    // A market that is silent: the look at it is abandoned.
+    let announced = ["--axon.announce", "--axon.ip", "127.0.0.3", "--axon.port", "0"];
+    silent(("127.0.0.1", world.market));
+    let mut validator = world.validator_with(&announced);
+    wait_until("the validator works", || starts() == 2);
+    wait_until("it waits for the market", || waits("discover"));
+    // Meanwhile miners are asked, about nothing, and nobody waits for the market.
+    wait_until("it ticks all the same", || facts()["ticks"].as_u64() > Some(1));
+    let query = facts()["duties"]["query"].clone();
+    assert_eq!((&query["period_s"], &query["last_outcome"]), (&0.5.into(), &"ok".into()), "{query}");
+    assert!(query["deadline_s"].as_f64() > Some(1.0) && query["jitter"].as_f64() > Some(0.0), "{query}");
+    for duty in ["discover", "resolve", "metagraph", "weights", "pruning"] {
+        assert!(facts()["duties"][duty]["period_s"].as_f64() > Some(0.0), "{duty}: {}", facts());
+    }
+    // Who wants to know whether it is there finds an axon.
+    wait_until("its axon is on the chain", || log("validator.log").contains("axon published"));
+    let took = terminate(&mut validator);
+    assert!(took < BOUND, "{took:?}\n{}", world.logs());
 }
 
 /// Every score in the ledger, by event and hotkey. No validator may run.

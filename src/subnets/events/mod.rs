@@ -15,7 +15,7 @@ mod work;
 
 pub use miner::EventsMiner;
 pub use registry::Limits;
-pub use validator::{EventsValidator, Quoted, TickSummary};
+pub use validator::{Discovery, EventsValidator, Quoted, TickSummary};
 pub use work::EventsWork;
 
 use super::work::{Harmless, Kind, MakeValidator};

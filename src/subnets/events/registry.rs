@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::ledger::{EventRow, NewEvent, Outcome, PriceRow, Resolution};
 use crate::market::{self, Listing};
+use crate::scoring::admission::EventState;
 use crate::units::UnixMs;
 
 /// A price after the cutoff still serves `reference_pick = "worst_bracket"`; later ones are of no use.
@@ -22,6 +23,8 @@ pub struct Limits {
     pub void_after: Duration,
     /// Events looked up one by one in one tick, those that waited longest first.
     pub lookups: usize,
+    /// For this long after it was settled, an event's outcome is checked again.
+    pub dispute_window: Duration,
 }
 
 /// What one poll of the markets means.
@@ -37,6 +40,8 @@ pub(super) struct Intake {
     pub missing: Vec<EventRow>,
     /// New events left out because too many are open.
     pub left_out: usize,
+    /// Known events whose markets ask for another outcome than they did: neither price nor end of these is one.
+    pub changed: Vec<String>,
 }
 
 /// Sorts out a poll. `unsettled` is every event of the ledger that has no outcome yet.
@@ -64,6 +69,10 @@ pub(super) fn sort_out(listings: Vec<Listing>, unsettled: &[EventRow], now: Unix
 
 impl Intake {
     fn known(&mut self, row: &EventRow, listing: Listing, now: UnixMs, limits: &Limits) {
+        if !asks_the_same(row, &listing) {
+            self.changed.push(row.key.clone());
+            return;
+        }
         if let Some(ended) = ended(&listing, now) {
             self.ended.push(ended);
             return;
@@ -112,6 +121,25 @@ fn offer(event: market::Event, now: UnixMs, limits: &Limits) -> NewEvent {
     }
 }
 
+/// Whether a listing is about the outcome that miners were asked about, as far as the texts tell: a market may turn the order
+/// of its outcomes around, and what was 0.9 would be 0.1.
+#[must_use]
+pub(super) fn asks_the_same(row: &EventRow, listing: &Listing) -> bool {
+    let asked = market::split_outcome(row.description.as_raw()).1;
+    let listed = market::split_outcome(listing.event.description.as_raw()).1;
+    asked.zip(listed).is_none_or(|(asked, listed)| asked == listed)
+}
+
+/// Whether a resolution says something else than what the event was settled with, if it was.
+#[must_use]
+pub(super) fn is_news(row: &EventRow, resolution: &Resolution) -> bool {
+    let outcome = match resolution.outcome {
+        Outcome::Payout(payout) => Some(payout),
+        Outcome::Void => None,
+    };
+    row.state == EventState::Open || row.outcome != outcome
+}
+
 /// How a listing says that its event ended.
 #[must_use]
 pub(super) fn ended(listing: &Listing, now: UnixMs) -> Option<Resolution> {
@@ -140,11 +168,15 @@ pub(super) fn given_up(row: &EventRow, now: UnixMs, limits: &Limits) -> Option<R
 mod tests {
     use super::*;
     use crate::market::{Event, EventKey, Quote};
-    use crate::scoring::admission::EventState;
     use crate::units::Probability;
 
-    const LIMITS: Limits =
-        Limits { max_question_bytes: 256, max_events: 2, void_after: Duration::from_secs(3600), lookups: 10 };
+    const LIMITS: Limits = Limits {
+        max_question_bytes: 256,
+        max_events: 2,
+        void_after: Duration::from_secs(3600),
+        lookups: 10,
+        dispute_window: Duration::ZERO,
+    };
 
     fn listing(id: &str, cutoff: i64, price: Option<f64>) -> Listing {
         Listing {

@@ -254,6 +254,13 @@ pub const SETTINGS: &[Setting] = &[
         "An event that closed without an outcome is void after this long.",
     ),
     setting(
+        "dispute_window",
+        Kind::Duration,
+        Some("2d"),
+        ASKING,
+        "An outcome is checked every hour for this long after it was settled; a correction replaces the scores.",
+    ),
+    setting(
         "scoring.rule",
         Kind::Choice(&["market_delta", "sequential", "brier", "peer_log"]),
         Some("market_delta"),
@@ -368,6 +375,8 @@ pub struct EventsSettings {
     pub tick_jitter: f64,
     #[serde(deserialize_with = "duration")]
     pub void_after: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub dispute_window: Duration,
     /// Read by the scoring room's own type, which refuses keys that it does not know.
     pub scoring: Table,
 }

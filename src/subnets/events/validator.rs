@@ -1,12 +1,13 @@
-//! One tick of an events validator: poll the markets, settle what has ended, ask every miner, record the answers. Under
-//! `reference_pick = "worst_bracket"` the markets are polled again after the answers.
+//! What an events validator does, in three parts that wait for nobody: it discovers (polls the markets, takes up events and
+//! prices, settles what has ended), looks up what the markets no longer list, and queries the miners and records the answers.
+//! Under `reference_pick = "worst_bracket"` the markets are polled again after the answers.
 //!
-//! [`EventsValidator::tick`] is a plain function of the clock, so that the long-running role calls it once a minute and
-//! the demo as fast as it can. Whatever a market or a miner does, the tick goes on with the others; only the ledger can
-//! stop it, for what cannot be recorded must not be asked.
+//! Each part is a plain function of the clock: the long-running role makes a duty of each, and [`EventsValidator::tick`] does
+//! one after the other, as fast as the demo can. Whatever a market or a miner does, the others go on; only the ledger can stop
+//! a part, for what cannot be recorded must not be asked.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -22,6 +23,7 @@ use crate::clock::Clock;
 use crate::dendrite::{Dendrite, Target};
 use crate::ledger::LedgerError;
 use crate::market::{Listing, MarketError, Provider};
+use crate::scoring::admission::EventState;
 use crate::scoring::rules::ReferencePick;
 use crate::subnets::work::Peer;
 use crate::units::{Foreign, UnixMs};
@@ -30,6 +32,10 @@ use crate::units::{Foreign, UnixMs};
 const QUOTED: usize = 4;
 /// Look-ups of single events at once.
 const LOOKUPS_AT_ONCE: usize = 4;
+/// Between two checks of an outcome that was settled, ms.
+const CHECK_AGAIN_MS: i64 = 3_600_000;
+/// Of the look-ups of a tick, the share that checks settled outcomes, beside the others.
+const CHECKS: usize = 5;
 
 /// An open event and its price.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,6 +57,8 @@ pub struct TickSummary {
     pub new_events: usize,
     /// Events asked about.
     pub open_events: usize,
+    /// Open events that were not, for want of a price that is young enough to judge by.
+    pub unpriced: usize,
     /// Some of them with their price of now, soonest cutoff first.
     pub quoted: Vec<Quoted>,
     /// Miners asked.
@@ -65,6 +73,17 @@ pub struct TickSummary {
     pub settled: Vec<Settlement>,
 }
 
+/// What one look at the markets came to.
+#[derive(Debug, Default)]
+pub struct Discovery {
+    /// Markets that could not be read.
+    pub markets_failed: usize,
+    /// Events new to this validator.
+    pub new_events: usize,
+    /// Events that ended, with their scores.
+    pub settled: Vec<Settlement>,
+}
+
 /// Asks, records, settles. Weights are the role's business.
 pub struct EventsValidator {
     providers: Vec<Arc<dyn Provider>>,
@@ -73,6 +92,59 @@ pub struct EventsValidator {
     clock: Clock,
     limits: Limits,
     deadline: Duration,
+    seen: Mutex<Seen>,
+}
+
+/// What the parts leave to each other.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Prices that are not in the ledger yet: they go there with the next answers.
+    prices: Vec<PriceRow>,
+    /// The newest price of each event, and when it was read.
+    newest: HashMap<Arc<str>, (f64, UnixMs)>,
+    /// Events that the last look did not find any more.
+    missing: Vec<EventRow>,
+    /// When each of them was last looked up.
+    looked_up: HashMap<String, UnixMs>,
+    /// When each settled event within the dispute window was last checked.
+    checked: HashMap<String, UnixMs>,
+}
+
+impl Seen {
+    fn take_prices(&mut self, prices: Vec<PriceRow>) {
+        for price in &prices {
+            let newest = self.newest.entry(Arc::clone(&price.event)).or_insert((price.price, price.at));
+            if price.at >= newest.1 {
+                *newest = (price.price, price.at);
+            }
+        }
+        self.prices.extend(prices);
+    }
+
+    /// Settled events whose outcome is to be checked again, an hour after it was seen last.
+    fn due_for_check(&mut self, settled: Vec<EventRow>, now: UnixMs, most: usize) -> Vec<EventRow> {
+        let current: HashSet<&str> = settled.iter().map(|row| row.key.as_str()).collect();
+        self.checked.retain(|key, _| current.contains(key.as_str()));
+        let seen = |row: &EventRow| self.checked.get(&row.key).copied().max(row.settled_at);
+        let mut due: Vec<(Option<UnixMs>, EventRow)> = settled.into_iter().map(|row| (seen(&row), row)).collect();
+        due.retain(|(seen, _)| seen.is_none_or(|seen| now.since(seen) >= CHECK_AGAIN_MS));
+        due.sort_by(|a, b| (a.0, &a.1.key).cmp(&(b.0, &b.1.key)));
+        due.truncate(most);
+        self.checked.extend(due.iter().map(|(_, row)| (row.key.clone(), now)));
+        due.into_iter().map(|(_, row)| row).collect()
+    }
+
+    /// The next events to look up: those that were looked up longest ago, so that none waits for ever behind others.
+    fn due_for_look_up(&mut self, now: UnixMs, most: usize) -> Vec<EventRow> {
+        let missing: HashSet<&str> = self.missing.iter().map(|row| row.key.as_str()).collect();
+        self.looked_up.retain(|key, _| missing.contains(key.as_str()));
+        let mut due = self.missing.clone();
+        let last = |row: &EventRow| self.looked_up.get(&row.key).copied();
+        due.sort_by(|a, b| (last(a), a.cutoff, &a.key).cmp(&(last(b), b.cutoff, &b.key)));
+        due.truncate(most);
+        self.looked_up.extend(due.iter().map(|row| (row.key.clone(), now)));
+        due
+    }
 }
 
 impl std::fmt::Debug for EventsValidator {
@@ -96,7 +168,7 @@ impl EventsValidator {
         limits: Limits,
         deadline: Duration,
     ) -> Self {
-        Self { providers, ledger, dendrite, clock, limits, deadline }
+        Self { providers, ledger, dendrite, clock, limits, deadline, seen: Mutex::default() }
     }
 
     /// The ledger it records in.
@@ -105,29 +177,95 @@ impl EventsValidator {
         &self.ledger
     }
 
-    /// Does one tick, asking `miners`.
+    /// How long the miners have in one round of questions.
+    #[must_use]
+    pub const fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does all parts once, asking `miners`.
     ///
     /// # Errors
     /// The ledger's; nothing else ends a tick.
     pub async fn tick(&self, miners: &[Peer]) -> Result<TickSummary, LedgerError> {
+        let Discovery { markets_failed, new_events, mut settled } = self.discover().await?;
+        settled.extend(self.look_up().await?);
+        let summary = self.query(miners).await?;
+        Ok(TickSummary { markets_failed, new_events, settled, ..summary })
+    }
+
+    /// Polls the markets: takes up events and prices, and settles what is listed as ended.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn discover(&self) -> Result<Discovery, LedgerError> {
         let at = self.clock.now();
-        let mut summary = TickSummary { at, ..TickSummary::default() };
         let unsettled = self.ledger.unsettled().await?;
-        let listings = self.poll(&mut summary).await;
-        let Intake { offered, mut prices, mut ended, missing, left_out } =
+        let (listings, markets_failed) = self.poll().await;
+        let Intake { offered, prices, ended, missing, left_out, changed } =
             registry::sort_out(listings, &unsettled, at, &self.limits);
         if left_out > 0 {
             tracing::debug!(left_out, "more events than `market.max_events` are offered; the later ones wait");
         }
-        summary.new_events = self.ledger.upsert_events(offered).await?;
-        self.look_up(missing, at, &mut prices, &mut ended).await;
-        self.ledger.core().know_miners(miners.iter().map(|miner| miner.identity).collect(), at).await?;
-        summary.settled = self.settle(ended).await?;
+        for event in changed {
+            tell_changed(&event);
+        }
+        let new_events = self.ledger.upsert_events(offered).await?;
+        let known: HashSet<&str> = unsettled.iter().map(|row| row.key.as_str()).collect();
+        {
+            let mut seen = self.seen();
+            // What is settled needs no price any more; what is new has one in this look.
+            seen.newest.retain(|event, _| known.contains(&**event));
+            seen.take_prices(prices);
+            seen.missing = missing;
+        }
+        Ok(Discovery { markets_failed, new_events, settled: self.settle(ended).await? })
+    }
 
-        let open = self.ledger.open_events(at).await?;
-        summary.open_events = open.len();
-        summary.quoted = quoted(&open, &prices);
-        summary.asked = miners.len();
+    /// Asks the markets about events that they no longer list, those looked up longest ago first: they have ended, or will
+    /// be void one day. Within the window for disputes it asks again about settled ones, whose outcome may be corrected.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn look_up(&self) -> Result<Vec<Settlement>, LedgerError> {
+        let at = self.clock.now();
+        let window = i64::try_from(self.limits.dispute_window.as_millis()).unwrap_or(i64::MAX);
+        let settled = if window > 0 { self.ledger.settled_since(at.plus_ms(-window)).await? } else { Vec::new() };
+        let due = {
+            let (mut seen, most) = (self.seen(), self.limits.lookups);
+            let mut due = seen.due_for_look_up(at, most);
+            due.extend(seen.due_for_check(settled, at, most.div_ceil(CHECKS)));
+            due
+        };
+        let (mut prices, mut ended) = (Vec::new(), Vec::new());
+        self.find(due, at, &mut prices, &mut ended).await;
+        self.seen().take_prices(prices);
+        self.settle(ended).await
+    }
+
+    /// Asks `miners` about the open events that have a fresh price, and records the answers.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn query(&self, miners: &[Peer]) -> Result<TickSummary, LedgerError> {
+        let at = self.clock.now();
+        let mut summary = TickSummary { at, asked: miners.len(), ..TickSummary::default() };
+        self.ledger.core().know_miners(miners.iter().map(|miner| miner.identity).collect(), at).await?;
+        let mut open = self.ledger.open_events(at).await?;
+        let prices = std::mem::take(&mut self.seen().prices);
+        let max_age = self.ledger.options().rules.price_max_age_ms();
+        let before = open.len();
+        {
+            let seen = self.seen();
+            // What cannot be judged would only cost the miners time.
+            open.retain(|row| seen.newest.get(row.key.as_str()).is_some_and(|(_, read)| at.since(*read) <= max_age));
+            summary.quoted = quoted(&open, &seen.newest);
+        }
+        (summary.open_events, summary.unpriced) = (open.len(), before - open.len());
         let mut tick = Tick { at, prices, ..Tick::default() };
         if !open.is_empty() && !miners.is_empty() {
             self.ask(&open, miners, &mut tick, &mut summary).await;
@@ -139,19 +277,20 @@ impl EventsValidator {
         Ok(summary)
     }
 
-    async fn poll(&self, summary: &mut TickSummary) -> Vec<Listing> {
+    /// What the markets list now, and how many could not be read.
+    async fn poll(&self) -> (Vec<Listing>, usize) {
         let polls = self.providers.iter().map(|provider| async move { (provider.name(), provider.list().await) });
-        let mut listings = Vec::new();
+        let (mut listings, mut failed) = (Vec::new(), 0);
         for (market, result) in join_all(polls).await {
             match result {
                 Ok(found) => listings.extend(found),
                 Err(e) => {
-                    summary.markets_failed += 1;
+                    failed += 1;
                     tracing::warn!(market, "{e}; events of this market keep their last price until it is too old");
                 }
             }
         }
-        listings
+        (listings, failed)
     }
 
     /// The prices of these events now, of those that the markets list.
@@ -162,18 +301,12 @@ impl EventsValidator {
             Some(PriceRow { event: listing.event.key.0.into(), price: quote.price.get(), at: quote.at })
         };
         // A market that fails here has been told about, or will be in a minute.
-        self.poll(&mut TickSummary::default()).await.into_iter().filter_map(price).collect()
+        self.poll().await.0.into_iter().filter_map(price).collect()
     }
 
-    /// Asks the markets about events that they no longer list: they have ended, or will be void one day.
-    async fn look_up(
-        &self,
-        missing: Vec<EventRow>,
-        at: UnixMs,
-        prices: &mut Vec<PriceRow>,
-        ended: &mut Vec<Resolution>,
-    ) {
-        let found: Vec<_> = stream::iter(missing.into_iter().take(self.limits.lookups))
+    /// Asks the markets about single events.
+    async fn find(&self, due: Vec<EventRow>, at: UnixMs, prices: &mut Vec<PriceRow>, ended: &mut Vec<Resolution>) {
+        let found: Vec<_> = stream::iter(due)
             .map(|row| async move {
                 let provider = self.providers.iter().find(|p| p.name() == row.provider);
                 let listing = match provider {
@@ -187,9 +320,19 @@ impl EventsValidator {
             .await;
         for (row, listing) in found {
             match listing {
+                Some(Ok(listing)) if !registry::asks_the_same(&row, &listing) => tell_changed(&row.key),
                 Some(Ok(listing)) => {
                     if let Some(resolution) = registry::ended(&listing, at) {
-                        ended.push(resolution);
+                        if row.state != EventState::Open && registry::is_news(&row, &resolution) {
+                            let (was, now) = (row.outcome, &resolution.outcome);
+                            tracing::warn!(
+                                event = row.key,
+                                ?was,
+                                ?now,
+                                "an outcome was corrected: its scores are replaced"
+                            );
+                        }
+                        ended.extend(Some(resolution).filter(|resolution| registry::is_news(&row, resolution)));
                         continue;
                     }
                     if let Some(quote) = listing.quote.filter(|_| row.cutoff > at) {
@@ -206,7 +349,7 @@ impl EventsValidator {
                 Some(Err(e)) => tracing::debug!(event = row.key, "{e}"),
                 None => tracing::warn!(event = row.key, "no market called {} is set up any more", row.provider),
             }
-            ended.extend(registry::given_up(&row, at, &self.limits));
+            ended.extend(registry::given_up(&row, at, &self.limits).filter(|_| row.state == EventState::Open));
         }
     }
 
@@ -276,13 +419,52 @@ impl TickSummary {
     }
 }
 
+fn tell_changed(event: &str) {
+    tracing::warn!(event, "its market names another outcome than it did; it has no price and no end while that is so");
+}
+
 /// The open events that close first, with their prices.
-fn quoted(open: &[EventRow], prices: &[PriceRow]) -> Vec<Quoted> {
+fn quoted(open: &[EventRow], newest: &HashMap<Arc<str>, (f64, UnixMs)>) -> Vec<Quoted> {
     let mut soonest: Vec<&EventRow> = open.iter().collect();
     soonest.sort_by_key(|row| row.cutoff);
     let quote = |row: &EventRow| {
-        let price = prices.iter().find(|price| *price.event == *row.key)?.price;
-        Some(Quoted { description: row.description.clone(), price })
+        let (price, _) = newest.get(row.key.as_str())?;
+        Some(Quoted { description: row.description.clone(), price: *price })
     };
     soonest.into_iter().filter_map(quote).take(QUOTED).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(key: &str, cutoff: i64) -> EventRow {
+        EventRow {
+            key: key.to_owned(),
+            provider: "m".to_owned(),
+            id: key.to_owned(),
+            description: "?".into(),
+            opened_at: UnixMs(0),
+            cutoff: UnixMs(cutoff),
+            ends_at: None,
+            interval_minutes: 240,
+            state: EventState::Open,
+            outcome: None,
+            resolved_at: None,
+            settled_at: None,
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_ever_behind_those_that_never_end() {
+        let mut seen = Seen { missing: ["a", "b", "c", "d"].map(|key| row(key, 1)).to_vec(), ..Seen::default() };
+        let mut look = |now| {
+            let due = seen.due_for_look_up(UnixMs(now), 2);
+            due.into_iter().map(|row| row.key).collect::<Vec<_>>().concat()
+        };
+        assert_eq!([look(1), look(2), look(3)], ["ab", "cd", "ab"]);
+        seen.missing.remove(0);
+        assert_eq!(seen.due_for_look_up(UnixMs(4), 9).len(), 3);
+        assert_eq!(seen.looked_up.len(), 3, "what is not missing any more is forgotten");
+    }
 }

@@ -1,4 +1,4 @@
-//! A validator of events as a part of a role: the tick as a duty, its shares, and what it tells about itself.
+//! A validator of events as a part of a role: its parts as duties, its shares, and what it tells about itself.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use tokio::sync::{Notify, watch};
 
 use super::ledger::{EventsLedger, Options, allotment};
 use super::registry::Limits;
@@ -50,6 +51,7 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
         max_events: settings.market.max_events,
         void_after: settings.void_after,
         lookups: LOOKUPS,
+        dispute_window: settings.dispute_window,
     };
     let events = EventsValidator::new(markets, ledger, dendrite, clock.clone(), limits, deadline);
     Ok(Arc::new(EventsWork::new(events, peers, clock, settings.tick, settings.tick_jitter)))
@@ -79,12 +81,23 @@ pub struct EventsWork {
     jitter: f64,
     state: Mutex<State>,
     started: Instant,
+    /// Told when a query wants a fresh look at the markets, and how many looks are done.
+    wanted: Notify,
+    looks: watch::Sender<u64>,
 }
+
+/// How long a query waits for a fresh look at the markets before it goes on with the prices there are.
+const PATIENCE_FOR_PRICES: Duration = Duration::from_secs(10);
+/// Longest look at the markets, with all retries: then the next one begins.
+const MARKET_DEADLINE: Duration = Duration::from_secs(180);
+/// What a query takes beside the miners' time: the ledger, and under `worst_bracket` the markets once more.
+const QUERY_SLACK: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 struct State {
     ticks: u64,
     settled: u64,
+    markets_failed: usize,
     last: Option<(TickSummary, Instant)>,
 }
 
@@ -92,7 +105,8 @@ impl EventsWork {
     /// Ticks of `events`, one in every `tick`, moved by up to `jitter` of it.
     #[must_use]
     pub fn new(events: EventsValidator, peers: Arc<dyn Peers>, clock: Clock, tick: Duration, jitter: f64) -> Self {
-        Self { events, peers, clock, tick, jitter, state: Mutex::default(), started: clock::monotonic() }
+        let (state, started) = (Mutex::default(), clock::monotonic());
+        Self { events, peers, clock, tick, jitter, state, started, wanted: Notify::new(), looks: watch::Sender::new(0) }
     }
 
     /// What a tick is made of.
@@ -108,16 +122,48 @@ impl EventsWork {
     fn ticked(&self, summary: TickSummary) {
         let mut state = self.state();
         state.ticks += 1;
-        state.settled += summary.settled.len() as u64;
         tracing::debug!(
             open = summary.open_events,
+            unpriced = summary.unpriced,
             asked = summary.asked,
             answered = summary.answered,
             fates = ?summary.fates,
-            settled = summary.settled.len(),
             "tick"
         );
         state.last = Some((summary, clock::monotonic()));
+    }
+
+    /// Looks at the markets.
+    async fn discover(self: Arc<Self>) -> Result<(), WorkError> {
+        // Also a look that fails is over: nobody waits for it.
+        let found = self.events.discover().await;
+        self.looks.send_modify(|looks| *looks += 1);
+        let found = found?;
+        let mut state = self.state();
+        state.settled += found.settled.len() as u64;
+        state.markets_failed = found.markets_failed;
+        Ok(())
+    }
+
+    /// Looks up what the markets no longer list.
+    async fn resolve(self: Arc<Self>) -> Result<(), WorkError> {
+        let settled = self.events.look_up().await?;
+        self.state().settled += settled.len() as u64;
+        Ok(())
+    }
+
+    /// Asks the miners, with the prices of a moment ago if the markets tell them in time.
+    async fn query(self: Arc<Self>) -> Result<(), WorkError> {
+        let mut looks = self.looks.subscribe();
+        looks.mark_unchanged();
+        self.wanted.notify_one();
+        let patience = PATIENCE_FOR_PRICES.min(self.tick / 2);
+        if tokio::time::timeout(patience, looks.changed()).await.is_err() {
+            tracing::debug!("the markets take their time: miners are asked with the prices there are");
+        }
+        let summary = self.events.query(&self.peers.now()).await?;
+        self.ticked(summary);
+        Ok(())
     }
 
     fn write(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
@@ -133,14 +179,15 @@ impl EventsWork {
             ("neuron_validator_miners_asked", "Miners asked in the last tick", number(|tick| tick.asked)),
             ("neuron_validator_miners_answered", "Of them, those with a usable answer", number(|tick| tick.answered)),
             (
-                "neuron_validator_markets_failed",
-                "Markets the last tick could not read",
-                number(|tick| tick.markets_failed),
+                "neuron_validator_events_unpriced",
+                "Open events not asked about in the last tick, for want of a fresh price",
+                number(|tick| tick.unpriced),
             ),
         ] {
             sheet.gauge(name, help, value)?;
         }
-        Ok(())
+        let failed = state.markets_failed as f64;
+        sheet.gauge("neuron_validator_markets_failed", "Markets that the last look could not read", failed)
     }
 }
 
@@ -152,17 +199,28 @@ impl Shares for EventsWork {
 
 impl ValidatorWork for EventsWork {
     fn duties(self: Arc<Self>) -> Vec<Duty> {
-        let tick = async |work: Arc<Self>| {
-            let summary = work.events.tick(&work.peers.now()).await?;
-            work.ticked(summary);
-            Ok(())
-        };
         let prune = async |work: Arc<Self>| {
             work.events.ledger().prune(work.clock.now()).await?;
             Ok(())
         };
+        let woken = Arc::clone(&self);
+        let wanted = move || {
+            let work = Arc::clone(&woken);
+            async move { work.wanted.notified().await }
+        };
+        let (tick, clock) = (self.tick, || self.clock.clone());
+        let query_deadline = self.events.deadline() + PATIENCE_FOR_PRICES + QUERY_SLACK;
         vec![
-            Duty::over(&self, "tick", self.tick, self.clock.clone(), tick).jitter(self.jitter),
+            // A query wants a look; without queries the markets are looked at all the same.
+            Duty::over(&self, "discover", tick * 2, clock(), Self::discover)
+                .within(MARKET_DEADLINE)
+                .woken_by(wanted)
+                .later(),
+            Duty::over(&self, "resolve", tick, clock(), Self::resolve)
+                .jitter(self.jitter)
+                .within(MARKET_DEADLINE)
+                .later(),
+            Duty::over(&self, "query", tick, clock(), Self::query).jitter(self.jitter).within(query_deadline),
             Duty::over(&self, "pruning", PRUNE_EVERY, Clock::wall(), prune).later(),
         ]
     }
@@ -178,8 +236,9 @@ impl ValidatorWork for EventsWork {
             answered = last.answered,
             settled = state.settled,
             weights_at_block = chain.weights_at,
-            "{} open events, {} events settled since the start; {}",
+            "{} open events{}, {} events settled since the start; {}",
             last.open_events,
+            if last.unpriced > 0 { format!(", {} more without a fresh price", last.unpriced) } else { String::new() },
             state.settled,
             last.attendance(),
         );
@@ -193,7 +252,11 @@ impl ValidatorWork for EventsWork {
     fn health(&self) -> Health {
         let state = self.state();
         let age = state.last.as_ref().map_or(self.started, |(_, at)| *at).elapsed();
-        let facts = facts([("ticks", state.ticks.into()), ("last_tick_age_s", age.as_secs().into())]);
+        let facts = facts([
+            ("ticks", state.ticks.into()),
+            ("last_tick_age_s", age.as_secs().into()),
+            ("markets_failed", state.markets_failed.into()),
+        ]);
         Health { ok: age <= self.tick * 3 + SLACK, facts }
     }
 }
@@ -218,7 +281,8 @@ mod tests {
         let ledger = EventsLedger::open(folder.join("ledger.sqlite"), Options::default()).unwrap();
         let key = Arc::new(Keypair::from_uri("//Alice", Scheme::Sr25519).unwrap());
         let dendrite = Arc::new(Dendrite::new(DendriteConfig::default(), key).unwrap());
-        let limits = Limits { max_question_bytes: 8192, max_events: 1, void_after: SLACK, lookups: 1 };
+        let limits =
+            Limits { max_question_bytes: 8192, max_events: 1, void_after: SLACK, lookups: 1, dispute_window: SLACK };
         let events = EventsValidator::new(Vec::new(), ledger, dendrite, Clock::wall(), limits, SLACK);
         EventsWork::new(events, Arc::new(Nobody), Clock::wall(), Duration::from_secs(60), 0.0)
     }

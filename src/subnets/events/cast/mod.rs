@@ -139,7 +139,14 @@ impl Cast for EventsCast {
     fn rise(self: Box<Self>, needs: ValidatorNeeds) -> Result<Box<dyn Play>, WorkError> {
         let ValidatorNeeds { dendrite, deadline, ledger, clock, peers } = needs;
         let ledger = EventsLedger::over(ledger, Options::default());
-        let limits = Limits { max_question_bytes: MANY, max_events: MANY, void_after: VOID_AFTER, lookups: MANY };
+        let limits = Limits {
+            max_question_bytes: MANY,
+            max_events: MANY,
+            void_after: VOID_AFTER,
+            lookups: MANY,
+            // Nothing is corrected in a demonstration.
+            dispute_window: Duration::ZERO,
+        };
         let markets = self.market.providers(&self.clock)?;
         let events = EventsValidator::new(markets, ledger.clone(), dendrite, clock.clone(), limits, deadline);
         let work = EventsWork::new(events, Arc::clone(&peers), clock, AT_EVERY_TICK, 0.0);

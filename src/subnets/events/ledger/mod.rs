@@ -182,6 +182,14 @@ impl EventsLedger {
         self.list(Which::Unsettled).await
     }
 
+    /// Events that were settled, or corrected, at `since` or later.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub async fn settled_since(&self, since: UnixMs) -> Result<Vec<EventRow>, LedgerError> {
+        self.list(Which::SettledSince(since)).await
+    }
+
     /// All events, by key.
     ///
     /// # Errors

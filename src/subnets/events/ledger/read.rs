@@ -65,16 +65,19 @@ pub(super) enum Which {
     Answerable(UnixMs),
     /// Open, whatever their cutoff: waiting for an outcome.
     Unsettled,
+    /// Settled here since then, latest first.
+    SettledSince(UnixMs),
     /// Counted in averages, latest resolution first, at most so many.
     Counted(usize),
     All,
 }
 
 pub(super) fn events(connection: &Connection, which: Which) -> Result<Vec<(i64, EventRow)>, Fault> {
-    let now = if let Which::Answerable(now) = which { now.0 } else { 0 };
+    let now = if let Which::Answerable(time) | Which::SettledSince(time) = which { time.0 } else { 0 };
     let (filter, order, limit) = match which {
         Which::Answerable(_) => ("state = 'open' AND opened_at <= ?1 AND ?1 < cutoff", "key", i64::MAX),
         Which::Unsettled => ("state = 'open' AND ?1 = 0", "key", i64::MAX),
+        Which::SettledSince(_) => ("state <> 'open' AND settled_at >= ?1", "settled_at DESC, key", i64::MAX),
         Which::Counted(n) => {
             ("state = 'scored' AND ?1 = 0", "resolved_at DESC, key DESC", i64::try_from(n).unwrap_or(i64::MAX))
         }
