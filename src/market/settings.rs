@@ -7,16 +7,17 @@ use serde::Deserialize;
 
 use super::azuro::{Margin, Source};
 use super::choice::{MarketName, names, words};
+use super::polymarket::gamma::{Discovery, GammaFilter, OfOneEvent};
 use crate::config::duration;
 
 /// Where events come from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the rows of settings explain each")]
 pub struct MarketSettings {
     #[serde(deserialize_with = "names")]
     pub providers: Vec<MarketName>,
-    pub polymarket: EndpointSettings,
+    pub polymarket: PolymarketChoice,
     pub azuro: AzuroChoice,
     #[serde(default)]
     pub file: FileChoice,
@@ -36,12 +37,38 @@ impl MarketSettings {
     }
 }
 
-/// One market.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// What is asked of Polymarket.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the rows of settings explain each")]
-pub struct EndpointSettings {
+pub struct PolymarketChoice {
     pub url: String,
+    pub gamma_url: String,
+    pub discovery: Discovery,
+    pub min_volume: f64,
+    pub min_liquidity: f64,
+    #[serde(deserialize_with = "duration")]
+    pub min_ahead: Duration,
+    pub min_price: f64,
+    pub max_price: f64,
+    #[serde(default, deserialize_with = "words")]
+    pub tags: Vec<String>,
+    pub of_one_event: OfOneEvent,
+}
+
+impl PolymarketChoice {
+    /// What is taken of the markets that Gamma tells of.
+    #[must_use]
+    pub fn filter(&self) -> GammaFilter {
+        GammaFilter {
+            min_volume: self.min_volume,
+            min_liquidity: self.min_liquidity,
+            min_ahead: self.min_ahead,
+            price: (self.min_price, self.max_price),
+            tags: self.tags.clone(),
+            of_one_event: self.of_one_event,
+        }
+    }
 }
 
 /// One's own questions.

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::stream;
 use neuron::clock::Clock;
+use neuron::market::polymarket::gamma::Discovery;
 use neuron::market::polymarket::{Polymarket, PolymarketSettings, Skipped};
 use neuron::market::{HttpSettings, Listing, MarketError, Provider, Resolution};
 use neuron::units::UnixMs;
@@ -168,6 +169,52 @@ async fn paging_ends_at_the_cap_in_a_circle_and_at_a_broken_page() {
     assert_eq!(walk(vec![json!({"data": [open_market(1)]}).to_string()]).await, Ok(vec![1]));
     for garbage in ["", "[]", "{}", "<html>", "{\"data\": [{}", "\u{0}"] {
         let error = walk(vec![garbage.to_owned()]).await.unwrap_err();
+        assert!(matches!(error, MarketError::Malformed { .. }), "{garbage}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn gammas_pages_end_in_a_circle_and_at_an_error_and_an_error_alone_is_told() {
+    /// A page of Gamma's markets, or a status.
+    fn gamma(texts: Vec<Result<String, u16>>) -> Router {
+        let texts = Arc::new(texts);
+        Router::new().route(
+            "/markets/keyset",
+            get(move |Query(query): Query<std::collections::HashMap<String, String>>| async move {
+                assert!(!query.contains_key("offset") && query["closed"] == "false", "{query:?}");
+                let number: usize = query.get("after_cursor").map_or(0, |cursor| cursor.parse().unwrap());
+                match &texts[number] {
+                    Ok(text) => text.clone().into_response(),
+                    Err(status) => StatusCode::from_u16(*status).unwrap().into_response(),
+                }
+            }),
+        )
+    }
+    let page = |n: u64, next: Option<&str>| {
+        let market = json!({
+            "conditionId": format!("0x{n:064x}"), "question": "Q?", "endDate": "2026-02-17T00:00:00Z", "active": true,
+            "closed": false, "outcomes": "[\"Yes\", \"No\"]", "outcomePrices": "[\"0.25\", \"0.75\"]",
+        });
+        Ok(json!({ "markets": [market, "nonsense"], "next_cursor": next }).to_string())
+    };
+    let walk = |texts: Vec<Result<String, u16>>| async move {
+        let api = api(gamma(texts)).await;
+        let market = client_with(&api.url, |settings| {
+            settings.discovery = Discovery::Gamma;
+            settings.gamma_http = settings.http.clone();
+        });
+        market.list().await.map(|listings| (ids(&listings), market.skipped().malformed))
+    };
+    assert_eq!(walk(vec![page(1, Some("1")), page(2, Some("2")), page(3, None)]).await, Ok((vec![1, 2, 3], 3)));
+    assert_eq!(
+        walk(vec![page(1, Some("1")), page(1, Some("1"))]).await,
+        Ok((vec![1], 2)),
+        "a cursor that leads nowhere"
+    );
+    assert_eq!(walk(vec![page(1, Some("1")), Err(422)]).await, Ok((vec![1], 1)));
+    assert!(matches!(walk(vec![Err(422)]).await, Err(MarketError::Refused { status: 422, .. })));
+    for garbage in ["", "[]", "{}", "{\"markets\": 7}"] {
+        let error = walk(vec![Ok(garbage.to_owned())]).await.unwrap_err();
         assert!(matches!(error, MarketError::Malformed { .. }), "{garbage}: {error}");
     }
 }

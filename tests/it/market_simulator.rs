@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use neuron::clock::Clock;
+use neuron::market::polymarket::gamma::{Discovery, GammaFilter};
 use neuron::market::polymarket::{Polymarket, PolymarketSettings};
 use neuron::market::simulator::{self, SimulatorConfig};
 use neuron::market::{HttpSettings, Listing, Provider, Resolution};
@@ -44,6 +45,27 @@ async fn every_event_is_listed_priced_and_resolved_once() {
         assert_eq!(market.fetch(id).await.unwrap().resolution, Resolution::Resolved { outcome: expected, at: None });
         assert_eq!(handle.truth(id, clock.now()), Some(expected));
     }
+}
+
+#[tokio::test]
+async fn gammas_markets_and_events_are_those_of_the_order_book() {
+    let clock = Clock::stepped(START);
+    let handle = simulator::spawn(config(5, &clock)).unwrap();
+    clock.advance(5 * HOUR);
+    let by = async |discovery: Discovery, gamma: GammaFilter| {
+        let http = HttpSettings { spacing: Duration::ZERO, ..HttpSettings::at(handle.url()) };
+        let settings =
+            PolymarketSettings { gamma_http: http.clone(), http, discovery, gamma, ..PolymarketSettings::default() };
+        let mut found = Polymarket::new(settings, clock.clone()).unwrap().list().await.unwrap();
+        found.sort_by(|a, b| a.event.key.cmp(&b.event.key));
+        found
+    };
+    let book = by(Discovery::Clob, GammaFilter::default()).await;
+    assert!(book.len() > 3, "more than a page: {}", book.len());
+    assert_eq!(by(Discovery::Gamma, GammaFilter::default()).await, book);
+    let tagged = GammaFilter { tags: vec!["simulated".into()], min_volume: 1000.0, ..GammaFilter::default() };
+    assert_eq!(by(Discovery::GammaEvents, tagged).await, book);
+    assert!(by(Discovery::Gamma, GammaFilter { min_volume: 1001.0, ..GammaFilter::default() }).await.is_empty());
 }
 
 #[tokio::test]

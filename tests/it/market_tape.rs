@@ -22,7 +22,12 @@ fn own() -> Tape {
 
 fn client(url: String, clock: &Clock) -> Polymarket {
     let http = HttpSettings { spacing: Duration::ZERO, ..HttpSettings::at(url) };
-    let settings = PolymarketSettings { http, max_ahead: CENTURY, cutoff_before_end: Duration::ZERO, max_pages: 20 };
+    let settings = PolymarketSettings {
+        http,
+        max_ahead: CENTURY,
+        cutoff_before_end: Duration::ZERO,
+        ..PolymarketSettings::default()
+    };
     Polymarket::new(settings, clock.clone()).unwrap()
 }
 

@@ -111,6 +111,6 @@ fn object(market: &Shown) -> Value {
     })
 }
 
-fn iso(time: UnixMs) -> String {
+pub(super) fn iso(time: UnixMs) -> String {
     jiff::Timestamp::from_millisecond(time.0).map(|t| t.to_string()).unwrap_or_default()
 }

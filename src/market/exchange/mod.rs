@@ -3,11 +3,13 @@
 //! | path | answer |
 //! |---|---|
 //! | `GET /sampling-markets`, `/markets`, `/markets/{id}`, `/time`, `/ok` | Polymarket's order-book API, see [`clob`] |
+//! | `GET /markets/keyset`, `/events/keyset` | Polymarket's Gamma API, see [`gamma`] |
 //! | `POST /`, `/subgraphs/name/azuro-protocol/{name}` | Azuro's subgraphs, see [`azuro`] |
 //! | `GET /simulator/truth/{id}` | ours: `{"condition_id", "at_ms", "probability"}`, what the world knows; by the id of either API |
 
 mod azuro;
 mod clob;
+mod gamma;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -102,6 +104,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/sampling-markets", get(clob::sampling_markets))
         .route("/markets", get(clob::markets))
         .route("/markets/{id}", get(clob::market))
+        .route("/markets/keyset", get(gamma::markets))
+        .route("/events/keyset", get(gamma::events))
         .route("/", post(azuro::api))
         .route("/subgraphs/name/azuro-protocol/{name}", post(azuro::named))
         .route("/simulator/truth/{id}", get(truth))

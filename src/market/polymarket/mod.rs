@@ -1,8 +1,10 @@
 //! Polymarket's order-book API (CLOB), the public part: what is offered, at what price, and how it ended.
 //!
 //! Two requests are used: `GET /sampling-markets?next_cursor=…`, the markets that pay for liquidity and so have usable
-//! prices, page by page until the cursor is `LTE=`; and `GET /markets/{condition_id}`.
+//! prices, page by page until the cursor is `LTE=`; and `GET /markets/{condition_id}`. Instead of the first, what is offered may
+//! be asked of the Gamma API ([`gamma`]).
 
+pub mod gamma;
 mod wire;
 
 use std::collections::HashSet;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use self::gamma::{Discovery, GammaFilter};
 use self::wire::{Market, Page};
 use super::http::{HttpClient, HttpSettings};
 use super::skipped::{LastSkipped, write_counts};
@@ -25,6 +28,9 @@ pub const NAME: &str = "polymarket";
 
 /// The public API.
 pub const URL: &str = "https://clob.polymarket.com";
+
+/// The public Gamma API.
+pub const GAMMA_URL: &str = "https://gamma-api.polymarket.com";
 
 /// The cursor that means there is no further page (base64 of `-1`).
 const LAST_PAGE: &str = "LTE=";
@@ -40,6 +46,12 @@ pub struct PolymarketSettings {
     pub max_ahead: Duration,
     /// Pages of (usually) 1000 markets read in one poll at most.
     pub max_pages: usize,
+    /// How markets are found.
+    pub discovery: Discovery,
+    /// The Gamma API: address, pace and patience.
+    pub gamma_http: HttpSettings,
+    /// Which of its markets are taken.
+    pub gamma: GammaFilter,
 }
 
 impl Default for PolymarketSettings {
@@ -49,6 +61,9 @@ impl Default for PolymarketSettings {
             cutoff_before_end: Duration::from_secs(86_400),
             max_ahead: Duration::from_secs(14 * 86_400),
             max_pages: 20,
+            discovery: Discovery::Clob,
+            gamma_http: HttpSettings::at(GAMMA_URL),
+            gamma: GammaFilter::default(),
         }
     }
 }
@@ -59,6 +74,9 @@ impl PolymarketSettings {
     pub fn from_config(settings: &MarketSettings) -> Self {
         Self {
             http: HttpSettings::at(&settings.polymarket.url),
+            discovery: settings.polymarket.discovery,
+            gamma_http: HttpSettings::at(&settings.polymarket.gamma_url),
+            gamma: settings.polymarket.filter(),
             cutoff_before_end: settings.cutoff_before_end,
             max_ahead: settings.horizon,
             ..Self::default()
@@ -85,6 +103,8 @@ pub struct Skipped {
     pub not_trading: usize,
     /// Met on an earlier page of the same poll.
     pub repeated: usize,
+    /// Not what the filter of Gamma's markets asks for.
+    pub filtered: usize,
 }
 
 /// The reasons with their counts: `3 too far ahead, 1 malformed`.
@@ -98,6 +118,7 @@ impl fmt::Display for Skipped {
             (self.not_binary, "without two outcomes"),
             (self.unnamed, "without an id"),
             (self.repeated, "repeated"),
+            (self.filtered, "filtered out"),
             (self.malformed, "malformed"),
         ];
         write_counts(f, counts)
@@ -108,6 +129,7 @@ impl fmt::Display for Skipped {
 #[derive(Debug)]
 pub struct Polymarket {
     http: HttpClient,
+    gamma: HttpClient,
     settings: PolymarketSettings,
     clock: Clock,
     skipped: LastSkipped<Skipped>,
@@ -120,7 +142,8 @@ impl Polymarket {
     /// [`MarketError::Misconfigured`] when the base URL cannot be used.
     pub fn new(settings: PolymarketSettings, clock: Clock) -> Result<Self, MarketError> {
         let http = HttpClient::new(NAME, settings.http.clone())?;
-        Ok(Self { http, settings, clock, skipped: LastSkipped::default() })
+        let gamma = HttpClient::new(NAME, settings.gamma_http.clone())?;
+        Ok(Self { http, gamma, settings, clock, skipped: LastSkipped::default() })
     }
 
     /// What the last [`Provider::list`] left out, and why.
@@ -130,6 +153,18 @@ impl Polymarket {
     }
 
     async fn list_all(&self) -> Result<Vec<Listing>, MarketError> {
+        let poll = match self.settings.discovery {
+            Discovery::Clob => self.sample().await?,
+            Discovery::Gamma | Discovery::GammaEvents => {
+                gamma::discover(&self.gamma, &self.settings, self.clock.now()).await?
+            }
+        };
+        self.skipped.tell(NAME, "markets", poll.listings.len(), poll.skipped);
+        Ok(poll.listings)
+    }
+
+    /// Walks through the markets that pay for liquidity.
+    async fn sample(&self) -> Result<Poll, MarketError> {
         let mut poll = Poll::default();
         let mut cursor: Option<String> = None;
         for page_number in 0..self.settings.max_pages {
@@ -152,8 +187,7 @@ impl Polymarket {
                 None => break,
             }
         }
-        self.skipped.tell(NAME, "markets", poll.listings.len(), poll.skipped);
-        Ok(poll.listings)
+        Ok(poll)
     }
 
     async fn page(&self, cursor: Option<&str>) -> Result<Page, MarketError> {
@@ -231,9 +265,15 @@ impl Poll {
             self.skipped.malformed += 1;
             return;
         };
+        let listing = self.read(&market, now, settings);
+        self.listings.extend(listing);
+    }
+
+    /// The listing of a market that is offered; of another the reason is counted.
+    fn read(&mut self, market: &Market, now: UnixMs, settings: &PolymarketSettings) -> Option<Listing> {
         let Some(id) = market.condition_id() else {
             self.skipped.unnamed += 1;
-            return;
+            return None;
         };
         let times = market.ends_at().and_then(|end| Ok((end, market.game_starts_at()?)));
         let counter = match times {
@@ -245,12 +285,12 @@ impl Poll {
             Ok((Some(end), _)) if end > now.plus_ms(millis(settings.max_ahead)) => &mut self.skipped.too_far_ahead,
             Ok(_) if !self.ids.insert(id.to_owned()) => &mut self.skipped.repeated,
             Ok((Some(end), start)) => {
-                let event = event(&market, id, cutoff(end, start, settings), Some(end));
-                self.listings.push(Listing { event, quote: market.quote(now), resolution: market.resolution() });
-                return;
+                let event = event(market, id, cutoff(end, start, settings), Some(end));
+                return Some(Listing { event, quote: market.quote(now), resolution: market.resolution() });
             }
         };
         *counter += 1;
+        None
     }
 }
 

@@ -57,6 +57,28 @@ fn moment(text: &str) -> Result<Option<UnixMs>, jiff::Error> {
 }
 
 impl Market {
+    /// A market that another API of the same exchange tells of: condition id, question, rules, end, start of the game; active,
+    /// closed, archived; labels and prices.
+    pub(super) fn of_gamma(
+        [condition_id, question, description, end_date_iso, game_start_time]: [Option<String>; 5],
+        [active, closed, archived]: [Option<bool>; 3],
+        tokens: Vec<(Option<String>, Value)>,
+    ) -> Self {
+        let token = |(outcome, price)| Token { outcome, price, winner: None };
+        Self {
+            condition_id,
+            question,
+            description,
+            end_date_iso,
+            game_start_time,
+            active,
+            closed,
+            archived,
+            is_50_50_outcome: None,
+            tokens: tokens.into_iter().map(token).collect(),
+        }
+    }
+
     /// The id, when it is there and can be one.
     pub(super) fn condition_id(&self) -> Option<&str> {
         self.condition_id.as_deref().and_then(fields::plain_id)
