@@ -60,7 +60,9 @@ pub(super) async fn accept(listener: TcpListener, node: Arc<Node>, stop: Cancell
 
 fn admit(stream: TcpStream, peer: SocketAddr, node: &Arc<Node>, stop: &CancellationToken) {
     node.counters.accepted.fetch_add(1, Relaxed);
-    match node.connections.enter(peer.ip()) {
+    let is_proxy = node.config.proxies.have(peer.ip());
+    let place = if is_proxy { node.connections.enter_shared(peer.ip()) } else { node.connections.enter(peer.ip()) };
+    match place {
         Ok(place) => {
             // Answers are written whole; waiting for more to send would only delay them.
             let _ = stream.set_nodelay(true);

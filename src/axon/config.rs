@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::admission::proxies::Proxies;
+
 /// Where an axon listens, and the limits of its connections, bodies, queue and handlers.
 ///
 /// Who may enter is not here but in [`AdmissionPolicy`](super::AdmissionPolicy), which can be changed while serving.
@@ -14,6 +16,9 @@ pub struct AxonConfig {
     pub max_connections: usize,
     /// Open connections of one address (one /64 network for IPv6). A Python dendrite keeps up to 100.
     pub max_connections_per_ip: usize,
+    /// Proxies of one's own in front: callers are known by the address that these name, and their own has no bound on
+    /// connections but that on all.
+    pub proxies: Proxies,
     /// Bytes of a request's head. The spec asks peers to stay under 16 KiB.
     pub max_head_bytes: usize,
     /// Header lines of a request. An honest one has about twenty.
@@ -49,6 +54,7 @@ impl AxonConfig {
             listen,
             max_connections: 12_000,
             max_connections_per_ip: 512,
+            proxies: Proxies::none(),
             max_head_bytes: 16 * 1024,
             max_headers: 64,
             head_timeout: Duration::from_secs(5),

@@ -21,6 +21,7 @@ mod stream;
 
 pub use admission::Rung;
 pub use admission::policy::{AdmissionPolicy, Standing, StandingOf};
+pub use admission::proxies::{Network, NotANetwork, Proxies};
 pub use admission::rate::Rate;
 pub use config::AxonConfig;
 pub use counters::{Outcome, Snapshot};

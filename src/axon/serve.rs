@@ -59,6 +59,7 @@ pub(super) async fn respond(
     busy: Busy,
 ) -> Response<AnswerBody> {
     let (head, body) = request.into_parts();
+    let peer = SocketAddr::new(node.config.proxies.caller(peer.ip(), &head.headers), peer.port());
     let mut body = Some(body);
     let mut visit = Visit {
         node,

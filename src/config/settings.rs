@@ -71,6 +71,8 @@ pub struct AxonSettings {
     pub external_ip: Option<String>,
     pub external_port: Option<u16>,
     pub announce: bool,
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
     pub max_connections: usize,
     pub workers: usize,
 }

@@ -239,6 +239,13 @@ pub const CORE: &[Setting] = &[
         Group::Validator,
         "Publish an axon that answers the echo only, for miners whose firewalls refuse callers without one (--axon.…).",
     ),
+    setting(
+        "axon.trusted_proxies",
+        Kind::List,
+        None,
+        Group::Axon,
+        "Addresses and networks of your own proxies (10.0.0.0/8), whose X-Forwarded-For names the caller; nobody else's does.",
+    ),
     setting("axon.max_connections", COUNT, Some("10000"), Group::Axon, "Open connections at once, idle ones included."),
     setting("axon.workers", Kind::Integer { min: 1, max: 4096 }, Some("64"), Group::Axon, "Handlers that run at once.")
         .alias(&["axon.max_workers"])

@@ -11,7 +11,7 @@ use super::miner::MinerParts;
 use super::subnet::Subnet;
 use super::validator::{Others, ValidatorParts};
 use super::weights::{CommitBy, WeightsPolicy, WeightsWriter};
-use crate::axon::{AdmissionPolicy, AxonConfig, Rate};
+use crate::axon::{AdmissionPolicy, AxonConfig, Network, Rate};
 use crate::clock::Clock;
 use crate::config::{Resolved, Settings};
 use crate::dendrite::{Dendrite, DendriteConfig, Dialect};
@@ -195,10 +195,17 @@ pub fn ip(key: &str, text: &str) -> Result<IpAddr, RoleError> {
 
 fn axon(settings: &Settings) -> Result<AxonConfig, RoleError> {
     let listen = SocketAddr::new(ip("axon.ip", &settings.axon.ip)?, settings.axon.port);
+    let words = settings.axon.trusted_proxies.iter().flat_map(|text| text.split(','));
+    let words = words.map(str::trim).filter(|word| !word.is_empty());
+    let proxies = words
+        .map(str::parse::<Network>)
+        .collect::<Result<_, _>>()
+        .map_err(|e| RoleError::Setting(format!("`axon.trusted_proxies`: {e}")))?;
     Ok(AxonConfig {
         max_connections: settings.axon.max_connections,
         concurrency: settings.axon.workers,
         queue: settings.priority.maxsize,
+        proxies,
         ..AxonConfig::at(listen)
     })
 }
@@ -257,6 +264,14 @@ mod tests {
         let said = policy(&told(&said)).unwrap();
         assert_eq!((said.max_body_bytes, said.max_timeout), (2048, Duration::from_secs(30)));
         assert_eq!((said.max_future, said.hotkey_rate), (Duration::from_secs(2), None));
+    }
+
+    #[test]
+    fn proxies_come_from_the_settings() {
+        let proxies = |said: &str| axon(&told(&[("axon.trusted_proxies", said)])).map(|config| config.proxies);
+        let two = proxies("127.0.0.1, 10.0.0.0/8").unwrap();
+        assert!(two.have([10, 1, 2, 3].into()) && two.have([127, 0, 0, 1].into()) && !two.have([127, 0, 0, 2].into()));
+        assert!(proxies("10.0.0.0/99").unwrap_err().to_string().contains("axon.trusted_proxies"));
     }
 
     #[test]

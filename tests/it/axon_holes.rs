@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use neuron::axon::{
-    AdmissionPolicy, Axon, AxonConfig, Caller, Dialect, Handle, Handler, Outcome, Rate, Refusal, Reply, Rung,
+    AdmissionPolicy, Axon, AxonConfig, Caller, Dialect, Handle, Handler, Network, Outcome, Rate, Refusal, Reply, Rung,
 };
 use neuron::clock::{self, Clock};
 use neuron::subnets::events::synapse::EventPredictionSynapse;
@@ -288,6 +288,34 @@ async fn an_address_has_its_rate() {
         assert_eq!(Request::new(&one_event(), "//Alice").send(&axon).await.checked(), expected);
     }
     assert_eq!(axon.snapshot().strays, [(Rung::Connection, 1)]);
+}
+
+#[tokio::test]
+async fn behind_a_proxy_of_ours_each_caller_has_its_rate_and_nobody_else_is_believed() {
+    let ip_rate = Some(Rate { per_second: 0.0, burst: 2.0 });
+    let ask = |from: &str| Request::new(&one_event(), "//Alice").set("X-Forwarded-For", from);
+    let behind = |proxy: &str| {
+        let proxies = [proxy.parse::<Network>().unwrap()].into_iter().collect();
+        let config = AxonConfig { proxies, max_connections_per_ip: 1, ..AxonConfig::loopback() };
+        bob(config).policy(AdmissionPolicy { ip_rate, ..AdmissionPolicy::open() })
+    };
+    let axon = behind("127.0.0.0/8").spawn().await.unwrap();
+    for (from, expected) in [
+        ("203.0.113.7", 200),
+        ("203.0.113.7", 200),
+        ("203.0.113.7", 429),
+        ("6.6.6.6, 203.0.113.7", 429),
+        ("203.0.113.8", 200),
+    ] {
+        assert_eq!(ask(from).send(&axon).await.checked(), expected, "{from}");
+    }
+    let _held = crate::axon_kit::connect(axon.local_addr()).await;
+    assert_eq!(ask("203.0.113.9").send(&axon).await.checked(), 200, "a proxy may keep connections");
+
+    let axon = behind("10.0.0.0/8").spawn().await.unwrap();
+    for (from, expected) in [("203.0.113.1", 200), ("203.0.113.2", 200), ("203.0.113.3", 429)] {
+        assert_eq!(ask(from).send(&axon).await.checked(), expected, "{from}");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use neuron::scoring::conditional::{Conditional, Side};
 use neuron::subnets::events::ledger::{
@@ -25,6 +26,8 @@ const MINERS: u8 = 12;
 /// A miner that speaks by conditional forecasts alone, sent anew every few rounds.
 const RULED: u8 = MINERS;
 const STEPS: i64 = 120;
+/// Moments at which it is killed.
+const KILLS: i64 = 50;
 const PLACE: &str = "LEDGER_KILL9_PLACE";
 const FROM: &str = "LEDGER_KILL9_FROM";
 
@@ -124,8 +127,8 @@ async fn child() {
     work(Path::new(&folder), from, |k| eprintln!("accepted {k}")).await;
 }
 
-/// Starts the child behind `from` and kills it as soon as it accepted `until`; returns the first step to repeat.
-fn run_and_kill(folder: &Path, from: i64, until: i64) -> i64 {
+/// Starts the child behind `from` and kills it some time after it accepted `until`; returns the first step to repeat.
+fn run_and_kill(folder: &Path, from: i64, until: i64, after: Duration) -> i64 {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "--nocapture", "ledger_kill9::child"])
         .env(PLACE, folder)
@@ -140,6 +143,7 @@ fn run_and_kill(folder: &Path, from: i64, until: i64) -> i64 {
         let Some(k) = line.strip_prefix("accepted ").and_then(|k| k.parse::<i64>().ok()) else { continue };
         next = k + 1;
         if k == until {
+            std::thread::sleep(after);
             child.kill().unwrap();
         }
     }
@@ -152,11 +156,14 @@ async fn killed_anywhere_it_goes_on_as_if_nothing_had_happened() {
     let (plain, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     work(plain.path(), 0, |_| ()).await;
     let mut next = 0;
-    for until in [0, 3, 8, 9, 10, 19, 33, 58, 59, 60, 88, 101] {
-        // Lines that the child had written when it was killed are accepted steps, too: `next` may be behind `until`.
-        next = run_and_kill(broken.path(), next, until.max(next));
+    for k in 0..KILLS {
+        let until = k * (STEPS - 20) / KILLS;
+        // At once, and in the middle of what comes next. Lines that the child had written when it was killed are accepted
+        // steps, too: `next` may be behind `until`.
+        let after = Duration::from_micros((pseudo(k, 7) * 1200.0) as u64) * u32::from(k % 3 > 0);
+        next = run_and_kill(broken.path(), next, until.max(next), after);
     }
-    assert!(next > 101 && next <= STEPS);
+    assert!(next > (STEPS - 20) / 2 && next <= STEPS);
     work(broken.path(), next, |_| ()).await;
     let (got, want) = (picture(broken.path()).await, picture(plain.path()).await);
     assert_eq!(got, want);

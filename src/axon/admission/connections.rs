@@ -52,13 +52,22 @@ impl Connections {
 
     /// A place for a connection from `ip`, if there is one.
     pub(crate) fn enter(&self, ip: IpAddr) -> Result<Place, NoRoom> {
+        self.place(ip, self.cap_per_ip)
+    }
+
+    /// The same for an address that many callers share.
+    pub(crate) fn enter_shared(&self, ip: IpAddr) -> Result<Place, NoRoom> {
+        self.place(ip, self.cap)
+    }
+
+    fn place(&self, ip: IpAddr, cap_per_ip: usize) -> Result<Place, NoRoom> {
         let ip = peer_network(ip);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.all >= self.cap {
             return Err(NoRoom::InAll);
         }
         let count = open.by_ip.get(&ip).copied().unwrap_or_default();
-        if count >= self.cap_per_ip {
+        if count >= cap_per_ip {
             return Err(NoRoom::ForThisAddress);
         }
         open.by_ip.insert(ip, count + 1);
@@ -96,6 +105,7 @@ mod tests {
         let first = connections.enter(a).unwrap();
         let _second = connections.enter(a).unwrap();
         assert_eq!(connections.enter(a).unwrap_err(), NoRoom::ForThisAddress);
+        drop(connections.enter_shared(a).unwrap());
         let _third = connections.enter(b).unwrap();
         assert_eq!(connections.enter(b).unwrap_err(), NoRoom::InAll);
         drop(first);

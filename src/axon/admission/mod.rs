@@ -21,6 +21,7 @@ pub(super) mod claim;
 pub(super) mod connections;
 pub(super) mod freshness;
 pub(super) mod policy;
+pub(super) mod proxies;
 pub(super) mod queue;
 pub(super) mod rate;
 pub mod replay;
