@@ -6,7 +6,7 @@ use super::{Case, ReportError};
 use crate::scoring::grid::{Grid, interval_weights};
 use crate::scoring::window::averages;
 use crate::scoring::{Rules, rules::RuleName};
-use crate::subnets::events::ledger::{EventRow, IntervalLine, Rescored};
+use crate::subnets::events::ledger::{EventChange, EventRow, IntervalLine, Rescored};
 use crate::units::{Identity, UnixMs};
 
 /// A miner's score on an event, and what it is made of.
@@ -14,6 +14,8 @@ use crate::units::{Identity, UnixMs};
 pub struct Explained {
     /// The event.
     pub event: EventRow,
+    /// Its life: when it was offered, moved, settled, corrected.
+    pub life: Vec<EventChange>,
     /// The miner.
     pub identity: Identity,
     /// The rule that scores.
@@ -68,7 +70,8 @@ pub fn explain(case: &Case, identity: Identity, key: &str) -> Result<Explained, 
     let own = window.last().and_then(|event| event.scores.iter().find(|(who, _)| *who == identity));
     let score = own.map(|(_, score)| *score);
     let average = (!window.is_empty()).then(|| effect(&window, identity, &case.rules));
-    Ok(Explained { event, identity, rule: case.rules.rule, intervals, score, average })
+    let life = case.archive.changes(key)?;
+    Ok(Explained { event, life, identity, rule: case.rules.rule, intervals, score, average })
 }
 
 fn lines(case: &Case, identity: Identity, event: &EventRow) -> Result<Vec<Line>, ReportError> {

@@ -123,6 +123,49 @@ async fn resolving_again_changes_nothing_and_a_correction_replaces() {
 }
 
 #[tokio::test]
+async fn every_change_of_an_event_is_kept_with_its_time_and_no_repetition() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |hours: i64| UnixMs(START + hours * HOUR);
+    let seen = |hours: i64, cutoff: i64| NewEvent { opened_at: at(hours), ..event("a", cutoff) };
+    let resolved = |hours: i64, outcome| Resolution { seen: at(hours), ..resolution("test-a", outcome, Some(60)) };
+    for restart in 0..2 {
+        let ledger = open(folder.path(), Rules::default());
+        for offer in [seen(0, 8), seen(1, 8), seen(2, 9)].into_iter().skip(2 * restart) {
+            ledger.upsert_events(vec![offer]).await.unwrap();
+        }
+        if restart == 1 {
+            for resolution in [
+                resolved(10, Outcome::Payout(1.0)),
+                resolved(11, Outcome::Payout(1.0)),
+                resolved(12, Outcome::Payout(0.0)),
+                resolved(13, Outcome::Void),
+            ] {
+                ledger.resolve(resolution).await.unwrap();
+            }
+            // Over is over.
+            ledger.upsert_events(vec![seen(14, 20)]).await.unwrap();
+            assert!(ledger.changes("test-b".into()).await.unwrap().is_empty());
+            let life = ledger.changes("test-a".into()).await.unwrap();
+            let told: Vec<_> = life.iter().map(|it| (it.at, it.state, it.cutoff, it.outcome)).collect();
+            let no_price = EventState::NoPrice;
+            assert_eq!(
+                told,
+                [
+                    (at(0), EventState::Open, at(8), None),
+                    (at(2), EventState::Open, at(9), None),
+                    (at(10), no_price, at(9), Some(1.0)),
+                    (at(12), no_price, at(9), Some(0.0)),
+                    (at(13), EventState::Void, at(9), None),
+                ]
+            );
+            // With the event its life is forgotten.
+            assert_eq!(ledger.prune(at(24 * 500)).await.unwrap(), 1);
+            assert!(ledger.changes("test-a".into()).await.unwrap().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
 async fn answers_after_an_early_resolution_do_not_count() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(folder.path(), Rules::default());

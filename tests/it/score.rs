@@ -147,6 +147,11 @@ async fn an_event_that_ended_early_is_explained_as_it_was_scored() {
     assert_eq!(status, Some(0));
     let lines = found["intervals"].as_array().unwrap();
     assert_eq!(lines.iter().map(|line| line["answers"].as_u64().unwrap()).sum::<u64>(), 3, "{found}");
+    // It was settled with the others, as a loss, and corrected.
+    let life: Vec<_> = found["life"].as_array().unwrap().iter().map(|it| (&it["state"], &it["outcome"])).collect();
+    let states = ["open", "scored", "scored"].map(Value::from);
+    assert_eq!(life.iter().map(|(state, _)| *state).collect::<Vec<_>>(), states.iter().collect::<Vec<_>>(), "{found}");
+    assert_eq!((life[1].1, life[2].1), (&0.0.into(), &1.0.into()));
     let mean = lines.iter().map(|line| line["gain"].as_f64().unwrap()).sum::<f64>() / lines.len() as f64;
     assert!((found["score"].as_f64().unwrap() - mean).abs() < 1e-15);
     let text = neuron()
@@ -155,6 +160,7 @@ async fn an_event_that_ended_early_is_explained_as_it_was_scored() {
         .unwrap();
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.contains("the mean of the gains by their weights") && text.contains("without it"), "{text}");
+    assert!(text.contains("scored, outcome 0") && text.contains("scored, outcome 1"), "{text}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use crate::report::Case;
 use crate::report::explain::{Effect, Explained, explain};
 use crate::scoring::admission::EventState;
 use crate::scoring::rules::RuleName;
+use crate::subnets::events::ledger::EventChange;
 use crate::units::UnixMs;
 
 /// Characters of a line of the question that are shown: here a person asked for this one.
@@ -33,6 +34,18 @@ pub(super) fn run(case: &Case, matches: &ArgMatches, output: Output) -> Result<(
 fn when(t: UnixMs) -> String {
     jiff::Timestamp::from_millisecond(t.0)
         .map_or_else(|_| t.0.to_string(), |t| t.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+/// One change in the life of an event: `2024-06-01 09:00 scored, outcome 1`.
+fn told(change: &EventChange) -> String {
+    let at = when(change.at);
+    match (change.state, change.outcome) {
+        (EventState::Open, _) => format!("{at} open, answers count until {}", when(change.cutoff)),
+        (EventState::Void, _) => format!("{at} void"),
+        (EventState::Scored, Some(outcome)) => format!("{at} scored, outcome {outcome}"),
+        (_, Some(outcome)) => format!("{at} not scored, outcome {outcome}"),
+        (_, None) => format!("{at} not scored"),
+    }
 }
 
 fn text(explained: &Explained) -> String {
@@ -75,9 +88,10 @@ fn text(explained: &Explained) -> String {
         let moved = after - before;
         format!("average over the last {events} events: {before:+.9} without it, {after:+.9} with it ({moved:+.9})\n")
     });
+    let life: String = explained.life.iter().map(|change| format!("  {}\n", told(change))).collect();
     let question: Vec<String> = event.description.lines_up_to(QUESTION_LINE).map(|line| format!("  {line}")).collect();
     format!(
-        "{}\n{}\nminer {} registered at block {}\nopen {} to {}, {outcome}\n\n{}\n{score}\n{average}",
+        "{}\n{}\nminer {} registered at block {}\nopen {} to {}, {outcome}\n{life}\n{}\n{score}\n{average}",
         event.key,
         question.join("\n"),
         explained.identity.hotkey,

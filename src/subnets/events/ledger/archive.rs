@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use serde::Serialize;
 
-use super::SCHEMA;
 use super::error::EventsLedgerError;
 use super::known::KnownMiners;
 use super::read::{self, Which};
 use super::settle::{self, Scored};
-use super::types::{EventRow, IntervalLine};
+use super::types::{EventChange, EventRow, IntervalLine};
+use super::{SCHEMA, changes};
 use crate::ledger::miners::{self, MinerId};
 use crate::ledger::{Fault, JobError, LedgerError, ReadOnly};
 use crate::scoring::Rules;
@@ -270,6 +270,14 @@ impl Archive {
     /// Those of the file.
     pub fn event(&self, key: &str) -> Result<Option<EventRow>, LedgerError> {
         Ok(self.named(read::event(self.file.connection(), key))?.map(|(_, event)| event))
+    }
+
+    /// The life of an event, as [`EventsLedger::changes`](super::EventsLedger::changes).
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn changes(&self, key: &str) -> Result<Vec<EventChange>, LedgerError> {
+        self.named(changes::of(self.file.connection(), key))
     }
 
     /// A miner's statistics on one event, as its score under `rules` sees them.

@@ -20,6 +20,7 @@
 
 mod archive;
 mod block;
+mod changes;
 mod conditions;
 mod error;
 mod known;
@@ -40,8 +41,8 @@ pub use look::{Listed, Whole};
 pub(super) use read::{STATES, state_name};
 pub use reports::{CellLine, MeanReport};
 pub use types::{
-    ConditionSet, EventRow, IntervalLine, NewEvent, Outcome, PriceRow, Resolution, ScoredLine, Settlement, Standing,
-    Standings, Submission, Tick, TickReport,
+    ConditionSet, EventChange, EventRow, IntervalLine, NewEvent, Outcome, PriceRow, Resolution, ScoredLine, Settlement,
+    Standing, Standings, Submission, Tick, TickReport,
 };
 
 use crate::ledger::rusqlite::Connection;
@@ -60,6 +61,7 @@ pub const SCHEMA: Schema = Schema {
         include_str!("migrations/0001.sql"),
         include_str!("migrations/0002.sql"),
         include_str!("migrations/0003.sql"),
+        include_str!("migrations/0004.sql"),
     ],
 };
 
@@ -201,6 +203,15 @@ impl EventsLedger {
     async fn list(&self, which: Which) -> Result<Vec<EventRow>, LedgerError> {
         self.read(move |connection| Ok(read::events(connection, which)?.into_iter().map(|(_, event)| event).collect()))
             .await
+    }
+
+    /// The life of an event: every change of its state, cutoff or outcome, in the order in which they were seen. Empty for an
+    /// unknown one.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub async fn changes(&self, key: String) -> Result<Vec<EventChange>, LedgerError> {
+        self.read(move |connection| changes::of(connection, &key)).await
     }
 
     /// One event, if known.

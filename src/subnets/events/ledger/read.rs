@@ -29,7 +29,7 @@ pub(in super::super) const STATES: [EventState; 6] = {
     [Open, Scored, Void, NoWindow, NoPrice, NoReports]
 };
 
-fn state_of(name: &str) -> Result<EventState, Fault> {
+pub(super) fn state_of(name: &str) -> Result<EventState, Fault> {
     STATES
         .into_iter()
         .find(|state| state_name(*state) == name)

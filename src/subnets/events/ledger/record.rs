@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::block::{self, Cells, Columns, Logged};
+use super::changes;
 use super::conditions;
 use super::read::state_name;
 use super::types::{NewEvent, Submission, Tick, TickReport, fate_name};
@@ -50,8 +51,12 @@ pub(super) fn upsert_events(transaction: &Transaction<'_>, events: &[NewEvent], 
                 rules.interval_minutes,
             ])?;
             added += new;
-            if new == 0 {
-                update.execute(params![event.key, event.description.as_raw(), event.cutoff.0, ends_at])?;
+            let changed = match new {
+                0 => update.execute(params![event.key, event.description.as_raw(), event.cutoff.0, ends_at])?,
+                new => new,
+            };
+            if changed > 0 {
+                changes::offered(transaction, &event.key, event.opened_at)?;
             }
         }
     }
@@ -271,7 +276,7 @@ pub(super) fn prune(transaction: &Transaction<'_>, raw_before: UnixMs, settled_b
     transaction.execute("DELETE FROM raw WHERE tick < ?1", [raw_before.0])?;
     transaction.execute("DELETE FROM ticks WHERE at < ?1", [settled_before.0.min(raw_before.0)])?;
     let old = "SELECT id FROM events WHERE state <> 'open' AND settled_at < ?1";
-    for table in ["aggregates", "by_rule", "prices", "stats", "raw", "scores"] {
+    for table in ["aggregates", "by_rule", "changes", "prices", "stats", "raw", "scores"] {
         transaction.execute(&format!("DELETE FROM {table} WHERE event IN ({old})"), [settled_before.0])?;
     }
     let gone = transaction.execute(&format!("DELETE FROM events WHERE id IN ({old})"), [settled_before.0])?;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::block::{self, Cells, Columns};
+use super::changes;
 use super::conditions;
 use super::error::EventFault;
 use super::known::KnownMiners;
@@ -74,6 +75,7 @@ fn store(
     transaction
         .prepare_cached("UPDATE events SET state = ?2, outcome = ?3, resolved_at = ?4, settled_at = ?5 WHERE id = ?1")?
         .execute(params![id, state_name(event.state), event.outcome, event.resolved_at.map(|t| t.0), seen.0])?;
+    changes::settled(transaction, id, event, seen)?;
     transaction.prepare_cached("DELETE FROM scores WHERE event = ?1")?.execute([id])?;
     let mut insert = transaction.prepare_cached("INSERT INTO scores (event, miner, score) VALUES (?1, ?2, ?3)")?;
     for (miner, score) in scores {

@@ -57,6 +57,19 @@ pub struct EventRow {
     pub settled_at: Option<UnixMs>,
 }
 
+/// A change in the life of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EventChange {
+    /// When it was seen here.
+    pub at: UnixMs,
+    /// How the event stood from then on.
+    pub state: EventState,
+    /// Its cutoff from then on.
+    pub cutoff: UnixMs,
+    /// Its outcome from then on.
+    pub outcome: Option<f64>,
+}
+
 /// A price read from a market. Anything but a finite number in `0..=1` is no observation and is counted as dropped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PriceRow {

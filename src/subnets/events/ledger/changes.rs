@@ -1,0 +1,49 @@
+//! The life of an event: every change of its state, cutoff or outcome, with the time at which it was seen.
+
+use rusqlite::{Connection, Transaction, params};
+
+use super::read::{state_name, state_of};
+use super::types::{EventChange, EventRow};
+use crate::ledger::Fault;
+use crate::scoring::admission::EventState;
+use crate::units::UnixMs;
+
+/// Notes that an event is open, with this cutoff from `at` on.
+pub(super) fn offered(transaction: &Transaction<'_>, key: &str, at: UnixMs) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO changes (event, at, state, cutoff, outcome)
+             SELECT id, ?2, ?3, cutoff, NULL FROM events e WHERE key = ?1 AND NOT EXISTS (
+                 SELECT 1 FROM changes c WHERE c.event = e.id AND c.cutoff = e.cutoff
+                 AND c.rowid = (SELECT MAX(rowid) FROM changes WHERE event = e.id))",
+        )?
+        .execute(params![key, at.0, state_name(EventState::Open)])
+        .map(|_| ())
+}
+
+/// Notes how an event was settled, or settled anew.
+pub(super) fn settled(transaction: &Transaction<'_>, id: i64, event: &EventRow, at: UnixMs) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT INTO changes (event, at, state, cutoff, outcome) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![id, at.0, state_name(event.state), event.cutoff.0, event.outcome])
+        .map(|_| ())
+}
+
+/// The life of an event, in the order of what was seen.
+pub(super) fn of(connection: &Connection, key: &str) -> Result<Vec<EventChange>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT c.at, c.state, c.cutoff, c.outcome FROM changes c JOIN events e ON e.id = c.event
+         WHERE e.key = ?1 ORDER BY c.rowid",
+    )?;
+    let mut rows = query.query([key])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(EventChange {
+            at: UnixMs(row.get(0)?),
+            state: state_of(row.get_ref(1)?.as_str().unwrap_or_default())?,
+            cutoff: UnixMs(row.get(2)?),
+            outcome: row.get(3)?,
+        });
+    }
+    Ok(found)
+}
