@@ -244,7 +244,11 @@ impl EventsValidator {
         let (mut prices, mut ended) = (Vec::new(), Vec::new());
         self.find(due, at, &mut prices, &mut ended).await;
         self.seen().take_prices(prices);
-        self.settle(ended).await
+        let settled = self.settle(ended).await?;
+        // The next look at the markets may come after the next look-up.
+        let over: HashSet<&str> = settled.iter().map(|settlement| settlement.event.as_str()).collect();
+        self.seen().missing.retain(|row| !over.contains(row.key.as_str()));
+        Ok(settled)
     }
 
     /// Asks `miners` about the open events that have a fresh price, and records the answers.
