@@ -36,6 +36,23 @@ make_peer() {
     echo "export $variable='$folder/bin/python'"
 }
 
+# make_node_peer VARIABLE FOLDER PACKAGE...: a folder with these npm packages, where there is npm.
+make_node_peer() {
+    local variable=$1 folder=$cache/$2
+    shift 2
+    command -v npm >/dev/null || return 0
+    (
+        flock 9
+        if [ "$(cat "$folder/.packages" 2>/dev/null)" != "$*" ]; then
+            rm -rf "$folder"
+            mkdir -p "$folder"
+            npm install --silent --no-audit --no-fund --prefix "$folder" "$@"
+            echo "$*" >"$folder/.packages"
+        fi
+    ) 9>"$cache/.$(basename "$folder").lock" >&2
+    echo "export $variable='$folder'"
+}
+
 make_peer NEURON_PYTHON sdk10 bittensor==10.5.0
 # It pins an aiohttp that does not build any more, and its axon breaks with a newer pydantic.
 make_peer NEURON_PYTHON7 sdk7 bittensor==7.0.1 then pydantic==2.7.1 aiohttp==3.9.5
@@ -46,3 +63,9 @@ make_peer NEURON_PYTHON_WALLET411 wallet411 bittensor_wallet==4.1.1
 make_peer NEURON_PYTHON_DATA data numpy==2.0.2 pandas==2.2.2 pydantic==2.11.7 pyarrow==21.0.0 duckdb==1.3.2 polars==1.32.3
 # Clients of the gateway, each as it is.
 make_peer NEURON_PYTHON_OPENAI openai openai==3.57.0 langchain-openai==1.7.4
+# The chain tools as people type them. The later one is happier with Python 3.13: under 3.11 its `close()` can hang after an
+# error that came fast.
+make_peer NEURON_BTCLI9 btcli9 bittensor-cli==9.23.2
+python="$(python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null || echo "$python")" \
+    make_peer NEURON_BTCLI11 btcli11 bittensor==11.3.0
+make_node_peer NEURON_NODE polkadotjs @polkadot/api@16.5.6

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::commitments;
 use super::drand::{self, BeaconConfiguration, Pulse};
 use super::pallet;
 use super::runtime::Runtime;
@@ -32,7 +33,7 @@ pub(crate) struct Beacon {
 pub(crate) struct Standing {
     pub(crate) config: BeaconConfiguration,
     pub(crate) last_round: u64,
-    /// Does any subnet have weights that are revealed later?
+    /// Does any subnet have weights that are revealed later, or does a sealed commitment wait?
     wanted: bool,
 }
 
@@ -79,7 +80,8 @@ impl Standing {
     /// Reads it; must run in externalities.
     pub(crate) fn read() -> Self {
         let wanted = pallet::NetworksAdded::<Runtime>::iter_keys()
-            .any(|netuid| netuid.0 != 0 && pallet::CommitRevealWeightsEnabled::<Runtime>::get(netuid));
+            .any(|netuid| netuid.0 != 0 && pallet::CommitRevealWeightsEnabled::<Runtime>::get(netuid))
+            || !commitments::TimelockedIndex::<Runtime>::get().is_empty();
         Self {
             config: drand::BeaconConfig::<Runtime>::get(),
             last_round: drand::LastStoredRound::<Runtime>::get(),

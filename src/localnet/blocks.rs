@@ -14,7 +14,11 @@ use sp_runtime::{Digest, DigestItem, StateVersion};
 use super::chain::Block;
 use super::drand::{self, Pulse, PulsesPayload};
 use super::pool::Transaction;
-use super::runtime::{BlockNumber, Executive, FeesToAuthor, Header, RuntimeCall, SLOT_DURATION_MS, UncheckedExtrinsic};
+use super::powers::Edit;
+use super::runtime::{
+    BlockNumber, Executive, FeesToAuthor, Header, MevShield, RuntimeCall, SLOT_DURATION_MS, UncheckedExtrinsic,
+};
+use super::shield::{self, Sealed};
 use super::state::{self, Delta, Nodes, Overlay, Panicked, State};
 
 /// How deep calls may be nested in calls. Deeper ones could exhaust a thread's stack, which no `catch_unwind` stops.
@@ -72,6 +76,8 @@ pub(crate) struct Inherents {
     pub(crate) now: u64,
     /// Pulses of the beacon, in the order of rounds.
     pub(crate) pulses: Vec<Pulse>,
+    /// What a tester changes, before all extrinsics.
+    pub(crate) edits: Vec<Edit>,
 }
 
 impl Inherents {
@@ -176,6 +182,7 @@ fn build_once(
 
     state::enter(state, &mut overlay, || {
         Executive::initialize_block(&header);
+        inherents.edits.iter().for_each(Edit::apply);
     })
     .map_err(hook)?;
     let mut extrinsics = Vec::with_capacity(candidates.len() + 2);
@@ -189,9 +196,17 @@ fn build_once(
     let mut fates = Vec::with_capacity(candidates.len());
     let mut did_not_fit = 0;
     for candidate in candidates {
-        let (fate, fits) = apply(candidate, state, &mut overlay);
+        let (fate, fits) = apply(&candidate.bytes, state, &mut overlay);
         if fate == Fate::Included {
             extrinsics.push(candidate.bytes.clone());
+            // What was sealed comes right behind its carrier; what is refused then leaves no trace, as on the real chain.
+            if let Some(inner) = unsealed(&candidate.bytes, state, &mut overlay).map_err(hook)? {
+                let (fate, _) = apply(&inner, state, &mut overlay);
+                tracing::debug!(target: "neuron::localnet", carrier = ?candidate.hash, ?fate, "an extrinsic was opened");
+                if fate == Fate::Included {
+                    extrinsics.push(inner);
+                }
+            }
         }
         fates.push((candidate.hash, fate));
         did_not_fit += usize::from(!fits);
@@ -205,9 +220,19 @@ fn build_once(
     Ok(Built { block: Block { header, extrinsics }, delta: Delta::of(changes.transaction), fates })
 }
 
+/// The extrinsic that another carries sealed, when it opens.
+fn unsealed(carrier: &[u8], state: &State, overlay: &mut Overlay) -> Result<Option<Vec<u8>>, Panicked> {
+    let ciphertext = match decode(carrier) {
+        Ok(UncheckedExtrinsic { function: RuntimeCall::MevShield(call), .. }) => shield::ciphertext_of(call),
+        _ => None,
+    };
+    let Some(sealed) = ciphertext.as_ref().and_then(|bytes| Sealed::parse(bytes)) else { return Ok(None) };
+    state::enter(state, overlay, || MevShield::open(&sealed))
+}
+
 /// The candidate's fate, and whether there was room for it.
-fn apply(candidate: &Transaction, state: &State, overlay: &mut Overlay) -> (Fate, bool) {
-    let extrinsic = match decode(&candidate.bytes) {
+fn apply(bytes: &[u8], state: &State, overlay: &mut Overlay) -> (Fate, bool) {
+    let extrinsic = match decode(bytes) {
         Ok(extrinsic) => extrinsic,
         Err(error) => return (Fate::Refused(error.to_string()), true),
     };

@@ -17,14 +17,18 @@ mod banner;
 mod beacon;
 mod blocks;
 mod chain;
+pub mod commitments;
 pub mod drand;
 mod dump;
 pub mod genesis;
+mod narration;
 mod node;
 pub mod pallet;
 mod pool;
+mod powers;
 mod rpc;
 pub mod runtime;
+pub mod shield;
 mod spawn;
 mod state;
 #[cfg(test)]

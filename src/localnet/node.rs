@@ -1,6 +1,7 @@
 //! What the RPC methods and the author of blocks share: the chain, the pool, the journal, and the signals of new and of final
 //! heads.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use codec::{Decode, Encode};
@@ -14,8 +15,10 @@ use super::blocks::{self, BlockError, Inherents};
 use super::chain::{Chain, StateError};
 use super::drand;
 use super::dump::{DumpError, Journal};
+use super::narration;
 use super::pool::{Limits, Pool, PoolError, Status, Transaction};
-use super::runtime::{AccountId, BlockNumber, Executive, SLOT_DURATION_MS, dispatch_api};
+use super::powers::{Edit, Powers};
+use super::runtime::{AccountId, BlockNumber, Executive, Runtime, SLOT_DURATION_MS, dispatch_api};
 use super::state::{self, State};
 
 /// A block is final when so many follow it, however long finality takes: its state has to be readable still.
@@ -38,6 +41,8 @@ pub(crate) struct Node {
     /// How long after a block was made it is final.
     finality: watch::Sender<Duration>,
     genesis_time: u64,
+    /// What a tester has done to the chain.
+    pub(crate) powers: Powers,
 }
 
 /// Where blocks are written down.
@@ -130,6 +135,7 @@ impl Node {
             finality: watch::Sender::default(),
             chain: RwLock::new(chain),
             genesis_time,
+            powers: Powers::default(),
         }
     }
 
@@ -183,6 +189,11 @@ impl Node {
     ///
     /// The block is written to the journal before anyone can see it.
     pub(crate) fn author(&self) -> Result<H256, AuthorError> {
+        self.author_after(0, Vec::new())
+    }
+
+    /// Makes the next block, `later` milliseconds later than it would be, with a tester's changes of the state.
+    pub(crate) fn author_after(&self, later: u64, edits: Vec<Edit>) -> Result<H256, AuthorError> {
         let mut books = self.books.lock();
         let mut journal = match &mut *books {
             Books::None => None,
@@ -196,9 +207,12 @@ impl Node {
         };
         let candidates = self.pool.lock().candidates();
         let number = parent.number() + 1;
-        let now = self.genesis_time + u64::from(number) * SLOT_DURATION_MS;
-        let standing = state::peek(&state, Standing::read).map_err(|panic| ReadError::Panicked(panic.0))?;
-        let inherents = Inherents { now, pulses: self.beacon.lock().due(&standing, now) };
+        let (standing, before) = state::peek(&state, || (Standing::read(), pallet_timestamp::Now::<Runtime>::get()))
+            .map_err(|panic| ReadError::Panicked(panic.0))?;
+        // The state's time, which a tester may have moved; it never runs backwards.
+        let regular = self.genesis_time + u64::from(number) * SLOT_DURATION_MS;
+        let now = before.saturating_add(SLOT_DURATION_MS).max(regular).saturating_add(later);
+        let inherents = Inherents { now, pulses: self.beacon.lock().due(&standing, now), edits };
         let built = blocks::build(&parent, &state, &inherents, &candidates)?;
         let hash = built.block.hash();
         if let Some(journal) = &mut journal {
@@ -208,6 +222,15 @@ impl Node {
             let mut pool = self.pool.lock();
             self.chain.write().push(built.block, built.delta);
             pool.settle(number, hash, &built.fates);
+        }
+        if narration::is_wanted() {
+            let made = {
+                let chain = self.chain.read();
+                chain.by_number(number).map(|(_, block)| Arc::clone(block)).zip(chain.state(hash).ok())
+            };
+            if let Some((block, state)) = made {
+                narration::tell(number, &block, &state);
+            }
         }
         self.heads.send_replace(number);
         let at_once = self.finality.borrow().is_zero();

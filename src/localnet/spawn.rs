@@ -227,6 +227,9 @@ async fn author(node: Arc<Node>, block_time: Duration, cancel: CancellationToken
             () = cancel.cancelled() => break,
             _ = ticks.tick() => {}
         }
+        if node.powers.frozen() {
+            continue;
+        }
         let authored = tokio::task::spawn_blocking({
             let node = Arc::clone(&node);
             move || node.author()

@@ -106,10 +106,18 @@ pub fn seal(payload: &Payload, round: u64, beacon: &PublicKey) -> Result<Vec<u8>
     if bytes > MAX_COMMIT_BYTES {
         return Err(TimelockError::TooLong { weights: payload.uids.len(), bytes });
     }
+    seal_bytes(&plain, round, beacon)
+}
+
+/// Seals bytes that are no weights, such as a commitment.
+///
+/// # Errors
+/// As [`PublicKey::from_bytes`], for a key that is not one.
+pub fn seal_bytes(plain: &[u8], round: u64, beacon: &PublicKey) -> Result<Vec<u8>, TimelockError> {
     let mut key = Zeroizing::new([0; 32]);
-    OsRng.fill_bytes(key.as_mut());
-    let sealed = tle::<Engine, AESGCMBlockCipherProvider, _>(beacon.point()?, *key, &plain, identity_of(round), OsRng)
-        .map_err(|_| TimelockError::TooLong { weights: payload.uids.len(), bytes })?;
+    OsRng.fill_bytes(key.as_mut_slice());
+    let sealed = tle::<Engine, AESGCMBlockCipherProvider, _>(beacon.point()?, *key, plain, identity_of(round), OsRng)
+        .map_err(|_| TimelockError::TooLong { weights: 0, bytes: plain.len() + OVERHEAD_BYTES })?;
     layout::write(&sealed)
 }
 
@@ -120,9 +128,16 @@ pub fn seal(payload: &Payload, round: u64, beacon: &PublicKey) -> Result<Vec<u8>
 /// Each kind of wrong bytes has its own; nothing is allocated on the word of a length. [`TimelockError::DoesNotOpen`] for the
 /// signature of another round or beacon, and for a commit that was changed.
 pub fn open(commit: &[u8], signature: &Signature) -> Result<Payload, TimelockError> {
-    let plain = tld::<Engine, AESGCMBlockCipherProvider>(layout::read(commit)?, signature.point()?)
-        .map_err(|_| TimelockError::DoesNotOpen)?;
-    Payload::decode(&plain)
+    Payload::decode(&open_bytes(commit, signature)?)
+}
+
+/// Opens sealed bytes that are no weights, such as a sealed commitment.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_bytes(sealed: &[u8], signature: &Signature) -> Result<Vec<u8>, TimelockError> {
+    tld::<Engine, AESGCMBlockCipherProvider>(layout::read(sealed)?, signature.point()?)
+        .map_err(|_| TimelockError::DoesNotOpen)
 }
 
 /// What a round is called: the message that the beacon signs, and the identity that is sealed for.

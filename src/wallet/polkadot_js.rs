@@ -87,7 +87,7 @@ pub fn export(key: &UnlockedKey, password: &Secret, name: &str) -> Result<String
     let mut salt = [0; 32];
     OsRng.fill_bytes(&mut salt);
     let (n, p, r) = CURRENT;
-    let cipher = XSalsa20Poly1305::new(derive(password, &salt, CURRENT)?.as_ref().into());
+    let cipher = XSalsa20Poly1305::new(derive(password, &salt, CURRENT)?.as_slice().into());
     let nonce = XSalsa20Poly1305::generate_nonce(&mut OsRng);
     let sealed = cipher.encrypt(&nonce, plain.as_slice()).map_err(|_| bad("it is too long to encrypt"))?;
     let encoded = [&salt[..], &n.to_le_bytes(), &p.to_le_bytes(), &r.to_le_bytes(), &nonce, &sealed].concat();
@@ -170,7 +170,7 @@ impl Export {
             }
         };
         let (nonce, sealed) = body.split_at_checked(24).filter(|(_, sealed)| sealed.len() >= 16).ok_or(CUT)?;
-        XSalsa20Poly1305::new(key.as_ref().into())
+        XSalsa20Poly1305::new(key.as_slice().into())
             .decrypt(Nonce::from_slice(nonce), sealed)
             .map(Zeroizing::new)
             .map_err(|_| KeyfileError::WrongPassword)

@@ -2,6 +2,7 @@
 
 mod bytes;
 pub mod client;
+mod powers;
 mod refusals;
 mod rpc;
 mod state;

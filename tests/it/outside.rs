@@ -38,6 +38,8 @@ mod ipv6;
 mod localnet_python;
 #[cfg(all(feature = "localnet", target_os = "linux"))]
 mod localnet_python_weights;
+#[cfg(feature = "localnet")]
+mod localnet_tools;
 mod market_azuro_recorded;
 mod market_recorded;
 mod needs;
@@ -114,6 +116,8 @@ fn main() -> ExitCode {
         localnet_python::trials(),
         #[cfg(all(feature = "localnet", target_os = "linux"))]
         localnet_python_weights::trials(),
+        #[cfg(feature = "localnet")]
+        localnet_tools::trials(),
         #[cfg(feature = "localnet")]
         runtimes_real::trials(),
         yuma::trials(),

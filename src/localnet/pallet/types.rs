@@ -1,6 +1,6 @@
 //! Values that the chain stores, in SCALE order as the real chain has them.
 
-use crate::localnet::runtime::{AccountId, MechId, NetUid, scalars::I96F32, scalars::U64F64};
+use crate::localnet::runtime::{AccountId, AlphaBalance, MechId, NetUid, scalars::I96F32, scalars::U64F64};
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use frame_support::{
     BoundedVec,
@@ -144,6 +144,17 @@ pub enum RootClaimTypeEnum {
         /// Which.
         subnets: BTreeSet<NetUid>,
     },
+}
+
+/// A lock of stake. Nobody can have one here.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct LockState {
+    /// What is locked, in alpha-rao.
+    pub locked_mass: AlphaBalance,
+    /// How long it has been, by amount.
+    pub conviction: U64F64,
+    /// Block of the last change.
+    pub last_update: u64,
 }
 
 /// Time-locked weights as they are stored: at most as many bytes as [`crate::timelock::MAX_COMMIT_BYTES`].

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use sp_core::crypto::Ss58Codec;
 
 use super::{Answer, Args, Table, errors, hex};
 use crate::localnet::drand::Signer;
 use crate::localnet::node::{GiveError, Node};
+use crate::localnet::powers::{Edit, Fault};
+use crate::localnet::runtime::AccountId;
 use crate::localnet::spawn::BeaconStatus;
 
 /// Most blocks that one request may make.
@@ -15,8 +18,103 @@ const BLOCKS: u64 = 10_000;
 /// Longest delay of finality, in milliseconds: an hour.
 const LONGEST: u64 = 3_600_000;
 
-pub(super) const METHODS: &Table =
-    &[(&["dev_mine"], mine), (&["dev_finality"], finality), (&["dev_beacon"], beacon), (&["dev_putPulse"], put_pulse)];
+/// Furthest jump of time, in milliseconds: ten years.
+const FURTHEST: u64 = 10 * 365 * 86_400_000;
+
+/// Longest delay of one call, in milliseconds.
+const LONGEST_WAIT: u64 = 60_000;
+
+pub(super) const METHODS: &Table = &[
+    (&["dev_mine"], mine),
+    (&["dev_finality"], finality),
+    (&["dev_beacon"], beacon),
+    (&["dev_putPulse"], put_pulse),
+    (&["dev_setStorage"], set_storage),
+    (&["dev_setBalance"], set_balance),
+    (&["dev_setSpecVersion"], set_spec_version),
+    (&["dev_jumpTime"], jump_time),
+    (&["dev_freeze"], freeze),
+    (&["dev_failNext"], fail_next),
+    (&["dev_delayNext"], delay_next),
+];
+
+/// Makes a block with these changes and returns its hash.
+fn edited(node: &Node, edits: Vec<Edit>) -> Answer {
+    node.author_after(0, edits).map(|hash| json!(hex(hash))).map_err(|error| errors::author(&error))
+}
+
+/// `dev_setStorage [[key, value], …]`: writes raw values, removes those that are null; makes a block and returns its hash.
+fn set_storage(node: &Node, args: &Args) -> Answer {
+    let refused = || errors::invalid_params("parameter 0 must be a list of pairs of a key and a value or null".into());
+    let bytes = |value: &Value| {
+        let text = value.as_str().ok_or_else(refused)?;
+        hex::decode(text.trim_start_matches("0x")).map_err(|_| refused())
+    };
+    let pairs = args.get(0).and_then(Value::as_array).ok_or_else(refused)?;
+    let edits: Result<Vec<Edit>, _> = pairs
+        .iter()
+        .map(|pair| match pair.as_array().map(Vec::as_slice) {
+            Some([key, Value::Null]) => Ok(Edit::Storage(bytes(key)?, None)),
+            Some([key, value]) => Ok(Edit::Storage(bytes(key)?, Some(bytes(value)?))),
+            _ => Err(refused()),
+        })
+        .collect();
+    edited(node, edits?)
+}
+
+/// `dev_setBalance address rao`: what the account has free; makes a block and returns its hash.
+fn set_balance(node: &Node, args: &Args) -> Answer {
+    let account = AccountId::from_ss58check(args.text(0)?)
+        .map_err(|error| errors::invalid_params(format!("parameter 0 is no ss58 address: {error:?}")))?;
+    let rao = args.number(1)?.ok_or_else(|| errors::invalid_params("parameter 1 must be an amount in rao".into()))?;
+    edited(node, vec![Edit::Balance(account, rao)])
+}
+
+/// `dev_setSpecVersion version`: rehearses an upgrade; makes a block and returns its hash.
+fn set_spec_version(node: &Node, args: &Args) -> Answer {
+    let version = args.number(0)?.and_then(|version| u32::try_from(version).ok());
+    let version = version.ok_or_else(|| errors::invalid_params("parameter 0 must be a version".into()))?;
+    edited(node, vec![Edit::SpecVersion(version)])
+}
+
+/// `dev_jumpTime milliseconds`: makes a block so much later by the chain's own time, and returns its hash. No blocks are made for the
+/// time between.
+fn jump_time(node: &Node, args: &Args) -> Answer {
+    let later = args.number(0)?.filter(|later| *later <= FURTHEST);
+    let later =
+        later.ok_or_else(|| errors::invalid_params(format!("parameter 0 is at most {FURTHEST} milliseconds")))?;
+    node.author_after(later, Vec::new()).map(|hash| json!(hex(hash))).map_err(|error| errors::author(&error))
+}
+
+/// `dev_freeze [frozen]`: with `true` the clock makes no more blocks, with `false` it goes on; tells how it is.
+fn freeze(node: &Node, args: &Args) -> Answer {
+    if let Some(frozen) = args.flag(0)? {
+        node.powers.freeze(frozen);
+    }
+    Ok(json!(node.powers.frozen()))
+}
+
+fn plan(node: &Node, args: &Args, fault: Fault) -> Answer {
+    if !node.powers.plan(args.text(0)?, fault) {
+        return Err(errors::invalid_params("too many faults wait for their calls".into()));
+    }
+    Ok(json!(true))
+}
+
+/// `dev_failNext method code message`: the next call of the method gets that error.
+fn fail_next(node: &Node, args: &Args) -> Answer {
+    let code = args.get(1).and_then(Value::as_i64).and_then(|code| i32::try_from(code).ok());
+    let code = code.ok_or_else(|| errors::invalid_params("parameter 1 must be a code of JSON-RPC".into()))?;
+    plan(node, args, Fault::Error { code, message: args.text(2)?.to_owned() })
+}
+
+/// `dev_delayNext method milliseconds`: the next call of the method waits so long, at most a minute.
+fn delay_next(node: &Node, args: &Args) -> Answer {
+    let wait = args.number(1)?.filter(|wait| *wait <= LONGEST_WAIT);
+    let wait =
+        wait.ok_or_else(|| errors::invalid_params(format!("parameter 1 is at most {LONGEST_WAIT} milliseconds")))?;
+    plan(node, args, Fault::Delay(Duration::from_millis(wait)))
+}
 
 /// `dev_mine [count = 1]`: makes that many blocks now, whatever the block time, and returns the new head's hash.
 fn mine(node: &Node, args: &Args) -> Answer {

@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 
 use self::args::Args;
 use super::node::Node;
+use super::powers::Fault;
 
 /// What a method gives back.
 type Answer = Result<Value, ErrorObjectOwned>;
@@ -93,6 +94,14 @@ fn module(node: Arc<Node>) -> Result<RpcModule<Node>, RegisterMethodError> {
 fn register(module: &mut RpcModule<Node>, name: &'static str, method: Method) -> Result<(), RegisterMethodError> {
     module.register_blocking_method(name, move |params: Params<'_>, node: Arc<Node>, _| -> Answer {
         tracing::trace!(target: "neuron::localnet::rpc", method = name, "request");
+        match node.powers.fault_of(name) {
+            Some(Fault::Error { code, message }) => {
+                return Err(ErrorObjectOwned::owned(code, message, Some("a planned fault")));
+            }
+            // Methods run on blocking threads, so only this call waits.
+            Some(Fault::Delay(time)) => std::thread::sleep(time),
+            None => {}
+        }
         method(&node, &Args::parse(&params)?)
     })?;
     Ok(())

@@ -139,6 +139,10 @@ impl crate::localnet::admin_utils::Config for Runtime {}
 
 impl crate::localnet::drand::Config for Runtime {}
 
+impl crate::localnet::commitments::Config for Runtime {}
+
+impl crate::localnet::shield::Config for Runtime {}
+
 impl pallet_utility::Config for Runtime {
     type PalletsOrigin = OriginCaller;
     type RuntimeCall = RuntimeCall;

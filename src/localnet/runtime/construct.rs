@@ -8,7 +8,7 @@
 )]
 
 use super::aura;
-use crate::localnet::{admin_utils, drand, pallet as subtensor};
+use crate::localnet::{admin_utils, commitments, drand, pallet as subtensor, shield};
 
 #[frame_support::runtime]
 mod rt {
@@ -45,8 +45,12 @@ mod rt {
     pub type Sudo = pallet_sudo;
     #[runtime::pallet_index(16)]
     pub type Proxy = pallet_proxy;
+    #[runtime::pallet_index(18)]
+    pub type Commitments = commitments;
     #[runtime::pallet_index(19)]
     pub type AdminUtils = admin_utils;
     #[runtime::pallet_index(26)]
     pub type Drand = drand;
+    #[runtime::pallet_index(30)]
+    pub type MevShield = shield;
 }

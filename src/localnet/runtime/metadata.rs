@@ -23,8 +23,10 @@ pub const COMPOSITE_SINCE: u32 = 429;
 const NETUID: [&str; 2] = ["subtensor_runtime_common", "NetUid"];
 
 /// Our modules and the crates they stand for; the first that matches wins, so longer ones come first.
-const RENAMES: [(&[&str], &[&str]); 11] = [
+const RENAMES: [(&[&str], &[&str]); 13] = [
     (&["neuron", "localnet", "admin_utils"], &["pallet_admin_utils"]),
+    (&["neuron", "localnet", "commitments"], &["pallet_commitments"]),
+    (&["neuron", "localnet", "shield"], &["pallet_shield"]),
     (&["neuron", "localnet", "drand"], &["pallet_drand"]),
     (&["neuron", "localnet", "pallet"], &["pallet_subtensor"]),
     (&["neuron", "localnet", "runtime", "extensions"], &["subtensor_transaction_extensions"]),

@@ -37,7 +37,7 @@ pub(super) fn open(bytes: &[u8], password: &Secret) -> Result<Zeroizing<Vec<u8>>
     }
     let mut key = Zeroizing::new([0; 32]);
     pbkdf2::pbkdf2_hmac::<Sha256>(password.expose().as_bytes(), SALT, ROUNDS, key.as_mut());
-    let key = Zeroizing::new(base64::engine::general_purpose::URL_SAFE.encode(key.as_ref()));
+    let key = Zeroizing::new(base64::engine::general_purpose::URL_SAFE.encode(key.as_slice()));
     let token = ::fernet::Fernet::new(&key).ok_or(KeyfileError::WrongPassword)?;
     token.decrypt(text).map(Zeroizing::new).map_err(|_| KeyfileError::WrongPassword)
 }

@@ -101,14 +101,14 @@ pub(super) fn open(
 
 fn decrypt(body: &[u8], key: &NaclKey) -> Option<Zeroizing<Vec<u8>>> {
     let (nonce, sealed) = body.split_at_checked(NONCE)?;
-    XSalsa20Poly1305::new(key.as_ref().into()).decrypt(Nonce::from_slice(nonce), sealed).ok().map(Zeroizing::new)
+    XSalsa20Poly1305::new(key.as_slice().into()).decrypt(Nonce::from_slice(nonce), sealed).ok().map(Zeroizing::new)
 }
 
 /// Seals `plain` with a fresh nonce.
 pub(super) fn seal(plain: &[u8], password: &Secret, keys: &KeyCache) -> Result<Zeroizing<Vec<u8>>, KeyfileError> {
     let key = keys.key(password)?;
     let nonce = XSalsa20Poly1305::generate_nonce(&mut OsRng);
-    let sealed = XSalsa20Poly1305::new(key.as_ref().into())
+    let sealed = XSalsa20Poly1305::new(key.as_slice().into())
         .encrypt(&nonce, plain)
         .map_err(|_| KeyfileError::BadContent("too long to encrypt".to_owned()))?;
     Ok(Zeroizing::new([PREFIX, &nonce, &sealed].concat()))

@@ -101,6 +101,15 @@ mod economy {
     /// There is no collateral here: nothing sets it.
     #[pallet::storage]
     pub type CollateralLockShare<T> = StorageMap<_, Identity, NetUid, u16, ValueQuery>;
+    /// Is the owner's share locked for it? Nobody locks here.
+    #[pallet::storage]
+    pub type OwnerCutAutoLockEnabled<T> = StorageMap<_, Identity, NetUid, bool, ValueQuery>;
+    /// Alpha that the protocol holds: none here, it buys none.
+    #[pallet::storage]
+    pub type SubnetProtocolAlpha<T> = StorageMap<_, Identity, NetUid, u64, ValueQuery>;
+    /// What of a collateral is given free with what its neuron earns; from a later runtime, and nothing here.
+    #[pallet::storage]
+    pub type CollateralDrainRatio<T> = StorageMap<_, Identity, NetUid, U64F64, ValueQuery>;
     /// TAO minted in the last block, in rao.
     #[pallet::storage]
     pub type BlockEmission<T> = StorageValue<_, u64, ValueQuery, ConstU64<1_000_000_000>>;

@@ -99,6 +99,10 @@ mod networks {
     #[pallet::storage]
     pub type AdminFreezeWindow<T> = StorageValue<_, u16, ValueQuery, ConstU16<10>>;
 
+    /// Tempos between two changes of one setting by an owner; 0, here there is no such limit.
+    #[pallet::storage]
+    pub type OwnerHyperparamRateLimit<T> = StorageValue<_, u16, ValueQuery>;
+
     /// A fingerprint of runtime and settings, in genesis only, so that the genesis hash changes whenever the metadata does:
     /// SDK 11 caches metadata on disk by genesis hash.
     #[pallet::storage]

@@ -107,4 +107,39 @@ mod relations {
     /// Blocks after that until it may be announced anew or taken back.
     #[pallet::storage]
     pub type ColdkeySwapReannouncementDelay<T> = StorageValue<_, u32, ValueQuery, ConstU32<7200>>;
+
+    /// What a coldkey has locked on a hotkey. The calls to lock are not here, so this and the items below are empty; wallets
+    /// read them to tell what can be sold.
+    #[pallet::storage]
+    pub type Lock<T> = StorageNMap<
+        _,
+        (NMapKey<Blake2_128Concat, AccountId>, NMapKey<Identity, NetUid>, NMapKey<Blake2_128Concat, AccountId>),
+        LockState,
+        OptionQuery,
+    >;
+    /// All locks on a hotkey together.
+    #[pallet::storage]
+    pub type HotkeyLock<T> = StorageDoubleMap<_, Identity, NetUid, Blake2_128Concat, AccountId, LockState, OptionQuery>;
+    /// Those of them that are being given up.
+    #[pallet::storage]
+    pub type DecayingHotkeyLock<T> =
+        StorageDoubleMap<_, Identity, NetUid, Blake2_128Concat, AccountId, LockState, OptionQuery>;
+    /// The lock of a subnet's owner.
+    #[pallet::storage]
+    pub type OwnerLock<T> = StorageMap<_, Identity, NetUid, LockState, OptionQuery>;
+    /// The part of it that is being given up.
+    #[pallet::storage]
+    pub type DecayingOwnerLock<T> = StorageMap<_, Identity, NetUid, LockState, OptionQuery>;
+    /// Is a coldkey giving its lock up?
+    #[pallet::storage]
+    pub type DecayingLock<T> = StorageDoubleMap<_, Blake2_128Concat, AccountId, Identity, NetUid, bool, OptionQuery>;
+    /// Blocks in which conviction would grow.
+    #[pallet::storage]
+    pub type MaturityRate<T> = StorageValue<_, u64, ValueQuery, ConstU64<934_866>>;
+    /// Blocks in which a lock would be given up.
+    #[pallet::storage]
+    pub type UnlockRate<T> = StorageValue<_, u64, ValueQuery, ConstU64<934_866>>;
+    /// Bits of a coldkey; the first says that it takes stake which is locked.
+    #[pallet::storage]
+    pub type AccountFlags<T> = StorageMap<_, Blake2_128Concat, AccountId, u128, ValueQuery>;
 }

@@ -1,5 +1,6 @@
 //! The rules, one file per duty, on a chain with the subnets 8 and 155.
 
+mod commitments;
 mod commits;
 mod emission;
 mod mechanisms;

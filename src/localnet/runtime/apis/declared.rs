@@ -4,10 +4,13 @@ use super::{
     hyperparameters::{HyperparamEntry, SubnetHyperparams, SubnetHyperparamsV2},
     metagraph::{Metagraph, SelectiveMetagraph},
     neuron_info::{NeuronInfo, NeuronInfoLite},
-    stake_info::{DelegateInfo, Holding, LockState, SimSwapResult, StakeAvailability, StakeInfo, SubnetPrice},
+    stake_info::{DelegateInfo, Holding, SimSwapResult, StakeAvailability, StakeInfo, SubnetPrice},
     subnet_info::{DynamicInfo, SubnetInfov2, SubnetState},
 };
-use crate::localnet::runtime::{AccountId, MechId, NetUid, scalars::U64F64};
+use crate::localnet::{
+    pallet::LockState,
+    runtime::{AccountId, MechId, NetUid, scalars::U64F64},
+};
 use std::collections::BTreeMap;
 
 sp_api::decl_runtime_apis! {

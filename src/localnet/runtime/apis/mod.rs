@@ -21,7 +21,7 @@ use super::{
     AccountId, Balance, Block, Executive, Header, MechId, NetUid, Nonce, Runtime, RuntimeCall, SubtensorModule, System,
     TransactionPayment, metadata, scalars::U64F64, version::Version,
 };
-use crate::localnet::pallet as chain;
+use crate::localnet::pallet::{self as chain, LockState};
 use frame_support::{traits::Get, weights::Weight};
 use hyperparameters::{HyperparamEntry, SubnetHyperparams, SubnetHyperparamsV2};
 use metagraph::{Metagraph, SelectiveMetagraph};
@@ -32,7 +32,7 @@ use sp_runtime::{
     transaction_validity::{TransactionSource, TransactionValidity},
 };
 use sp_version::RuntimeVersion;
-use stake_info::{DelegateInfo, Holding, LockState, SimSwapResult, StakeAvailability, StakeInfo, SubnetPrice};
+use stake_info::{DelegateInfo, Holding, SimSwapResult, StakeAvailability, StakeInfo, SubnetPrice};
 use std::collections::BTreeMap;
 use subnet_info::{DynamicInfo, SubnetInfov2, SubnetState};
 

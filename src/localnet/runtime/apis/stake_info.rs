@@ -3,7 +3,7 @@
 use super::subnet_info::all;
 use crate::localnet::{
     pallet::{self as chain, Swap},
-    runtime::{AccountId, AlphaBalance, NetUid, Runtime, scalars::U64F64},
+    runtime::{AccountId, NetUid, Runtime},
 };
 use codec::{Compact, Decode, Encode};
 use scale_info::TypeInfo;
@@ -41,17 +41,6 @@ pub struct StakeAvailability {
     pub locked: Compact<u64>,
     /// The rest.
     pub available: Compact<u64>,
-}
-
-/// A lock of stake. Nobody can have one here.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
-pub struct LockState {
-    /// What is locked, in alpha-rao.
-    pub locked_mass: AlphaBalance,
-    /// How long it has been, by amount.
-    pub conviction: U64F64,
-    /// Block of the last change.
-    pub last_update: u64,
 }
 
 /// A subnet and the alpha-rao held there.

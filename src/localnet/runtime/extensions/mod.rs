@@ -3,12 +3,14 @@
 mod guard;
 mod nonce;
 mod payment;
+mod shield;
 #[cfg(test)]
 mod tests;
 
 pub use guard::{SubtensorTransactionExtension, SudoTransactionExtension};
 pub use nonce::CheckNonce;
 pub use payment::ChargeTransactionPaymentWrapper;
+pub use shield::CheckShieldedTxValidity;
 
 use super::{Runtime, RuntimeCall};
 use codec::{Decode, DecodeWithMemTracking, Encode};
@@ -77,10 +79,6 @@ macro_rules! absent_pallet {
     };
 }
 
-absent_pallet!(
-    /// Of the MEV shield.
-    CheckShieldedTxValidity
-);
 absent_pallet!(
     /// Of the randomness beacon.
     DrandPriority

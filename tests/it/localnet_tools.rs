@@ -1,0 +1,69 @@
+//! The chain's tools as people use them, against the development chain: btcli and SDKs of two generations, polkadot-js. Each walk is a
+//! script that types the commands and checks every answer; `scripts/python-peers.sh` installs what they need.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use neuron::localnet::{LocalnetConfig, spawn};
+
+use crate::needs::{lacks, python};
+
+tests! { asynchronous: btcli_9_walks, btcli_11_walks, sdk_10_walks, sdk_11_walks, polkadot_js_walks }
+
+/// A sealed extrinsic lives for eight blocks, in which a tool has to sign and send it.
+const BLOCK_TIME: Duration = Duration::from_millis(250);
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+}
+
+/// Runs a walk on a chain of its own; it tells how many steps it took, and there have to be `least`.
+async fn walk(mut command: Command, least: usize) {
+    let mut config = LocalnetConfig { port: 0, block_time: BLOCK_TIME, ..LocalnetConfig::default() };
+    for subnet in &mut config.genesis.subnets {
+        subnet.weights_rate_limit = 0;
+        subnet.serving_rate_limit = 0;
+    }
+    let chain = spawn(config).await.unwrap();
+    let home = tempfile::tempdir().unwrap();
+    command.arg(chain.ws_url()).env("HOME", home.path()).env("COLUMNS", "200").env("PYTHONDONTWRITEBYTECODE", "1");
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "stdout:\n{out}\nstderr:\n{err}");
+    let steps = out.trim_end().rsplit_once("ALL GOOD ").and_then(|(_, steps)| steps.parse().ok());
+    assert!(steps.is_some_and(|steps: usize| steps >= least), "{out}");
+}
+
+async fn btcli_9_walks() {
+    let mut command = Command::new(python("NEURON_BTCLI9"));
+    command.arg(script("python/btcli9_walk.py"));
+    walk(command, 40).await;
+}
+
+async fn btcli_11_walks() {
+    let mut command = Command::new(python("NEURON_BTCLI11"));
+    command.arg(script("python/btcli11_walk.py"));
+    walk(command, 40).await;
+}
+
+async fn sdk_10_walks() {
+    let mut command = Command::new(python("NEURON_PYTHON"));
+    command.arg(script("python/sdk10_walk.py"));
+    walk(command, 25).await;
+}
+
+async fn sdk_11_walks() {
+    let mut command = Command::new(python("NEURON_PYTHON11"));
+    command.arg(script("python/sdk11_walk.py"));
+    walk(command, 25).await;
+}
+
+async fn polkadot_js_walks() {
+    let Some(modules) = std::env::var_os("NEURON_NODE").filter(|path| !path.is_empty()) else {
+        lacks("node", "NEURON_NODE names no folder with @polkadot/api (scripts/python-peers.sh)")
+    };
+    let mut command = Command::new("node");
+    command.arg(script("node/polkadot_walk.mjs")).env("NEURON_NODE", modules);
+    walk(command, 14).await;
+}
