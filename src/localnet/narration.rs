@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn an_outcome_belongs_to_its_extrinsic() {
         on_chain(|| {
-            System::set_extrinsic_index(3);
+            System::note_finished_initialize();
             let dispatch_info = DispatchEventInfo {
                 weight: frame_support::weights::Weight::zero(),
                 class: frame_support::dispatch::DispatchClass::Normal,
@@ -85,7 +85,7 @@ mod tests {
             };
             let dispatch_error = DispatchError::BadOrigin;
             System::deposit_event(frame_system::Event::ExtrinsicFailed { dispatch_error, dispatch_info });
-            assert_eq!(outcomes(), [(3, "failed: BadOrigin".to_owned())]);
+            assert_eq!(outcomes(), [(0, "failed: BadOrigin".to_owned())]);
             assert_eq!(failure(pallet::Error::<Runtime>::SameNetuid.into()), "failed: SameNetuid");
         });
     }
