@@ -6,12 +6,16 @@ pub mod args;
 mod axon;
 mod balance;
 mod chain;
+mod completions;
 mod config;
 mod dashboard;
 #[cfg(feature = "localnet")]
 mod demo;
+mod doctor;
 mod exit;
 mod gateway;
+mod hints;
+mod init;
 mod klines;
 #[cfg(feature = "localnet")]
 mod localnet;
@@ -71,6 +75,8 @@ const VERBS: &[Verb] = &[
     model::VERB,
     wallet::VERB,
     config::VERB,
+    init::VERB,
+    doctor::VERB,
     register::VERB,
     metagraph::METAGRAPH,
     metagraph::HYPERPARAMETERS,
@@ -78,6 +84,8 @@ const VERBS: &[Verb] = &[
     stake::VERB,
     transfer::VERB,
     axon::VERB,
+    completions::COMPLETIONS,
+    completions::MAN,
 ];
 
 const ABOUT: &str = "\
@@ -89,9 +97,11 @@ answers, scores every miner against the market's price, and writes weights to th
 const AFTER: &str = "\
 Start here:
   neuron demo                                       the whole job in a minute, offline, nothing to set up
+  neuron init                                       asks what must be decided, writes a settings file, says what is next
   neuron wallet create --wallet.name miner          keys that the Python tools can read
   neuron miner --netuid 155 --subtensor.network test --wallet.name miner
   neuron config show                                every setting, and where its value comes from
+  neuron doctor --config miner.toml                 what does not work, and what to do about it
 
 Settings: flag > environment (NEURON_…, BT_…) > file (--config FILE) > default. In the name of a flag `.`, `_` and `-` \
 are the same.";
@@ -153,7 +163,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         || arguments.iter().any(|a| ["--output=json", "--json", "--json-output", "--json-out"].contains(&a.as_str()));
     let format = if wants_json { Format::Json } else { Format::Text };
     let tree = command();
-    let matches = match tree.clone().try_get_matches_from(args::canonical_flags(&tree, arguments)) {
+    let arguments = args::canonical_flags(&tree, arguments);
+    let matches = match tree.clone().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             // A closed pipe under `--help` is no error.
@@ -161,11 +172,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(e) => {
+            let hint = hints::hint(&tree, &arguments, &e);
             match (gone(&e), wants_json) {
                 (None, false) => {
                     let _ = e.print();
+                    if let Some(hint) = hint {
+                        Output { format, yes: false, quiet: false }.say(&format!("\n  tip: {hint}"));
+                    }
                 }
                 (gone, _) => {
+                    let gone = gone.or_else(|| hint.map(|hint| format!("{}\n\n  tip: {hint}", e.to_string().trim())));
                     let text = gone.unwrap_or_else(|| e.to_string().trim().to_owned());
                     let failure = Failure::new(Exit::Usage, anyhow::anyhow!(text));
                     Output { format, yes: false, quiet: false }.failure(&failure);

@@ -32,7 +32,10 @@ impl Collector for DendriteMetrics {
             "Questions by outcome: answered, refused, timeout, unreachable, malformed, too_large, not_allowed",
             rows().map(|(labels, took)| (labels, took.count())),
         )?;
-        let help = "Time of questions, from their turn to the last byte of the answer, or to the failure";
-        sheet.histograms("neuron_dendrite_request_seconds", help, rows())
+        sheet.histograms(
+            "neuron_dendrite_request_seconds",
+            "Time of questions, from their turn to the last byte of the answer, or to the failure",
+            rows(),
+        )
     }
 }

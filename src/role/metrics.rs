@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::error::RoleError;
 use super::miner::Miner;
 use super::setup;
+use super::subnet::Subnet;
 use super::validator::Validator;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -17,6 +18,7 @@ use crate::subtensor::Subtensor;
 use crate::telemetry::{
     Collector, DescriptorEncoder, Gauges, Health, MetricsEndpoint, MetricsPort, Registry, Sheet, facts,
 };
+use crate::units::Account;
 
 /// Something that can be watched.
 pub trait Watched {
@@ -61,11 +63,11 @@ impl Collector for Build {
 impl Watched for Miner {
     fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(self.axon().metrics()));
-        let (work, board, subnet) = (self.work(), self.board(), self.subnet().clone());
+        let (work, board, subnet, hotkey) = (self.work(), self.board(), self.subnet().clone(), self.hotkey());
         registry.register_collector(Box::new(Gauges(move |sheet: &mut Sheet<'_>| {
             work.write(sheet)?;
             board.write(sheet)?;
-            sheet.gauge("neuron_chain_block", "The block of the newest metagraph", subnet.now().metagraph.block as f64)
+            place(sheet, &subnet, &hotkey)
         })));
     }
 
@@ -110,6 +112,18 @@ impl Miner {
 /// A chain that was not read for so long is out of reach: blocks come every 12 seconds.
 const CHAIN_PATIENCE: Duration = Duration::from_secs(600);
 
+/// Where a role stands on its subnet.
+fn place(sheet: &mut Sheet<'_>, subnet: &Subnet, hotkey: &Account) -> fmt::Result {
+    let snapshot = subnet.now();
+    let neuron = snapshot.neuron(hotkey);
+    let flag = |is_so: bool| if is_so { 1.0 } else { 0.0 };
+    let registered = flag(neuron.is_some());
+    sheet.gauge("neuron_chain_registered", "Whether the hotkey is registered on the subnet: 1 or 0", registered)?;
+    let permit = neuron.map(|neuron| flag(neuron.validator_permit));
+    sheet.gauge("neuron_chain_validator_permit", "Whether it may set weights: 1 or 0", permit)?;
+    sheet.gauge("neuron_chain_block", "The block of the newest metagraph", snapshot.metagraph.block as f64)
+}
+
 /// The endpoint in use, and those that contradict the others.
 pub(super) fn chain_fact(chain: &Subtensor) -> Value {
     let distrusted: Vec<Value> = chain
@@ -124,7 +138,7 @@ impl Watched for Validator {
     fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(self.dendrite().metrics()));
         self.work().register(registry);
-        let (board, subnet, weights) = (self.board(), self.subnet().clone(), self.weights());
+        let (board, subnet, weights, hotkey) = (self.board(), self.subnet().clone(), self.weights(), self.hotkey());
         registry.register_collector(Box::new(Gauges(move |sheet: &mut Sheet<'_>| {
             board.write(sheet)?;
             let block = subnet.now().metagraph.block;
@@ -133,7 +147,7 @@ impl Watched for Validator {
                 sheet.gauge("neuron_validator_weights_block", "The block of the last weights or commit", at)?;
                 weights.write(sheet, block)?;
             }
-            sheet.gauge("neuron_chain_block", "The block of the newest metagraph", block as f64)
+            place(sheet, &subnet, &hotkey)
         })));
     }
 

@@ -1,6 +1,7 @@
 //! Miner and validator: the rooms below, composed.
 
 mod announce;
+pub mod doctor;
 mod duties;
 mod error;
 pub mod metrics;

@@ -8,12 +8,14 @@
 //! 4. A validator: a type that implements [`work::ValidatorWork`]; its duties ask and record, and
 //!    [`work::Shares`] says who earned what. The role does everything else: keys, chain, weights, restarts, metrics.
 //! 5. For the page: [`shown::Views`], what there is to see in its tables.
-//! 6. For `neuron demo --task NAME`: a [`cast::Cast`] of miners whose skill is known.
+//! 6. For `neuron doctor`: what it needs from others, tried once.
+//! 7. For `neuron demo --task NAME`: a [`cast::Cast`] of miners whose skill is known.
 //!
 //! `tests/it/seam.rs` has one that is as small as can be, and runs it against a development chain.
 
 pub mod cast;
 pub mod events;
+pub mod finding;
 pub mod prompting;
 pub mod registry;
 pub mod shown;

@@ -13,6 +13,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::cast::{Cast, Script};
+use super::finding::Finding;
 use super::shown::{Block, Views};
 use crate::axon::{AdmissionPolicy, Builder};
 use crate::clock::Clock;
@@ -48,7 +49,12 @@ pub struct Kind {
     pub cast: Option<MakeCast>,
     /// What it shows of a ledger.
     pub views: Option<Views>,
+    /// What it needs from others, tried once.
+    pub outside: Option<Outside>,
 }
+
+/// Tries what a kind of work needs from others: markets, exchanges, models.
+pub type Outside = fn(&Resolved, Clock) -> BoxFuture<'static, Vec<Finding>>;
 
 /// A request that makes no work.
 #[derive(Debug, Clone, Copy)]

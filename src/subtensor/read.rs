@@ -10,7 +10,7 @@ use super::error::{Failure, SubtensorError};
 use super::metagraph::RawAxon;
 use super::snapshot::{PALLET, Snapshot};
 use super::{AxonInfo, Hyperparameters, Metagraph, Position, Subtensor, stake};
-use crate::units::{Account, BlockNumber, NetUid, Rao, Uid};
+use crate::units::{Account, BlockNumber, NetUid, Rao, Uid, UnixMs};
 
 /// `System.Account`, as far as it is about money.
 #[derive(DecodeAsType)]
@@ -69,6 +69,16 @@ impl Subtensor {
     pub async fn block_number(&self) -> Result<BlockNumber, SubtensorError> {
         let deadline = self.connection.config.read_deadline;
         self.connection.run("the best block", deadline, |link| async move { Ok(link.best().await?.1) }).await
+    }
+
+    /// The time of the best block, as its maker had it.
+    ///
+    /// # Errors
+    /// When the chain cannot be read, or keeps no time.
+    pub async fn time(&self) -> Result<UnixMs, SubtensorError> {
+        let read = |at: Snapshot| async move { at.value::<u64>("Timestamp", "Now", ()).await };
+        let now = self.ask("the time of the best block", read).await?.unwrap_or(0);
+        Ok(UnixMs(i64::try_from(now).unwrap_or(i64::MAX)))
     }
 
     /// An account's free balance; an account that does not exist has none.

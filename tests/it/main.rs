@@ -28,6 +28,7 @@ mod forecast_http;
 mod forecast_market;
 mod foreign_text;
 mod gateway;
+mod generated;
 mod json_schema;
 mod layers;
 mod ledger;

@@ -1,7 +1,7 @@
 //! What a test needs and this machine may lack, looked for when the test runs: the test goes on with what was found, or
 //! it is ignored, with the reason.
 //!
-//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `proxies`, `ipv6`; `.ci/run` sets it): a test that lacks one of
+//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `proxies`, `ipv6`, `browser`; `.ci/run` sets it): a test that lacks one of
 //! these fails.
 
 use std::any::Any;
@@ -40,6 +40,14 @@ pub fn proxy(variable: &str) -> PathBuf {
     match std::env::var_os(variable).filter(|path| !path.is_empty()) {
         Some(path) => path.into(),
         None => lacks("proxies", &format!("{variable} names no program (scripts/proxies.sh)")),
+    }
+}
+
+/// The program or file that `variable` names, which `scripts/browser.sh` finds.
+pub fn browser(variable: &str) -> PathBuf {
+    match std::env::var_os(variable).filter(|path| !path.is_empty()) {
+        Some(path) => path.into(),
+        None => lacks("browser", &format!("{variable} names nothing (scripts/browser.sh)")),
     }
 }
 

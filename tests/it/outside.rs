@@ -29,6 +29,7 @@ macro_rules! tests {
 }
 
 mod axon_vectors;
+mod browser;
 mod data_python;
 #[cfg(feature = "localnet")]
 mod demo_recorded;
@@ -73,6 +74,7 @@ macro_rules! tools {
 tools!(demo, localnet, runtimes);
 tools!(
     axon_kit,
+    dashboard,
     gateway,
     json_schema,
     market_azuro,
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let trials = [
         axon_vectors::trials(),
+        browser::trials(),
         data_python::trials(),
         dendrite_vectors::trials(),
         ipv6::trials(),

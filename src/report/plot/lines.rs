@@ -52,7 +52,7 @@ pub fn curves(picture: &Curves<'_>) -> String {
         (low - margin, high + margin)
     });
     let frame =
-        Frame { left: 56.0, right: WIDTH - 30.0, top: 26.0, bottom: HEIGHT - 42.0, x: (left, right), y: (low, high) };
+        Frame { left: 56.0, right: WIDTH - 46.0, top: 26.0, bottom: HEIGHT - 42.0, x: (left, right), y: (low, high) };
     axes(&mut svg, &frame, picture);
     if low < 0.0 && high > 0.0 {
         frame.line(&mut svg, &[(left, 0.0), (right, 0.0)], Pen::new(GREY, 1.0));

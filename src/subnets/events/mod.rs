@@ -5,6 +5,7 @@ mod cast;
 pub mod conditions;
 pub mod ledger;
 mod miner;
+mod outside;
 pub mod record;
 mod registry;
 pub mod settings;
@@ -32,4 +33,5 @@ pub const KIND: Kind = Kind {
     validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),
     cast: Some(cast::make),
     views: Some(views::VIEWS),
+    outside: Some(outside::look),
 };

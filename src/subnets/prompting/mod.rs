@@ -41,6 +41,7 @@ pub const KIND: Kind = Kind {
     validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),
     cast: Some(cast::make),
     views: Some(views::VIEWS),
+    outside: None,
 };
 
 fn ping(timeout: f64, sender: &str) -> Result<Prepared, NotSendable> {

@@ -4,6 +4,7 @@ mod asking;
 mod cast;
 pub mod ledger;
 pub mod miner;
+mod outside;
 pub mod schedule;
 pub mod settings;
 pub mod synapse;
@@ -36,4 +37,5 @@ pub const KIND: Kind = Kind {
     validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),
     cast: Some(cast::make),
     views: Some(views::VIEWS),
+    outside: Some(outside::look),
 };

@@ -1,0 +1,75 @@
+//! `neuron doctor`: looks at everything that a role needs, and says what to do.
+
+use clap::{ArgMatches, Command};
+
+use super::output::Output;
+use super::{Exit, Failure, Verb, args, block_on};
+use crate::role::doctor::Checkup;
+use crate::subnets::finding::{Finding, Verdict};
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+const AFTER: &str = "\
+Looks at: versions, settings with their origin, wallet, ledger, disk, every endpoint of the chain, clock, registration, permit, \
+stake, weights, the published axon, a role that runs here (with --metrics.port), and what the kind of work needs from others. \
+Nothing is unlocked, written, or sent to the chain; what is secret is masked, so that the result can be shown to others.
+
+Exit status: 0 when all is well or merely odd, 1 when something does not work.";
+
+fn command() -> Command {
+    let doctor =
+        Command::new("doctor").about("Looks at everything that a role needs, and says what to do").after_help(AFTER);
+    args::with_settings_that(doctor, |_| true)
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let (resolved, settings) = args::resolve(matches)?;
+    let checkup = block_on(async { Ok(Checkup::of(&resolved, &settings).await) })?;
+    output.result(&checkup, text)?;
+    if checkup.verdict() == Verdict::Bad {
+        return Err(Failure::silent(Exit::Failed));
+    }
+    Ok(())
+}
+
+fn text(checkup: &Checkup) -> String {
+    let features = if checkup.features.is_empty() { "no features".to_owned() } else { checkup.features.join(", ") };
+    let mut lines = vec![format!("neuron {} ({features}), {}", checkup.version, checkup.platform)];
+    lines.push(String::new());
+    lines.push("Settings that are not at their default:".to_owned());
+    if checkup.settings.is_empty() {
+        lines.push("  none".to_owned());
+    }
+    for said in &checkup.settings {
+        let value = said.value.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+        lines.push(format!("  {} = {value}   ({})", said.key, said.from));
+    }
+    let mut area = "";
+    for finding in &checkup.findings {
+        if finding.area != area {
+            area = finding.area;
+            lines.push(String::new());
+            lines.push(format!("{area}:"));
+        }
+        lines.extend(shown(finding));
+    }
+    let count = |verdict: Verdict| checkup.findings.iter().filter(|finding| finding.verdict == verdict).count();
+    lines.push(String::new());
+    lines.push(match (count(Verdict::Bad), count(Verdict::Odd)) {
+        (0, 0) => "All is well.".to_owned(),
+        (0, odd) => format!("Nothing is broken; {odd} things to know."),
+        (bad, odd) => format!("{bad} things do not work; {odd} to know."),
+    });
+    lines.join("\n")
+}
+
+fn shown(finding: &Finding) -> Vec<String> {
+    let mark = match finding.verdict {
+        Verdict::Good => "ok ",
+        Verdict::Odd => "?  ",
+        Verdict::Bad => "BAD",
+    };
+    let mut lines = vec![format!("  {mark} {}: {}", finding.what, finding.seen)];
+    lines.extend(finding.remedy.iter().map(|remedy| format!("      → {remedy}")));
+    lines
+}

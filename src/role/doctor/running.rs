@@ -1,0 +1,85 @@
+//! A role that runs on this machine, asked by its own health page: what failed last.
+
+use serde_json::Value;
+
+use super::{PATIENCE, Patient};
+use crate::subnets::finding::Finding;
+
+const AREA: &str = "running";
+
+pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
+    let metrics = &patient.settings.metrics;
+    let Some(port) = metrics.port.filter(|port| *port != 0) else {
+        let remedy = "with --metrics.port a running role tells here what failed last";
+        return vec![Finding::odd(AREA, "role", "not asked: no --metrics.port is set", remedy)];
+    };
+    let url = format!(
+        "http://{}/health",
+        std::net::SocketAddr::new(metrics.ip.parse().unwrap_or(std::net::Ipv4Addr::LOCALHOST.into()), port,)
+    );
+    crate::market::install_tls();
+    let asked = async {
+        let client = reqwest::Client::builder().timeout(PATIENCE / 4).build()?;
+        client.get(&url).send().await?.json::<Value>().await
+    };
+    match asked.await {
+        Ok(health) => told(&health),
+        Err(error) => {
+            let seen = format!("{url} does not answer: {error}");
+            vec![Finding::odd(AREA, "role", seen, "start it, or correct --metrics.port; its log says why it ended")]
+        }
+    }
+}
+
+/// What its health says.
+fn told(health: &Value) -> Vec<Finding> {
+    let role = health["role"].as_str().unwrap_or("role").to_owned();
+    let mut findings = Vec::new();
+    findings.push(match health["status"].as_str() {
+        Some("ok") => Finding::good(AREA, role, format!("well, at block {}", health["block"])),
+        status => Finding::bad(
+            AREA,
+            role,
+            format!("{} at block {}", status.unwrap_or("says nothing"), health["block"]),
+            "its log says why",
+        ),
+    });
+    for (name, duty) in health["duties"].as_object().into_iter().flatten() {
+        if let Some(error) = duty["last_error"].as_str() {
+            let seen = format!("{error} ({} of {} passes failed)", duty["failures"], duty["passes"]);
+            findings.push(Finding::bad(AREA, format!("task {name}"), seen, "the next pass tries again; see the log"));
+        }
+    }
+    for (mechanism, view) in health["weights"]["mechanisms"].as_object().into_iter().flatten() {
+        if let Some(trouble) = view["trouble"].as_str() {
+            let what = format!("weights of mechanism {mechanism}");
+            findings.push(Finding::bad(AREA, what, trouble, "`neuron weights explain` says more"));
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::subnets::finding::Verdict;
+
+    #[test]
+    fn the_last_errors_of_a_role_are_findings() {
+        let health = json!({
+            "status": "failing", "role": "validator", "block": 7,
+            "duties": {
+                "tick": { "passes": 3, "failures": 2, "last_error": "the disk is full" },
+                "pruning": { "passes": 1, "failures": 0, "last_error": null },
+            },
+            "weights": { "mechanisms": { "0": { "trouble": "too soon" } } },
+        });
+        let found = told(&health);
+        let texts: Vec<&str> = found.iter().map(|finding| finding.seen.as_str()).collect();
+        assert_eq!(texts, ["failing at block 7", "the disk is full (2 of 3 passes failed)", "too soon"]);
+        assert!(found.iter().all(|finding| finding.verdict == Verdict::Bad && finding.remedy.is_some()));
+        assert_eq!(told(&json!({ "status": "ok", "role": "miner", "block": 1 }))[0].verdict, Verdict::Good);
+    }
+}
