@@ -54,7 +54,7 @@ pub struct Kind {
 }
 
 /// Tries what a kind of work needs from others: markets, exchanges, models.
-pub type Outside = fn(&Resolved, Clock) -> BoxFuture<'static, Vec<Finding>>;
+pub type Outside = fn(&Resolved, &Clock) -> BoxFuture<'static, Vec<Finding>>;
 
 /// A request that makes no work.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::{PATIENCE, Patient};
 use crate::clock;
 use crate::subnets::finding::{Finding, took};
-use crate::subtensor::{Metagraph, Neuron, Subtensor, SubtensorConfig};
+use crate::subtensor::{AxonInfo, Metagraph, Neuron, Subtensor, SubtensorConfig};
 use crate::units::{BlockNumber, UnixMs};
 
 const AREA: &str = "chain";
@@ -38,7 +38,7 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
     match timeout(PATIENCE, chain.metagraph(netuid)).await {
         Ok(Ok(metagraph)) => findings.extend(neuron(patient, &metagraph, block).await),
         Ok(Err(error)) => {
-            findings.push(Finding::bad(AREA, format!("subnet {netuid}"), error.to_string(), "check --netuid"))
+            findings.push(Finding::bad(AREA, format!("subnet {netuid}"), error.to_string(), "check --netuid"));
         }
         Err(_) => findings.push(late(format!("subnet {netuid}"))),
     }
@@ -166,7 +166,7 @@ fn weights(neuron: &Neuron, block: BlockNumber) -> Finding {
 /// Whether the published axon takes connections, as far as this machine can tell.
 async fn axon(neuron: &Neuron) -> Finding {
     const WHAT: &str = "published axon";
-    let Some(address) = neuron.axon.as_ref().map(|axon| axon.socket()) else {
+    let Some(address) = neuron.axon.as_ref().map(AxonInfo::socket) else {
         let seen = "none: a validator needs none, a miner is asked nothing";
         if neuron.validator_permit {
             return Finding::good(AREA, WHAT, seen);

@@ -120,7 +120,7 @@ async fn outside(resolved: &Resolved, settings: &Settings) -> Vec<Finding> {
         findings.push(Finding::bad(AREA, "settings of the work", error.to_string(), "correct the setting it names"));
     }
     if let Some(outside) = kind.outside {
-        match tokio::time::timeout(PATIENCE * 2, outside(resolved, Clock::wall())).await {
+        match tokio::time::timeout(PATIENCE * 2, outside(resolved, &Clock::wall())).await {
             Ok(found) => findings.extend(found),
             Err(_) => findings.push(Finding::bad(
                 AREA,

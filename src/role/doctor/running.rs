@@ -50,7 +50,7 @@ fn told(health: &Value) -> Vec<Finding> {
             findings.push(Finding::bad(AREA, format!("task {name}"), seen, "the next pass tries again; see the log"));
         }
     }
-    for (mechanism, view) in health["weights"]["mechanisms"].as_object().into_iter().flatten() {
+    for (mechanism, view) in health.pointer("/weights/mechanisms").and_then(Value::as_object).into_iter().flatten() {
         if let Some(trouble) = view["trouble"].as_str() {
             let what = format!("weights of mechanism {mechanism}");
             findings.push(Finding::bad(AREA, what, trouble, "`neuron weights explain` says more"));

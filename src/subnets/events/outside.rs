@@ -16,11 +16,11 @@ const AREA: &str = "work";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads every market once.
-pub(super) fn look(resolved: &Resolved, clock: Clock) -> BoxFuture<'static, Vec<Finding>> {
+pub(super) fn look(resolved: &Resolved, clock: &Clock) -> BoxFuture<'static, Vec<Finding>> {
     let remedy = "correct the setting it names";
     let made = EventsSettings::of(resolved)
         .map_err(|e| e.to_string())
-        .and_then(|settings| market::providers(&settings.market, &clock).map_err(|e| e.to_string()));
+        .and_then(|settings| market::providers(&settings.market, clock).map_err(|e| e.to_string()));
     let providers = match made {
         Ok(providers) => providers,
         Err(error) => {

@@ -18,9 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const CANDLES: usize = 3;
 
 /// Reads the last candles once.
-pub(super) fn look(resolved: &Resolved, clock: Clock) -> BoxFuture<'static, Vec<Finding>> {
+pub(super) fn look(resolved: &Resolved, clock: &Clock) -> BoxFuture<'static, Vec<Finding>> {
     let settings = TimeseriesSettings::of(resolved).map_err(|e| e.to_string());
-    let made = settings.and_then(|settings| settings.aggregate(&clock).map_err(|e| e.to_string()));
+    let made = settings.and_then(|settings| settings.aggregate(clock).map_err(|e| e.to_string()));
+    let clock = clock.clone();
     async move {
         let market = match made {
             Ok(market) => market,
