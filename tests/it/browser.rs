@@ -52,17 +52,17 @@ impl Browser {
             sent: 0,
             complaints: Vec::new(),
         };
-        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let flat = json!({ "targetId": target["targetId"], "flatten": true });
-        let session = browser.call("Target.attachToTarget", flat)["sessionId"].as_str().unwrap().to_owned();
+        let session = browser.call("Target.attachToTarget", &flat)["sessionId"].as_str().unwrap().to_owned();
         browser.session = Some(session);
         for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
-            browser.call(domain, json!({}));
+            browser.call(domain, &json!({}));
         }
         browser
     }
 
-    fn call(&mut self, method: &str, params: Value) -> Value {
+    fn call(&mut self, method: &str, params: &Value) -> Value {
         self.sent += 1;
         let mut message = json!({ "id": self.sent, "method": method, "params": params });
         if let Some(session) = &self.session {
@@ -95,14 +95,14 @@ impl Browser {
     }
 
     fn open(&mut self, url: &str) {
-        self.call("Page.navigate", json!({ "url": url }));
+        self.call("Page.navigate", &json!({ "url": url }));
         self.until(&format!("location.href === {} && document.readyState === 'complete'", json!(url)));
     }
 
     /// What an expression of the page comes to.
     fn ask(&mut self, expression: &str) -> Value {
         let asked = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
-        let said = self.call("Runtime.evaluate", asked);
+        let said = self.call("Runtime.evaluate", &asked);
         assert!(said["exceptionDetails"].is_null(), "{expression}: {said}");
         said["result"]["value"].clone()
     }
@@ -117,7 +117,7 @@ impl Browser {
 
     fn prefers(&mut self, scheme: &str) {
         let feature = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.call("Emulation.setEmulatedMedia", feature);
+        self.call("Emulation.setEmulatedMedia", &feature);
     }
 }
 
@@ -204,17 +204,17 @@ async fn nobody_is_shut_out() {
             assert_eq!(faults, json!([]), "{address}, {scheme}");
         }
         let phone = json!({ "width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true });
-        browser.call("Emulation.setDeviceMetricsOverride", phone);
+        browser.call("Emulation.setDeviceMetricsOverride", &phone);
         browser.open(&address);
         let wide = browser.ask("document.documentElement.scrollWidth - document.documentElement.clientWidth");
         assert!(wide.as_f64().unwrap() <= 0.0, "{address} is {wide} px wider than a phone");
-        browser.call("Emulation.clearDeviceMetricsOverride", json!({}));
+        browser.call("Emulation.clearDeviceMetricsOverride", &json!({}));
     }
     let dark = browser.ask("getComputedStyle(document.body).backgroundColor");
     browser.prefers("light");
     assert_ne!(browser.ask("getComputedStyle(document.body).backgroundColor"), dark);
     let tab = json!({ "type": "rawKeyDown", "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9 });
-    browser.call("Input.dispatchKeyEvent", tab);
+    browser.call("Input.dispatchKeyEvent", &tab);
     assert_eq!(
         browser.ask("document.activeElement.getAttribute('href')"),
         "#main",
