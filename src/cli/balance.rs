@@ -3,7 +3,7 @@
 use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 
-use super::chain::{address, connect, refused, with_chain};
+use super::chain::{address, connect_at, refused, with_block, with_chain};
 use super::output::Output;
 use super::{Failure, Verb, args};
 use crate::config::table::Group;
@@ -15,7 +15,7 @@ pub(super) const VERB: Verb = Verb { command, run };
 fn command() -> Command {
     let whose = Arg::new("address").value_name("ADDRESS").help("An ss58 address; the wallet's coldkey by default");
     let command = Command::new("balance").about("Prints the free TAO of an account").arg(whose);
-    args::with_settings(command, &[Group::Wallet, Group::Chain])
+    args::with_settings(with_block(command), &[Group::Wallet, Group::Chain])
 }
 
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ struct Balance {
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     with_chain(matches, |settings| async move {
         let address = address(&settings, KeyKind::Coldkey, matches.get_one("address"))?;
-        let free = connect(&settings).await?.balance(&address).await.map_err(refused)?;
+        let free = connect_at(&settings, matches).await?.balance(&address).await.map_err(refused)?;
         let balance = Balance { address, free_rao: free, free_tao: free.as_tao() };
         Ok(output.result(&balance, |balance| format!("{}  {}\n", balance.address, balance.free_rao))?)
     })

@@ -2,19 +2,37 @@
 
 use std::io::{BufRead as _, IsTerminal as _, stdin};
 
-use clap::{Arg, ArgGroup, ArgMatches, Command};
+use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
 
 use super::output::Output;
 use super::{Exit, Failure, OrExit, args, wallet};
 use crate::config::Settings;
 use crate::subtensor::{Fault, Subtensor, SubtensorConfig, SubtensorError};
-use crate::units::{Account, NetUid, Rao};
+use crate::units::{Account, BlockNumber, NetUid, Rao};
 use crate::wallet::{AccountFrom, Given, KeyKind, Keypair, ResolvedAccount, Unlock, Wallet, split_name};
 
 /// The settings of a command that talks to the chain, and the connection.
 pub(super) async fn connect(settings: &Settings) -> Result<Subtensor, Failure> {
     let config = SubtensorConfig::from_settings(&settings.subtensor).map_err(refused)?;
     Subtensor::connect(config).await.map_err(refused)
+}
+
+/// Adds `--block`, for commands that read.
+pub(super) fn with_block(command: Command) -> Command {
+    command.arg(
+        Arg::new("block")
+            .long("block")
+            .alias("at-block")
+            .value_name("N")
+            .value_parser(value_parser!(BlockNumber))
+            .help("An earlier block instead of the newest; old ones need an archive node (--subtensor.archive)"),
+    )
+}
+
+/// The connection of a command made by [`with_block`].
+pub(super) async fn connect_at(settings: &Settings, matches: &ArgMatches) -> Result<Subtensor, Failure> {
+    let chain = connect(settings).await?;
+    Ok(matches.get_one::<BlockNumber>("block").map_or_else(|| chain.clone(), |block| chain.at(*block)))
 }
 
 /// The chain's or the connection's failure with its exit status.

@@ -1,8 +1,8 @@
 //! `neuron metagraph` and `neuron hyperparameters`: what the chain says about a subnet.
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{ArgMatches, Command};
 
-use super::chain::{connect, netuid, refused, with_chain};
+use super::chain::{connect_at, netuid, refused, with_block, with_chain};
 use super::output::{Output, TextTable};
 use super::{Failure, Verb, args};
 use crate::config::table::Group;
@@ -15,31 +15,20 @@ pub(super) const HYPERPARAMETERS: Verb = Verb { command: hyperparameters_command
 const GROUPS: [Group; 2] = [Group::Subnet, Group::Chain];
 
 fn metagraph_command() -> Command {
-    let command = Command::new("metagraph").about("Prints the neurons of a subnet, all at one block").arg(
-        Arg::new("block")
-            .long("block")
-            .value_name("N")
-            .value_parser(value_parser!(BlockNumber))
-            .help("An earlier block instead of the newest; old ones need an archive node (--subtensor.archive)"),
-    );
-    args::with_settings(command, &GROUPS)
+    let command = Command::new("metagraph").about("Prints the neurons of a subnet, all at one block");
+    args::with_settings(with_block(command), &GROUPS)
 }
 
 fn hyperparameters_command() -> Command {
     let command = Command::new("hyperparameters").alias("hyperparams").about("Prints the settings of a subnet");
-    args::with_settings(command, &GROUPS)
+    args::with_settings(with_block(command), &GROUPS)
 }
 
 fn metagraph(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    let block = matches.get_one::<BlockNumber>("block").copied();
     with_chain(matches, |settings| async move {
         let netuid = netuid(&settings)?;
-        let chain = connect(&settings).await?;
-        let metagraph = match block {
-            Some(block) => chain.metagraph_at(netuid, block).await,
-            None => chain.metagraph(netuid).await,
-        };
-        let metagraph = metagraph.map_err(refused)?;
+        let chain = connect_at(&settings, matches).await?;
+        let metagraph = chain.metagraph(netuid).await.map_err(refused)?;
         Ok(output.result(&metagraph, neurons)?)
     })
 }
@@ -78,7 +67,7 @@ fn cells(neuron: &Neuron, block: BlockNumber) -> [String; 11] {
 fn hyperparameters(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     with_chain(matches, |settings| async move {
         let netuid = netuid(&settings)?;
-        let parameters = connect(&settings).await?.hyperparameters(netuid).await.map_err(refused)?;
+        let parameters = connect_at(&settings, matches).await?.hyperparameters(netuid).await.map_err(refused)?;
         Ok(output.result(&parameters, rows)?)
     })
 }

@@ -9,6 +9,7 @@ mod chain;
 mod completions;
 mod config;
 mod dashboard;
+mod delegates;
 #[cfg(feature = "localnet")]
 mod demo;
 mod doctor;
@@ -16,6 +17,7 @@ mod exit;
 mod gateway;
 mod hints;
 mod init;
+mod identity;
 mod klines;
 #[cfg(feature = "localnet")]
 mod localnet;
@@ -26,15 +28,19 @@ mod miner;
 mod model;
 pub mod output;
 mod query;
+mod raw;
 mod register;
 mod role;
+mod root;
 mod score;
 mod spellings;
 mod stake;
+mod subnets;
 mod transfer;
 mod validator;
 mod wallet;
 mod weights;
+mod write;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -83,6 +89,13 @@ const VERBS: &[Verb] = &[
     balance::VERB,
     stake::VERB,
     transfer::VERB,
+    subnets::VERB,
+    delegates::VERB,
+    root::VERB,
+    raw::STORAGE,
+    raw::CONSTANT,
+    raw::API,
+    raw::CALL,
     axon::VERB,
     completions::COMPLETIONS,
     completions::MAN,
@@ -212,6 +225,14 @@ fn gone(error: &clap::Error) -> Option<String> {
         Some(ContextValue::String(word)) => spellings::gone(word),
         _ => None,
     }
+}
+
+/// Runs the subcommand of `group` that was typed.
+fn run_one_of(verbs: &[Verb], group: &str, matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let (name, matches) = matches.subcommand().unwrap_or(("", matches));
+    let verb = verbs.iter().find(|verb| (verb.command)().get_name() == name);
+    let verb = verb.ok_or_else(|| anyhow::anyhow!("no such command; see `neuron {group} --help`"))?;
+    (verb.run)(matches, output)
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {

@@ -1,60 +1,61 @@
 //! `neuron register`: a slot in a subnet for the wallet's hotkey, at the price of the moment.
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 
-use super::chain::{address, coldkey, confirm, connect, netuid, refused, with_chain};
+use super::chain::{address, netuid, refused, with_chain};
 use super::output::Output;
-use super::{Failure, Verb, args};
+use super::write::{Writer, with_write};
+use super::{Exit, Failure, OrExit, Verb, args};
 use crate::config::table::Group;
-use crate::subtensor::Inclusion;
+use crate::subtensor::Operation;
 use crate::units::{Account, NetUid, Rao, Uid};
 use crate::wallet::KeyKind;
 
 pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
+    let limit = Arg::new("limit-price").long("limit-price").value_name("TAO").help("The most that it may cost");
     let command = Command::new("register")
         .about("Registers the wallet's hotkey in a subnet; the coldkey pays the price of the moment")
-        .after_help("--wallet.hotkey also takes the address of a hotkey whose file is elsewhere.");
-    args::with_settings(command, &[Group::Subnet, Group::Wallet, Group::Chain])
+        .after_help("--wallet.hotkey also takes the address of a hotkey whose file is elsewhere.")
+        .arg(limit);
+    args::with_settings(with_write(command), &[Group::Subnet, Group::Wallet, Group::Chain])
 }
 
 #[derive(Serialize)]
 struct Registered {
     netuid: NetUid,
-    uid: Uid,
+    /// `null` in a dry run.
+    uid: Option<Uid>,
     hotkey: Account,
-    /// What the coldkey has less now; `None` when the hotkey was registered before.
+    /// What the coldkey has less now; `null` when the hotkey was registered before.
     paid_rao: Option<Rao>,
-    inclusion: Option<Inclusion>,
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     with_chain(matches, |settings| async move {
         let netuid = netuid(&settings)?;
         let hotkey = address(&settings, KeyKind::Hotkey, None)?;
-        let chain = connect(&settings).await?;
-        if let Some(uid) = chain.uid(netuid, &hotkey).await.map_err(refused)? {
-            return done(output, &Registered { netuid, uid, hotkey, paid_rao: None, inclusion: None });
+        let limit = matches.get_one::<String>("limit-price");
+        let limit = limit.map(|text| text.parse::<Rao>().or_exit(Exit::Usage)).transpose()?;
+        let writer = Writer::open(matches, &settings, output).await?;
+        let uid = writer.chain.uid(netuid, &hotkey).await.map_err(refused)?;
+        if let Some(uid) = uid {
+            let registered = Registered { netuid, uid: Some(uid), hotkey, paid_rao: None };
+            return Ok(output.result(&registered, |Registered { netuid, hotkey, .. }| {
+                format!("{hotkey} already is uid {uid} of subnet {netuid}; nothing was paid\n")
+            })?);
         }
-        let payer = address(&settings, KeyKind::Coldkey, None)?;
-        let price = chain.hyperparameters(netuid).await.map_err(refused)?.burn;
-        let before = chain.balance(&payer).await.map_err(refused)?;
+        let price = writer.chain.hyperparameters(netuid).await.map_err(refused)?.burn;
         let price = price.map_or_else(|| "an unknown price".to_owned(), |price| price.to_string());
-        confirm(output, &format!("Register {hotkey} in subnet {netuid} for {price}, of {before} on {payer}?"))?;
-        let coldkey = coldkey(&settings)?;
-        let registration = chain.burned_register(&coldkey, netuid, &hotkey).await.map_err(refused)?;
-        let after = chain.balance(&payer).await.map_err(refused)?;
-        let paid_rao = registration.inclusion.is_some().then(|| Rao(before.0.saturating_sub(after.0)));
-        let inclusion = registration.inclusion;
-        done(output, &Registered { netuid, uid: registration.uid, hotkey, paid_rao, inclusion })
+        let what = format!("Register {hotkey} in subnet {netuid} for {price}");
+        let outcome = writer.carry_out(Operation::register(netuid, &hotkey, limit), &what).await?;
+        let uid = writer.chain.uid(netuid, &hotkey).await.map_err(refused)?;
+        let registered = Registered { netuid, uid, hotkey, paid_rao: Some(outcome.spent()) };
+        writer.done(registered, outcome, |Registered { netuid, uid, hotkey, .. }| match uid {
+            Some(uid) => format!("{hotkey} is uid {uid} of subnet {netuid}"),
+            None => format!("{hotkey} was registered in subnet {netuid}, and has no slot any more"),
+        })
     })
-}
-
-fn done(output: Output, registered: &Registered) -> Result<(), Failure> {
-    Ok(output.result(registered, |Registered { netuid, uid, hotkey, paid_rao, .. }| match paid_rao {
-        Some(paid) => format!("{hotkey} is uid {uid} of subnet {netuid}; paid {paid}\n"),
-        None => format!("{hotkey} already is uid {uid} of subnet {netuid}; nothing was paid\n"),
-    })?)
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// Words of other tools and what they are now. The longest prefix that fits counts.
-const VERBS: [(&[&str], &[&str]); 31] = [
+const VERBS: [(&[&str], &[&str]); 47] = [
     // 2023: directly behind the program.
     (&["new_coldkey"], &["wallet", "new-coldkey"]),
     (&["new_hotkey"], &["wallet", "new-hotkey"]),
@@ -21,13 +21,15 @@ const VERBS: [(&[&str], &[&str]); 31] = [
     (&["wallet", "unlock"], &["wallet", "verify-keys"]),
     (&["wallet", "balance"], &["balance"]),
     (&["wallet", "transfer"], &["transfer"]),
-    (&["wallet", "inspect"], &["stake", "list"]),
-    (&["wallet", "overview"], &["stake", "list"]),
+    (&["overview"], &["wallet", "overview"]),
+    (&["inspect"], &["wallet", "inspect"]),
+    (&["swap_hotkey"], &["wallet", "swap-hotkey"]),
+    (&["list_subnets"], &["subnets", "list"]),
+    (&["list_delegates"], &["delegates", "list"]),
     (&["subnets", "register"], &["register"]),
     (&["subnets", "recycle_register"], &["register"]),
     (&["subnets", "pow_register"], &["register"]),
     (&["subnets", "metagraph"], &["metagraph"]),
-    (&["subnets", "show"], &["metagraph"]),
     (&["subnets", "hyperparameters"], &["hyperparameters"]),
     (&["sudo", "get"], &["hyperparameters"]),
     (&["hparams", "get"], &["hyperparameters"]),
@@ -36,23 +38,31 @@ const VERBS: [(&[&str], &[&str]); 31] = [
     (&["root", "delegate"], &["stake", "add"]),
     (&["root", "undelegate"], &["stake", "remove"]),
     (&["root", "my_delegates"], &["stake", "list"]),
+    (&["root", "list_delegates"], &["delegates", "list"]),
+    (&["root", "set_take"], &["delegates", "take"]),
+    (&["root", "get_take"], &["delegates", "take"]),
+    (&["sudo", "set"], &["subnets", "set"]),
+    (&["hparams", "set"], &["subnets", "set"]),
+    (&["sudo", "set_take"], &["delegates", "take"]),
+    (&["sudo", "get_take"], &["delegates", "take"]),
+    (&["hparams", "start"], &["subnets", "start"]),
+    (&["hparams", "set_identity"], &["subnets", "set-identity"]),
+    (&["hparams", "get_identity"], &["subnets", "get-identity"]),
+    (&["stake", "claim"], &["root", "claim"]),
+    (&["stake", "set_claim"], &["root", "claim-type"]),
+    (&["delegate", "list"], &["delegates", "list"]),
+    (&["delegate", "take"], &["delegates", "take"]),
     (&["delegate"], &["stake", "add"]),
     (&["undelegate"], &["stake", "remove"]),
 ];
 
 /// Words that other tools have and this one has not, and why or what instead.
-const GONE: [(&str, &str); 15] = [
+const GONE: [(&str, &str); 9] = [
     ("nominate", "no longer exists on the chain: every hotkey can take delegated stake"),
     ("faucet", "no longer exists on the chain; `neuron localnet` funds the development accounts"),
     ("senate", "no longer exists on the chain"),
     ("proposals", "no longer exists on the chain"),
     ("update", "was a git pull; install the new version with `cargo install`"),
-    ("weights", "is not here: a validator writes its weights itself (`neuron validator`)"),
-    ("overview", "is `neuron stake list` and `neuron metagraph --netuid N` here"),
-    ("inspect", "is `neuron stake list` here"),
-    ("list_subnets", "is not here: `neuron metagraph --netuid N` shows one subnet"),
-    ("list_delegates", "is not here: `neuron metagraph --netuid 0` shows the hotkeys of root"),
-    ("swap_hotkey", "is not here: use btcli; afterwards `neuron wallet verify-keys` checks the files"),
     ("swap_coldkey", "is not here: use btcli; afterwards `neuron wallet verify-keys` checks the files"),
     ("keychain", "is not here: passwords come from --wallet.password_file, a descriptor or the environment"),
     ("history", "is not here: the chain keeps none"),
@@ -73,6 +83,7 @@ pub(super) fn modern(mut arguments: Vec<String>) -> (Vec<String>, Vec<String>) {
         arguments.remove(1);
     }
     modern_verb(&mut arguments, &mut notes);
+    modern_query(&mut arguments, &mut notes);
     modern_flags(&mut arguments, &mut notes);
     (arguments, notes)
 }
@@ -104,10 +115,25 @@ fn modern_verb(arguments: &mut Vec<String>, notes: &mut Vec<String>) {
         let typed = arguments.splice(1..=old.len(), now.iter().map(|word| (*word).to_owned()));
         let typed = typed.collect::<Vec<_>>().join(" ");
         notes.push(format!("note: `{typed}` is now `neuron {}`", now.join(" ")));
-    } else if matches!(first.as_str(), "stake" | "wallet")
+    } else if matches!(first.as_str(), "stake" | "wallet" | "subnets" | "root")
         && let Some(group) = arguments.get_mut(1)
     {
         group.clone_from(&first);
+    }
+}
+
+/// btcli's and the SDK's `query PALLET.ITEM`, beside the prompts of our own `query`.
+fn modern_query(arguments: &mut [String], notes: &mut Vec<String>) {
+    let is_item = |word: &String| {
+        let halves = word.split_once('.').filter(|(pallet, item)| !item.is_empty() && !pallet.is_empty());
+        halves.is_some_and(|(pallet, _)| pallet.starts_with(|c: char| c.is_ascii_uppercase()))
+    };
+    if let [_, verb, item, ..] = arguments
+        && verb == "query"
+        && is_item(item)
+    {
+        "storage".clone_into(verb);
+        notes.push(format!("note: `query {item}` is understood as `neuron storage {item}`"));
     }
 }
 
@@ -155,6 +181,12 @@ mod tests {
             ("neuron btcli su get -n 8", "neuron hyperparameters --netuid 8"),
             ("neuron st add --amount 1", "neuron stake add --amount 1"),
             ("neuron delegate mine", "neuron stake list"),
+            ("neuron query SubtensorModule.Tempo 155", "neuron storage SubtensorModule.Tempo 155"),
+            ("neuron query --uids 1", "neuron query --uids 1"),
+            ("neuron btcli su set -n 8", "neuron subnets set --netuid 8"),
+            ("neuron s list", "neuron subnets list"),
+            ("neuron list_subnets", "neuron subnets list"),
+            ("neuron btcli r claim 1", "neuron root claim 1"),
             ("neuron delegate --amount 1", "neuron stake add --amount 1"),
             ("neuron score -- -n 8", "neuron score -- -n 8"),
             ("neuron", "neuron"),

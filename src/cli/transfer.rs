@@ -1,52 +1,50 @@
 //! `neuron transfer`: TAO from the wallet's coldkey to another account.
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
 
-use super::chain::{account, address, amount, coldkey, confirm, connect, refused, with_amount, with_chain};
+use super::chain::{account, amount, with_amount, with_chain};
 use super::output::Output;
+use super::write::{Writer, with_write};
 use super::{Failure, Verb, args};
 use crate::config::table::Group;
-use crate::subtensor::Inclusion;
+use crate::subtensor::Operation;
 use crate::units::{Account, Rao};
-use crate::wallet::KeyKind;
 
 pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
     let to = Arg::new("to").long("to").alias("dest").alias("destination").value_name("ADDRESS").required(true);
+    let all = Arg::new("all").long("all").action(ArgAction::SetTrue);
     let command = Command::new("transfer")
         .about("Sends TAO from the wallet's coldkey to another account")
-        .arg(to.help("Who gets it: an address, a public key, WALLET, or WALLET/HOTKEY"));
-    let command = with_amount(command, "How much TAO, such as 1.5", &[]);
-    args::with_settings(command, &[Group::Wallet, Group::Chain])
+        .arg(to.help("Who gets it: an address, a public key, WALLET, or WALLET/HOTKEY"))
+        .arg(all.help("Everything but what keeps the account alive"));
+    let command = with_amount(command, "How much TAO, such as 1.5", &["all"]);
+    args::with_settings(with_write(command), &[Group::Wallet, Group::Chain])
 }
 
 #[derive(Serialize)]
 struct Transferred {
     from: Account,
     to: Account,
-    amount_rao: Rao,
-    /// The sender's free balance after it.
-    free_rao: Rao,
-    inclusion: Inclusion,
+    /// `null`: everything.
+    amount_rao: Option<Rao>,
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     with_chain(matches, |settings| async move {
         let text = matches.get_one::<String>("to").map_or("", String::as_str);
         let to = account(&settings, text, output)?;
-        let amount = amount(matches)?.unwrap_or_default();
-        let from = address(&settings, KeyKind::Coldkey, None)?;
-        let chain = connect(&settings).await?;
-        let free = chain.balance(&from).await.map_err(refused)?;
-        confirm(output, &format!("Send {amount} of {free}, from {from} to {to}?"))?;
-        let key = coldkey(&settings)?;
-        let inclusion = chain.transfer(&key, &to, amount).await.map_err(refused)?;
-        let free_rao = chain.balance(&from).await.map_err(refused)?;
-        let transferred = Transferred { from, to, amount_rao: amount, free_rao, inclusion };
-        Ok(output.result(&transferred, |Transferred { to, amount_rao, free_rao, inclusion, .. }| {
-            format!("{amount_rao} sent to {to} in block {}; {free_rao} left\n", inclusion.block)
-        })?)
+        let amount_rao = amount(matches)?;
+        let writer = Writer::open(matches, &settings, output).await?;
+        let from = writer.owner()?;
+        let shown = amount_rao.map_or_else(|| "everything".to_owned(), |amount| amount.to_string());
+        let operation = match amount_rao {
+            Some(amount) => Operation::transfer(&to, amount),
+            None => Operation::transfer_all(&to, true),
+        };
+        let outcome = writer.carry_out(operation, &format!("Send {shown} from {from} to {to}")).await?;
+        writer.done(Transferred { from, to, amount_rao }, outcome, |sent| format!("{shown} sent to {}", sent.to))
     })
 }

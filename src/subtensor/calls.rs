@@ -7,7 +7,7 @@ use subxt::ext::scale_value::Composite;
 
 use super::snapshot::PALLET;
 use super::submit::Call;
-use super::{Inclusion, Subtensor, SubtensorError};
+use super::{Inclusion, Operation, Subtensor, SubtensorError};
 use crate::units::{Account, NetUid, Rao, Uid};
 use crate::wallet::Keypair;
 
@@ -50,10 +50,7 @@ impl Subtensor {
         if let Some(uid) = self.uid(netuid, hotkey).await? {
             return Ok(Registration { uid, inclusion: None });
         }
-        let arguments = named([("netuid", number(netuid.0)), ("hotkey", bytes(hotkey))]);
-        let subject = format!("subnet {netuid}, hotkey {hotkey}");
-        let call = Call { pallet: PALLET, name: "burned_register", arguments, subject };
-        let inclusion = match self.connection.submit(&call, coldkey).await {
+        let inclusion = match self.submit(&Operation::register(netuid, hotkey, None), coldkey).await {
             Ok(inclusion) => Some(inclusion),
             // Somebody else with this coldkey was faster.
             Err(error) if error.refusal().is_some_and(|r| r.name == "HotKeyAlreadyRegisteredInSubNet") => None,
@@ -120,7 +117,7 @@ impl Subtensor {
             ("placeholder2", number(0_u8)),
         ]);
         let subject = format!("subnet {netuid}, {ip} port {port}");
-        let call = Call { pallet: PALLET, name: "serve_axon", arguments, subject };
+        let call = Call { pallet: PALLET.into(), name: "serve_axon".into(), arguments, subject };
         self.connection.submit(&call, hotkey).await.map(Some)
     }
 
@@ -164,7 +161,7 @@ impl Subtensor {
             ("version_key", number(version_key)),
         ]);
         let subject = format!("subnet {netuid}, {} weights", weights.len());
-        let call = Call { pallet: PALLET, name: "set_weights", arguments, subject };
+        let call = Call { pallet: PALLET.into(), name: "set_weights".into(), arguments, subject };
         self.connection.submit(&call, hotkey).await
     }
 
@@ -179,7 +176,7 @@ impl Subtensor {
         netuid: NetUid,
         amount: Rao,
     ) -> Result<Inclusion, SubtensorError> {
-        self.move_stake(coldkey, ("add_stake", "amount_staked"), hotkey, netuid, amount).await
+        self.submit(&Operation::add_stake(hotkey, netuid, amount, None), coldkey).await
     }
 
     /// Takes `amount` of stake, in alpha-rao (rao on root), off a hotkey in a subnet. The chain takes no more than the
@@ -194,7 +191,7 @@ impl Subtensor {
         netuid: NetUid,
         amount: Rao,
     ) -> Result<Inclusion, SubtensorError> {
-        self.move_stake(coldkey, ("remove_stake", "amount_unstaked"), hotkey, netuid, amount).await
+        self.submit(&Operation::remove_stake(hotkey, netuid, amount, None), coldkey).await
     }
 
     /// Sends `amount` of TAO, in rao, to another account; refused rather than letting the sender's account die.
@@ -207,25 +204,7 @@ impl Subtensor {
         destination: &Account,
         amount: Rao,
     ) -> Result<Inclusion, SubtensorError> {
-        let to = Value::unnamed_variant("Id", [bytes(destination)]);
-        let arguments = named([("dest", to), ("value", number(amount.0))]);
-        let subject = format!("{} rao to {destination}", amount.0);
-        let call = Call { pallet: "Balances", name: "transfer_keep_alive", arguments, subject };
-        self.connection.submit(&call, coldkey).await
-    }
-
-    async fn move_stake(
-        &self,
-        coldkey: &Keypair,
-        (name, amount_is): (&'static str, &'static str),
-        hotkey: &Account,
-        netuid: NetUid,
-        amount: Rao,
-    ) -> Result<Inclusion, SubtensorError> {
-        let arguments = named([("hotkey", bytes(hotkey)), ("netuid", number(netuid.0)), (amount_is, number(amount.0))]);
-        let subject = format!("subnet {netuid}, hotkey {hotkey}, {} rao", amount.0);
-        let call = Call { pallet: PALLET, name, arguments, subject };
-        self.connection.submit(&call, coldkey).await
+        self.submit(&Operation::transfer(destination, amount), coldkey).await
     }
 }
 
@@ -241,6 +220,6 @@ pub(super) fn list(values: impl Iterator<Item = u16>) -> Value {
     Value::unnamed_composite(values.map(number))
 }
 
-fn bytes(account: &Account) -> Value {
+pub(super) fn bytes(account: &Account) -> Value {
     Value::from_bytes(account.0)
 }

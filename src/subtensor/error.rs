@@ -30,6 +30,10 @@ pub enum Retry {
     After(Duration),
 }
 
+fn did_you_mean(near: &[String]) -> String {
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) }
+}
+
 /// One endpoint that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -88,6 +92,21 @@ pub enum SubtensorError {
         /// The runtime's version.
         spec_version: u32,
     },
+    /// A name that somebody typed, and the runtime does not have.
+    #[error("the chain's runtime (spec version {spec_version}) has no {kind} {name}{}", did_you_mean(.near))]
+    NoSuchName {
+        /// What it should name.
+        kind: String,
+        /// As typed.
+        name: String,
+        /// What is there and resembles it.
+        near: Vec<String>,
+        /// The runtime's version.
+        spec_version: u32,
+    },
+    /// A value that somebody gave does not fit where it belongs.
+    #[error("{0}")]
+    BadArgument(String),
     /// Something is there, but not in a shape we understand.
     #[error("{what} does not have the expected shape: {reason}; a newer `neuron` may understand it")]
     Shape {
@@ -171,7 +190,11 @@ impl SubtensorError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::NoEndpoint | Self::UnknownNetwork(_) | Self::BadEndpoint(_) => Fault::Config,
+            Self::NoEndpoint
+            | Self::UnknownNetwork(_)
+            | Self::BadEndpoint(_)
+            | Self::NoSuchName { .. }
+            | Self::BadArgument(_) => Fault::Config,
             Self::NoSubnet(_) | Self::NotRegistered { .. } | Self::NoBlock { .. } | Self::Discarded(_) => Fault::Config,
             Self::Unreachable(_) | Self::Deadline { .. } | Self::Node { .. } | Self::FateUnknown { .. } => Fault::Peer,
             Self::Missing { .. } | Self::Shape { .. } | Self::Refused(_) => Fault::Chain,
@@ -184,6 +207,7 @@ impl SubtensorError {
     pub const fn retry(&self) -> Retry {
         match self {
             Self::NoEndpoint | Self::UnknownNetwork(_) | Self::BadEndpoint(_) => Retry::No,
+            Self::NoSuchName { .. } | Self::BadArgument(_) => Retry::No,
             Self::NoSubnet(_) | Self::NotRegistered { .. } | Self::NoBlock { .. } | Self::Discarded(_) => Retry::No,
             Self::Missing { .. } | Self::Shape { .. } | Self::FateUnknown { .. } => Retry::No,
             Self::Unreachable(_) | Self::Deadline { .. } | Self::Node { .. } => Retry::After(Duration::from_secs(12)),

@@ -22,12 +22,15 @@
 //! | there | here |
 //! |---|---|
 //! | `bt.Subtensor(network="finney")` | [`Subtensor::connect`]`(`[`SubtensorConfig::network`]`("finney")?)` |
-//! | `subtensor.metagraph(netuid)`, with `block=…` | [`Subtensor::metagraph`], [`Subtensor::metagraph_at`] |
+//! | `subtensor.metagraph(netuid)`, with `block=…` | [`Subtensor::metagraph`], [`Subtensor::at`]`(block).metagraph(netuid)` |
 //! | `metagraph.save()`, `.load()` | [`Metagraph::save`], [`Metagraph::load`]; what changed: [`Metagraph::diff`] |
 //! | `subtensor.get_subnet_hyperparameters` | [`Subtensor::hyperparameters`] |
 //! | `subtensor.get_uid_for_hotkey_on_subnet`, `get_hotkey_owner` | [`Subtensor::uid`], [`Subtensor::owner`] |
 //! | `subtensor.get_balance`, `get_stake`, `get_stake_info_for_coldkey` | [`Subtensor::balance`], [`Subtensor::stake`], [`Subtensor::stakes`] |
 //! | `subtensor.block`, `wait_for_block` | [`Subtensor::block_number`], [`Subtensor::blocks`] |
+//! | `subtensor.query_module`, `query_map_module`, `query_constant`, `query_runtime_api` | [`Subtensor::storage`], [`Subtensor::constant`], [`Subtensor::api`] |
+//! | `subtensor.all_subnets`, `get_delegates`, `get_children` | [`Subtensor::subnets`], [`Subtensor::delegates`], [`Subtensor::family`] |
+//! | `subtensor.move_stake`, `swap_stake`, `transfer_stake`, `set_children`, … | [`Subtensor::submit`] with an [`Operation`] |
 //! | `subtensor.set_weights`, `serve_axon` | [`Subtensor::set_weights`], [`Subtensor::serve_axon`] |
 //! | `subtensor.burned_register`, `add_stake`, `unstake`, `transfer` | [`Subtensor::burned_register`], [`Subtensor::add_stake`], [`Subtensor::remove_stake`], [`Subtensor::transfer`] |
 //!
@@ -36,6 +39,7 @@
 //! same. Writes wait until their block is final. Behind [`Subtensor`] stands one connection that moves along the
 //! endpoints (`connection.rs`); this room knows nothing of scores, axons or settings.
 
+mod by_name;
 mod calls;
 mod chain;
 mod connection;
@@ -44,34 +48,43 @@ mod error;
 mod hyperparameters;
 mod keeper;
 mod link;
+mod market;
 mod metagraph;
 mod metagraph_diff;
 mod metagraph_file;
 mod moved;
 mod networks;
+mod operation;
 mod past;
+mod people;
 mod read;
 mod refusals;
 mod runtime;
 mod snapshot;
 mod stake;
 mod submit;
+mod subnets;
 pub mod weights;
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use by_name::{Entry, Stored};
 pub use calls::{Announcement, Registration};
 pub use connection::SubtensorConfig;
 pub use error::{Attempt, Fault, Retry, SubtensorError};
 pub use hyperparameters::Hyperparameters;
+pub use market::Quote;
 pub use metagraph::{AxonInfo, Metagraph, Neuron};
 pub use metagraph_diff::{Changed, MetagraphDiff, Who};
 pub use metagraph_file::MetagraphFileError;
+pub use operation::{Identity, Operation, PriceLimit, RootClaim, SubnetIdentity};
+pub use people::{Delegate, Family, Relative};
 pub use refusals::Refusal;
 pub use stake::Position;
 pub use submit::Inclusion;
+pub use subnets::SubnetSummary;
 
 use crate::units::BlockNumber;
 use connection::Connection;
@@ -82,6 +95,8 @@ use past::Archive;
 pub struct Subtensor {
     connection: Arc<Connection>,
     archive: Arc<Archive>,
+    /// The block that is read instead of the best one.
+    pinned: Option<BlockNumber>,
 }
 
 impl Subtensor {
@@ -101,7 +116,31 @@ impl Subtensor {
     /// # Errors
     /// [`SubtensorError::NoEndpoint`] when none is given.
     pub fn begin(config: SubtensorConfig) -> Result<Self, SubtensorError> {
-        Ok(Self { connection: Arc::new(Connection::begin(config)?), archive: Arc::default() })
+        Ok(Self { connection: Arc::new(Connection::begin(config)?), archive: Arc::default(), pinned: None })
+    }
+
+    /// The same chain as it was at an earlier block: all that is read through it comes from there, from the archive where the
+    /// node in use has forgotten that block. What is written is written now.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "localnet"))] fn main() {}
+    /// # #[cfg(feature = "localnet")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use neuron::localnet::{LocalnetConfig, spawn};
+    /// # use neuron::subtensor::{Subtensor, SubtensorConfig};
+    /// # use neuron::units::NetUid;
+    /// # let node = spawn(LocalnetConfig { port: 0, ..LocalnetConfig::default() }).await?;
+    /// # node.mine(5).await?;
+    /// let chain = Subtensor::connect(SubtensorConfig::new([node.ws_url()])).await?;
+    /// let now = chain.metagraph(NetUid(155)).await?;
+    /// let then = chain.at(now.block - 3).metagraph(NetUid(155)).await?;
+    /// assert!(then.diff(&now).registered.is_empty(), "nobody came in three blocks");
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn at(&self, block: BlockNumber) -> Self {
+        Self { pinned: Some(block), ..self.clone() }
     }
 
     /// Waits until an endpoint works, or each has failed once.

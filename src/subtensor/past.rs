@@ -31,31 +31,13 @@ impl Archive {
 }
 
 impl Subtensor {
-    /// Everybody in a subnet as it was at an earlier block, from the archive where the node in use has forgotten it.
+    /// Everybody in a subnet as it was at an earlier block: short for [`Subtensor::at`] and [`Subtensor::metagraph`].
     ///
     /// # Errors
     /// [`SubtensorError::NoBlock`] for a height that the chain has not reached, [`SubtensorError::Discarded`] for a state
     /// that no node in reach keeps, [`SubtensorError::NoSubnet`], or the chain cannot be read.
-    ///
-    /// ```
-    /// # #[cfg(not(feature = "localnet"))] fn main() {}
-    /// # #[cfg(feature = "localnet")]
-    /// # #[tokio::main]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use neuron::localnet::{LocalnetConfig, spawn};
-    /// # use neuron::subtensor::{Subtensor, SubtensorConfig};
-    /// # use neuron::units::NetUid;
-    /// # let node = spawn(LocalnetConfig { port: 0, ..LocalnetConfig::default() }).await?;
-    /// # node.mine(5).await?;
-    /// let chain = Subtensor::connect(SubtensorConfig::new([node.ws_url()])).await?;
-    /// let now = chain.metagraph(NetUid(155)).await?;
-    /// let then = chain.metagraph_at(NetUid(155), now.block - 3).await?;
-    /// assert!(then.diff(&now).registered.is_empty(), "nobody came in three blocks");
-    /// # Ok(()) }
-    /// ```
     pub async fn metagraph_at(&self, netuid: NetUid, block: BlockNumber) -> Result<Metagraph, SubtensorError> {
-        let what = format!("the metagraph of subnet {netuid} at block {block}");
-        self.ask_at(&what, block, |at| async move { Metagraph::read(&at, netuid).await }).await
+        self.at(block).metagraph(netuid).await
     }
 
     /// One question to an earlier block.

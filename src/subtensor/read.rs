@@ -169,12 +169,15 @@ impl Subtensor {
         Ok(raw.and_then(|raw| raw.announced()))
     }
 
-    /// One question to the best block.
+    /// One question to the best block, or to the one that this chain is pinned to ([`Subtensor::at`]).
     pub(super) async fn ask<T, W, F>(&self, what: &str, question: W) -> Result<T, SubtensorError>
     where
         W: Fn(Snapshot) -> F,
         F: Future<Output = Result<T, Failure>>,
     {
+        if let Some(block) = self.pinned {
+            return self.ask_at(&format!("{what} at block {block}"), block, question).await;
+        }
         let question = &question;
         let deadline = self.connection.config.read_deadline;
         let at_best = |link| async move { question(Snapshot::best(link).await?).await };

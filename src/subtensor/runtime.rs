@@ -141,7 +141,7 @@ impl Runtime {
         self.check_arguments(call)?;
         self.check_extensions()?;
         let shape = |error: &dyn std::error::Error| SubtensorError::shape(call.to_string(), error);
-        let payload = dynamic::transaction(call.pallet, call.name, call.arguments.clone());
+        let payload = dynamic::transaction(&*call.pallet, &*call.name, call.arguments.clone());
         let parameters = params(terms.nonce, terms.period, terms.birth);
         let transactions = self.at(terms.birth.0)?.tx();
         let mut signable = transactions.create_signable_offline(&payload, parameters).map_err(|e| shape(&e))?;
@@ -153,7 +153,7 @@ impl Runtime {
     /// Whether the runtime has the call with the arguments that we know: the encoder would leave a superfluous one out,
     /// and with it the word of whoever gave it.
     fn check_arguments(&self, call: &Call) -> Result<(), SubtensorError> {
-        let variant = self.metadata.pallet_by_name(call.pallet).and_then(|p| p.call_variant_by_name(call.name));
+        let variant = self.metadata.pallet_by_name(&call.pallet).and_then(|p| p.call_variant_by_name(&call.name));
         let name = format!("call {}.{}", call.pallet, call.name);
         let Some(variant) = variant else { return Err(self.missing(name)) };
         let expected: Vec<&str> = variant.fields.iter().filter_map(|field| field.name.as_deref()).collect();

@@ -95,9 +95,19 @@ impl Snapshot {
         method: &str,
         arguments: A,
     ) -> Result<T, Failure> {
+        let bytes = self.api_bytes(interface, method, arguments).await?;
+        Ok(self.runtime.api_answer(interface, method, &bytes)?)
+    }
+
+    /// The same, undecoded.
+    pub(super) async fn api_bytes<A: IntoEncodableValues>(
+        &self,
+        interface: &str,
+        method: &str,
+        arguments: A,
+    ) -> Result<Vec<u8>, Failure> {
         let arguments = self.runtime.api_arguments(interface, method, arguments)?;
         let name = format!("{interface}_{method}");
-        let bytes = self.link.rpc.state_call(&name, Some(&arguments), Some(self.hash)).await?;
-        Ok(self.runtime.api_answer(interface, method, &bytes)?)
+        Ok(self.link.rpc.state_call(&name, Some(&arguments), Some(self.hash)).await?)
     }
 }

@@ -5,6 +5,7 @@
 //! hash); a *new* signature is made only when the old one can never be included any more. Lifetimes are mortal, so
 //! every fate is known at last.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,8 +54,8 @@ pub struct Inclusion {
 /// What is to be done on the chain.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
-    pub(super) pallet: &'static str,
-    pub(super) name: &'static str,
+    pub(super) pallet: Cow<'static, str>,
+    pub(super) name: Cow<'static, str>,
     /// Named arguments: the chain may reorder them, and a renamed one is an error rather than a wrong value.
     pub(super) arguments: Composite<()>,
     /// What it is about, for messages.
@@ -73,7 +74,12 @@ impl Call {
 
     /// A call that is signed already, known by the text that it had.
     pub(super) fn told(text: String) -> Self {
-        Self { pallet: "", name: "", arguments: Composite::named(Vec::<(String, _)>::new()), subject: text }
+        Self {
+            pallet: "".into(),
+            name: "".into(),
+            arguments: Composite::named(Vec::<(String, _)>::new()),
+            subject: text,
+        }
     }
 }
 
@@ -353,20 +359,27 @@ pub(super) async fn outcome(
     let bytes = link.rpc.state_get_storage(&key, Some(hash)).await?.unwrap_or_default();
     let shape =
         |reason: String| SubtensorError::Shape { what: format!("the events of block {block}"), reason: reason.into() };
+    let metadata = &executed_by.runtime.metadata;
+    let refused = |bytes: &[u8]| match DispatchError::decode_from(bytes, metadata.clone()) {
+        Ok(error) => SubtensorError::Refused(Box::new(named(call, &error, block))),
+        Err(error) => shape(error.to_string()),
+    };
+    // What was done for another account failed, though the transaction around it did not.
+    let mut inside = None;
     for event in executed_by.runtime.at(executed_by.block)?.events().from_bytes(bytes).iter() {
         let event = event.map_err(|e| shape(e.to_string()))?;
-        let ours = matches!(event.phase(), Phase::ApplyExtrinsic(i) if usize::try_from(i) == Ok(index));
-        if !ours || event.pallet_name() != "System" {
+        if !matches!(event.phase(), Phase::ApplyExtrinsic(i) if usize::try_from(i) == Ok(index)) {
             continue;
         }
-        match event.event_name() {
-            "ExtrinsicSuccess" => return Ok(()),
-            "ExtrinsicFailed" => {
-                let metadata = executed_by.runtime.metadata.clone();
-                let error = DispatchError::decode_from(event.field_bytes(), metadata);
-                let error = error.map_err(|e| shape(e.to_string()))?;
-                return Err(SubtensorError::Refused(Box::new(named(call, &error, block))).into());
+        match (event.pallet_name(), event.event_name(), event.field_bytes()) {
+            // Each has one field, a result: 1 and the error.
+            ("Proxy", "ProxyExecuted", [1, error @ ..]) | ("Sudo", "Sudid", [1, error @ ..]) => {
+                inside = Some(refused(error));
             }
+            // An index, then the error.
+            ("Utility", "BatchInterrupted", [_, _, _, _, error @ ..]) => inside = Some(refused(error)),
+            ("System", "ExtrinsicSuccess", _) => return inside.map_or(Ok(()), |error| Err(error.into())),
+            ("System", "ExtrinsicFailed", error) => return Err(refused(error).into()),
             _ => {}
         }
     }

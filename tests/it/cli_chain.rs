@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use neuron::localnet::LocalnetConfig;
 use neuron::subtensor::Subtensor;
 use neuron::units::{Account, Rao};
 use neuron::wallet::{KeyCache, KeyKind, OnExisting, Scheme, UnlockedKey, Wallet};
@@ -13,8 +14,8 @@ use crate::subtensor::{key, quick, start};
 use crate::support::neuron;
 
 /// A wallet whose keys are those of the development accounts.
-fn wallet(root: &Path, coldkey: &str, hotkey: &str) {
-    let wallet = Wallet::at(root, "default", "default").unwrap();
+fn wallet(root: &Path, name: &str, coldkey: &str, hotkey: &str) {
+    let wallet = Wallet::at(root, name, "default").unwrap();
     for (kind, uri) in [(KeyKind::Coldkey, coldkey), (KeyKind::Hotkey, hotkey)] {
         let key = UnlockedKey::from_uri(uri, Scheme::Sr25519).unwrap();
         wallet.save(kind, &key, None, OnExisting::Refuse, &KeyCache::default()).unwrap();
@@ -22,34 +23,58 @@ fn wallet(root: &Path, coldkey: &str, hotkey: &str) {
 }
 
 /// A machine: a wallet folder, a chain, and the binary.
-struct Machine {
+pub struct Machine {
     folder: tempfile::TempDir,
     _node: neuron::localnet::Handle,
-    chain: Subtensor,
+    pub chain: Subtensor,
     url: String,
 }
 
-struct Ran {
-    status: i32,
-    document: Value,
-    stderr: String,
+/// What a command ended with.
+pub struct Ran {
+    pub status: i32,
+    pub document: Value,
+    pub stderr: String,
 }
 
 impl Machine {
-    async fn new() -> Self {
+    /// The wallet `default` has Bob's coldkey.
+    pub async fn new() -> Self {
+        Self::with(quick()).await
+    }
+
+    /// The same, on another chain.
+    pub async fn with(config: LocalnetConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        wallet(folder.path(), "//Bob", "//Bob//neuron");
-        let (node, chain) = start(quick()).await;
+        wallet(folder.path(), "default", "//Bob", "//Bob//neuron");
+        let (node, chain) = start(config).await;
         Self { folder, url: node.ws_url(), _node: node, chain }
     }
 
+    /// Another wallet in the folder.
+    pub fn add_wallet(&self, name: &str, coldkey: &str, hotkey: &str) {
+        wallet(self.folder.path(), name, coldkey, hotkey);
+    }
+
+    /// Runs a command that has to succeed; its document.
+    pub async fn done(&self, line: &str) -> Value {
+        let ran = self.run(&line.split_whitespace().collect::<Vec<_>>()).await;
+        assert_eq!(ran.status, 0, "{line}: {}", ran.stderr);
+        ran.document
+    }
+
+    /// Runs a command that has to fail with this status; what it says.
+    pub async fn fails(&self, status: i32, line: &str) -> String {
+        let ran = self.run(&line.split_whitespace().collect::<Vec<_>>()).await;
+        assert_eq!(ran.status, status, "{line}: {}", ran.stderr);
+        ran.stderr
+    }
+
     /// Runs `neuron` with `--output json`; stdout must be one document.
-    async fn run(&self, arguments: &[&str]) -> Ran {
+    pub async fn run(&self, arguments: &[&str]) -> Ran {
         let mut command = neuron();
         command.args(arguments).args(["--output", "json", "--subtensor.network", &self.url]);
-        if !arguments.iter().any(|a| ["metagraph", "hyperparameters"].contains(a)) {
-            command.arg("--wallet.path").arg(self.folder.path());
-        }
+        command.env("BT_WALLET_PATH", self.folder.path());
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         let document = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {stderr}"));

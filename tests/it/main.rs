@@ -18,6 +18,7 @@ mod axon_kit;
 mod axon_probe;
 mod cli;
 mod cli_chain;
+mod cli_owner;
 mod dashboard;
 #[cfg(feature = "localnet")]
 mod demo;

@@ -1,5 +1,6 @@
 //! `neuron wallet …`: keys and their files. Thin handlers over [`crate::wallet`].
 
+mod account;
 mod context;
 mod create;
 mod export;
@@ -40,6 +41,12 @@ const VERBS: &[Verb] = &[
     export::ENV_PASSWORD,
     sign::SIGN,
     sign::VERIFY,
+    account::OVERVIEW,
+    account::INSPECT,
+    account::ASSOCIATE_HOTKEY,
+    account::SWAP_HOTKEY,
+    account::SET_IDENTITY,
+    account::GET_IDENTITY,
 ];
 
 const ABOUT: &str = "Creates, lists, checks and uses the keys of wallets
@@ -90,12 +97,7 @@ fn with_overwrite(command: Command, help: &'static str) -> Command {
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    let (name, matches) = matches.subcommand().unwrap_or(("", matches));
-    let verb = VERBS
-        .iter()
-        .find(|verb| (verb.command)().get_name() == name)
-        .ok_or_else(|| anyhow::anyhow!("no such command; see `neuron wallet --help`"))?;
-    (verb.run)(matches, output)
+    super::run_one_of(VERBS, "wallet", matches, output)
 }
 
 /// A wallet failure with the exit status of its class.

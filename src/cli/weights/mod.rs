@@ -1,5 +1,6 @@
 //! `neuron weights`: how a validator's weights stand, what would be set now, what was set, and what consensus will make of it.
 
+mod show;
 mod text;
 
 use std::path::PathBuf;
@@ -75,12 +76,16 @@ fn command() -> Command {
         .subcommand(settings(set))
         .subcommand(settings(past.arg(ledger())))
         .subcommand(settings(forecast.arg(ledger())))
+        .subcommand(show::command())
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let Some((name, matches)) = matches.subcommand() else {
-        return Err(anyhow::anyhow!("`neuron weights` knows status, explain, set, history and forecast").into());
+        return Err(anyhow::anyhow!("`neuron weights` knows status, explain, set, history, forecast and show").into());
     };
+    if name == "show" {
+        return show::run(matches, output);
+    }
     let (resolved, settings) = args::resolve(matches)?;
     let case = Case::of(matches, resolved, settings)?;
     match name {

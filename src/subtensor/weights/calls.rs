@@ -69,7 +69,12 @@ impl WeightsCall {
         }
         arguments.extend(self.arguments());
         let name = if has_mechanisms { with } else { without };
-        Call { pallet: PALLET, name, arguments: named(arguments), subject: self.subject(netuid, mechanism) }
+        Call {
+            pallet: PALLET.into(),
+            name: name.into(),
+            arguments: named(arguments),
+            subject: self.subject(netuid, mechanism),
+        }
     }
 
     /// What it is about, for messages.

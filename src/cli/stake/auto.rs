@@ -1,0 +1,59 @@
+//! `neuron stake auto`: where a coldkey's earnings as a miner are staked.
+
+use clap::{Arg, ArgMatches, Command};
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::writing;
+use crate::cli::chain::{account, netuid, refused, with_chain};
+use crate::cli::output::Output;
+use crate::cli::write::Writer;
+use crate::cli::{Failure, Verb};
+use crate::subtensor::{Operation, Stored};
+use crate::units::{Account, NetUid};
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+fn command() -> Command {
+    let to = Arg::new("to")
+        .long("to")
+        .value_name("ADDRESS")
+        .help("The hotkey that earnings in --netuid are staked on from now on: an address, or WALLET/HOTKEY");
+    let command = Command::new("auto")
+        .aliases(["set-auto", "get-auto"])
+        .about("Shows on whom the coldkey's earnings as a miner of a subnet are staked, or with --to changes it")
+        .arg(to);
+    writing(command)
+}
+
+#[derive(Serialize)]
+struct Auto {
+    netuid: NetUid,
+    coldkey: Account,
+    /// `null`: on the hotkey that earned it.
+    hotkey: Json,
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    with_chain(matches, |settings| async move {
+        let netuid = netuid(&settings)?;
+        let writer = Writer::open(matches, &settings, output).await?;
+        let coldkey = writer.owner()?;
+        if let Some(text) = matches.get_one::<String>("to") {
+            let hotkey = account(&settings, text, output)?;
+            let what = format!("Stake what {coldkey} earns as a miner of subnet {netuid} on hotkey {hotkey}");
+            let outcome = writer.carry_out(Operation::set_auto_stake(netuid, &hotkey), &what).await?;
+            let auto = Auto { netuid, coldkey, hotkey: hotkey.to_string().into() };
+            return writer.done(auto, outcome, told);
+        }
+        let keys = [coldkey.to_string().into(), netuid.0.into()];
+        let stored = writer.chain.storage("SubtensorModule.AutoStakeDestination", &keys, 1).await.map_err(refused)?;
+        let hotkey = if let Stored::Value(hotkey) = stored { hotkey } else { Json::Null };
+        Ok(output.result(&Auto { netuid, coldkey, hotkey }, |auto| format!("{}\n", told(auto)))?)
+    })
+}
+
+fn told(Auto { netuid, coldkey, hotkey }: &Auto) -> String {
+    let on = hotkey.as_str().unwrap_or("the hotkey that earns it");
+    format!("what {coldkey} earns as a miner of subnet {netuid} is staked on {on}")
+}

@@ -1,0 +1,40 @@
+//! `neuron subnets …`: all subnets, and what their owners do.
+
+mod list;
+mod owner;
+mod parameters;
+
+use clap::{ArgMatches, Command};
+
+use super::output::Output;
+use super::{Failure, Verb, run_one_of};
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+/// Every subcommand, in the order of the help page.
+const VERBS: &[Verb] = &[
+    list::LIST,
+    list::SHOW,
+    list::PRICE,
+    list::CREATION_COST,
+    owner::CREATE,
+    owner::START,
+    owner::SET_IDENTITY,
+    owner::GET_IDENTITY,
+    parameters::SET,
+];
+
+fn command() -> Command {
+    VERBS.iter().fold(
+        Command::new("subnets")
+            .about("Lists subnets with their prices; creates, starts, names and tunes one's own")
+            .after_help("Neurons: `neuron metagraph`. Settings: `neuron hyperparameters`. A slot: `neuron register`.")
+            .subcommand_required(true)
+            .arg_required_else_help(true),
+        |tree, verb| tree.subcommand((verb.command)()),
+    )
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    run_one_of(VERBS, "subnets", matches, output)
+}

@@ -1,0 +1,150 @@
+//! `neuron subnets create`, `start`, `set-identity` and `get-identity`.
+
+use clap::{ArgMatches, Command};
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::cli::chain::{address, connect_at, netuid, refused, with_block, with_chain};
+use crate::cli::identity::{self, text_of};
+use crate::cli::output::Output;
+use crate::cli::write::{Writer, with_write};
+use crate::cli::{Failure, Verb, args};
+use crate::config::table::Group;
+use crate::subtensor::{Operation, SubnetIdentity};
+use crate::units::{Account, NetUid, Rao};
+use crate::wallet::KeyKind;
+
+pub(super) const CREATE: Verb = Verb { command: create_command, run: create };
+pub(super) const START: Verb = Verb { command: start_command, run: start };
+pub(super) const SET_IDENTITY: Verb = Verb { command: set_identity_command, run: set_identity };
+pub(super) const GET_IDENTITY: Verb = Verb { command: get_identity_command, run: get_identity };
+
+/// The fields of a subnet's identity: flag and help.
+const FIELDS: [(&str, &str); 8] = [
+    ("subnet-name", "What the subnet is called"),
+    ("github-repo", "Where its code is"),
+    ("subnet-contact", "Whom to write to"),
+    ("subnet-url", "Its page"),
+    ("discord", "Its channel"),
+    ("description", "What it does"),
+    ("logo-url", "Its picture"),
+    ("additional", "What else there is to say"),
+];
+
+fn create_command() -> Command {
+    let command = Command::new("create").about(
+        "Creates a subnet, for the cost of the moment; the wallet's hotkey gets its first slot, the coldkey owns it",
+    );
+    args::with_settings(with_write(command), &[Group::Wallet, Group::Chain])
+}
+
+fn start_command() -> Command {
+    let command = Command::new("start").about("Starts emission and staking of one's own subnet");
+    args::with_settings(with_write(command), &[Group::Subnet, Group::Wallet, Group::Chain])
+}
+
+fn set_identity_command() -> Command {
+    let command = Command::new("set-identity").about("Says what one's own subnet is; what is not given is emptied");
+    let command = identity::with_fields(command, &FIELDS);
+    args::with_settings(with_write(command), &[Group::Subnet, Group::Wallet, Group::Chain])
+}
+
+fn get_identity_command() -> Command {
+    let command = Command::new("get-identity").about("Prints what a subnet's owner says about it");
+    args::with_settings(with_block(command), &[Group::Subnet, Group::Chain])
+}
+
+#[derive(Serialize)]
+struct Created {
+    /// The new subnet; `null` in a dry run.
+    netuid: Option<NetUid>,
+    hotkey: Account,
+    cost_rao: Rao,
+}
+
+fn create(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    with_chain(matches, |settings| async move {
+        let hotkey = address(&settings, KeyKind::Hotkey, None)?;
+        let writer = Writer::open(matches, &settings, output).await?;
+        let (chain, owner) = (&writer.chain, writer.owner()?);
+        let cost_rao = chain.subnet_creation_cost().await.map_err(refused)?;
+        let before = chain.subnets().await.map_err(refused)?;
+        let what = format!("Create a subnet for {cost_rao}: owner {owner}, hotkey {hotkey}");
+        let outcome = writer.carry_out(Operation::register_network(&hotkey), &what).await?;
+        let after = chain.subnets().await.map_err(refused)?;
+        // A netuid can be used again after a subnet was dissolved: the block of creation tells them apart.
+        let known = |netuid, block| before.iter().any(|old| (old.netuid, old.registered_at) == (netuid, block));
+        let new = after.iter().find(|new| new.owner == Some(owner) && !known(new.netuid, new.registered_at));
+        let netuid = new.map(|new| new.netuid);
+        writer.done(Created { netuid, hotkey, cost_rao }, outcome, |created| match created.netuid {
+            Some(netuid) => format!("subnet {netuid} is yours; start it with `neuron subnets start --netuid {netuid}`"),
+            None => "the subnet is created".to_owned(),
+        })
+    })
+}
+
+#[derive(Serialize)]
+struct Started {
+    netuid: NetUid,
+}
+
+fn start(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    with_chain(matches, |settings| async move {
+        let netuid = netuid(&settings)?;
+        let writer = Writer::open(matches, &settings, output).await?;
+        let what = format!("Start staking and emission of subnet {netuid}");
+        let outcome = writer.carry_out(Operation::start_subnet(netuid), &what).await?;
+        writer.done(Started { netuid }, outcome, |Started { netuid }| format!("subnet {netuid} is started"))
+    })
+}
+
+#[derive(Serialize)]
+struct Identified {
+    netuid: NetUid,
+    identity: SubnetIdentity,
+}
+
+fn set_identity(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    with_chain(matches, |settings| async move {
+        let netuid = netuid(&settings)?;
+        let identity = SubnetIdentity {
+            subnet_name: text_of(matches, "subnet-name"),
+            github_repo: text_of(matches, "github-repo"),
+            subnet_contact: text_of(matches, "subnet-contact"),
+            subnet_url: text_of(matches, "subnet-url"),
+            discord: text_of(matches, "discord"),
+            description: text_of(matches, "description"),
+            logo_url: text_of(matches, "logo-url"),
+            additional: text_of(matches, "additional"),
+        };
+        let writer = Writer::open(matches, &settings, output).await?;
+        let what = format!("Subnet {netuid} will be `{}` for everybody", identity.subnet_name);
+        let outcome = writer.carry_out(Operation::set_subnet_identity(netuid, &identity), &what).await?;
+        writer.done(Identified { netuid, identity }, outcome, |done| {
+            format!("subnet {} is `{}`", done.netuid, done.identity.subnet_name)
+        })
+    })
+}
+
+fn get_identity(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    with_chain(matches, |settings| async move {
+        let netuid = netuid(&settings)?;
+        let chain = connect_at(&settings, matches).await?;
+        let identity: Json = identity::stored(&chain, "SubnetIdentitiesV3", netuid.0.into()).await?;
+        identity::print(output, &identity, &format!("subnet {netuid}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flags_are_the_fields() {
+        let Ok(Json::Object(fields)) = serde_json::to_value(SubnetIdentity::default()) else { panic!("an object") };
+        for (flag, _) in FIELDS {
+            assert!(fields.contains_key(&flag.replace('-', "_")), "{flag}");
+        }
+        assert_eq!(fields.len(), FIELDS.len());
+    }
+}

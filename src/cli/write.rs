@@ -1,0 +1,267 @@
+//! How every command writes to the chain: it says what will happen and what that costs, asks, signs, sends, and says what
+//! became of it.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde::Serialize;
+
+use super::chain::{account, address, coldkey, confirm, connect, hotkey, refused};
+use super::output::Output;
+use super::{Exit, Failure};
+use crate::config::Settings;
+use crate::subtensor::{Inclusion, Operation, PriceLimit, Quote, Subtensor, SubtensorError};
+use crate::units::{Account, Rao};
+use crate::wallet::KeyKind;
+
+/// Adds what every command that writes takes.
+pub(super) fn with_write(command: Command) -> Command {
+    let dry = Arg::new("dry-run")
+        .long("dry-run")
+        .action(ArgAction::SetTrue)
+        .help("Say what would happen and what it costs, and send nothing");
+    let proxy = Arg::new("proxy")
+        .long("proxy")
+        .alias("proxy-for")
+        .value_name("ADDRESS")
+        .help("Do it for this account, of which the wallet's coldkey is a proxy");
+    // Other tools can hide what they send; here there is nothing to switch off.
+    let hidden = Arg::new("no-mev-protection").long("no-mev-protection").alias("no-mev-shield").hide(true);
+    command.arg(dry).arg(proxy).arg(hidden.action(ArgAction::SetTrue))
+}
+
+/// Adds limits to the price of a swap.
+pub(super) fn with_limit(command: Command, price: &'static str) -> Command {
+    let limit = Arg::new("limit-price").long("limit-price").value_name("TAO").help(price).conflicts_with("tolerance");
+    let tolerance = Arg::new("tolerance")
+        .long("tolerance")
+        .aliases(["rate-tolerance", "slippage"])
+        .value_name("PART")
+        .help("How far the price may move: 0.05 or 5%");
+    let partial = Arg::new("partial")
+        .long("partial")
+        .aliases(["allow-partial-stake", "allow-partial"])
+        .action(ArgAction::SetTrue)
+        .help("Do what fits within the limit, instead of all or nothing");
+    let safe = Arg::new("safe").long("safe-staking").alias("safe").hide(true).action(ArgAction::SetTrue);
+    let unsafe_ = Arg::new("unsafe").long("no-safe-staking").alias("unsafe").hide(true).action(ArgAction::SetTrue);
+    command.args([limit, tolerance, partial, safe.conflicts_with("unsafe"), unsafe_])
+}
+
+/// What btcli's `--safe-staking` means without a number.
+const USUAL_TOLERANCE: f64 = 0.05;
+
+/// Which way a price moves when one buys, sells, or swaps between subnets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moves {
+    Up,
+    Down,
+}
+
+/// The limit that was asked for, `now` being the price of the moment; `None` when none was.
+pub(super) fn limit(matches: &ArgMatches, now: Rao, moves: Moves) -> Result<Option<PriceLimit>, Failure> {
+    let allow_partial = matches.get_flag("partial");
+    if let Some(text) = matches.get_one::<String>("limit-price") {
+        let price = text.parse().map_err(|error| Failure::new(Exit::Usage, anyhow::Error::new(error)))?;
+        return Ok(Some(PriceLimit { price, allow_partial }));
+    }
+    let tolerance = match matches.get_one::<String>("tolerance") {
+        Some(text) => part(text)?,
+        None if matches.get_flag("safe") => USUAL_TOLERANCE,
+        None if allow_partial => {
+            return Err(Failure::new(
+                Exit::Usage,
+                anyhow::anyhow!("--partial needs a limit: --limit-price or --tolerance"),
+            ));
+        }
+        None => return Ok(None),
+    };
+    let factor = if moves == Moves::Up { 1.0 + tolerance } else { 1.0 - tolerance };
+    let price = Rao((now.0 as f64 * factor).round() as u64);
+    Ok(Some(PriceLimit { price, allow_partial }))
+}
+
+/// `0.05` or `5%`, between 0 and 1.
+pub(super) fn part(text: &str) -> Result<f64, Failure> {
+    let number = match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
+        None => text.parse(),
+    };
+    let wrong =
+        || Failure::new(Exit::Usage, anyhow::anyhow!("`{text}` is no part: give 0.05 or 5%, between 0 and 100%"));
+    number.ok().filter(|part| (0.0..=1.0).contains(part)).ok_or_else(wrong)
+}
+
+/// What became of a write; part of every result.
+#[derive(Debug, Serialize)]
+pub(super) struct Outcome {
+    /// `SubtensorModule.add_stake`.
+    call: String,
+    signer: Account,
+    /// For whom it was done, when the signer is a proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy_for: Option<Account>,
+    /// The chain's estimate; `null` when it gives none.
+    fee_rao: Option<Rao>,
+    /// The free balance of the account that it was done for, before and after.
+    free_before_rao: Rao,
+    free_rao: Rao,
+    dry_run: bool,
+    /// `null` in a dry run.
+    inclusion: Option<Inclusion>,
+}
+
+impl Outcome {
+    /// Free TAO that the account has less than before, in rao.
+    pub(super) fn spent(&self) -> Rao {
+        Rao(self.free_before_rao.0.saturating_sub(self.free_rao.0))
+    }
+
+    fn told(&self) -> String {
+        let fee = self.fee_rao.map_or_else(|| "unknown fee".to_owned(), |fee| format!("fee {fee}"));
+        match &self.inclusion {
+            None => format!("dry run: nothing was sent; {fee}, free {}\n", self.free_before_rao),
+            Some(Inclusion { block, extrinsic, finalised, .. }) => {
+                let state = if *finalised { "final" } else { "not final yet" };
+                let (before, after) = (self.free_before_rao, self.free_rao);
+                format!("block {block} ({state}), transaction {extrinsic}; {fee}; free {before} → {after}\n")
+            }
+        }
+    }
+}
+
+/// One write of one command.
+#[derive(Debug)]
+pub(super) struct Writer<'a> {
+    pub(super) chain: Subtensor,
+    settings: &'a Settings,
+    output: Output,
+    real: Option<Account>,
+    dry_run: bool,
+    signer: KeyKind,
+}
+
+/// A result with its outcome, as one object.
+#[derive(Serialize)]
+struct Document<T> {
+    #[serde(flatten)]
+    details: T,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+impl<'a> Writer<'a> {
+    /// For a command made by [`with_write`]; the coldkey signs.
+    pub(super) async fn open(
+        matches: &ArgMatches,
+        settings: &'a Settings,
+        output: Output,
+    ) -> Result<Writer<'a>, Failure> {
+        let real = matches.get_one::<String>("proxy").map(|text| account(settings, text, output)).transpose()?;
+        let (dry_run, signer) = (matches.get_flag("dry-run"), KeyKind::Coldkey);
+        Ok(Self { chain: connect(settings).await?, settings, output, real, dry_run, signer })
+    }
+
+    /// The hotkey signs instead.
+    pub(super) fn signed_by_hotkey(self) -> Self {
+        Self { signer: KeyKind::Hotkey, ..self }
+    }
+
+    /// Whose stake, balance and hotkeys it is about.
+    pub(super) fn owner(&self) -> Result<Account, Failure> {
+        self.real.map_or_else(|| address(self.settings, KeyKind::Coldkey, None), Ok)
+    }
+
+    /// Says what will happen, asks, signs and sends. `what` is a sentence without its end.
+    pub(super) async fn carry_out(&self, operation: Operation, what: &str) -> Result<Outcome, Failure> {
+        let signer = address(self.settings, self.signer, None)?;
+        let owner = self.real.unwrap_or(signer);
+        let operation = match &self.real {
+            Some(real) => operation.through_proxy(real),
+            None => operation,
+        };
+        let free_before_rao = self.chain.balance(&owner).await.map_err(refused)?;
+        let fee_rao = match self.chain.fee(&operation, &signer).await {
+            Ok(fee) => Some(fee),
+            // The call itself cannot be written: nothing else would help.
+            Err(error @ (SubtensorError::Missing { .. } | SubtensorError::BadArgument(_))) => {
+                return Err(refused(error));
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the chain estimates no fee");
+                None
+            }
+        };
+        let mut outcome = Outcome {
+            call: operation.name(),
+            signer,
+            proxy_for: self.real,
+            fee_rao,
+            free_before_rao,
+            free_rao: free_before_rao,
+            dry_run: self.dry_run,
+            inclusion: None,
+        };
+        if self.dry_run {
+            return Ok(outcome);
+        }
+        let fee = fee_rao.map_or_else(|| "an unknown fee".to_owned(), |fee| format!("a fee of {fee}"));
+        confirm(self.output, &format!("{what}; {fee}, free {free_before_rao} on {owner}?"))?;
+        let key = match self.signer {
+            KeyKind::Coldkey => coldkey(self.settings)?,
+            KeyKind::Hotkey => hotkey(self.settings)?,
+        };
+        outcome.inclusion = Some(self.chain.submit(&operation, &key).await.map_err(refused)?);
+        outcome.free_rao = self.chain.balance(&owner).await.map_err(refused)?;
+        Ok(outcome)
+    }
+
+    /// Prints the result. `text` is the first line, for a person.
+    pub(super) fn done<T: Serialize>(
+        &self,
+        details: T,
+        outcome: Outcome,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), Failure> {
+        let document = Document { details, outcome };
+        Ok(self.output.result(&document, |Document { details, outcome }| match outcome.inclusion {
+            Some(_) => format!("{}\n{}", text(details), outcome.told()),
+            None => outcome.told(),
+        })?)
+    }
+}
+
+/// What a swap will bring, as a part of the question; the chain may not say.
+pub(super) fn told(quote: Result<Quote, SubtensorError>, unit: &str) -> String {
+    match quote {
+        Ok(Quote { received, impact_percent, price, .. }) => {
+            format!(" for about {:.9} {unit} at a price of {price}, {impact_percent:.2} % worse", received.as_tao())
+        }
+        Err(error) => {
+            tracing::debug!(%error, "the chain gives no quote");
+            String::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(arguments: &[&str], now: u64, moves: Moves) -> Result<Option<PriceLimit>, Failure> {
+        let command = with_limit(Command::new("x"), "");
+        limit(&command.try_get_matches_from([&["x"], arguments].concat()).unwrap(), Rao(now), moves)
+    }
+
+    #[test]
+    fn a_limit_is_a_price_or_a_tolerance() {
+        let price = |arguments: &[&str], moves| asked(arguments, 2_000, moves).unwrap().map(|limit| limit.price.0);
+        assert_eq!(price(&[], Moves::Up), None);
+        assert_eq!(price(&["--limit-price", "1.5"], Moves::Up), Some(1_500_000_000));
+        assert_eq!(price(&["--tolerance", "0.1"], Moves::Up), Some(2_200));
+        assert_eq!(price(&["--tolerance", "10%"], Moves::Down), Some(1_800));
+        assert_eq!(price(&["--safe"], Moves::Up), Some(2_100));
+        assert!(asked(&["--tolerance", "5 %", "--partial"], 1, Moves::Up).unwrap().unwrap().allow_partial);
+        for wrong in [&["--tolerance", "x"][..], &["--tolerance", "101%"], &["--limit-price", "1e3"], &["--partial"]] {
+            assert_eq!(asked(wrong, 1, Moves::Up).unwrap_err().exit, Exit::Usage, "{wrong:?}");
+        }
+    }
+}

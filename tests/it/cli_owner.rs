@@ -1,0 +1,230 @@
+//! The commands of whoever owns keys, stake or a subnet, typed at the real binary against a development chain; what each
+//! did is read back from the chain.
+#![cfg(feature = "localnet")]
+
+use neuron::localnet::LocalnetConfig;
+use neuron::localnet::genesis::{GenesisConfig, SubnetGenesis};
+use neuron::subtensor::Operation;
+use neuron::units::{Account, NetUid, Rao};
+use serde_json::{Value, json};
+
+use crate::cli_chain::Machine;
+use crate::subtensor::{EVENTS, key, quick};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn anything_on_the_chain_is_read_by_its_name() {
+    let machine = Machine::new().await;
+    let bob = key("//Bob").account().to_string();
+    assert_eq!(machine.done("storage SubtensorModule.Tempo 155").await, json!(5));
+    assert_eq!(machine.done("query SubtensorModule.Tempo 155").await, json!(5), "btcli's word");
+    let account = machine.done(&format!("storage System.Account {bob}")).await;
+    assert_eq!(account["data"]["free"], Rao::from_tao(1_000_000).0);
+    // A map of one key, and the second half of one with two.
+    let tempos = machine.done("storage SubtensorModule.Tempo").await;
+    let entries = tempos["entries"].as_array().unwrap();
+    assert!(entries.iter().any(|entry| entry["keys"] == json!([155]) && entry["value"] == json!(5)), "{tempos}");
+    let keys = machine.done("storage SubtensorModule.Keys 155").await;
+    assert_eq!(keys["entries"][0], json!({"keys": [0], "value": key("//Owner//155").account().to_string()}));
+    let one = machine.done("storage SubtensorModule.Tempo --limit 1").await;
+    assert_eq!((one["entries"].as_array().unwrap().len(), &one["more"]), (1, &json!(true)));
+    assert_eq!(
+        machine.done("storage SubtensorModule.SubnetOwner 155").await,
+        json!(key("//Alice").account().to_string())
+    );
+    assert_eq!(machine.done(&format!("storage SubtensorModule.Axons 155 {bob}")).await, Value::Null);
+
+    assert!(machine.done("constant Aura.SlotDuration").await.is_u64());
+    let price = machine.done("api SwapRuntimeApi.current_alpha_price 155").await;
+    assert!(price.as_u64().unwrap() > 0);
+    assert_eq!(
+        machine
+            .done(
+                "api AccountNonceApi.account_nonce 0x0101010101010101010101010101010101010101010101010101010101010101"
+            )
+            .await,
+        json!(0)
+    );
+
+    for (status, line, says) in [
+        (2, "storage SubtensorModule.Tempos 155", "did you mean Tempo"),
+        (2, "storage SubtensorModul.Tempo 155", "did you mean SubtensorModule"),
+        (2, "storage Tempo", "with a dot"),
+        (2, "storage SubtensorModule.Tempo 70000", "up to 65535"),
+        (2, "storage SubtensorModule.Tempo 155 1", "has 1 keys, and 2 are given"),
+        (2, "storage System.Account 5Gxyz", "expected an account"),
+        (2, "constant Aura.SlotDurations", "did you mean SlotDuration"),
+        (2, "api SwapRuntimeApi.current_alpha_price", "takes 1 arguments (netuid)"),
+        (2, "api SwapRuntimeApi.current_alpha_prize 1", "did you mean current_alpha_price"),
+        (2, "storage SubtensorModule.Tempo 155 --block 999999", "not there yet"),
+    ] {
+        let said = machine.fails(status, line).await;
+        assert!(said.contains(says), "{line}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_call_is_sent_by_its_name() {
+    let machine = Machine::new().await;
+    let friend = Account([7; 32]);
+    let free = async || machine.chain.balance(&friend).await.unwrap();
+
+    let line = format!("call Balances.transfer_keep_alive dest={friend} value=1500000000");
+    let dry = machine.done(&format!("{line} --dry-run")).await;
+    assert_eq!((&dry["dry_run"], &dry["inclusion"], free().await), (&json!(true), &Value::Null, Rao(0)));
+    assert!(dry["fee_rao"].as_u64().unwrap() > 0);
+    let sent = machine.done(&format!("{line} --yes")).await;
+    assert_eq!((&sent["call"], free().await), (&json!("Balances.transfer_keep_alive"), Rao(1_500_000_000)));
+    let spent = sent["free_before_rao"].as_u64().unwrap() - sent["free_rao"].as_u64().unwrap();
+    assert_eq!(spent, 1_500_000_000 + sent["fee_rao"].as_u64().unwrap(), "the fee was what the chain had said");
+
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), json!({"dest": {"Id": friend.to_string()}, "value": 5}).to_string()).unwrap();
+    machine.done(&format!("call Balances.transfer_keep_alive --args-file {} --yes", file.path().display())).await;
+    assert_eq!(free().await, Rao(1_500_000_005));
+
+    // A batch: calls inside a call.
+    let inner = json!([{"Balances": {"transfer_keep_alive": {"dest": friend.to_string(), "value": 1}}},
+                       {"System": {"remark": {"remark": "hello"}}}]);
+    machine.done(&format!("call Utility.batch_all calls={inner} --yes")).await;
+    assert_eq!(free().await, Rao(1_500_000_006));
+    // One that stops half-way succeeds as a transaction; we say what failed.
+    let inner = json!([{"SubtensorModule": {"start_call": {"netuid": 77}}}]);
+    let said = machine.fails(6, &format!("call Utility.batch calls={inner} --yes")).await;
+    assert!(said.contains("failed in block"), "{said}");
+
+    for (status, line, says) in [
+        (2, "call Balances.transfer_keep_aliv dest=1", "did you mean transfer_keep_alive"),
+        (2, "call Balances.transfer_keep_alive value=1", "`dest` is missing"),
+        (2, "call Balances.transfer_keep_alive dest=5Gx value=1", "expected an account"),
+        (2, "call Balances.transfer_keep_alive value=1 dest=x to=y", "no `to`"),
+        (2, "call Balances.transfer_keep_alive value", "NAME=VALUE"),
+        (6, "call SubtensorModule.start_call netuid=77 --yes", ""),
+    ] {
+        let said = machine.fails(status, line).await;
+        assert!(said.contains(says), "{line}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subnets_are_listed_priced_created_started_and_tuned() {
+    let subnets = vec![SubnetGenesis { tempo: 5, ..SubnetGenesis::events() }];
+    let genesis = GenesisConfig { subnets, ..GenesisConfig::default() };
+    let machine = Machine::with(LocalnetConfig { genesis, ..quick() }).await;
+    let listed = machine.done("subnets list").await;
+    let row = listed.as_array().unwrap().iter().find(|row| row["netuid"] == 155).unwrap();
+    assert_eq!((&row["tempo"], &row["neurons"]), (&json!(5), &json!(1)));
+    assert_eq!(row["price_rao"], machine.done("subnets price --netuid 155").await["price_rao"]);
+    assert_eq!(machine.done("subnets show --netuid 155").await["owner"], json!(key("//Alice").account().to_string()));
+    machine.fails(4, "subnets show --netuid 77").await;
+
+    let quote = machine.done("subnets price --netuid 155 --tao 10 --alpha 10").await;
+    let price = quote["price_rao"].as_u64().unwrap() as f64 / 1e9;
+    let (bought, sold) = (&quote["buying"], &quote["selling"]);
+    assert!(bought["received"].as_f64().unwrap() <= 10e9 / price && bought["impact_percent"].as_f64().unwrap() >= 0.0);
+    assert!(sold["received"].as_f64().unwrap() <= 10e9 * price, "{sold}");
+
+    let cost = machine.done("subnets create-cost").await["cost_rao"].as_u64().unwrap();
+    let dry = machine.done("subnets create --dry-run").await;
+    assert_eq!((&dry["netuid"], &dry["cost_rao"]), (&Value::Null, &json!(cost)));
+    let created = machine.done("subnets create --yes").await;
+    let netuid = created["netuid"].as_u64().unwrap();
+    assert_eq!(
+        machine.done(&format!("subnets show --netuid {netuid}")).await["owner"],
+        json!(key("//Bob").account().to_string())
+    );
+    machine.done(&format!("subnets start --netuid {netuid} --yes")).await;
+    assert_eq!(machine.done(&format!("subnets show --netuid {netuid}")).await["started"], json!(true));
+
+    // Settings: by the owner, and by root.
+    machine.done(&format!("subnets set min_allowed_weights 3 --netuid {netuid} --yes")).await;
+    let parameters = machine.done(&format!("hyperparameters --netuid {netuid}")).await;
+    assert_eq!(parameters["min_allowed_weights"], json!(3));
+    let said = machine.fails(6, "subnets set min_allowed_weights 3 --netuid 155 --yes").await;
+    assert!(said.contains("BadOrigin"), "not Bob's: {said}");
+    machine.add_wallet("alice", "//Alice", "//Alice//neuron");
+    let tempo = "subnets set tempo 9 --netuid 155 --yes --wallet.name alice";
+    let said = machine.fails(6, tempo).await;
+    assert!(said.contains("BadOrigin"), "not even the owner's: {said}");
+    machine.done(&format!("{tempo} --as-root")).await;
+    assert_eq!(machine.chain.hyperparameters(EVENTS).await.unwrap().tempo, 9);
+    let said = machine.fails(2, "subnets set tempo 1 2 --netuid 155 --yes").await;
+    assert!(said.contains("takes 1 values (tempo)"), "{said}");
+    let said = machine.fails(2, "subnets set min_alowed_weights 3 --netuid 155").await;
+    assert!(said.contains("min_allowed_weights"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn money_moves_within_the_limits_that_were_given() {
+    let machine = Machine::new().await;
+    let (bob, friend) = (key("//Bob").account(), Account([7; 32]));
+    let said = machine.fails(6, "register --netuid 155 --limit-price 0.000001 --yes").await;
+    assert!(said.contains("RegistrationPriceLimitExceeded"), "{said}");
+    let dry = machine.done("register --netuid 155 --dry-run").await;
+    assert_eq!((&dry["uid"], &dry["paid_rao"]), (&Value::Null, &json!(0)));
+    machine.done("register --netuid 155 --limit-price 10 --yes").await;
+
+    let hotkey = key("//Bob//neuron").account();
+    let said = machine.fails(6, "stake add 100000 --netuid 155 --tolerance 1% --yes").await;
+    assert!(said.contains("SlippageTooHigh") || said.contains("PriceLimit"), "{said}");
+    let part = machine.done("stake add 100000 --netuid 155 --tolerance 1% --partial --yes").await;
+    let staked = machine.chain.stake(&hotkey, &bob, EVENTS).await.unwrap();
+    assert!(staked > Rao(0) && part["free_before_rao"].as_u64() > part["free_rao"].as_u64());
+    let spent = part["free_before_rao"].as_u64().unwrap() - part["free_rao"].as_u64().unwrap();
+    assert!(spent < Rao::from_tao(100_000).0, "{spent}");
+    let said = machine.fails(2, "stake remove 1 --netuid 155 --partial --yes").await;
+    assert!(said.contains("--tolerance"), "{said}");
+
+    let worth = machine.done("stake list").await;
+    let inspected = machine.done("wallet inspect").await;
+    assert_eq!(worth[0]["netuid"], json!(155));
+    assert_eq!(inspected["hotkeys"][hotkey.to_string()], json!([155]));
+    let sum = inspected["free_rao"].as_u64().unwrap() + inspected["stakes"][0]["worth_rao"].as_u64().unwrap();
+    assert_eq!(inspected["total_rao"], json!(sum));
+    let overview = machine.done("wallet overview").await;
+    assert_eq!(overview["subnets"][0]["neurons"][0]["hotkey"], json!(hotkey.to_string()));
+    assert_eq!(machine.done(&format!("wallet inspect {friend}")).await["total_rao"], json!(0));
+
+    let all = machine.done(&format!("transfer --all --to {friend} --yes")).await;
+    assert_eq!(all["amount_rao"], Value::Null);
+    let left = machine.chain.balance(&bob).await.unwrap();
+    assert!(left < Rao(1_000), "what keeps the account alive: {left}");
+    assert!(machine.chain.balance(&friend).await.unwrap() > Rao::from_tao(1_000));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_acts_for_the_account_whose_keys_are_elsewhere() {
+    let machine = Machine::new().await;
+    let (alice, bob, friend) = (key("//Alice"), key("//Bob").account(), Account([7; 32]));
+    let line = format!("transfer 2 --to {friend} --proxy {} --yes", alice.account());
+    let said = machine.fails(6, &line).await;
+    assert!(said.contains("NotProxy"), "{said}");
+
+    let arguments = json!({"delegate": bob.to_string(), "proxy_type": "Any", "delay": 0});
+    let add = machine.chain.operation("Proxy.add_proxy", arguments.as_object().unwrap()).await.unwrap();
+    machine.chain.submit(&add, &alice).await.unwrap();
+    let sent = machine.done(&line).await;
+    assert_eq!((&sent["proxy_for"], &sent["signer"]), (&json!(alice.account().to_string()), &json!(bob.to_string())));
+    assert_eq!(machine.chain.balance(&friend).await.unwrap(), Rao::from_tao(2));
+    // The transaction around it succeeds; what was to be done did not.
+    let too_much = format!("transfer 90000000 --to {friend} --proxy {} --yes", alice.account());
+    let said = machine.fails(6, &too_much).await;
+    assert!(said.contains("failed in block"), "{said}");
+    assert_eq!(machine.chain.balance(&friend).await.unwrap(), Rao::from_tao(2));
+    // The same from the library: root's call inside sudo.
+    let refused = Operation::start_subnet(NetUid(77)).as_root();
+    assert!(machine.chain.submit(&refused, &alice).await.unwrap_err().refusal().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_is_read_at_its_block() {
+    let machine = Machine::new().await;
+    let bob = key("//Bob").account();
+    let before = machine.chain.block_number().await.unwrap();
+    machine.done("transfer 5 --to 5C62Ck4UrFPiBtoCmeSrgF7x9yv9mn38446dhCpsi2mLHiFT --yes").await;
+    let now = machine.done("balance").await["free_rao"].as_u64().unwrap();
+    let then = machine.done(&format!("balance --at-block {before}")).await["free_rao"].as_u64().unwrap();
+    assert!(now < Rao::from_tao(1_000_000 - 5).0 && then == Rao::from_tao(1_000_000).0, "{now} {then}");
+    let stored = machine.done(&format!("storage System.Account {bob} --block {before}")).await;
+    assert_eq!(stored["data"]["free"], json!(then));
+    assert_eq!(machine.done(&format!("subnets price --netuid 155 --block {before}")).await["netuid"], json!(155));
+}
