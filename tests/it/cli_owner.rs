@@ -228,3 +228,147 @@ async fn what_was_is_read_at_its_block() {
     assert_eq!(stored["data"]["free"], json!(then));
     assert_eq!(machine.done(&format!("subnets price --netuid 155 --block {before}")).await["netuid"], json!(155));
 }
+
+/// Two subnets; Bob and Charlie each with a neuron in 155.
+async fn two_owners() -> Machine {
+    let other = SubnetGenesis { netuid: 8, tempo: 5, ..SubnetGenesis::events() };
+    let subnets = vec![SubnetGenesis { tempo: 5, ..SubnetGenesis::events() }, other];
+    let genesis = GenesisConfig { subnets, ..GenesisConfig::default() };
+    let machine = Machine::with(LocalnetConfig { genesis, ..quick() }).await;
+    machine.add_wallet("other", "//Charlie", "//Charlie//neuron");
+    machine.done("register --netuid 155 --yes").await;
+    machine.done("register --netuid 155 --wallet.name other --yes").await;
+    machine
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stake_goes_to_other_hotkeys_subnets_and_coldkeys() {
+    let machine = two_owners().await;
+    let (bob, charlie) = (key("//Bob").account(), key("//Charlie").account());
+    let (mine, his) = (key("//Bob//neuron").account(), key("//Charlie//neuron").account());
+    let stake = async |hotkey: Account, coldkey: Account, netuid: u16| {
+        machine.chain.stake(&hotkey, &coldkey, NetUid(netuid)).await.unwrap()
+    };
+    machine.done("stake add 100 --netuid 155 --yes").await;
+    let before = stake(his, bob, 155).await;
+    assert_eq!(before, Rao(0));
+    let moved = machine.done("stake move 10 --netuid 155 --to other/default --yes").await;
+    assert_eq!((&moved["to_hotkey"], &moved["call"]), (&json!(his.to_string()), &json!("SubtensorModule.move_stake")));
+    assert!(stake(his, bob, 155).await >= Rao::from_tao(10), "{moved}");
+    let swapped = machine.done("stake swap 5 --netuid 155 --to-netuid 8 --tolerance 50% --yes").await;
+    assert_eq!(swapped["call"], json!("SubtensorModule.swap_stake_limit"));
+    assert!(stake(mine, bob, 8).await > Rao(0), "{swapped}");
+    machine.done("stake transfer 5 --netuid 155 --to other --yes").await;
+    assert!(stake(mine, charlie, 155).await >= Rao::from_tao(5));
+    let said = machine.fails(2, "stake swap 5 --netuid 155 --to-netuid 155 --yes").await;
+    assert!(said.contains("to itself"), "{said}");
+    machine.fails(6, "stake move 5 --netuid 155 --to-netuid 77 --to other/default --yes").await;
+
+    machine.done("stake auto --netuid 155 --to other/default --yes").await;
+    assert_eq!(machine.done("stake auto --netuid 155").await["hotkey"], json!(his.to_string()));
+    assert_eq!(machine.done("stake auto --netuid 8").await["hotkey"], Value::Null);
+
+    machine.done("stake remove-all --yes").await;
+    for netuid in [155, 8] {
+        // Emission may come in the same block.
+        assert!(stake(mine, bob, netuid).await < Rao::from_tao(5), "{netuid}");
+    }
+    assert!(stake(his, bob, 155).await >= Rao::from_tao(10), "another hotkey's");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn children_takes_and_seats_on_root() {
+    let machine = two_owners().await;
+    let (mine, his) = (key("//Bob//neuron").account(), key("//Charlie//neuron").account());
+    machine.done("stake child set other/default=25% --netuid 155 --yes").await;
+    let family = machine.done("stake child get --netuid 155").await;
+    let quarter = json!({"hotkey": his.to_string(), "proportion": u64::MAX / 4});
+    let (children, pending) = (&family["children"], &family["pending"][0]);
+    assert!(children == &json!([quarter]) || pending == &json!([quarter]), "{family}");
+    let said = machine.fails(2, "stake child set other/default=60% default=60% --netuid 155 --yes").await;
+    assert!(said.contains("more than 100 %"), "{said}");
+    let said = machine.fails(2, "stake child set other/default --netuid 155 --yes").await;
+    assert!(said.contains("ADDRESS=PART"), "{said}");
+    let said = machine.fails(6, "stake child revoke --netuid 155 --yes").await;
+    assert!(said.contains("RateLimit"), "a short while after: {said}");
+
+    assert_eq!(machine.done("delegates take").await["take"], json!(11_796));
+    machine.done("delegates take 9% --yes").await;
+    assert_eq!(machine.done("delegates take").await["take"], json!(5_898));
+    let delegates = machine.done("delegates list").await;
+    let me =
+        delegates.as_array().unwrap().iter().find(|delegate| delegate["hotkey"] == json!(mine.to_string())).unwrap();
+    assert_eq!((&me["take"], &me["registrations"]), (&json!(5_898), &json!([155])));
+    machine.fails(2, "delegates take 9% --yes").await;
+    machine.fails(4, "delegates take --wallet.hotkey 5C62Ck4UrFPiBtoCmeSrgF7x9yv9mn38446dhCpsi2mLHiFT").await;
+
+    let seat = machine.done("root register --yes").await;
+    let seats = machine.done("root list").await;
+    let found =
+        seats["neurons"].as_array().unwrap().iter().find(|seat| seat["hotkey"] == json!(mine.to_string())).unwrap();
+    assert_eq!(found["uid"], seat["uid"]);
+    assert_eq!(machine.done("root claim-type").await["claim_type"], json!("Swap"));
+    assert_eq!(machine.done("root claim-type keep --yes").await["claim_type"], json!("Keep"));
+    let some = machine.done("root claim-type keep --only 155,8 --yes").await;
+    assert_eq!(some["claim_type"], json!({"KeepSubnets": {"subnets": [8, 155]}}));
+    machine.done("root claim 155 8 --yes").await;
+    let said = machine.fails(2, "root claim 1 2 3 4 5 6 --yes").await;
+    assert!(said.contains("takes 5"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_one_is_and_which_key_one_uses() {
+    let machine = two_owners().await;
+    let (bob, mine) = (key("//Bob").account(), key("//Bob//neuron").account());
+    assert_eq!(machine.done("wallet get-identity").await, Value::Null);
+    machine.done("wallet set-identity --name Bob --description forecasts --yes").await;
+    let identity = machine.done(&format!("wallet get-identity {bob}")).await;
+    assert_eq!(
+        (&identity["name"], &identity["description"], &identity["url"]),
+        (&json!("Bob"), &json!("forecasts"), &json!(""))
+    );
+    machine.add_wallet("alice", "//Alice", "//Alice//neuron");
+    machine.done("subnets set-identity --netuid 155 --subnet-name events --wallet.name alice --yes").await;
+    assert_eq!(machine.done("subnets get-identity --netuid 155").await["subnet_name"], json!("events"));
+    assert_eq!(machine.done("subnets show --netuid 155").await["name"], json!("events"));
+    machine.fails(6, "subnets set-identity --netuid 155 --subnet-name mine --yes").await;
+
+    let fresh = key("//Fresh").account();
+    let associate = format!("wallet associate-hotkey --wallet.hotkey {fresh} --yes");
+    machine.done(&associate).await;
+    assert_eq!(machine.chain.owner(&fresh).await.unwrap(), Some(bob));
+    let said = machine.fails(2, &associate).await;
+    assert!(said.contains("belongs to coldkey"), "{said}");
+
+    let uid = machine.chain.uid(EVENTS, &mine).await.unwrap();
+    machine.done(&format!("wallet swap-hotkey {fresh} --netuid 155 --yes")).await;
+    assert_eq!(machine.chain.uid(EVENTS, &fresh).await.unwrap(), uid);
+    assert_eq!(machine.chain.uid(EVENTS, &mine).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn weights_that_a_person_gives_land_and_are_shown() {
+    let machine = two_owners().await;
+    machine.add_wallet("owner", "//Alice", "//Owner//155");
+    let folder = tempfile::tempdir().unwrap();
+    let set = |weights: &str| {
+        format!("weights set {weights} --netuid 155 --wallet.name owner --db.directory {}", folder.path().display())
+    };
+    machine.done(&set("1=3 2=1")).await;
+    let shown = machine.done("weights show --netuid 155").await;
+    let row: Vec<(u64, u64)> = serde_json::from_value(shown["rows"]["0"].clone()).unwrap();
+    let of = |uid| row.iter().find(|(at, _)| *at == uid).map_or(0, |(_, weight)| *weight) as f64;
+    assert_eq!(of(1), 65_535.0, "{row:?}");
+    assert!((of(1) / of(2) - 3.0).abs() < 0.001, "{row:?}");
+    for (status, weights, says) in [
+        (2, "1", "UID=WEIGHT"),
+        (2, "1=-1", "UID=WEIGHT"),
+        (2, "1=1 1=2", "twice"),
+        (2, "1=0", "set nothing"),
+        (4, "99=1", "no uid 99"),
+    ] {
+        let said = machine.fails(status, &set(weights)).await;
+        assert!(said.contains(says), "{weights}: {said}");
+    }
+    machine.fails(4, "weights show --netuid 77").await;
+}

@@ -1,5 +1,6 @@
 //! `neuron weights`: how a validator's weights stand, what would be set now, what was set, and what consensus will make of it.
 
+mod given;
 mod show;
 mod text;
 
@@ -26,8 +27,9 @@ use crate::subnets::registry;
 use crate::subnets::work::{Allotment, Kind, Shares, SharesIn};
 use crate::subtensor::weights::WeightsGround;
 use crate::subtensor::{Neuron, Subtensor};
-use crate::units::{Account, Identity, NetUid};
+use crate::units::{Account, Identity, NetUid, Uid};
 use crate::wallet::KeyKind;
+use given::Given;
 
 pub(super) const VERB: Verb = Verb { command, run };
 
@@ -61,8 +63,12 @@ fn command() -> Command {
     let status =
         Command::new("status").about("Prints what the chain has of this validator's weights, and what is on its way");
     let explain = Command::new("explain").about("Prints what would be set now, and why");
-    let set =
-        Command::new("set").about("Sets weights now, once for every mechanism; a running validator does so by itself");
+    let given = Arg::new("weight").value_name("UID=WEIGHT").num_args(0..).help(
+        "These weights instead of those that the ledger's scores earn; only proportions count, the others get nothing",
+    );
+    let set = Command::new("set")
+        .about("Sets weights now, once for every mechanism; a running validator does so by itself")
+        .arg(given);
     let past = Command::new("history").about("Prints the last jobs of the journal with each of their steps").arg(count);
     let forecast = Command::new("forecast")
         .about("Prints what the next epoch makes of the weights of now: validator trust, dividends, every miner's incentive")
@@ -91,7 +97,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     match name {
         "status" => block_on(status(&case, output)),
         "explain" => block_on(explain(&case, output)),
-        "set" => block_on(set(case, output)),
+        "set" => block_on(set(case, given::pairs(matches)?, output)),
         "history" => past(&case, matches.get_one("count").copied().unwrap_or(10), output),
         "forecast" => block_on(foretell(&case, matches.get_one("mechanism").copied().unwrap_or(0), output)),
         other => Err(anyhow::anyhow!("no command `weights {other}`").into()),
@@ -214,16 +220,22 @@ impl Shares for Kept {
     }
 }
 
-async fn set(case: Case, output: Output) -> Result<(), Failure> {
+async fn set(case: Case, given: Vec<(Uid, f64)>, output: Output) -> Result<(), Failure> {
     let kind = case.kind()?;
-    let shares = kind.needs_validator().map_err(|e| role::failure(e.into()))?.shares;
     let schema = kind.schema.ok_or_else(|| anyhow::anyhow!("this kind of work keeps no ledger"))?;
-    drop(case.archive()?);
+    let shares: Arc<dyn Shares> = if given.is_empty() {
+        // Nothing is made where there is nothing to read.
+        drop(case.archive()?);
+        let shares = kind.needs_validator().map_err(|e| role::failure(e.into()))?.shares;
+        Arc::new(Kept { ledger: case.ledger.clone(), schema, resolved: case.resolved.clone(), shares })
+    } else {
+        let (_, ground) = case.ground().await?;
+        Arc::new(Given::among(&ground.metagraph, &given)?)
+    };
     let key = Arc::new(hotkey(&case.settings)?);
     let subnet = Subnet::read(connect(&case.settings).await?, case.netuid).await.map_err(refused)?;
     let ledger = Ledger::open(&case.ledger, &[schema])?;
-    let kept = Arc::new(Kept { ledger: case.ledger, schema, resolved: case.resolved, shares });
-    let writer = WeightsWriter::new(key, subnet, ledger, kept, Clock::wall(), case.policy);
+    let writer = WeightsWriter::new(key, subnet, ledger, shares, Clock::wall(), case.policy);
     let done = writer.set_now().await.map_err(role::failure)?;
     if done.contains(&WeightsOutcome::NoScores) {
         let error = anyhow::anyhow!("nothing was set: nobody who is registered has earned anything yet");
