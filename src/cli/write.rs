@@ -1,6 +1,8 @@
 //! How every command writes to the chain: it says what will happen and what that costs, asks, signs, sends, and says what
 //! became of it.
 
+use std::cell::OnceCell;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
 
@@ -10,7 +12,7 @@ use super::{Exit, Failure};
 use crate::config::Settings;
 use crate::subtensor::{Inclusion, Operation, PriceLimit, Quote, Subtensor, SubtensorError};
 use crate::units::{Account, Rao};
-use crate::wallet::KeyKind;
+use crate::wallet::{KeyKind, Keypair};
 
 /// Adds what every command that writes takes.
 pub(super) fn with_write(command: Command) -> Command {
@@ -137,6 +139,7 @@ pub(super) struct Writer<'a> {
     real: Option<Account>,
     dry_run: bool,
     signer: KeyKind,
+    key: OnceCell<Keypair>,
 }
 
 /// A result with its outcome, as one object.
@@ -157,7 +160,7 @@ impl<'a> Writer<'a> {
     ) -> Result<Writer<'a>, Failure> {
         let real = matches.get_one::<String>("proxy").map(|text| account(settings, text, output)).transpose()?;
         let (dry_run, signer) = (matches.get_flag("dry-run"), KeyKind::Coldkey);
-        Ok(Self { chain: connect(settings).await?, settings, output, real, dry_run, signer })
+        Ok(Self { chain: connect(settings).await?, settings, output, real, dry_run, signer, key: OnceCell::new() })
     }
 
     /// The hotkey signs instead.
@@ -205,13 +208,34 @@ impl<'a> Writer<'a> {
         }
         let fee = fee_rao.map_or_else(|| "an unknown fee".to_owned(), |fee| format!("a fee of {fee}"));
         confirm(self.output, &format!("{what}; {fee}, free {free_before_rao} on {owner}?"))?;
+        outcome.inclusion = Some(self.chain.submit(&operation, self.key()?).await.map_err(refused)?);
+        outcome.free_rao = self.chain.balance(&owner).await.map_err(refused)?;
+        Ok(outcome)
+    }
+
+    /// The signing key, unlocked when it is first needed.
+    fn key(&self) -> Result<&Keypair, Failure> {
+        if let Some(key) = self.key.get() {
+            return Ok(key);
+        }
         let key = match self.signer {
             KeyKind::Coldkey => coldkey(self.settings)?,
             KeyKind::Hotkey => hotkey(self.settings)?,
         };
-        outcome.inclusion = Some(self.chain.submit(&operation, &key).await.map_err(refused)?);
-        outcome.free_rao = self.chain.balance(&owner).await.map_err(refused)?;
-        Ok(outcome)
+        Ok(self.key.get_or_init(|| key))
+    }
+
+    /// Asks and unlocks before work that ends in a write: from then on nobody is asked.
+    pub(super) fn ask_first(&mut self, what: &str) -> Result<(), Failure> {
+        confirm(self.output, &format!("{what}?"))?;
+        self.key()?;
+        self.output.yes = true;
+        Ok(())
+    }
+
+    /// Whether nothing is to be sent.
+    pub(super) const fn is_dry_run(&self) -> bool {
+        self.dry_run
     }
 
     /// Prints the result. `text` is the first line, for a person.

@@ -65,6 +65,7 @@ mod stake;
 mod submit;
 mod subnets;
 pub mod weights;
+mod work;
 
 use std::sync::Arc;
 
@@ -85,6 +86,7 @@ pub use refusals::Refusal;
 pub use stake::Position;
 pub use submit::Inclusion;
 pub use subnets::SubnetSummary;
+pub use work::{Puzzle, Solution};
 
 use crate::units::BlockNumber;
 use connection::Connection;

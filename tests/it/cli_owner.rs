@@ -2,6 +2,8 @@
 //! did is read back from the chain.
 #![cfg(feature = "localnet")]
 
+use std::time::Duration;
+
 use neuron::localnet::LocalnetConfig;
 use neuron::localnet::genesis::{GenesisConfig, SubnetGenesis};
 use neuron::subtensor::Operation;
@@ -259,7 +261,8 @@ async fn stake_goes_to_other_hotkeys_subnets_and_coldkeys() {
     assert_eq!(swapped["call"], json!("SubtensorModule.swap_stake_limit"));
     assert!(stake(mine, bob, 8).await > Rao(0), "{swapped}");
     machine.done("stake transfer 5 --netuid 155 --to other --yes").await;
-    assert!(stake(mine, charlie, 155).await >= Rao::from_tao(5));
+    // Shares are rounded.
+    assert!(stake(mine, charlie, 155).await.as_tao() > 4.99);
     let said = machine.fails(2, "stake swap 5 --netuid 155 --to-netuid 155 --yes").await;
     assert!(said.contains("to itself"), "{said}");
     machine.fails(6, "stake move 5 --netuid 155 --to-netuid 77 --to other/default --yes").await;
@@ -293,6 +296,7 @@ async fn children_takes_and_seats_on_root() {
     assert!(said.contains("RateLimit"), "a short while after: {said}");
 
     assert_eq!(machine.done("delegates take").await["take"], json!(11_796));
+    machine.done("stake add 5 --netuid 155 --yes").await;
     machine.done("delegates take 9% --yes").await;
     assert_eq!(machine.done("delegates take").await["take"], json!(5_898));
     let delegates = machine.done("delegates list").await;
@@ -371,4 +375,33 @@ async fn weights_that_a_person_gives_land_and_are_shown() {
         assert!(said.contains(says), "{weights}: {said}");
     }
     machine.fails(4, "weights show --netuid 77").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_buys_a_slot_where_the_chain_takes_it() {
+    let machine = Machine::with(LocalnetConfig { block_time: Duration::from_millis(250), ..quick() }).await;
+    let bob = key("//Bob").account();
+    set_number(&machine, "MinDifficulty", 1).await;
+    set_number(&machine, "Difficulty", 20_000).await;
+    let before = machine.chain.balance(&bob).await.unwrap();
+    let dry = machine.done("register --pow --netuid 155 --dry-run").await;
+    assert_eq!((&dry["call"], &dry["uid"]), (&json!("SubtensorModule.pow_register"), &Value::Null));
+    machine.fails(7, "register --pow --netuid 155").await;
+    let registered = machine.done("register --pow --pow-workers 1 --netuid 155 --yes").await;
+    assert_eq!((&registered["uid"], &registered["paid_rao"]), (&json!(1), &json!(0)), "{registered}");
+    assert_eq!(machine.chain.balance(&bob).await.unwrap(), before, "neither price nor fee");
+    let again = machine.done("register --pow --netuid 155").await;
+    assert_eq!(again["uid"], json!(1));
+    machine.fails(4, "register --pow --netuid 77 --yes").await;
+}
+
+/// Puts a number of subnet 155 into storage, as root may.
+async fn set_number(machine: &Machine, item: &str, value: u64) {
+    let prefix = [sp_io::hashing::twox_128(b"SubtensorModule"), sp_io::hashing::twox_128(item.as_bytes())].concat();
+    let key = format!("0x{}{}", hex::encode(prefix), hex::encode(EVENTS.0.to_le_bytes()));
+    let items = json!({"items": [[key, format!("0x{}", hex::encode(value.to_le_bytes()))]]});
+    let set = machine.chain.operation("System.set_storage", items.as_object().unwrap()).await.unwrap();
+    machine.chain.submit(&set.as_root(), &crate::subtensor::key("//Alice")).await.unwrap();
+    let stored = machine.done(&format!("storage SubtensorModule.{item} 155")).await;
+    assert_eq!(stored, json!(value));
 }

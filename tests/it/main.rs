@@ -44,6 +44,7 @@ mod market_tape;
 mod metrics;
 mod miner_record;
 mod model_cli;
+mod operator_walk;
 mod planted_skill;
 #[cfg(feature = "localnet")]
 mod processes;

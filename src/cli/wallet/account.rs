@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clap::builder::Resettable;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde::Serialize;
 
@@ -79,7 +80,7 @@ fn set_identity_command() -> Command {
     let command = Command::new("set-identity").about("Says on the chain who you are; what is not given is emptied");
     let command = args::with_settings(with_write(command), &GROUPS);
     // Here --name is the identity's; --wallet.name stays what it is.
-    let command = command.mut_arg("wallet.name", |arg| arg.aliases(Vec::<&'static str>::new()));
+    let command = command.mut_arg("wallet.name", |arg| arg.alias(Resettable::Reset));
     identity::with_fields(command, &FIELDS)
 }
 

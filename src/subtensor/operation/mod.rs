@@ -45,7 +45,7 @@ impl Operation {
         Self { call: Call { pallet: pallet.into(), name: name.into(), arguments, subject } }
     }
 
-    fn of_subtensor<'a>(
+    pub(super) fn of_subtensor<'a>(
         name: &'static str,
         arguments: impl IntoIterator<Item = (&'a str, Value)>,
         subject: String,
