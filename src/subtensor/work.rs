@@ -86,7 +86,7 @@ impl Puzzle {
     #[must_use]
     pub fn search(&self, threads: NonZeroUsize, from: u64, stop: &AtomicBool, tried: &AtomicU64) -> Option<Solution> {
         let next = AtomicU64::new(from);
-        let found = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let work = || {
                 while !stop.load(Relaxed) {
                     let low = next.fetch_add(1, Relaxed);
@@ -98,9 +98,10 @@ impl Puzzle {
                 None
             };
             let all: Vec<_> = (0..threads.get()).map(|_| scope.spawn(work)).collect();
-            all.into_iter().filter_map(|thread| thread.join().ok().flatten()).next()
-        });
-        found
+            // Every thread has ended before the first solution is taken.
+            let found: Vec<_> = all.into_iter().filter_map(|thread| thread.join().ok().flatten()).collect();
+            found.first().copied()
+        })
     }
 
     /// All nonces with these low bits.

@@ -11,6 +11,7 @@ use crate::cli::chain::refused;
 use crate::cli::output::Output;
 use crate::cli::write::{Outcome, Writer};
 use crate::cli::{Exit, Failure};
+use crate::clock::monotonic;
 use crate::subtensor::{Operation, Puzzle, Solution};
 use crate::units::{Account, BlockNumber, NetUid};
 
@@ -55,7 +56,7 @@ pub(super) async fn register(
     }
     writer.ask_first(&format!("Work for a slot of {hotkey} in subnet {netuid}; nothing is paid"))?;
     let writer = &*writer;
-    let search = Search { writer, output, threads, tried: Arc::default(), since: Instant::now() };
+    let search = Search { writer, output, threads, tried: Arc::default(), since: monotonic() };
     loop {
         let puzzle = writer.chain.puzzle(netuid, hotkey, coldkey).await.map_err(refused)?;
         match search.on(puzzle).await? {
@@ -80,7 +81,7 @@ impl Search<'_> {
         tokio::pin!(work);
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut told = Instant::now();
+        let mut told = monotonic();
         let mut seen = puzzle.block;
         loop {
             tokio::select! {
@@ -91,7 +92,7 @@ impl Search<'_> {
                 _ = looks.tick() => {}
             }
             if told.elapsed() >= PROGRESS {
-                told = Instant::now();
+                told = monotonic();
                 self.tell(puzzle.difficulty);
             }
             let best = *self.writer.chain.blocks().borrow();
