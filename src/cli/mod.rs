@@ -16,8 +16,8 @@ mod doctor;
 mod exit;
 mod gateway;
 mod hints;
-mod init;
 mod identity;
+mod init;
 mod klines;
 #[cfg(feature = "localnet")]
 mod localnet;
