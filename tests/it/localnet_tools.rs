@@ -20,7 +20,8 @@ fn script(name: &str) -> PathBuf {
 
 /// Runs a walk on a chain of its own; it tells how many steps it took, and there have to be `least`.
 async fn walk(mut command: Command, least: usize) {
-    let mut config = LocalnetConfig { port: 0, block_time: BLOCK_TIME, ..LocalnetConfig::default() };
+    let mut config =
+        LocalnetConfig { port: 0, block_time: BLOCK_TIME, finality: BLOCK_TIME, ..LocalnetConfig::default() };
     for subnet in &mut config.genesis.subnets {
         subnet.weights_rate_limit = 0;
         subnet.serving_rate_limit = 0;
