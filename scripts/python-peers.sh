@@ -49,7 +49,7 @@ make_node_peer() {
             npm install --silent --no-audit --no-fund --prefix "$folder" "$@"
             echo "$*" >"$folder/.packages"
         fi
-    ) 9>"$cache/.$(basename "$folder").lock" >&2
+    ) 9>"$cache/.$(basename "$folder").lock" >&2 || return 0
     echo "export $variable='$folder'"
 }
 
