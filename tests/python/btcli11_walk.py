@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 import time
 
@@ -153,6 +154,9 @@ run(f"query identity --coldkey {A}", lambda a: "alice" in json.dumps(a))
 tx("tx set-take --take 0.15")
 run(f"query delegate-take --hotkey {V}", lambda a: "0.1" in json.dumps(a) or "9830" in json.dumps(a))
 run("query delegates", lambda a: V in json.dumps(a))
+# Before an epoch an owner may set nothing.
+while int(re.search(r"\d+", json.dumps(query("query blocks-until-next-epoch --netuid 155"))).group()) < 16:
+    time.sleep(0.5)
 tx("sudo set --netuid 155 --name immunity_period --value 321")
 run("query immunity-period --netuid 155", lambda a: "321" in json.dumps(a))
 tx(f"proxy add --delegate {ADDRESS['Charlie']} --proxy-type Staking")

@@ -64,6 +64,9 @@ async def walk(client):
     check("identity", "alice" in str(await client.read("identity", coldkey_ss58=A)))
     check("set_auto_stake", await do("set_auto_stake", bob, netuid=EVENTS))
     check("auto_stake", await client.read("auto_stake", coldkey_ss58=B, netuid=EVENTS) == M)
+    # Before an epoch an owner may set nothing.
+    while await client.read("blocks_until_next_epoch", netuid=EVENTS) < 16:
+        await asyncio.sleep(0.5)
     check("set_hyperparameter", await do("set_hyperparameter", netuid=EVENTS, name="immunity_period", value=321) and await client.read("immunity_period", netuid=EVENTS) == 321)
     check("set_weights", await do("set_weights", netuid=EVENTS, uids=[1], weights=[1.0]))
     check("subnet_tao_flows", EVENTS in await client.read("subnet_tao_flows") or str(EVENTS) in await client.read("subnet_tao_flows"))
