@@ -7,7 +7,7 @@ use super::chain::{address, connect_at, refused, with_block, with_chain};
 use super::output::{Output, TextTable};
 use super::stake::{of_65535, percent};
 use super::write::{Writer, part, with_write};
-use super::{Exit, Failure, Verb, args, run_one_of};
+use super::{Exit, Failure, Verb, args, group_of, run_one_of};
 use crate::config::table::Group;
 use crate::subtensor::{Delegate, Operation};
 use crate::units::{Account, NetUid};
@@ -20,14 +20,10 @@ const TAKE: Verb = Verb { command: take_command, run: take };
 const VERBS: &[Verb] = &[LIST, TAKE];
 
 fn command() -> Command {
-    VERBS.iter().fold(
-        Command::new("delegates")
-            .about("Lists the hotkeys that take stake of others; shows and sets what one keeps of their dividends")
-            .after_help("To delegate is to stake on somebody else's hotkey: `neuron stake add --hotkey ADDRESS`.")
-            .subcommand_required(true)
-            .arg_required_else_help(true),
-        |tree, verb| tree.subcommand((verb.command)()),
-    )
+    let command = Command::new("delegates")
+        .about("Lists the hotkeys that take stake of others; shows and sets what one keeps of their dividends")
+        .after_help("To delegate is to stake on somebody else's hotkey: `neuron stake add --hotkey ADDRESS`.");
+    group_of(VERBS, command)
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {

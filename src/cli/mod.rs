@@ -227,6 +227,12 @@ fn gone(error: &clap::Error) -> Option<String> {
     }
 }
 
+/// A command that is a group of others.
+fn group_of(verbs: &[Verb], command: Command) -> Command {
+    let command = command.subcommand_required(true).arg_required_else_help(true);
+    verbs.iter().fold(command, |tree, verb| tree.subcommand((verb.command)()))
+}
+
 /// Runs the subcommand of `group` that was typed.
 fn run_one_of(verbs: &[Verb], group: &str, matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (name, matches) = matches.subcommand().unwrap_or(("", matches));

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::chain::{address, connect_at, refused, with_block, with_chain};
 use super::output::{Output, TextTable};
 use super::write::{Writer, with_write};
-use super::{Exit, Failure, Verb, args, identity, run_one_of};
+use super::{Exit, Failure, Verb, args, group_of, identity, run_one_of};
 use crate::config::table::Group;
 use crate::subtensor::{Neuron, Operation, RootClaim};
 use crate::units::{Account, NetUid, Uid};
@@ -25,13 +25,8 @@ const VERBS: &[Verb] = &[LIST, REGISTER, CLAIM, CLAIM_TYPE];
 const CLAIMS_AT_ONCE: usize = 5;
 
 fn command() -> Command {
-    VERBS.iter().fold(
-        Command::new("root")
-            .about("Lists and takes seats on root; claims the dividends of stake there")
-            .subcommand_required(true)
-            .arg_required_else_help(true),
-        |tree, verb| tree.subcommand((verb.command)()),
-    )
+    let command = Command::new("root").about("Lists and takes seats on root; claims the dividends of stake there");
+    group_of(VERBS, command)
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use super::writing;
 use crate::cli::chain::{account, address, connect_at, netuid, refused, with_block, with_chain};
 use crate::cli::output::{Output, TextTable};
 use crate::cli::write::{Writer, part};
-use crate::cli::{Exit, Failure, Verb, args, run_one_of};
+use crate::cli::{Exit, Failure, Verb, args, group_of, run_one_of};
 use crate::config::table::Group;
 use crate::subtensor::{Family, Operation, Relative};
 use crate::units::{Account, NetUid};
@@ -22,14 +22,10 @@ const TAKE: Verb = Verb { command: take_command, run: take };
 const VERBS: &[Verb] = &[GET, SET, REVOKE, TAKE];
 
 fn command() -> Command {
-    VERBS.iter().fold(
-        Command::new("child")
-            .alias("children")
-            .about("Shows and sets the hotkeys that the wallet's hotkey lets its stake count for")
-            .subcommand_required(true)
-            .arg_required_else_help(true),
-        |tree, verb| tree.subcommand((verb.command)()),
-    )
+    let command = Command::new("child")
+        .alias("children")
+        .about("Shows and sets the hotkeys that the wallet's hotkey lets its stake count for");
+    group_of(VERBS, command)
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {

@@ -35,14 +35,10 @@ const VERBS: &[Verb] = &[
 ];
 
 fn command() -> Command {
-    VERBS.iter().fold(
-        Command::new("stake")
-            .about("Shows, adds, removes and moves stake")
-            .after_help("--wallet.hotkey also takes the address of somebody else's hotkey.")
-            .subcommand_required(true)
-            .arg_required_else_help(true),
-        |tree, verb| tree.subcommand((verb.command)()),
-    )
+    let command = Command::new("stake")
+        .about("Shows, adds, removes and moves stake")
+        .after_help("--wallet.hotkey also takes the address of somebody else's hotkey.");
+    super::group_of(VERBS, command)
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ mod parameters;
 use clap::{ArgMatches, Command};
 
 use super::output::Output;
-use super::{Failure, Verb, run_one_of};
+use super::{Failure, Verb, group_of, run_one_of};
 
 pub(super) const VERB: Verb = Verb { command, run };
 
@@ -25,14 +25,10 @@ const VERBS: &[Verb] = &[
 ];
 
 fn command() -> Command {
-    VERBS.iter().fold(
-        Command::new("subnets")
-            .about("Lists subnets with their prices; creates, starts, names and tunes one's own")
-            .after_help("Neurons: `neuron metagraph`. Settings: `neuron hyperparameters`. A slot: `neuron register`.")
-            .subcommand_required(true)
-            .arg_required_else_help(true),
-        |tree, verb| tree.subcommand((verb.command)()),
-    )
+    let command = Command::new("subnets")
+        .about("Lists subnets with their prices; creates, starts, names and tunes one's own")
+        .after_help("Neurons: `neuron metagraph`. Settings: `neuron hyperparameters`. A slot: `neuron register`.");
+    group_of(VERBS, command)
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
