@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "localnet")]
 use clap::{Arg, Command};
 use neuron::config::table::Kind;
 use neuron::subnets::registry;
@@ -73,8 +74,10 @@ fn the_page_of_settings_is_that_of_the_table() {
 }
 
 /// What every command has.
+#[cfg(feature = "localnet")]
 const GLOBAL: [&str; 7] = ["output", "json", "quiet", "yes", "help", "version", "config"];
 
+#[cfg(feature = "localnet")]
 fn describe(command: &Command, name: &str, level: usize, page: &mut String) {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let _ = write!(page, "\n{} `{name}`\n\n{}.\n", "#".repeat(level.min(4)), cell(about.trim_end_matches('.')));
