@@ -64,7 +64,7 @@ impl Subtensor {
     /// # let node = spawn(LocalnetConfig { port: 0, ..LocalnetConfig::default() }).await?;
     /// # let chain = Subtensor::connect(SubtensorConfig::new([node.ws_url()])).await?;
     /// let tempo = chain.storage("SubtensorModule.Tempo", &[155.into()], 1).await?;
-    /// assert_eq!(tempo, Stored::Value(5.into()));
+    /// assert_eq!(tempo, Stored::Value(100.into()));
     /// # Ok(()) }
     /// ```
     pub async fn storage(&self, name: &str, keys: &[Json], limit: u32) -> Result<Stored, SubtensorError> {
