@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::Failure;
 use super::chain::refused;
 use super::output::{Output, TextTable};
-use crate::subtensor::{Stored, Subtensor};
+use crate::subtensor::Subtensor;
 
 /// A flag for each field.
 pub(super) fn with_fields(command: Command, fields: &[(&'static str, &'static str)]) -> Command {
@@ -22,10 +22,7 @@ pub(super) fn text_of(matches: &ArgMatches, field: &str) -> String {
 
 /// What the chain has in an item of identities under one key; `null` for nothing.
 pub(super) async fn stored(chain: &Subtensor, item: &str, key: Json) -> Result<Json, Failure> {
-    match chain.storage(&format!("SubtensorModule.{item}"), &[key], 1).await.map_err(refused)? {
-        Stored::Value(value) => Ok(value),
-        Stored::Entries { .. } => Ok(Json::Null),
-    }
+    Ok(chain.storage(&format!("SubtensorModule.{item}"), &[key], 1).await.map_err(refused)?.into_value())
 }
 
 /// Prints an identity, or that there is none.

@@ -16,7 +16,7 @@ use super::breaker::{Breaker, BreakerSettings};
 use super::spoken::{self, Answer};
 use super::{Forecast, ForecastError, Forecaster, Question};
 use crate::clock;
-use crate::market::{client_of, retry_after};
+use crate::market::{BrokenBody, body_of, client_of, retry_after};
 use crate::units::{Foreign, UnixMs};
 
 /// Longest answer, in bytes.
@@ -149,15 +149,11 @@ fn no_answer(error: reqwest::Error) -> Failure {
     failure(&format!("{kind}{}", error.without_url()))
 }
 
-async fn body(mut response: Response) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_ANSWER {
-            return Err(failure(&format!("an answer of more than {MAX_ANSWER} bytes")));
-        }
-    }
-    Ok(body)
+async fn body(response: Response) -> Result<Vec<u8>, Failure> {
+    body_of(response, MAX_ANSWER).await.map_err(|broken| match broken {
+        BrokenBody::Line(error) => no_answer(error),
+        BrokenBody::TooLong => failure(&format!("an answer of more than {MAX_ANSWER} bytes")),
+    })
 }
 
 /// The header that a token makes, which no log shows.

@@ -220,10 +220,10 @@ impl HttpClient {
         Err(Failure { error, may_pass, retry_after })
     }
 
-    async fn body(&self, url: &Url, mut response: Response) -> Result<Vec<u8>, Failure> {
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.no_answer(url, e))? {
-            if body.len() + chunk.len() > self.settings.max_body {
+    async fn body(&self, url: &Url, response: Response) -> Result<Vec<u8>, Failure> {
+        body_of(response, self.settings.max_body).await.map_err(|broken| match broken {
+            BrokenBody::Line(error) => self.no_answer(url, error),
+            BrokenBody::TooLong => {
                 let reason = format!("it is longer than {} bytes", self.settings.max_body);
                 let error = MarketError::Malformed {
                     provider: self.provider,
@@ -231,11 +231,9 @@ impl HttpClient {
                     expected: "an answer of reasonable size",
                     reason: reason.into(),
                 };
-                return Err(Failure { error, may_pass: false, retry_after: None });
+                Failure { error, may_pass: false, retry_after: None }
             }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+        })
     }
 
     fn no_answer(&self, url: &Url, error: reqwest::Error) -> Failure {
@@ -243,6 +241,27 @@ impl HttpClient {
         let error = MarketError::Unreachable { provider: self.provider, url: url.to_string(), reason: reason.into() };
         Failure { error, may_pass: true, retry_after: None }
     }
+}
+
+/// Why an answer was not read to its end.
+#[derive(Debug)]
+pub(crate) enum BrokenBody {
+    /// The line broke, or the time was up.
+    Line(reqwest::Error),
+    /// It has more bytes than are wanted.
+    TooLong,
+}
+
+/// The bytes of an answer, of which there may be so many.
+pub(crate) async fn body_of(mut response: Response, most: usize) -> Result<Vec<u8>, BrokenBody> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(BrokenBody::Line)? {
+        if body.len() + chunk.len() > most {
+            return Err(BrokenBody::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 /// Whether a refusal says that callers from here are not served. 451 is made for it; others say 403 and why.

@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::asked::split_outcome;
 pub use self::choice::{MarketName, providers};
+pub(crate) use self::http::{BrokenBody, body_of, client_of, is_loopback, retry_after};
 pub use self::http::{HttpSettings, install_tls};
-pub(crate) use self::http::{client_of, is_loopback, retry_after};
 pub use self::settings::{AzuroChoice, FileChoice, MarketSettings, PolymarketChoice};
 pub use self::truth::{Truth, TruthClient};
 use crate::units::{Foreign, Probability, UnixMs};

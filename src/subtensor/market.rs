@@ -52,13 +52,21 @@ impl Subtensor {
     /// [`SubtensorError::NoSubnet`], or the chain cannot be read.
     pub async fn alpha_price(&self, netuid: NetUid) -> Result<Rao, SubtensorError> {
         self.ask(&format!("the price in subnet {netuid}"), |at| async move {
-            let there: Option<bool> = at.value(PALLET, "NetworksAdded", (netuid.0,)).await?;
-            if there != Some(true) {
-                return Err(SubtensorError::NoSubnet(netuid).into());
-            }
+            at.require_subnet(netuid).await?;
             Ok(Rao(price(&at, netuid.0).await?))
         })
         .await
+    }
+
+    /// The prices of alpha in these subnets at one block, in their order; 0 for a subnet that is not there.
+    ///
+    /// # Errors
+    /// When the chain cannot be read.
+    pub async fn alpha_prices(&self, netuids: &[NetUid]) -> Result<Vec<Rao>, SubtensorError> {
+        let netuids: Vec<u16> = netuids.iter().map(|netuid| netuid.0).collect();
+        let netuids = netuids.as_slice();
+        let prices = self.ask("the prices of alpha", |at| async move { prices(&at, netuids).await }).await?;
+        Ok(prices.into_iter().map(Rao).collect())
     }
 
     /// What staking this much TAO, in rao, in a subnet would bring.
@@ -98,9 +106,7 @@ async fn price(at: &Snapshot, netuid: u16) -> Result<u64, Failure> {
     if at.runtime.describes(INTERFACE, "current_alpha_price") {
         return at.api(INTERFACE, "current_alpha_price", (netuid,)).await;
     }
-    let (tao, alpha): (Option<u64>, Option<u64>) =
-        tokio::try_join!(at.value(PALLET, "SubnetTAO", (netuid,)), at.value(PALLET, "SubnetAlphaIn", (netuid,)))?;
-    Ok(from_pool(tao.unwrap_or(0), alpha.unwrap_or(0)))
+    Ok(prices(at, &[netuid]).await?.first().copied().unwrap_or(0))
 }
 
 /// The prices of all these subnets, in their order.

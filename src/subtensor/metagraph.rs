@@ -193,9 +193,7 @@ impl Columns {
     /// The same from storage, without what stake inherits from parents.
     async fn from_storage(at: &Snapshot, netuid: NetUid) -> Result<Self, Failure> {
         let net = netuid.0;
-        if !at.value(PALLET, "NetworksAdded", (net,)).await?.unwrap_or(false) {
-            return Err(SubtensorError::NoSubnet(netuid).into());
-        }
+        at.require_subnet(netuid).await?;
         let size: u16 = at.value(PALLET, "SubnetworkN", (net,)).await?.unwrap_or(0);
         let hotkeys: Vec<AccountId32> = full(at.values("Keys", (0..size).map(|uid| (net, uid))).await?, "Keys")?;
         let of_hotkeys = || hotkeys.iter().map(move |hotkey| (net, *hotkey));

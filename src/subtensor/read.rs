@@ -62,6 +62,14 @@ impl Subtensor {
         self.ask(&what, |at| async move { Hyperparameters::read(&at, netuid).await }).await
     }
 
+    /// Refuses a subnet that is not there.
+    ///
+    /// # Errors
+    /// [`SubtensorError::NoSubnet`], or the chain cannot be read.
+    pub async fn require_subnet(&self, netuid: NetUid) -> Result<(), SubtensorError> {
+        self.ask(&format!("subnet {netuid}"), |at| async move { at.require_subnet(netuid).await }).await
+    }
+
     /// The height of the best block.
     ///
     /// # Errors

@@ -7,10 +7,10 @@ use frame_decode::storage::IntoEncodableValues;
 use subxt::ext::scale_decode::DecodeAsType;
 use subxt::utils::H256;
 
-use super::error::Failure;
+use super::error::{Failure, SubtensorError};
 use super::link::Link;
 use super::runtime::Runtime;
-use crate::units::BlockNumber;
+use crate::units::{BlockNumber, NetUid};
 
 /// The pallet of everything that is about subnets.
 pub(super) const PALLET: &str = "SubtensorModule";
@@ -75,6 +75,14 @@ impl Snapshot {
             found.extend(changes.filter_map(|(key, value)| Some((key.0, value?.0))));
         }
         Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
+    }
+
+    /// Refuses a subnet that is not there.
+    pub(super) async fn require_subnet(&self, netuid: NetUid) -> Result<(), Failure> {
+        match self.value(PALLET, "NetworksAdded", (netuid.0,)).await? {
+            Some(true) => Ok(()),
+            _ => Err(SubtensorError::NoSubnet(netuid).into()),
+        }
     }
 
     /// The numbers of all subnets, root included, in rising order.

@@ -58,7 +58,20 @@ impl Subtensor {
     /// # Errors
     /// When the chain cannot be read.
     pub async fn subnets(&self) -> Result<Vec<SubnetSummary>, SubtensorError> {
-        self.ask("the subnets", |at| async move { summaries(&at).await }).await
+        self.ask("the subnets", |at| async move { summaries(&at, &at.subnets().await?).await }).await
+    }
+
+    /// One subnet.
+    ///
+    /// # Errors
+    /// [`SubtensorError::NoSubnet`], or the chain cannot be read.
+    pub async fn subnet(&self, netuid: NetUid) -> Result<SubnetSummary, SubtensorError> {
+        self.ask(&format!("subnet {netuid}"), |at| async move {
+            at.require_subnet(netuid).await?;
+            let found = summaries(&at, &[netuid.0]).await?;
+            Ok(found.into_iter().next().ok_or(SubtensorError::NoSubnet(netuid))?)
+        })
+        .await
     }
 
     /// What creating a subnet locks now, in rao.
@@ -74,14 +87,11 @@ impl Subtensor {
     }
 }
 
-async fn summaries(at: &Snapshot) -> Result<Vec<SubnetSummary>, Failure> {
-    let netuids = at.subnets().await?;
-    let keys = || netuids.iter().map(|netuid| (*netuid,));
-    let numbers = async |item: &str| column::<u64>(at, item, &netuids).await;
-    let small = async |item: &str| column::<u16>(at, item, &netuids).await;
-    let prices = prices(at, &netuids);
+async fn summaries(at: &Snapshot, netuids: &[u16]) -> Result<Vec<SubnetSummary>, Failure> {
+    let numbers = async |item: &str| column::<u64>(at, item, netuids).await;
+    let small = async |item: &str| column::<u16>(at, item, netuids).await;
     let (prices, tao, alpha_in, alpha_out, emission) = tokio::try_join!(
-        prices,
+        prices(at, netuids),
         numbers("SubnetTAO"),
         numbers("SubnetAlphaIn"),
         numbers("SubnetAlphaOut"),
@@ -95,10 +105,10 @@ async fn summaries(at: &Snapshot) -> Result<Vec<SubnetSummary>, Failure> {
         numbers("NetworkRegisteredAt"),
     )?;
     let (owners, symbols, identities, started) = tokio::try_join!(
-        at.values::<AccountId32, _>("SubnetOwner", keys()),
-        column::<Vec<u8>>(at, "TokenSymbol", &netuids),
-        column::<RawIdentity>(at, "SubnetIdentitiesV3", &netuids),
-        column::<bool>(at, "SubtokenEnabled", &netuids),
+        column::<AccountId32>(at, "SubnetOwner", netuids),
+        column::<Vec<u8>>(at, "TokenSymbol", netuids),
+        column::<RawIdentity>(at, "SubnetIdentitiesV3", netuids),
+        column::<bool>(at, "SubtokenEnabled", netuids),
     )?;
     let of = |column: &[Option<u64>], index: usize| Rao(column.get(index).copied().flatten().unwrap_or(0));
     let short = |column: &[Option<u16>], index: usize| column.get(index).copied().flatten().unwrap_or(0);

@@ -160,15 +160,12 @@ impl Subtensor {
                 return Err(at.runtime.missing(what.to_owned()).into());
             }
             let number = async |item: &str| at.value::<u64>(PALLET, item, (netuid.0,)).await;
-            let (there, now, least, most) = tokio::try_join!(
-                at.value::<bool>(PALLET, "NetworksAdded", (netuid.0,)),
+            let ((), now, least, most) = tokio::try_join!(
+                at.require_subnet(netuid),
                 number("Difficulty"),
                 number("MinDifficulty"),
                 number("MaxDifficulty"),
             )?;
-            if there != Some(true) {
-                return Err(SubtensorError::NoSubnet(netuid).into());
-            }
             let difficulty = now.unwrap_or(1).min(most.unwrap_or(u64::MAX)).max(least.unwrap_or(1)).max(1);
             Ok(Puzzle { netuid, block: at.block, block_hash: at.hash.0, hotkey, coldkey, difficulty })
         })

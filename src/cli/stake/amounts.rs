@@ -53,45 +53,39 @@ struct Staked {
 }
 
 fn add(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    with_chain(matches, |settings| async move {
-        let (netuid, hotkey) = (netuid(&settings)?, address(&settings, KeyKind::Hotkey, None)?);
-        let writer = Writer::open(matches, &settings, output).await?;
-        let coldkey = writer.owner()?;
-        let amount = amount_or_all(matches, &writer.chain, (&hotkey, &coldkey, netuid)).await?;
-        let price = writer.chain.alpha_price(netuid).await.map_err(refused)?;
-        let operation = Operation::add_stake(&hotkey, netuid, amount, limit(matches, price, Moves::Up)?);
-        let brings = told(writer.chain.quote_stake(netuid, amount).await, "alpha");
-        let what = format!("Stake {amount}{brings}: hotkey {hotkey}, subnet {netuid}, coldkey {coldkey}");
-        changed(writer, operation, &what, (netuid, hotkey, coldkey, amount)).await
-    })
+    change(matches, output, Moves::Up)
 }
 
 fn remove(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    change(matches, output, Moves::Down)
+}
+
+/// Buys alpha, which moves the price up, or sells it.
+fn change(matches: &ArgMatches, output: Output, moves: Moves) -> Result<(), Failure> {
     with_chain(matches, |settings| async move {
         let (netuid, hotkey) = (netuid(&settings)?, address(&settings, KeyKind::Hotkey, None)?);
         let writer = Writer::open(matches, &settings, output).await?;
-        let coldkey = writer.owner()?;
-        let amount = amount_or_all(matches, &writer.chain, (&hotkey, &coldkey, netuid)).await?;
-        let price = writer.chain.alpha_price(netuid).await.map_err(refused)?;
-        let operation = Operation::remove_stake(&hotkey, netuid, amount, limit(matches, price, Moves::Down)?);
-        let brings = told(writer.chain.quote_unstake(netuid, amount).await, "TAO");
-        let shown = amount.as_tao();
-        let what = format!("Take off {shown} alpha{brings}: hotkey {hotkey}, subnet {netuid}, coldkey {coldkey}");
-        changed(writer, operation, &what, (netuid, hotkey, coldkey, amount)).await
-    })
-}
-
-async fn changed(
-    writer: Writer<'_>,
-    operation: Operation,
-    what: &str,
-    (netuid, hotkey, coldkey, amount_rao): (NetUid, Account, Account, Rao),
-) -> Result<(), Failure> {
-    let outcome = writer.carry_out(operation, what).await?;
-    let stake_rao = writer.chain.stake(&hotkey, &coldkey, netuid).await.map_err(refused)?;
-    let staked = Staked { netuid, hotkey, coldkey, amount_rao, stake_rao };
-    writer.done(staked, outcome, |Staked { hotkey, netuid, stake_rao, .. }| {
-        format!("{:.9} alpha on {hotkey} in subnet {netuid}", stake_rao.as_tao())
+        let (chain, coldkey) = (&writer.chain, writer.owner()?);
+        let amount_rao = amount_or_all(matches, chain, (&hotkey, &coldkey, netuid)).await?;
+        let price = chain.alpha_price(netuid).await.map_err(refused)?;
+        let limit = limit(matches, price, moves)?;
+        let (operation, does) = match moves {
+            Moves::Up => {
+                let brings = told(chain.quote_stake(netuid, amount_rao).await, "alpha");
+                (Operation::add_stake(&hotkey, netuid, amount_rao, limit), format!("Stake {amount_rao}{brings}"))
+            }
+            Moves::Down => {
+                let (shown, brings) = (amount_rao.as_tao(), told(chain.quote_unstake(netuid, amount_rao).await, "TAO"));
+                (Operation::remove_stake(&hotkey, netuid, amount_rao, limit), format!("Take off {shown} alpha{brings}"))
+            }
+        };
+        let what = format!("{does}: hotkey {hotkey}, subnet {netuid}, coldkey {coldkey}");
+        let outcome = writer.carry_out(operation, &what).await?;
+        let stake_rao = chain.stake(&hotkey, &coldkey, netuid).await.map_err(refused)?;
+        let staked = Staked { netuid, hotkey, coldkey, amount_rao, stake_rao };
+        writer.done(staked, outcome, |Staked { hotkey, netuid, stake_rao, .. }| {
+            format!("{:.9} alpha on {hotkey} in subnet {netuid}", stake_rao.as_tao())
+        })
     })
 }
 

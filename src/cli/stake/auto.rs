@@ -9,7 +9,7 @@ use crate::cli::chain::{account, netuid, refused, with_chain};
 use crate::cli::output::Output;
 use crate::cli::write::Writer;
 use crate::cli::{Failure, Verb};
-use crate::subtensor::{Operation, Stored};
+use crate::subtensor::Operation;
 use crate::units::{Account, NetUid};
 
 pub(super) const VERB: Verb = Verb { command, run };
@@ -48,7 +48,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         }
         let keys = [coldkey.to_string().into(), netuid.0.into()];
         let stored = writer.chain.storage("SubtensorModule.AutoStakeDestination", &keys, 1).await.map_err(refused)?;
-        let hotkey = if let Stored::Value(hotkey) = stored { hotkey } else { Json::Null };
+        let hotkey = stored.into_value();
         Ok(output.result(&Auto { netuid, coldkey, hotkey }, |auto| format!("{}\n", told(auto)))?)
     })
 }

@@ -1,7 +1,6 @@
 //! `neuron stake list`: positions, and what they are worth at the price of the moment.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
@@ -34,12 +33,10 @@ pub(in crate::cli) struct Worth {
 /// All positions of a coldkey, with their worth.
 pub(in crate::cli) async fn worths(chain: &Subtensor, coldkey: &Account) -> Result<Vec<Worth>, Failure> {
     let positions = chain.stakes(coldkey).await.map_err(refused)?;
-    let mut prices: BTreeMap<NetUid, Rao> = BTreeMap::new();
-    for position in &positions {
-        if let Entry::Vacant(unknown) = prices.entry(position.netuid) {
-            unknown.insert(chain.alpha_price(position.netuid).await.map_err(refused)?);
-        }
-    }
+    let netuids: BTreeSet<NetUid> = positions.iter().map(|position| position.netuid).collect();
+    let netuids: Vec<NetUid> = netuids.into_iter().collect();
+    let prices = chain.alpha_prices(&netuids).await.map_err(refused)?;
+    let prices: BTreeMap<NetUid, Rao> = netuids.into_iter().zip(prices).collect();
     let worth = |position: Position| {
         let price = prices.get(&position.netuid).copied().unwrap_or_default();
         let rao = u128::from(position.stake.0) * u128::from(price.0) / u128::from(Rao::PER_TAO);

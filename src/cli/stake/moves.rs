@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::{amount_or_all, destination, destination_or_here, writing};
 use crate::cli::chain::{account, address, netuid, refused, with_amount, with_chain};
 use crate::cli::output::Output;
-use crate::cli::write::{Moves, Outcome, Writer, limit, with_limit};
+use crate::cli::write::{Moves, Writer, limit, with_limit};
 use crate::cli::{Exit, Failure, Verb};
+use crate::config::Settings;
 use crate::subtensor::Operation;
 use crate::units::{Account, NetUid, Rao};
 use crate::wallet::KeyKind;
@@ -63,16 +64,37 @@ struct Moved {
     stake_rao: Rao,
 }
 
-impl Moved {
-    /// Reads the position that it went to, and prints.
-    async fn done(mut self, writer: &Writer<'_>, outcome: Outcome) -> Result<(), Failure> {
-        let place = writer.chain.stake(&self.to_hotkey, &self.to_coldkey, self.to_netuid);
-        self.stake_rao = place.await.map_err(refused)?;
-        writer.done(self, outcome, |Self { to_hotkey, to_netuid, to_coldkey, stake_rao, .. }| {
-            let stake = stake_rao.as_tao();
-            format!("{stake:.9} alpha on {to_hotkey} in subnet {to_netuid}, of coldkey {to_coldkey}")
-        })
-    }
+/// A position.
+#[derive(Clone, Copy)]
+struct Place {
+    hotkey: Account,
+    coldkey: Account,
+    netuid: NetUid,
+}
+
+/// Asks, sends, reads the position that it went to, and prints.
+async fn carried(
+    writer: &Writer<'_>,
+    (operation, what): (Operation, &str),
+    (from, to): (Place, Place),
+    amount_rao: Rao,
+) -> Result<(), Failure> {
+    let outcome = writer.carry_out(operation, what).await?;
+    let stake_rao = writer.chain.stake(&to.hotkey, &to.coldkey, to.netuid).await.map_err(refused)?;
+    let moved = Moved {
+        from_hotkey: from.hotkey,
+        from_coldkey: from.coldkey,
+        from_netuid: from.netuid,
+        to_hotkey: to.hotkey,
+        to_coldkey: to.coldkey,
+        to_netuid: to.netuid,
+        amount_rao,
+        stake_rao,
+    };
+    writer.done(moved, outcome, |Moved { to_hotkey, to_netuid, to_coldkey, stake_rao, .. }| {
+        let stake = stake_rao.as_tao();
+        format!("{stake:.9} alpha on {to_hotkey} in subnet {to_netuid}, of coldkey {to_coldkey}")
+    })
 }
 
 fn move_stake(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
@@ -88,11 +110,9 @@ fn move_stake(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let what = format!(
             "Move {shown} alpha of subnet {from_netuid} from hotkey {from_hotkey} to {to_hotkey} in subnet {to_netuid}"
         );
-        let outcome = writer.carry_out(operation, &what).await?;
-        let (from_coldkey, to_coldkey, stake_rao) = (owner, owner, Rao(0));
-        Moved { from_hotkey, from_coldkey, from_netuid, to_hotkey, to_coldkey, to_netuid, amount_rao, stake_rao }
-            .done(&writer, outcome)
-            .await
+        let from = Place { hotkey: from_hotkey, coldkey: owner, netuid: from_netuid };
+        let to = Place { hotkey: to_hotkey, coldkey: owner, netuid: to_netuid };
+        carried(&writer, (operation, &what), (from, to), amount_rao).await
     })
 }
 
@@ -118,12 +138,8 @@ fn swap(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             "Swap {shown} alpha of subnet {from_netuid} for about {about:.9} alpha of subnet {to_netuid}, before fee and \
              slippage: hotkey {hotkey}, coldkey {owner}"
         );
-        let outcome = writer.carry_out(operation, &what).await?;
-        let (from_hotkey, to_hotkey, from_coldkey, to_coldkey) = (hotkey, hotkey, owner, owner);
-        let stake_rao = Rao(0);
-        Moved { from_hotkey, from_coldkey, from_netuid, to_hotkey, to_coldkey, to_netuid, amount_rao, stake_rao }
-            .done(&writer, outcome)
-            .await
+        let from = Place { hotkey, coldkey: owner, netuid: from_netuid };
+        carried(&writer, (operation, &what), (from, Place { netuid: to_netuid, ..from }), amount_rao).await
     })
 }
 
@@ -141,15 +157,13 @@ fn transfer(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             "Give {shown} alpha of subnet {from_netuid} on hotkey {hotkey}, of {from_coldkey}, to coldkey {to_coldkey} in subnet \
              {to_netuid}"
         );
-        let outcome = writer.carry_out(operation, &what).await?;
-        let (from_hotkey, to_hotkey, stake_rao) = (hotkey, hotkey, Rao(0));
-        Moved { from_hotkey, from_coldkey, from_netuid, to_hotkey, to_coldkey, to_netuid, amount_rao, stake_rao }
-            .done(&writer, outcome)
-            .await
+        let from = Place { hotkey, coldkey: from_coldkey, netuid: from_netuid };
+        let to = Place { hotkey, coldkey: to_coldkey, netuid: to_netuid };
+        carried(&writer, (operation, &what), (from, to), amount_rao).await
     })
 }
 
-fn named(matches: &ArgMatches, settings: &crate::config::Settings, output: Output) -> Result<Account, Failure> {
+fn named(matches: &ArgMatches, settings: &Settings, output: Output) -> Result<Account, Failure> {
     let text = matches.get_one::<String>("to").map_or("", String::as_str);
     account(settings, text, output)
 }

@@ -7,7 +7,7 @@ use crate::cli::chain::{connect_at, netuid, refused, with_block, with_chain};
 use crate::cli::output::{Output, TextTable};
 use crate::cli::{Exit, Failure, OrExit, Verb, args};
 use crate::config::table::Group;
-use crate::subtensor::{Quote, SubnetSummary, SubtensorError};
+use crate::subtensor::{Quote, SubnetSummary};
 use crate::units::{NetUid, Rao};
 
 pub(super) const LIST: Verb = Verb { command: list_command, run: list };
@@ -72,9 +72,7 @@ fn table(subnets: &[SubnetSummary]) -> String {
 fn show(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     with_chain(matches, |settings| async move {
         let netuid = netuid(&settings)?;
-        let subnets = connect_at(&settings, matches).await?.subnets().await.map_err(refused)?;
-        let subnet = subnets.into_iter().find(|subnet| subnet.netuid == netuid);
-        let subnet = subnet.ok_or_else(|| refused(SubtensorError::NoSubnet(netuid)))?;
+        let subnet = connect_at(&settings, matches).await?.subnet(netuid).await.map_err(refused)?;
         Ok(output.result(&subnet, details)?)
     })
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use crate::cli::chain::{netuid, refused, with_chain};
 use crate::cli::output::Output;
 use crate::cli::write::{Writer, with_write};
-use crate::cli::{Exit, Failure, Verb, args};
+use crate::cli::{Exit, Failure, Verb, args, raw};
 use crate::config::table::Group;
 use crate::units::NetUid;
 
@@ -75,7 +75,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         if arguments.iter().any(|argument| argument == "netuid") {
             given.insert("netuid".to_owned(), netuid.0.into());
         }
-        given.extend(places.into_iter().cloned().zip(value.iter().map(|text| super::super::raw::json(text))));
+        given.extend(places.into_iter().cloned().zip(value.iter().map(|text| raw::json(text))));
         let operation = writer.chain.operation(&call, &given).await.map_err(refused)?;
         let operation = if matches.get_flag("as-root") { operation.as_root() } else { operation };
         let what = format!("Set {name} of subnet {netuid} to {}", value.join(" "));

@@ -54,12 +54,6 @@ fn command() -> Command {
         .default_value("10")
         .value_parser(value_parser!(usize))
         .help("How many, newest first");
-    let mechanism = Arg::new("mechanism")
-        .long("mechanism")
-        .value_name("N")
-        .default_value("0")
-        .value_parser(value_parser!(u8))
-        .help("The mechanism of the subnet");
     let status =
         Command::new("status").about("Prints what the chain has of this validator's weights, and what is on its way");
     let explain = Command::new("explain").about("Prints what would be set now, and why");
@@ -72,7 +66,7 @@ fn command() -> Command {
     let past = Command::new("history").about("Prints the last jobs of the journal with each of their steps").arg(count);
     let forecast = Command::new("forecast")
         .about("Prints what the next epoch makes of the weights of now: validator trust, dividends, every miner's incentive")
-        .arg(mechanism);
+        .arg(mechanism());
     Command::new("weights")
         .about("Shows, explains, forecasts and sets a validator's weights")
         .subcommand_required(true)
@@ -83,6 +77,16 @@ fn command() -> Command {
         .subcommand(settings(past.arg(ledger())))
         .subcommand(settings(forecast.arg(ledger())))
         .subcommand(show::command())
+}
+
+/// Which mechanism of a subnet.
+fn mechanism() -> Arg {
+    Arg::new("mechanism")
+        .long("mechanism")
+        .value_name("N")
+        .default_value("0")
+        .value_parser(value_parser!(u8))
+        .help("The mechanism of the subnet")
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{ArgMatches, Command};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -11,23 +11,16 @@ use crate::cli::output::{Output, TextTable};
 use crate::cli::{Exit, Failure, args};
 use crate::config::table::Group;
 use crate::subtensor::Stored;
+use crate::subtensor::weights::PER_MECHANISM;
 use crate::units::NetUid;
 
 /// Rows beyond this are none of a subnet: it has 256 places.
 const ROWS: u32 = 4096;
-/// The index of a mechanism's rows is the subnet's number and so much for each mechanism before it.
-const PER_MECHANISM: u16 = 4096;
 
 pub(super) fn command() -> Command {
-    let mechanism = Arg::new("mechanism")
-        .long("mechanism")
-        .value_name("N")
-        .default_value("0")
-        .value_parser(value_parser!(u8))
-        .help("The mechanism of the subnet");
     let command = Command::new("show")
         .about("Prints the weights that validators have on the chain; those that are committed only are not among them")
-        .arg(mechanism);
+        .arg(super::mechanism());
     args::with_settings(with_block(command), &[Group::Subnet, Group::Chain])
 }
 
@@ -47,10 +40,10 @@ pub(super) fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let no_such = || Failure::new(Exit::Usage, anyhow::anyhow!("a subnet has no mechanism {mechanism}"));
         let chain = connect_at(&settings, matches).await?;
         // An unknown subnet is an error, not one without weights.
-        chain.alpha_price(netuid).await.map_err(refused)?;
+        chain.require_subnet(netuid).await.map_err(refused)?;
         let index = Json::from(index.ok_or_else(no_such)?);
         let stored = chain.storage("SubtensorModule.Weights", &[index], ROWS).await.map_err(refused)?;
-        let entries = if let Stored::Entries { entries, .. } = stored { entries } else { Vec::new() };
+        let Stored::Entries { entries, .. } = stored else { return Err(anyhow::anyhow!("weights are no map").into()) };
         let row = |value: &Json| serde_json::from_value::<Vec<(u64, u64)>>(value.clone()).unwrap_or_default();
         let rows =
             entries.iter().filter_map(|entry| Some((entry.keys.first()?.as_u64()?, row(&entry.value)))).collect();

@@ -14,14 +14,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Strategy;
 use crate::forecast::program;
-use crate::market::client_of;
 use crate::market::klines::{Candle, INTERVAL};
+use crate::market::{BrokenBody, body_of, client_of};
 use crate::scoring::timeseries::rmse::check_forecast;
 
 /// Candles told: a week.
 const WINDOW: usize = 7 * 288;
 /// Longest answer, bytes.
-const MAX_ANSWER: u64 = 1 << 20;
+const MAX_ANSWER: usize = 1 << 20;
 
 fn question(candles: &[Candle], steps: usize) -> Vec<u8> {
     let row = |c: &Candle| json!([c.open_at.0, c.open, c.high, c.low, c.close, c.volume]);
@@ -68,12 +68,12 @@ impl Program {
         };
         let mut said = Vec::new();
         let listening = async {
-            let read = stdout.take(MAX_ANSWER + 1).read_to_end(&mut said).await;
+            let read = stdout.take(MAX_ANSWER as u64 + 1).read_to_end(&mut said).await;
             read.map(|_| said)
         };
         let ((), said) = tokio::join!(asking, listening);
         let said = said.map_err(named)?;
-        if said.len() as u64 > MAX_ANSWER {
+        if said.len() > MAX_ANSWER {
             return Err(format!("{} says more than {MAX_ANSWER} bytes", self.program));
         }
         let status = child.wait().await.map_err(named)?;
@@ -123,18 +123,14 @@ impl Server {
     async fn post(&self, question: Vec<u8>) -> Result<Vec<u8>, String> {
         let named = |error: reqwest::Error| error.without_url().to_string();
         let request = self.client.post(&self.url).header("content-type", "application/json").body(question);
-        let mut response = request.send().await.map_err(named)?;
+        let response = request.send().await.map_err(named)?;
         if !response.status().is_success() {
             return Err(format!("the server answered {}", response.status()));
         }
-        let mut said = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(named)? {
-            said.extend_from_slice(&chunk);
-            if said.len() as u64 > MAX_ANSWER {
-                return Err(format!("the server says more than {MAX_ANSWER} bytes"));
-            }
-        }
-        Ok(said)
+        body_of(response, MAX_ANSWER).await.map_err(|broken| match broken {
+            BrokenBody::Line(error) => named(error),
+            BrokenBody::TooLong => format!("the server says more than {MAX_ANSWER} bytes"),
+        })
     }
 }
 

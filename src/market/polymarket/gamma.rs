@@ -180,8 +180,9 @@ impl GammaMarket {
         Self::number(&self.volume_num, &self.volume)
     }
 
-    fn passes(&self, filter: &GammaFilter) -> bool {
-        let tags = || self.tags.iter().chain(self.events.iter().flat_map(|event| &event.tags));
+    /// Whether it is wanted; `of_event` are tags of an event in which it was listed.
+    fn passes(&self, filter: &GammaFilter, of_event: &[Tag]) -> bool {
+        let tags = || self.tags.iter().chain(self.events.iter().flat_map(|event| &event.tags)).chain(of_event);
         self.volume() >= filter.min_volume
             && Self::number(&self.liquidity_num, &self.liquidity) >= filter.min_liquidity
             && (filter.tags.is_empty() || filter.tags.iter().any(|wanted| tags().any(|tag| tag.is(wanted))))
@@ -240,10 +241,7 @@ impl Poll {
             market.events = vec![Belongs { id: event.id.clone(), neg_risk: event.neg_risk, tags: Vec::new() }];
         }
         let filter = &settings.gamma;
-        let event_tags =
-            event.is_some_and(|event| filter.tags.iter().any(|it| event.tags.iter().any(|tag| tag.is(it))));
-        let unfiltered = GammaFilter { tags: Vec::new(), ..filter.clone() };
-        let passes = market.passes(if event_tags { &unfiltered } else { filter });
+        let passes = market.passes(filter, event.map_or(&[], |event| &event.tags));
         let (volume, group) = (market.volume(), market.group());
         let listing = self.read(&market.market(), now, settings)?;
         let late_enough = listing.event.ends_at.is_none_or(|end| end.since(now) >= millis(filter.min_ahead));
@@ -316,13 +314,9 @@ pub(super) async fn discover(
         let found = task.await.unwrap_or_default();
         poll = found.0;
         candidates.extend(found.1);
-        match page.next_cursor.filter(|next| !next.is_empty()) {
-            Some(next) if poll.cursors.insert(next.clone()) => cursor = Some(next),
-            Some(next) => {
-                tracing::warn!(provider = NAME, cursor = next, "the list of markets goes in a circle");
-                break;
-            }
-            None => break,
+        cursor = poll.turn(page.next_cursor);
+        if cursor.is_none() {
+            break;
         }
     }
     let (listings, left_out) = one_of_each(candidates, settings.gamma.of_one_event);

@@ -178,13 +178,9 @@ impl Polymarket {
                 Err(error) => return Err(error),
             };
             poll = self.take_page(poll, page.data).await;
-            match page.next_cursor.filter(|next| !next.is_empty() && next != LAST_PAGE) {
-                Some(next) if poll.cursors.insert(next.clone()) => cursor = Some(next),
-                Some(next) => {
-                    tracing::warn!(provider = NAME, cursor = next, "the list of markets goes in a circle");
-                    break;
-                }
-                None => break,
+            cursor = poll.turn(page.next_cursor.filter(|next| next != LAST_PAGE));
+            if cursor.is_none() {
+                break;
             }
         }
         Ok(poll)
@@ -260,6 +256,16 @@ struct Poll {
 }
 
 impl Poll {
+    /// The cursor of the next page, unless the list ends here or comes back to a page that was read.
+    fn turn(&mut self, next: Option<String>) -> Option<String> {
+        let next = next.filter(|next| !next.is_empty())?;
+        if self.cursors.insert(next.clone()) {
+            return Some(next);
+        }
+        tracing::warn!(provider = NAME, cursor = next, "the list of markets goes in a circle");
+        None
+    }
+
     fn take(&mut self, entry: &str, now: UnixMs, settings: &PolymarketSettings) {
         let Ok(market) = serde_json::from_str::<Market>(entry) else {
             self.skipped.malformed += 1;

@@ -194,20 +194,7 @@ mod tests {
     }
 
     fn row(id: &str, cutoff: i64) -> EventRow {
-        EventRow {
-            key: format!("m-{id}"),
-            provider: "m".into(),
-            id: id.into(),
-            description: "?".into(),
-            opened_at: UnixMs(0),
-            cutoff: UnixMs(cutoff),
-            ends_at: None,
-            interval_minutes: 240,
-            state: EventState::Open,
-            outcome: None,
-            resolved_at: None,
-            settled_at: None,
-        }
+        EventRow::of_market_m(id, UnixMs(cutoff))
     }
 
     fn keys(offered: &[NewEvent]) -> Vec<&str> {

@@ -443,20 +443,7 @@ mod tests {
     use super::*;
 
     fn row(key: &str, cutoff: i64) -> EventRow {
-        EventRow {
-            key: key.to_owned(),
-            provider: "m".to_owned(),
-            id: key.to_owned(),
-            description: "?".into(),
-            opened_at: UnixMs(0),
-            cutoff: UnixMs(cutoff),
-            ends_at: None,
-            interval_minutes: 240,
-            state: EventState::Open,
-            outcome: None,
-            resolved_at: None,
-            settled_at: None,
-        }
+        EventRow { key: key.to_owned(), ..EventRow::of_market_m(key, UnixMs(cutoff)) }
     }
 
     #[test]

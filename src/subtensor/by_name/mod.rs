@@ -37,6 +37,17 @@ pub enum Stored {
     },
 }
 
+impl Stored {
+    /// The value; `null` of a map.
+    #[must_use]
+    pub fn into_value(self) -> Json {
+        match self {
+            Self::Value(value) => value,
+            Self::Entries { .. } => Json::Null,
+        }
+    }
+}
+
 /// One entry of a map.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Entry {

@@ -20,8 +20,11 @@ pub use signed::{Fate, SignedCall};
 /// A mechanism of a subnet: most have one, number 0.
 pub type MechId = u8;
 
+/// How far apart the numbers of two mechanisms of a subnet are.
+pub const PER_MECHANISM: u16 = 4096;
+
 /// The number under which the chain keeps what is of one mechanism: mechanism 0 has that of its subnet.
 #[must_use]
 pub const fn storage_index(netuid: crate::units::NetUid, mechanism: MechId) -> u16 {
-    netuid.0.wrapping_add((mechanism as u16).wrapping_mul(4096))
+    netuid.0.wrapping_add((mechanism as u16).wrapping_mul(PER_MECHANISM))
 }

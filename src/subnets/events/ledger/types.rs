@@ -57,6 +57,27 @@ pub struct EventRow {
     pub settled_at: Option<UnixMs>,
 }
 
+#[cfg(test)]
+impl EventRow {
+    /// An open event of a market called `m`, for tests.
+    pub(in crate::subnets::events) fn of_market_m(id: &str, cutoff: UnixMs) -> Self {
+        Self {
+            key: format!("m-{id}"),
+            provider: "m".to_owned(),
+            id: id.to_owned(),
+            description: "?".into(),
+            opened_at: UnixMs(0),
+            cutoff,
+            ends_at: None,
+            interval_minutes: 240,
+            state: EventState::Open,
+            outcome: None,
+            resolved_at: None,
+            settled_at: None,
+        }
+    }
+}
+
 /// A change in the life of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EventChange {
