@@ -1,4 +1,4 @@
-//! `neuron market-record`: writes down what a market shows, for `market-sim --replay`.
+//! `neuron market-record`: writes down what markets show, for `--market.replay` and `market-sim --replay`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::{Exit, Failure, OrExit, Verb, args, block_on, interrupted};
 use crate::clock::Clock;
 use crate::config::parse_duration;
 use crate::config::table::Group;
-use crate::market::tape::{Recorder, Recording};
+use crate::market::tape::{Recorder, Recording, Rotation};
 use crate::market::{self, MarketSettings};
 use crate::subnets::events::settings::{self, EventsSettings};
 
@@ -19,14 +19,16 @@ pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
     let command = Command::new("market-record")
-        .about("Writes down the events, prices and outcomes of a market, for `market-sim --replay`")
+        .about(
+            "Writes down the events, prices and outcomes of markets, for `--market.replay` and `market-sim --replay`",
+        )
         .arg(
             Arg::new("to")
                 .long("to")
                 .value_name("DIR")
                 .required(true)
                 .value_parser(value_parser!(PathBuf))
-                .help("The folder to write into, one file per day; what is there is kept"),
+                .help("The folder to write into, one compressed file after the other; what is there is kept"),
         )
         .arg(
             Arg::new("every")
@@ -37,11 +39,27 @@ fn command() -> Command {
                 .help("Time between two looks at the market"),
         )
         .arg(
+            Arg::new("rotate.every")
+                .long("rotate.every")
+                .value_name("DURATION")
+                .value_parser(parse_duration)
+                .default_value("24h")
+                .help("Begin another file after this long"),
+        )
+        .arg(
+            Arg::new("rotate.megabytes")
+                .long("rotate.megabytes")
+                .value_name("N")
+                .value_parser(value_parser!(u64).range(1..=1_000_000))
+                .default_value("64")
+                .help("Begin another file when one has this size, compressed"),
+        )
+        .arg(
             Arg::new("rounds")
                 .long("rounds")
                 .value_name("N")
                 .value_parser(value_parser!(u64))
-                .help("Stop after N looks"),
+                .help("Stop after N rounds; where one read nothing of a market, with status 5"),
         );
     args::with_settings(command, &[settings::MARKET, Group::Housekeeping]).mut_arg("db.directory", |arg| arg.hide(true))
 }
@@ -49,7 +67,7 @@ fn command() -> Command {
 #[derive(Serialize)]
 struct Recorded {
     rounds: u64,
-    /// Those in which the market was not read.
+    /// Those in which a market was not read.
     rounds_lost: u64,
     lines: usize,
     events_followed: usize,
@@ -64,28 +82,29 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 
 async fn record(matches: &ArgMatches, settings: &MarketSettings, output: Output) -> Result<(), Failure> {
     let clock = Clock::wall();
-    let mut markets = market::providers(settings, &clock).or_exit(Exit::Usage)?;
-    let (Some(market), true) = (markets.pop(), markets.is_empty()) else {
-        let error = anyhow::anyhow!("a folder holds the recording of one market; name one with `--market`");
-        return Err(Failure::new(Exit::Usage, error));
-    };
+    let markets = market::providers(settings, &clock).or_exit(Exit::Usage)?;
     let folder = matches.get_one::<PathBuf>("to").ok_or_else(|| anyhow::anyhow!("--to is missing"))?;
-    let every = matches.get_one::<Duration>("every").copied().unwrap_or_default();
+    let duration = |name: &str| matches.get_one::<Duration>(name).copied().unwrap_or_default();
+    let megabytes = matches.get_one::<u64>("rotate.megabytes").copied().unwrap_or_default();
+    let rotation = Rotation { bytes: megabytes << 20, every: duration("rotate.every") };
     let rounds = matches.get_one::<u64>("rounds").copied().unwrap_or(u64::MAX);
-    let mut recorder = Recorder::open(folder, clock.clone()).await?;
+    let mut recorder = Recorder::open(folder, rotation, clock.clone()).await?;
     let mut done = Recorded { rounds: 0, rounds_lost: 0, lines: 0, events_followed: 0 };
     let stop = interrupted();
     tokio::pin!(stop);
     while done.rounds < rounds {
-        let Recording { events, lines, read } = recorder.round(market.as_ref()).await?;
-        if read {
-            tracing::info!(events, lines, "recorded");
+        let mut all_read = true;
+        for market in &markets {
+            let Recording { events, lines, read } = recorder.round(market.as_ref()).await?;
+            tracing::info!(market = market.name(), events, lines, read, "looked");
+            (done.lines, done.events_followed) = (done.lines + lines, events);
+            all_read &= read;
         }
-        (done.rounds, done.lines, done.events_followed) = (done.rounds + 1, done.lines + lines, events);
-        done.rounds_lost += u64::from(!read);
+        done.rounds += 1;
+        done.rounds_lost += u64::from(!all_read);
         if done.rounds < rounds {
             tokio::select! {
-                () = clock.sleep(every) => {}
+                () = clock.sleep(duration("every")) => {}
                 () = &mut stop => break,
             }
         }
@@ -93,9 +112,10 @@ async fn record(matches: &ArgMatches, settings: &MarketSettings, output: Output)
     output.result(&done, |it| {
         format!("{} lines in {} rounds; {} events followed at the end", it.lines, it.rounds, it.events_followed)
     })?;
-    // Ctrl-C ends a recording, however it went; but who asked for some rounds and got none has to hear of it.
-    if done.rounds == rounds && done.rounds_lost == rounds && rounds > 0 {
-        let error = anyhow::anyhow!("the market was read in none of {rounds} rounds; the warnings above say why");
+    // Ctrl-C ends a recording, however it went; but who asked for some rounds has to hear of those that are lost.
+    let (lost, all) = (done.rounds_lost, done.rounds);
+    if all == rounds && lost > 0 {
+        let error = anyhow::anyhow!("in {lost} of {all} rounds a market was not read; the warnings above say why");
         return Err(Failure::new(Exit::Network, error).after_result());
     }
     Ok(())

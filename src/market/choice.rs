@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 use super::azuro::{Azuro, AzuroSettings};
 use super::file::QuestionFile;
 use super::polymarket::{Polymarket, PolymarketSettings};
-use super::{MarketError, MarketSettings, Provider, azuro, file, polymarket};
+use super::{MarketError, MarketSettings, Provider, azuro, file, polymarket, replay};
 use crate::clock::Clock;
 
 /// A market by its name.
@@ -54,11 +54,15 @@ impl MarketName {
     }
 }
 
-/// The markets that `settings` choose, in that order.
+/// The markets that `settings` choose, in that order; or, where they name a recording, those that it tells of, beginning now.
 ///
 /// # Errors
-/// [`MarketError`] when an address or another of their settings cannot be used.
+/// [`MarketError`] when an address or another of their settings cannot be used, or the recording cannot.
 pub fn providers(settings: &MarketSettings, clock: &Clock) -> Result<Vec<Arc<dyn Provider>>, MarketError> {
+    if let Some(path) = &settings.replay {
+        let tape = replay::load(path)?.rebased(clock.now(), settings.replay_speed);
+        return Ok(replay::providers(&Arc::new(tape), settings, clock));
+    }
     let provider = |name: &MarketName| -> Result<Arc<dyn Provider>, MarketError> {
         Ok(match name {
             MarketName::Polymarket => {

@@ -12,6 +12,7 @@ pub mod file;
 mod http;
 pub mod klines;
 pub mod polymarket;
+pub mod replay;
 mod settings;
 pub mod simulator;
 mod skipped;
@@ -163,6 +164,17 @@ pub enum MarketError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A look that failed when it was recorded.
+    #[error("{provider}: the recording says that it could not be read then: {reason}")]
+    WasNotRead {
+        /// The provider's name.
+        provider: &'static str,
+        /// What was said then.
+        reason: Foreign,
+    },
+    /// A recording that cannot be played.
+    #[error("{0}; see `--market.replay`")]
+    Recording(String),
     /// The list of what outcomes are called.
     #[error("azuro: {0}")]
     Dictionary(String),

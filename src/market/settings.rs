@@ -21,6 +21,9 @@ pub struct MarketSettings {
     pub azuro: AzuroChoice,
     #[serde(default)]
     pub file: FileChoice,
+    #[serde(default)]
+    pub replay: Option<PathBuf>,
+    pub replay_speed: f64,
     #[serde(deserialize_with = "duration")]
     pub horizon: Duration,
     #[serde(deserialize_with = "duration")]

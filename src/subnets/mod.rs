@@ -16,6 +16,7 @@
 pub mod cast;
 pub mod events;
 pub mod finding;
+pub mod past;
 pub mod prompting;
 pub mod registry;
 pub mod shown;

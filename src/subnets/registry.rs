@@ -1,7 +1,7 @@
 //! Every kind of work that there is: the one place that names them.
 
 use super::work::{Kind, MakeCast, MakeMiner, MakeValidator};
-use super::{events, prompting, timeseries};
+use super::{events, past, prompting, timeseries};
 use crate::config::Layers;
 use crate::config::table::{CORE, Group, Kind as Value, Setting, setting};
 use crate::units::NetUid;
@@ -40,6 +40,7 @@ pub fn settings() -> Vec<&'static Setting> {
     let mut rows: Vec<&'static Setting> = CORE.iter().collect();
     let netuid = rows.iter().position(|row| row.key == "netuid").map_or(0, |place| place + 1);
     rows.insert(netuid, &TASK);
+    rows.push(&past::SETTING);
     rows.extend(OF_KINDS.iter().flat_map(|rows| rows.iter()));
     rows.sort_by_key(|row| row.group);
     rows

@@ -38,6 +38,7 @@ mod ledger_kill9;
 mod localnet;
 mod market_azuro;
 mod market_polymarket;
+mod market_replay;
 mod market_sim_command;
 mod market_simulator;
 mod market_tape;

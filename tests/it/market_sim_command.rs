@@ -101,8 +101,6 @@ fn its_games_can_be_recorded_through_azuro_and_played_again() {
     // Half of the 20 minutes of each game, one every 20 seconds.
     assert!(tape.markets().len() > 20, "{}", tape.markets().len());
     assert!(tape.markets().iter().all(|it| it.id.starts_with("0x") && !it.prices.is_empty() && it.outcomes[0] == "On"));
-    let both = record("azuro,polymarket");
-    assert_eq!(both.status.code(), Some(2), "{}", String::from_utf8_lossy(&both.stderr));
 }
 
 #[test]
@@ -118,7 +116,7 @@ fn a_recording_that_read_nothing_says_so_with_a_status_of_its_own() {
         .unwrap();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(5), "{message}");
-    assert!(message.contains(&url) && message.contains("none of 1 rounds"), "{message}");
+    assert!(message.contains(&url) && message.contains("1 of 1 rounds"), "{message}");
     let done: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&done["rounds"], &done["rounds_lost"]), (&1.into(), &1.into()));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use neuron::clock::Clock;
 use neuron::market::polymarket::{Polymarket, PolymarketSettings};
 use neuron::market::simulator::{self, SimulatorConfig};
-use neuron::market::tape::{self, Recorder, Tape, TapeError, Unusable};
+use neuron::market::tape::{self, Recorder, Rotation, Tape, TapeError, Unusable};
 use neuron::market::{HttpSettings, Provider, Resolution, Truth};
 use neuron::units::{Probability, UnixMs};
 
@@ -157,12 +157,13 @@ async fn what_is_recorded_plays_back_the_same() {
     let config = SimulatorConfig { events: Some(6), ..SimulatorConfig::new(11, clock.clone()) };
     let live = simulator::spawn(config).unwrap();
     let market = client(live.url(), &clock);
-    let mut recorder = Recorder::open(&folder.path().join("new"), clock.clone()).await.unwrap();
+    let rotation = Rotation { every: 12 * HOUR, ..Rotation::default() };
+    let mut recorder = Recorder::open(&folder.path().join("new"), rotation, clock.clone()).await.unwrap();
     let mut seen: BTreeMap<(UnixMs, String), Option<Probability>> = BTreeMap::new();
     for hour in 0..60 {
         if hour == 30 {
             // Somebody restarts it.
-            recorder = Recorder::open(&folder.path().join("new"), clock.clone()).await.unwrap();
+            recorder = Recorder::open(&folder.path().join("new"), rotation, clock.clone()).await.unwrap();
         }
         recorder.round(&market).await.unwrap();
         for listing in market.list().await.unwrap() {
@@ -170,8 +171,9 @@ async fn what_is_recorded_plays_back_the_same() {
         }
         clock.advance(HOUR);
     }
-    let days = std::fs::read_dir(folder.path().join("new")).unwrap().count();
-    assert_eq!(days, 3);
+    // Hours 0, 12, 24, 30 (restarted), 42, 54.
+    let files = std::fs::read_dir(folder.path().join("new")).unwrap().count();
+    assert_eq!(files, 6);
     let tape = tape::load(folder.path()).unwrap();
     assert_eq!(tape.unusable(), Unusable::default());
     assert_eq!(tape.markets().len(), 6);

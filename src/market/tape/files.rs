@@ -8,24 +8,28 @@ use flate2::read::MultiGzDecoder;
 
 use super::recordings::Reading;
 use super::table::Table;
-use super::{Tape, TapeError};
+use super::{Tape, TapeError, zst};
 
 /// Longest recording read, in bytes after decompression; a longer one is cut, and its last line is a bad row.
 const MAX_FILE: u64 = 256 << 20;
 
-/// Reads every recording under `folder`, sub-folders included. Rows and files that make no sense are counted, never
+/// Reads every recording under `folder`, sub-folders included, or the one file that it is. Rows and files that make no sense are counted, never
 /// an error. Blocking, and slow for large folders.
 ///
 /// # Errors
 /// [`TapeError`] when the folder or a file cannot be read, or nothing in it is a market.
 pub fn load(folder: &Path) -> Result<Tape, TapeError> {
     let mut paths = Vec::new();
-    collect(folder, &mut paths)?;
+    if folder.is_file() {
+        paths.push(folder.to_owned());
+    } else {
+        collect(folder, &mut paths)?;
+    }
     paths.sort();
     let mut reading = Reading::default();
     for path in paths {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-        let name = name.strip_suffix(".gz").unwrap_or(&name);
+        let name = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
         let Some((_, kind @ ("csv" | "json" | "jsonl"))) = name.rsplit_once('.') else { continue };
         let text = read(&path)?;
         let known = match kind {
@@ -59,14 +63,25 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), TapeError> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<String, TapeError> {
+/// The text of a recording, unpacked. One that breaks off is read up to there.
+pub(super) fn read(path: &Path) -> Result<String, TapeError> {
     let failed = |source| TapeError::Read { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        MultiGzDecoder::new(file).take(MAX_FILE).read_to_end(&mut bytes).map_err(failed)?;
-    } else {
-        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(failed)?;
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => {
+            MultiGzDecoder::new(file).take(MAX_FILE).read_to_end(&mut bytes).map_err(failed)?;
+        }
+        Some(zst::EXTENSION) => {
+            let found = zst::unpack(file, MAX_FILE);
+            if let Some(why) = found.broken {
+                tracing::warn!(path = %path.display(), bytes = found.bytes.len(), "a recording breaks off ({why}); it is read up to there");
+            }
+            bytes = found.bytes;
+        }
+        _ => {
+            file.take(MAX_FILE).read_to_end(&mut bytes).map_err(failed)?;
+        }
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -5,10 +5,14 @@
 //! speed is the clock's affair; for clients whose clock is the wall's, [`Tape::rebased`] moves the recording to now.
 
 mod files;
+mod line;
 mod record;
+mod recorded;
 mod recordings;
+mod rotate;
 mod shapes;
 mod table;
+mod zst;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,6 +21,8 @@ use std::sync::Arc;
 
 pub use self::files::load;
 pub use self::record::{Recorder, Recording};
+pub use self::recorded::{Look, Recorded};
+pub use self::rotate::Rotation;
 use super::exchange::{self, ByAnyId, Exchange, Server, Shown, Stage};
 use super::truth::Truth;
 use crate::clock::Clock;
@@ -25,29 +31,10 @@ use crate::units::{Probability, UnixMs};
 /// Share of the way from the price to the outcome that the "truth" of a tape goes, see [`Tape`].
 const HINDSIGHT: f64 = 0.5;
 
+const DAY_MS: i64 = 86_400_000;
+
 /// Markets per page of a list.
 const PAGE: usize = 1000;
-
-/// A market as it was recorded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recorded {
-    /// The condition id, or the venue's own name for it.
-    pub id: String,
-    /// What was asked.
-    pub question: String,
-    /// The rules, when recorded.
-    pub rules: String,
-    /// The labels of the two outcomes; prices are the first one's.
-    pub outcomes: [String; 2],
-    /// From when on it is shown.
-    pub opens_at: UnixMs,
-    /// The scheduled end, when recorded.
-    pub ends_at: Option<UnixMs>,
-    /// Prices in the order of time.
-    pub prices: Vec<(UnixMs, Probability)>,
-    /// When it ended and how, if it did.
-    pub settled: Option<(UnixMs, Probability)>,
-}
 
 /// Rows and files that could not be used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -71,6 +58,8 @@ pub struct Tape {
     /// By opening time, then id.
     markets: Vec<Recorded>,
     places: HashMap<String, usize>,
+    /// By provider, in the order of time.
+    looks: HashMap<String, Vec<Look>>,
     unusable: Unusable,
 }
 
@@ -95,13 +84,26 @@ impl Tape {
         let mut markets: Vec<Recorded> = best.into_values().collect();
         markets.sort_by(|a, b| (a.opens_at, &a.id).cmp(&(b.opens_at, &b.id)));
         let places = markets.iter().enumerate().map(|(place, market)| (market.id.clone(), place)).collect();
-        Self { markets, places, unusable }
+        Self { markets, places, looks: HashMap::new(), unusable }
     }
 
     /// The markets, oldest first.
     #[must_use]
     pub fn markets(&self) -> &[Recorded] {
         &self.markets
+    }
+
+    /// The same, with the looks at the markets that were recorded, each provider's in the order of time.
+    pub(super) fn with_looks(mut self, looks: HashMap<String, Vec<Look>>) -> Self {
+        self.looks = looks;
+        self
+    }
+
+    /// The last look at `provider` by `at`; `None` when none was recorded by then.
+    #[must_use]
+    pub fn look(&self, provider: &str, at: UnixMs) -> Option<&Look> {
+        let looks = self.looks.get(provider)?;
+        looks.get(looks.partition_point(|look| look.at <= at).checked_sub(1)?)
     }
 
     /// What could not be used.
@@ -116,7 +118,7 @@ impl Tape {
         let first = self.markets.first()?.opens_at;
         let ends = self.markets.iter().flat_map(|market| {
             let outcome = market.settled.map(|(at, _)| at);
-            outcome.into_iter().chain(market.prices.last().map(|(at, _)| *at))
+            outcome.into_iter().chain(market.void_at).chain(market.prices.last().map(|(at, _)| *at))
         });
         Some((first, ends.max().unwrap_or(first).max(first)))
     }
@@ -127,7 +129,8 @@ impl Tape {
     pub fn next_change(&self, now: UnixMs) -> Option<UnixMs> {
         let next = |market: &Recorded| {
             let price = market.prices.get(market.prices.partition_point(|(at, _)| *at <= now)).map(|(at, _)| *at);
-            let events = [Some(market.opens_at), market.settled.map(|(at, _)| at), price];
+            let unpriced = market.unpriced.get(market.unpriced.partition_point(|at| *at <= now)).copied();
+            let events = [Some(market.opens_at), market.settled.map(|(at, _)| at), price, unpriced, market.void_at];
             events.into_iter().flatten().filter(|at| *at > now).min()
         };
         self.markets.iter().filter_map(next).min()
@@ -141,8 +144,8 @@ impl Tape {
             let end = market.ends_at.unwrap_or(UnixMs(i64::MAX));
             market.settled.is_some() && market.prices.partition_point(|(at, _)| *at < end) >= points
         };
-        let unusable = self.unusable;
-        Self::new(self.markets.into_iter().filter(scorable).collect(), unusable)
+        let (unusable, looks) = (self.unusable, self.looks);
+        Self::new(self.markets.into_iter().filter(scorable).collect(), unusable).with_looks(looks)
     }
 
     /// The markets that did not end with a fraction.
@@ -150,63 +153,43 @@ impl Tape {
     pub fn only_decided(self) -> Self {
         let is_whole = |outcome: Probability| outcome == Probability::ONE || outcome == Probability::ZERO;
         let decided = |market: &Recorded| market.settled.is_none_or(|(_, outcome)| is_whole(outcome));
-        let unusable = self.unusable;
-        Self::new(self.markets.into_iter().filter(decided).collect(), unusable)
+        let (unusable, looks) = (self.unusable, self.looks);
+        Self::new(self.markets.into_iter().filter(decided).collect(), unusable).with_looks(looks)
     }
 
     /// The same recording with its first moment at `start` and everything `speed` times as fast.
     #[must_use]
-    pub fn rebased(mut self, start: UnixMs, speed: f64) -> Self {
+    pub fn rebased(self, start: UnixMs, speed: f64) -> Self {
         let Some((first, _)) = self.span() else { return self };
         let speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
-        let moved = |at: UnixMs| start.plus_ms((at.since(first) as f64 / speed) as i64);
+        self.moved(|at| start.plus_ms((at.since(first) as f64 / speed) as i64))
+    }
+
+    /// The same recording so many whole days later that its first moment lies after `now`: intervals of a day's grid fall
+    /// where they fell.
+    #[must_use]
+    pub fn days_later(self, now: UnixMs) -> Self {
+        let Some((first, _)) = self.span() else { return self };
+        let days = now.since(first).div_euclid(DAY_MS) + 1;
+        self.moved(|at| at.plus_ms(days.max(0).saturating_mul(DAY_MS)))
+    }
+
+    fn moved(mut self, moved: impl Fn(UnixMs) -> UnixMs) -> Self {
         for market in &mut self.markets {
-            market.opens_at = moved(market.opens_at);
-            market.ends_at = market.ends_at.map(moved);
-            market.settled = market.settled.map(|(at, outcome)| (moved(at), outcome));
-            for (at, _) in &mut market.prices {
-                *at = moved(*at);
-            }
+            market.move_by(&moved);
+        }
+        for look in self.looks.values_mut().flatten() {
+            look.at = moved(look.at);
         }
         self
     }
 
-    fn find(&self, id: &str, at: UnixMs) -> Option<&Recorded> {
+    pub(super) fn find(&self, id: &str, at: UnixMs) -> Option<&Recorded> {
         self.markets.get(*self.places.get(id)?).filter(|market| market.opens_at <= at)
     }
 
-    fn opened_by(&self, at: UnixMs) -> impl Iterator<Item = &Recorded> {
+    pub(super) fn opened_by(&self, at: UnixMs) -> impl Iterator<Item = &Recorded> {
         self.markets.iter().take_while(move |market| market.opens_at <= at)
-    }
-}
-
-impl Recorded {
-    /// The last price at or before `at`.
-    #[must_use]
-    pub fn price(&self, at: UnixMs) -> Option<Probability> {
-        let next = self.prices.partition_point(|(time, _)| *time <= at);
-        self.prices.get(next.checked_sub(1)?).map(|(_, price)| *price)
-    }
-
-    fn stage(&self, at: UnixMs) -> Stage {
-        match self.settled {
-            Some((when, outcome)) if when <= at => Stage::Settled(outcome),
-            _ => Stage::Trading,
-        }
-    }
-
-    fn show(&self, at: UnixMs) -> Shown {
-        Shown {
-            id: self.id.clone(),
-            question: self.question.clone(),
-            rules: self.rules.clone(),
-            outcomes: self.outcomes.clone(),
-            opened_at: self.opens_at,
-            ends_at: self.ends_at,
-            starts_at: self.ends_at,
-            price: self.price(at).map(Probability::get),
-            state: self.stage(at),
-        }
     }
 }
 

@@ -1,55 +1,22 @@
-//! Writes down what a market shows, so that it can be played back.
+//! Writes down what markets show, so that it can be played back.
 //!
-//! One file per day of market time, `2026-02-07.jsonl`, in lines of three kinds: an event when it is first met, with
-//! all there is; a price when it has changed; an outcome when there is one. [`super::load`] reads them back. Lines are
-//! only ever appended: a process that is killed loses the line it was writing.
+//! Each look at a market is a line, with why it failed where it did; an event is a line when it is first met and when it changes;
+//! a price when it is another one, or gone; an end when there is one. A round is one frame of compressed lines, written when it
+//! is over: a process that is killed loses a round. Each file begins with all that is followed, so that any of them can be
+//! read alone and old ones can be thrown away. [`super::load`] reads them back.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::io::{BufRead, BufReader};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-use tokio::fs::{File, OpenOptions};
-use tokio::io::AsyncWriteExt;
-
-use super::TapeError;
+use super::line::Line;
+use super::rotate::Files;
+use super::{Rotation, TapeError, files};
 use crate::clock::Clock;
 use crate::market::{Event, Listing, MarketError, Provider, Resolution};
 use crate::units::{Probability, UnixMs};
 
 /// Events that are no longer listed and not yet over, looked up per round.
 const LOOKUPS: usize = 50;
-
-/// A line of a recording: an event that is met, the price of one, or the outcome of one.
-///
-/// One struct and not an untagged enum: those cannot hold floats when a dependency switches on serde_json's
-/// `arbitrary_precision`, as the development chain's do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Line {
-    pub(super) seen: UnixMs,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) event: Option<Event>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) key: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) price: Option<Probability>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) outcome: Option<Probability>,
-}
-
-impl Line {
-    const fn met(seen: UnixMs, event: Event) -> Self {
-        Self { seen, event: Some(event), key: None, price: None, outcome: None }
-    }
-
-    const fn price(seen: UnixMs, key: String, price: Probability) -> Self {
-        Self { seen, event: None, key: Some(key), price: Some(price), outcome: None }
-    }
-
-    const fn outcome(seen: UnixMs, key: String, outcome: Probability) -> Self {
-        Self { seen, event: None, key: Some(key), price: None, outcome: Some(outcome) }
-    }
-}
 
 /// What a round of recording did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,16 +29,24 @@ pub struct Recording {
     pub read: bool,
 }
 
-/// Records one market into a folder.
+/// Records markets into a folder.
 #[derive(Debug)]
 pub struct Recorder {
-    folder: PathBuf,
+    files: Files,
     clock: Clock,
-    /// The events followed, by the provider's id, with the price written last. Those of the market's list and those
-    /// that were there and have no outcome yet.
-    followed: BTreeMap<String, Option<Probability>>,
-    /// Where the next look-ups begin, so that all get their turn.
-    next_lookup: String,
+    /// By key: those of the markets' lists, and those that were there and have no outcome yet.
+    followed: BTreeMap<String, Followed>,
+    /// Where the next look-ups of each market begin, so that all get their turn.
+    next_lookup: HashMap<&'static str, String>,
+    /// Those that ended while this one looked, with their outcome: some markets go on listing them.
+    over: HashMap<String, Resolution>,
+}
+
+/// An event without an outcome, as it was written last.
+#[derive(Debug)]
+struct Followed {
+    event: Event,
+    price: Option<Probability>,
 }
 
 impl Recorder {
@@ -80,129 +55,173 @@ impl Recorder {
     ///
     /// # Errors
     /// [`TapeError`] when it cannot be made, or what is there cannot be read.
-    pub async fn open(folder: &Path, clock: Clock) -> Result<Self, TapeError> {
-        tokio::fs::create_dir_all(folder).await.map_err(|source| unwritable(folder, source))?;
+    pub async fn open(folder: &Path, rotation: Rotation, clock: Clock) -> Result<Self, TapeError> {
+        let unwritable = |source| TapeError::Write { path: folder.to_owned(), source };
+        tokio::fs::create_dir_all(folder).await.map_err(unwritable)?;
         let path = folder.to_owned();
-        let unfinished = tokio::task::spawn_blocking(move || unfinished(&path)).await.unwrap_or_else(|e| Err(e.into()));
-        let unfinished = unfinished.map_err(|source| TapeError::Read { path: folder.to_owned(), source })?;
-        let followed = unfinished.into_iter().map(|id| (id, None)).collect();
-        Ok(Self { folder: folder.to_owned(), clock, followed, next_lookup: String::new() })
+        let unfinished = tokio::task::spawn_blocking(move || unfinished(&path)).await;
+        let unfinished =
+            unfinished.unwrap_or_else(|e| Err(TapeError::Read { path: folder.to_owned(), source: e.into() }))?;
+        let followed = unfinished.into_iter().map(|event| (event.key.0.clone(), Followed { event, price: None }));
+        let (files, next_lookup) = (Files::new(folder.to_owned(), rotation), HashMap::new());
+        Ok(Self { files, clock, followed: followed.collect(), next_lookup, over: HashMap::new() })
     }
 
-    /// Looks once at the market and writes down what is new.
+    /// Looks once at `market` and writes down what is new.
     ///
     /// # Errors
     /// [`TapeError::Write`] when the file cannot be written; a market that does not answer is none.
     pub async fn round(&mut self, market: &dyn Provider) -> Result<Recording, TapeError> {
-        let listings = match market.list().await {
-            Ok(listings) => listings,
+        let listed = market.list().await;
+        let seen = self.clock.now();
+        let mut lines = if self.files.begins(seen) { self.all_followed(seen) } else { Vec::new() };
+        let read = listed.is_ok();
+        match listed {
+            Ok(listings) => {
+                lines.push(Line::look(seen, market.name(), None));
+                self.take_list(market, listings, seen, &mut lines).await;
+            }
             Err(error) => {
                 tracing::warn!(%error, "nothing recorded in this round");
-                return Ok(Recording { events: self.followed.len(), lines: 0, read: false });
-            }
-        };
-        let mut lines = Vec::new();
-        let listed: HashSet<String> = listings.iter().map(|listing| listing.event.id.clone()).collect();
-        for listing in listings {
-            self.take(listing, &mut lines);
-        }
-        for id in self.turn_of_the_missing(&listed) {
-            match market.fetch(&id).await {
-                Ok(listing) => self.take(listing, &mut lines),
-                Err(MarketError::Unknown { .. }) => {
-                    self.followed.remove(&id);
-                }
-                Err(error) => tracing::debug!(event = id, %error, "not looked up in this round"),
+                lines.push(Line::look(seen, market.name(), Some(error.to_string())));
             }
         }
-        let recording = Recording { events: self.followed.len(), lines: lines.len(), read: true };
-        self.write(lines).await?;
-        Ok(recording)
+        self.write(&lines, seen).await?;
+        Ok(Recording { events: self.followed.len(), lines: lines.len(), read })
     }
 
-    fn take(&mut self, listing: Listing, lines: &mut Vec<Line>) {
-        let Listing { event, quote, resolution } = listing;
-        let (seen, key, id) = (self.clock.now(), event.key.0.clone(), event.id.clone());
-        let known = self.followed.get(&id).copied();
-        if known.is_none() {
-            lines.push(Line::met(seen, event));
+    async fn take_list(&mut self, market: &dyn Provider, listings: Vec<Listing>, seen: UnixMs, lines: &mut Vec<Line>) {
+        let listed: HashSet<String> = listings.iter().map(|listing| listing.event.key.0.clone()).collect();
+        for listing in listings {
+            self.take(listing, seen, lines);
         }
+        let mut found = HashSet::new();
+        for (key, id) in self.turn_of_the_missing(market.name(), &listed) {
+            match market.fetch(&id).await {
+                Ok(listing) => {
+                    found.insert(key);
+                    self.take(listing, seen, lines);
+                }
+                Err(MarketError::Unknown { .. }) => {
+                    self.followed.remove(&key);
+                }
+                Err(error) => tracing::debug!(event = key, %error, "not looked up in this round"),
+            }
+        }
+        // What is neither listed nor was looked up has no price that anybody saw.
+        for (key, followed) in &mut self.followed {
+            let is_unseen = followed.event.provider == market.name() && !listed.contains(key) && !found.contains(key);
+            if is_unseen && followed.price.take().is_some() {
+                lines.push(Line::unpriced(seen, key));
+            }
+        }
+    }
+
+    fn take(&mut self, listing: Listing, seen: UnixMs, lines: &mut Vec<Line>) {
+        let Listing { event, quote, resolution } = listing;
+        let key = event.key.0.clone();
+        if self.over.get(&key) == Some(&resolution) {
+            return;
+        }
+        let known = self.followed.get(&key);
+        if known.is_none_or(|known| known.event != event) {
+            lines.push(Line::met(seen, event.clone()));
+        }
+        let written = known.and_then(|known| known.price);
         match resolution {
             Resolution::Open => {
                 let price = quote.map(|quote| quote.price);
-                let written = known.flatten();
-                if let Some(price) = price.filter(|price| written != Some(*price)) {
-                    lines.push(Line::price(seen, key, price));
+                match price {
+                    Some(price) if written != Some(price) => lines.push(Line::price(seen, &key, price)),
+                    None if written.is_some() => lines.push(Line::unpriced(seen, &key)),
+                    _ => {}
                 }
-                self.followed.insert(id, price.or(written));
+                self.followed.insert(key, Followed { event, price });
             }
             Resolution::Resolved { outcome, .. } => {
-                lines.push(Line::outcome(seen, key, outcome));
-                self.followed.remove(&id);
+                lines.push(Line::outcome(seen, &key, outcome));
+                self.end(key, resolution);
             }
             Resolution::Void => {
-                self.followed.remove(&id);
+                lines.push(Line::void(seen, &key));
+                self.end(key, resolution);
             }
         }
     }
 
-    /// Followed events that are not `listed`, some at a time, round and round.
-    fn turn_of_the_missing(&mut self, listed: &HashSet<String>) -> Vec<String> {
-        let after = self.followed.range(self.next_lookup.clone()..);
-        let before = self.followed.range(..self.next_lookup.clone());
-        let missing = after.chain(before).map(|(id, _)| id).filter(|id| !listed.contains(*id));
-        let mut turn: Vec<String> = missing.take(LOOKUPS + 1).cloned().collect();
-        self.next_lookup = if turn.len() > LOOKUPS { turn.pop().unwrap_or_default() } else { String::new() };
+    fn end(&mut self, key: String, how: Resolution) {
+        self.followed.remove(&key);
+        self.over.insert(key, how);
+    }
+
+    /// Followed events of `market` that are not `listed`, some at a time, round and round: keys and ids.
+    fn turn_of_the_missing(&mut self, market: &'static str, listed: &HashSet<String>) -> Vec<(String, String)> {
+        let begin = self.next_lookup.remove(market).unwrap_or_default();
+        let (before, after): (Vec<_>, Vec<_>) = self.followed.iter().partition(|(key, _)| **key < begin);
+        let missing = after
+            .into_iter()
+            .chain(before)
+            .filter(|(key, followed)| followed.event.provider == market && !listed.contains(*key));
+        let ids = missing.map(|(key, followed)| (key.clone(), followed.event.id.clone()));
+        let mut turn: Vec<(String, String)> = ids.take(LOOKUPS + 1).collect();
+        if turn.len() > LOOKUPS
+            && let Some((next, _)) = turn.pop()
+        {
+            self.next_lookup.insert(market, next);
+        }
         turn
     }
 
-    async fn write(&self, lines: Vec<Line>) -> Result<(), TapeError> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let day = jiff::Timestamp::from_millisecond(self.clock.now().0).unwrap_or_default();
-        let path = self.folder.join(format!("{}.jsonl", day.strftime("%Y-%m-%d")));
+    /// What a new file begins with.
+    fn all_followed(&self, seen: UnixMs) -> Vec<Line> {
+        let lines = |(key, followed): (&String, &Followed)| {
+            let price = followed.price.map(|price| Line::price(seen, key, price));
+            [Some(Line::met(seen, followed.event.clone())), price].into_iter().flatten()
+        };
+        self.followed.iter().flat_map(lines).collect()
+    }
+
+    async fn write(&mut self, lines: &[Line], now: UnixMs) -> Result<(), TapeError> {
         let mut text = String::new();
         for line in lines {
             // Plain data under text keys always has a JSON form.
-            text.push_str(&serde_json::to_string(&line).unwrap_or_default());
+            text.push_str(&serde_json::to_string(line).unwrap_or_default());
             text.push('\n');
         }
-        append(&path, &text).await.map_err(|source| unwritable(&path, source))
+        self.files.append(&text, now).await
+    }
+
+    /// Where it writes.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.files.folder()
     }
 }
 
-/// The ids of recorded events without an outcome. Files that were compressed since are not looked into: what is in
-/// them is long over.
-fn unfinished(folder: &Path) -> std::io::Result<BTreeSet<String>> {
-    let mut ids = BTreeMap::new();
-    let mut over = HashSet::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_none_or(|extension| extension != "jsonl") {
-            continue;
-        }
-        for line in BufReader::new(std::fs::File::open(path)?).split(b'\n') {
-            match serde_json::from_slice(&line?) {
+/// The recorded events without an end: of the newest compressed file, which has all that was followed when it was begun,
+/// and of files of lines as they were written before.
+fn unfinished(folder: &Path) -> Result<Vec<Event>, TapeError> {
+    let unreadable = |source| TapeError::Read { path: folder.to_owned(), source };
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        paths.push(entry.map_err(unreadable)?.path());
+    }
+    paths.sort();
+    let ends = |path: &PathBuf, ending: &str| path.to_string_lossy().ends_with(ending);
+    let newest = paths.iter().rev().find(|path| ends(path, ".jsonl.zst"));
+    let mut open: BTreeMap<String, Event> = BTreeMap::new();
+    for path in paths.iter().filter(|path| ends(path, ".jsonl")).chain(newest) {
+        for line in files::read(path)?.lines() {
+            match serde_json::from_str(line) {
                 Ok(Line { event: Some(event), .. }) => {
-                    ids.insert(event.key.0, event.id);
+                    open.insert(event.key.0.clone(), event);
                 }
-                Ok(Line { key: Some(key), outcome: Some(_), .. }) => {
-                    over.insert(key);
+                Ok(Line { key: Some(key), outcome, void, .. }) if outcome.is_some() || void => {
+                    open.remove(&key);
                 }
                 Ok(_) | Err(_) => {}
             }
         }
     }
-    Ok(ids.into_iter().filter(|(key, _)| !over.contains(key)).map(|(_, id)| id).collect())
-}
-
-async fn append(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file: File = OpenOptions::new().create(true).append(true).open(path).await?;
-    file.write_all(text.as_bytes()).await?;
-    file.flush().await
-}
-
-fn unwritable(path: &Path, source: std::io::Error) -> TapeError {
-    TapeError::Write { path: path.to_owned(), source }
+    Ok(open.into_values().collect())
 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::shapes::{self, DAY_MS};
 use super::table::Table;
-use super::{Recorded, Tape, Unusable};
+use super::{Look, Recorded, Tape, Unusable};
+use crate::market::polymarket;
 use crate::units::{Probability, UnixMs};
 
 /// Markets and prices as they are found; prices may come before their market.
@@ -13,6 +14,11 @@ pub(super) struct Reading {
     markets: Vec<Found>,
     prices: HashMap<String, Vec<(UnixMs, Probability)>>,
     outcomes: HashMap<String, (Option<UnixMs>, Probability)>,
+    unpriced: HashMap<String, Vec<UnixMs>>,
+    voids: HashMap<String, UnixMs>,
+    looks: HashMap<String, Vec<Look>>,
+    /// Where the markets are that our own recordings tell of, by key: they may tell of one several times.
+    own: HashMap<String, usize>,
     pub(super) unusable: Unusable,
 }
 
@@ -20,12 +26,14 @@ pub(super) struct Reading {
 pub(super) struct Found {
     /// The name under which its prices are filed.
     pub(super) prices_of: String,
+    pub(super) provider: Option<String>,
     pub(super) id: String,
     pub(super) question: String,
     pub(super) rules: String,
     pub(super) outcomes: [String; 2],
     pub(super) opens_at: Option<UnixMs>,
     pub(super) ends_at: Option<UnixMs>,
+    pub(super) cutoff: Option<UnixMs>,
     /// The outcome, and when it was known if that was recorded.
     pub(super) settled: Option<(Option<UnixMs>, Probability)>,
     /// Prices that come with the market itself.
@@ -41,12 +49,14 @@ impl Found {
         };
         Self {
             prices_of: id.to_owned(),
+            provider: None,
             id: id.to_owned(),
             question: question.to_owned(),
             rules: String::new(),
             outcomes: [first_outcome.to_owned(), second],
             opens_at: None,
             ends_at: None,
+            cutoff: None,
             settled: None,
             prices: Vec::new(),
         }
@@ -94,11 +104,29 @@ impl Reading {
     fn take(&mut self, entry: Entry) {
         match entry {
             Entry::Market(market) => self.markets.push(*market),
+            Entry::Own(market) => self.take_own(*market),
+            Entry::Unpriced(of, at) => self.unpriced.entry(of).or_default().push(at),
+            Entry::Void(of, at) => {
+                self.voids.entry(of).or_insert(at);
+            }
+            Entry::Look(of, look) => self.looks.entry(of).or_default().push(look),
             Entry::Price(of, at, price) => self.prices.entry(of).or_default().push((at, price)),
             Entry::Outcome(of, at, outcome) => {
                 self.outcomes.insert(of, (Some(at), outcome));
             }
             Entry::Nothing => {}
+        }
+    }
+
+    /// Of a market that is met again the text, the cutoff and the end may be others; it opened when it was met first.
+    fn take_own(&mut self, market: Found) {
+        let known = self.own.get(&market.prices_of).and_then(|place| self.markets.get_mut(*place));
+        match known {
+            Some(known) => *known = Found { opens_at: known.opens_at.min(market.opens_at), ..market },
+            None => {
+                self.own.insert(market.prices_of.clone(), self.markets.len());
+                self.markets.push(market);
+            }
         }
     }
 
@@ -110,13 +138,19 @@ impl Reading {
             prices.extend(self.prices.remove(&found.prices_of).unwrap_or_default());
             found.settled = found.settled.or(self.outcomes.get(&found.prices_of).copied());
             prices.sort_by_key(|(at, _)| *at);
+            let mut unpriced = self.unpriced.remove(&found.prices_of).unwrap_or_default();
+            unpriced.sort();
+            let void_at = self.voids.get(&found.prices_of).copied();
             match placed(found, prices) {
-                Some(market) => markets.push(market),
+                Some(market) => markets.push(Recorded { unpriced, void_at, ..market }),
                 None => self.unusable.bad_rows += 1,
             }
         }
         self.unusable.orphan_prices += self.prices.values().map(Vec::len).sum::<usize>();
-        Tape::new(markets, self.unusable)
+        for looks in self.looks.values_mut() {
+            looks.sort_by_key(|look| look.at);
+        }
+        Tape::new(markets, self.unusable).with_looks(self.looks)
     }
 }
 
@@ -135,13 +169,17 @@ fn placed(found: Found, prices: Vec<(UnixMs, Probability)>) -> Option<Recorded> 
         None => None,
     };
     Some(Recorded {
+        provider: found.provider.unwrap_or_else(|| polymarket::NAME.to_owned()),
         id: found.id,
         question: found.question,
         rules: found.rules,
         outcomes: found.outcomes,
         opens_at,
         ends_at,
+        cutoff: found.cutoff,
         prices,
+        unpriced: Vec::new(),
+        void_at: None,
         settled,
     })
 }
@@ -149,6 +187,11 @@ fn placed(found: Found, prices: Vec<(UnixMs, Probability)>) -> Option<Recorded> 
 /// What a row of a table, or a line, is.
 pub(super) enum Entry {
     Market(Box<Found>),
+    /// A market in a recording of our own.
+    Own(Box<Found>),
+    Unpriced(String, UnixMs),
+    Void(String, UnixMs),
+    Look(String, Look),
     Price(String, UnixMs, Probability),
     Outcome(String, UnixMs, Probability),
     /// A row that is there for other readers.

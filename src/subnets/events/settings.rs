@@ -10,6 +10,7 @@ use crate::config::{ConfigError, Resolved, duration};
 use crate::forecast::ForecasterSettings;
 use crate::market::MarketSettings;
 use crate::scoring::Rules;
+use crate::subnets::past;
 use crate::subnets::work::WorkError;
 
 const BOTH: WorkGroup = WorkGroup { place: 0, heading: "Market", miner: true, validator: true };
@@ -165,6 +166,21 @@ pub const SETTINGS: &[Setting] = &[
         None,
         MARKET,
         "A file of one's own questions, CSV or JSON, for the market called file (docs/markets.md).",
+    ),
+    setting(
+        "market.replay",
+        Kind::Path,
+        None,
+        MARKET,
+        "A recording that is played in place of the markets: a folder or a file of `neuron market-record`, or of other \
+         shapes (docs/markets.md).",
+    ),
+    setting(
+        "market.replay_speed",
+        Kind::Number { min: 0.001, max: 1e6 },
+        Some("1"),
+        MARKET,
+        "How many times as fast as recorded it is played.",
     ),
     setting("market.horizon", Kind::Duration, Some("14d"), MARKET, "Take events that end at most this far ahead."),
     setting(
@@ -440,6 +456,7 @@ pub struct EventsSettings {
     pub void_after: Duration,
     #[serde(deserialize_with = "duration")]
     pub dispute_window: Duration,
+    pub test_only_historical: u8,
     /// Read by the scoring room's own type, which refuses keys that it does not know.
     pub scoring: Table,
 }
@@ -459,7 +476,7 @@ impl EventsSettings {
     /// # Errors
     /// As [`Resolved::typed`].
     pub fn of(resolved: &Resolved) -> Result<Self, ConfigError> {
-        resolved.typed(|row| SETTINGS.iter().any(|own| own.key == row.key))
+        resolved.typed(|row| SETTINGS.iter().chain([&past::SETTING]).any(|own| own.key == row.key))
     }
 
     /// The scoring rules.

@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, watch};
 
+use super::history::{self, History};
 use super::ledger::{EventsLedger, Options, allotment};
 use super::registry::Limits;
 use super::settings::EventsSettings;
@@ -15,7 +16,8 @@ use super::validator::{EventsValidator, TickSummary};
 use crate::clock::{self, Clock};
 use crate::config::Resolved;
 use crate::ledger::{LedgerError, ReadOnly};
-use crate::market;
+use crate::market::{self, replay};
+use crate::subnets::past::{self, Next};
 use crate::subnets::work::{Allotment, ChainSeen, Duty, Peers, Shares, ValidatorNeeds, ValidatorWork, WorkError};
 use crate::telemetry::{Gauges, Health, Registry, Sheet, facts};
 use crate::units::Identity;
@@ -33,7 +35,21 @@ const SLACK: Duration = Duration::from_secs(60);
 /// Those of the settings.
 pub(super) fn check(resolved: &Resolved) -> Result<(), WorkError> {
     let settings = EventsSettings::of(resolved)?;
-    market::providers(&settings.market, &Clock::wall()).map_err(|e| WorkError::Setting(e.to_string()))?;
+    let wrong = |why: String| Err(WorkError::Setting(why));
+    match &settings.market.replay {
+        // It is read once, when it is played.
+        Some(path) if !path.exists() => return wrong(format!("`--market.replay {}` is not there", path.display())),
+        None if settings.test_only_historical == 1 => {
+            return wrong(
+                "`--test_only_historical 1` goes through a recording: name it with `--market.replay`".to_owned(),
+            );
+        }
+        Some(_) => {}
+        None => {
+            market::providers(&settings.market, &Clock::wall())
+                .or_else(|e| wrong(e.to_string()).map(|()| Vec::new()))?;
+        }
+    }
     settings.rules().map(|_| ())
 }
 
@@ -44,7 +60,14 @@ pub(super) fn check(resolved: &Resolved) -> Result<(), WorkError> {
 pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn ValidatorWork>, WorkError> {
     let settings = EventsSettings::of(resolved)?;
     let ValidatorNeeds { dendrite, deadline, ledger, clock, peers } = needs;
-    let markets = market::providers(&settings.market, &clock)?;
+    let history = match (&settings.market.replay, settings.test_only_historical) {
+        (Some(path), 1) => Some(History::begin(replay::load(path)?, clock.now())?),
+        _ => None,
+    };
+    let (markets, clock) = match &history {
+        Some(history) => (history.markets(&settings.market), history.clock()),
+        None => (market::providers(&settings.market, &clock)?, clock),
+    };
     let ledger = EventsLedger::over(ledger, Options { rules: settings.rules()?, ..Options::default() });
     let limits = Limits {
         max_question_bytes: settings.market.max_question_bytes,
@@ -54,7 +77,8 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
         dispute_window: settings.dispute_window,
     };
     let events = EventsValidator::new(markets, ledger, dendrite, clock.clone(), limits, deadline);
-    Ok(Arc::new(EventsWork::new(events, peers, clock, settings.tick, settings.tick_jitter)))
+    let work = EventsWork::new(events, peers, clock, settings.tick, settings.tick_jitter);
+    Ok(Arc::new(EventsWork { history, ..work }))
 }
 
 /// Who earned what, from a ledger that somebody else writes.
@@ -84,6 +108,8 @@ pub struct EventsWork {
     /// Told when a query wants a fresh look at the markets, and how many looks are done.
     wanted: Notify,
     looks: watch::Sender<u64>,
+    /// The recording that is gone through, on whose clock everything is then.
+    history: Option<History>,
 }
 
 /// How long a query waits for a fresh look at the markets before it goes on with the prices there are.
@@ -106,7 +132,8 @@ impl EventsWork {
     #[must_use]
     pub fn new(events: EventsValidator, peers: Arc<dyn Peers>, clock: Clock, tick: Duration, jitter: f64) -> Self {
         let (state, started) = (Mutex::default(), clock::monotonic());
-        Self { events, peers, clock, tick, jitter, state, started, wanted: Notify::new(), looks: watch::Sender::new(0) }
+        let (wanted, looks) = (Notify::new(), watch::Sender::new(0));
+        Self { events, peers, clock, tick, jitter, state, started, wanted, looks, history: None }
     }
 
     /// What a tick is made of.
@@ -139,9 +166,7 @@ impl EventsWork {
         let found = self.events.discover().await;
         self.looks.send_modify(|looks| *looks += 1);
         let found = found?;
-        let mut state = self.state();
-        state.settled += found.settled.len() as u64;
-        state.markets_failed = found.markets_failed;
+        self.looked(found.markets_failed, found.settled.len());
         Ok(())
     }
 
@@ -164,6 +189,28 @@ impl EventsWork {
         let summary = self.events.query(&self.peers.now()).await?;
         self.ticked(summary);
         Ok(())
+    }
+
+    /// The next tick of a recording.
+    async fn past_tick(self: Arc<Self>) -> Result<(), WorkError> {
+        let Some(history) = &self.history else { return Ok(()) };
+        let peers = self.peers.now();
+        match history.go_on(self.tick, &peers, self.events.ledger()).await? {
+            Next::Over => {}
+            Next::JustOver => history::tell(self.events.ledger()).await?,
+            Next::Moment => {
+                let summary = self.events.tick(&peers).await?;
+                self.looked(summary.markets_failed, summary.settled.len());
+                self.ticked(summary);
+            }
+        }
+        Ok(())
+    }
+
+    fn looked(&self, markets_failed: usize, settled: usize) {
+        let mut state = self.state();
+        state.settled += settled as u64;
+        state.markets_failed = markets_failed;
     }
 
     fn write(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
@@ -209,6 +256,10 @@ impl ValidatorWork for EventsWork {
             async move { work.wanted.notified().await }
         };
         let (tick, clock) = (self.tick, || self.clock.clone());
+        let pruning = Duty::over(&self, "pruning", PRUNE_EVERY, Clock::wall(), prune).later();
+        if self.history.is_some() {
+            return vec![Duty::over(&self, "past ticks", past::PACE, Clock::wall(), Self::past_tick), pruning];
+        }
         let query_deadline = self.events.deadline() + PATIENCE_FOR_PRICES + QUERY_SLACK;
         vec![
             // A query wants a look; without queries the markets are looked at all the same.
@@ -221,7 +272,7 @@ impl ValidatorWork for EventsWork {
                 .within(MARKET_DEADLINE)
                 .later(),
             Duty::over(&self, "query", tick, clock(), Self::query).jitter(self.jitter).within(query_deadline),
-            Duty::over(&self, "pruning", PRUNE_EVERY, Clock::wall(), prune).later(),
+            pruning,
         ]
     }
 
@@ -257,7 +308,8 @@ impl ValidatorWork for EventsWork {
             ("last_tick_age_s", age.as_secs().into()),
             ("markets_failed", state.markets_failed.into()),
         ]);
-        Health { ok: age <= self.tick * 3 + SLACK, facts }
+        let is_over = self.history.as_ref().is_some_and(History::is_over);
+        Health { ok: is_over || age <= self.tick * 3 + SLACK, facts }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::config::{ConfigError, Resolved, duration};
 use crate::forecast::series::Choice;
 use crate::market::klines::aggregate::Aggregate;
 use crate::market::klines::{Exchange, KlineSource, VenueSettings, venue};
+use crate::subnets::past;
 use crate::subnets::work::WorkError;
 
 const BOTH: WorkGroup = WorkGroup { place: 4, heading: "Candles", miner: true, validator: true };
@@ -113,13 +114,6 @@ pub const SETTINGS: &[Setting] = &[
         "Bring deviations to the price level of the volatility tables first; the reference does not.",
     ),
     setting(
-        "test_only_historical",
-        Kind::Integer { min: 0, max: 1 },
-        Some("0"),
-        VALIDATOR,
-        "1 asks about the past, whose end is known: a month of it, with a clock that runs as fast as miners answer.",
-    ),
-    setting(
         "continuous_data_feed",
         Kind::Integer { min: 0, max: 1 },
         Some("0"),
@@ -198,7 +192,7 @@ impl TimeseriesSettings {
     /// # Errors
     /// As [`Resolved::typed`].
     pub fn of(resolved: &Resolved) -> Result<Self, ConfigError> {
-        resolved.typed(|row| SETTINGS.iter().any(|own| own.key == row.key))
+        resolved.typed(|row| SETTINGS.iter().chain([&past::SETTING]).any(|own| own.key == row.key))
     }
 
     /// The rhythm.

@@ -17,9 +17,10 @@ use crate::ledger::{LedgerError, ReadOnly};
 use crate::scoring::timeseries::chain::Spread;
 use crate::scoring::timeseries::long_run::Start;
 use crate::scoring::timeseries::volatility::PercentileTables;
+use crate::subnets::past::{self, Next, Past};
 use crate::subnets::work::{Allotment, ChainSeen, Duty, Peers, Shares, ValidatorNeeds, ValidatorWork, WorkError};
 use crate::telemetry::{Gauges, Health, Registry, Sheet, facts};
-use crate::units::{Identity, UnixMs};
+use crate::units::Identity;
 
 /// How often it is looked whether it is time to ask: windows are a minute long.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -62,12 +63,8 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
     let settings = TimeseriesSettings::of(resolved)?;
     let ValidatorNeeds { dendrite, deadline: _, ledger, clock, peers } = needs;
     let is_past = settings.test_only_historical == 1;
-    let (clock, ends) = if is_past {
-        let now = clock.now();
-        (Clock::stepped(now.plus_ms(-PAST_MS)), Some(now))
-    } else {
-        (clock, None)
-    };
+    let past = is_past.then(|| Past::between(clock.now().plus_ms(-PAST_MS), clock.now()));
+    let clock = past.as_ref().map_or(clock, |past| past.clock().clone());
     let mut schedule = settings.schedule()?;
     let protocol = if is_past { Protocol::V4 } else { settings.timeseries.protocol };
     if protocol == Protocol::V4 && !is_past {
@@ -82,7 +79,7 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
         protocol,
         deadline: settings.timeseries.timeout,
     };
-    Ok(Arc::new(TimeseriesWork::new(validator, peers, ends)))
+    Ok(Arc::new(TimeseriesWork::new(validator, peers, past)))
 }
 
 /// The delay of a validator of January 2024, 0 to 550 s: random, and the same after a restart, for it follows from the
@@ -112,8 +109,8 @@ pub(super) fn shares_in(
 pub struct TimeseriesWork {
     validator: TimeseriesValidator,
     peers: Arc<dyn Peers>,
-    /// When a past that is gone through ends.
-    ends: Option<UnixMs>,
+    /// The past that is gone through, on whose clock the validator is then.
+    past: Option<Past>,
     state: Mutex<State>,
     started: Instant,
 }
@@ -124,14 +121,13 @@ struct State {
     scored: u64,
     /// The last round, and when it was.
     last: Option<(Step, Instant)>,
-    is_over: bool,
 }
 
 impl TimeseriesWork {
-    /// Rounds of `validator`; until `ends` where it goes through the past with a clock of its own.
+    /// Rounds of `validator`; of `past` where it goes through that, on its clock.
     #[must_use]
-    pub fn new(validator: TimeseriesValidator, peers: Arc<dyn Peers>, ends: Option<UnixMs>) -> Self {
-        Self { validator, peers, ends, state: Mutex::default(), started: clock::monotonic() }
+    pub fn new(validator: TimeseriesValidator, peers: Arc<dyn Peers>, past: Option<Past>) -> Self {
+        Self { validator, peers, past, state: Mutex::default(), started: clock::monotonic() }
     }
 
     /// What its steps are.
@@ -185,26 +181,24 @@ impl TimeseriesWork {
         Ok(step.scored)
     }
 
-    /// One round of the past, and the time until the next.
-    async fn past_round(&self, ends: UnixMs) -> Result<(), LedgerError> {
-        let clock = &self.validator.clock;
-        if clock.now() >= ends {
-            if !std::mem::replace(&mut self.state().is_over, true) {
-                let standings = self.validator.ledger.standings().await?;
-                for standing in standings {
+    /// The next round of the past.
+    async fn past_round(&self) -> Result<(), LedgerError> {
+        let Some(past) = &self.past else { return Ok(()) };
+        match past.go_to(self.validator.schedule.next_round(past.clock().now())) {
+            Next::Over => {}
+            Next::JustOver => {
+                for standing in self.validator.ledger.standings().await? {
                     tracing::info!(
                         hotkey = %standing.miner.hotkey, mean_share = standing.mean_share, mean_rmse = standing.mean_rmse,
                         requests = standing.predicted, weight = standing.weight, "the month is over"
                     );
                 }
             }
-            return Ok(());
+            Next::Moment => {
+                self.ask().await?;
+                self.score().await?;
+            }
         }
-        let next = self.validator.schedule.next_round(clock.now());
-        let wait = u64::try_from(next.since(clock.now())).unwrap_or(0);
-        clock.advance(Duration::from_millis(wait));
-        self.ask().await?;
-        self.score().await?;
         Ok(())
     }
 
@@ -235,9 +229,9 @@ impl ValidatorWork for TimeseriesWork {
             Ok(())
         };
         let pruning = Duty::over(&self, "pruning", PRUNE_EVERY, Clock::wall(), prune).later();
-        if let Some(ends) = self.ends {
-            let past = move |work: Arc<Self>| async move { Ok(work.past_round(ends).await?) };
-            return vec![Duty::over(&self, "past rounds", Duration::from_millis(10), Clock::wall(), past), pruning];
+        if self.past.is_some() {
+            let past = async |work: Arc<Self>| Ok(work.past_round().await?);
+            return vec![Duty::over(&self, "past rounds", past::PACE, Clock::wall(), past), pruning];
         }
         let ask = async |work: Arc<Self>| Ok(work.ask().await?);
         let score = async |work: Arc<Self>| {
@@ -281,6 +275,7 @@ impl ValidatorWork for TimeseriesWork {
         let state = self.state();
         let age = state.last.as_ref().map_or(self.started, |(_, at)| *at).elapsed();
         let facts = facts([("rounds", state.rounds.into()), ("last_round_age_s", age.as_secs().into())]);
-        Health { ok: state.is_over || age <= self.validator.schedule.period * 2 + SLACK, facts }
+        let is_over = self.past.as_ref().is_some_and(Past::is_over);
+        Health { ok: is_over || age <= self.validator.schedule.period * 2 + SLACK, facts }
     }
 }

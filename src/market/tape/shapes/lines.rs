@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::super::record::Line;
+use super::super::Look;
+use super::super::line::Line;
 use super::super::recordings::{Entry, Found};
 use super::{DAY_MS, day, probability};
 use crate::market::asked::split_outcome;
@@ -18,21 +19,27 @@ pub(in crate::market::tape) fn of_line(line: &str) -> Option<Entry> {
 
 /// A line of a [`super::Recorder`].
 fn own_line(line: Line) -> Option<Entry> {
-    match line {
-        Line { seen, event: Some(event), .. } => {
+    let seen = line.seen;
+    Some(match line {
+        Line { event: Some(event), .. } => {
             let (text, outcome) = split_outcome(event.description.as_raw());
             let (question, rules) = text.split_once('\n').unwrap_or((text, ""));
             let mut found = Found::new(&event.id, question, outcome.unwrap_or("Yes"));
             found.rules = rules.to_owned();
             found.prices_of = event.key.0;
+            found.provider = Some(event.provider);
             found.opens_at = Some(seen);
+            found.cutoff = Some(event.cutoff);
             found.ends_at = event.ends_at;
-            Some(found.into())
+            Entry::Own(Box::new(found))
         }
-        Line { seen, key: Some(key), price: Some(price), .. } => Some(Entry::Price(key, seen, price)),
-        Line { seen, key: Some(key), outcome: Some(outcome), .. } => Some(Entry::Outcome(key, seen, outcome)),
-        _ => None,
-    }
+        Line { key: Some(key), price: Some(price), .. } => Entry::Price(key, seen, price),
+        Line { key: Some(key), outcome: Some(outcome), .. } => Entry::Outcome(key, seen, outcome),
+        Line { key: Some(key), unpriced: true, .. } => Entry::Unpriced(key, seen),
+        Line { key: Some(key), void: true, .. } => Entry::Void(key, seen),
+        Line { look: Some(market), error, .. } => Entry::Look(market, Look { at: seen, failed: error }),
+        _ => return None,
+    })
 }
 
 /// A five-minute market with its outcome and no prices.
