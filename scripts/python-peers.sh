@@ -63,6 +63,8 @@ make_peer NEURON_PYTHON_WALLET411 wallet411 bittensor_wallet==4.1.1
 make_peer NEURON_PYTHON_DATA data numpy==2.0.2 pandas==2.2.2 pydantic==2.11.7 pyarrow==21.0.0 duckdb==1.3.2 polars==1.32.3
 # Clients of the gateway, each as it is.
 make_peer NEURON_PYTHON_OPENAI openai openai==3.57.0 langchain-openai==1.7.4
+# A reader of OpenAPI documents.
+make_peer NEURON_PYTHON_OPENAPI31 openapi31 openapi-spec-validator==0.9.0 jsonschema==4.26.0 rfc3339-validator==0.1.4
 # The chain tools as people type them. The later one is happier with Python 3.13: under 3.11 its `close()` can hang after an
 # error that came fast.
 make_peer NEURON_BTCLI9 btcli9 bittensor-cli==9.23.2

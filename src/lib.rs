@@ -36,7 +36,7 @@
 //! | 4 | [`forecast`] strategies that answer |
 //! | 5 | [`subnets`] one kind of work each, behind one seam |
 //! | 6 | [`role`] miner and validator, [`report`] tables, exports and plots of a ledger, [`gateway`] a door for customers, [`localnet`] a development chain (feature `localnet`) |
-//! | 7 | [`dashboard`] the page, [`demo`] the whole job in one process (feature `localnet`) |
+//! | 7 | [`dashboard`] the page, [`storefront`] a read API over a ledger, [`demo`] the whole job in one process (feature `localnet`) |
 //! | 8 | [`cli`] the command line |
 //!
 //! Where a lower room needs to know something of a higher one, it owns a small trait for it: who is this hotkey
@@ -86,6 +86,7 @@ pub mod market;
 pub mod report;
 pub mod role;
 pub mod scoring;
+pub mod storefront;
 pub mod subnets;
 pub mod subtensor;
 pub mod synapse;

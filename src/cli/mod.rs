@@ -35,6 +35,7 @@ mod root;
 mod score;
 mod spellings;
 mod stake;
+mod storefront;
 mod subnets;
 mod transfer;
 mod validator;
@@ -76,6 +77,7 @@ const VERBS: &[Verb] = &[
     market_sim::VERB,
     score::VERB,
     dashboard::VERB,
+    storefront::VERB,
     market_record::VERB,
     klines::VERB,
     model::VERB,

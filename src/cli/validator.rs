@@ -25,6 +25,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     block_on(async {
         let port = metrics::port(&settings).await.map_err(role::failure)?;
         let page_port = role::page_port(&settings).await?;
+        let storefront_port = role::storefront_port(&settings).await?;
         let mut parts = setup::validator(&resolved, &settings).await.map_err(role::failure)?;
         let announced = match parts.announcement.take() {
             Some(announcement) => Some(announcement.start(&parts.subnet).await.map_err(role::failure)?),
@@ -42,6 +43,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let validator = Validator::start(parts);
         let _metrics = port.map(|port| metrics::serve(port, &validator));
         let _page = role::page(page_port, &resolved, &settings, || validator.watch(), output)?;
+        let _storefront = role::storefront(storefront_port, &resolved, &settings, &validator.watch(), output)?;
         interrupted().await;
         output.note("validator: finishing the tick and stopping");
         validator.stop(PATIENCE).await;

@@ -13,5 +13,5 @@ pub use duration::{ParseDurationError, parse_duration};
 pub use resolve::{ConfigError, Layer, Layers, Resolved, ResolvedValue};
 pub use settings::{
     AxonSettings, BlacklistSettings, DashboardSettings, DbSettings, DendriteSettings, LoggingSettings, MetricsSettings,
-    PrioritySettings, Settings, SubtensorSettings, ValidatorSettings, WalletSettings, duration,
+    PrioritySettings, Settings, StorefrontSettings, SubtensorSettings, ValidatorSettings, WalletSettings, duration,
 };

@@ -32,6 +32,7 @@ pub struct Settings {
     pub weights: ValidatorSettings,
     pub metrics: MetricsSettings,
     pub dashboard: DashboardSettings,
+    pub storefront: StorefrontSettings,
     pub logging: LoggingSettings,
     pub db: DbSettings,
 }
@@ -148,6 +149,16 @@ pub struct DashboardSettings {
     pub port: Option<u16>,
     pub ip: String,
     pub token_file: Option<PathBuf>,
+}
+
+/// What programs may read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of settings explains each")]
+pub struct StorefrontSettings {
+    pub port: Option<u16>,
+    pub ip: String,
+    pub keys: Option<PathBuf>,
 }
 
 /// What is logged.

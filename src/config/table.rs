@@ -79,6 +79,8 @@ pub enum Group {
     Validator,
     /// What monitoring sees.
     Metrics,
+    /// What programs may read.
+    Storefront,
     /// Logs and state.
     Housekeeping,
 }
@@ -110,6 +112,7 @@ impl Group {
             Self::Work(group) => group.heading,
             Self::Validator => "Validator",
             Self::Metrics => "Metrics",
+            Self::Storefront => "Storefront",
             Self::Housekeeping => "Logs and state",
         }
     }
@@ -118,7 +121,7 @@ impl Group {
     #[must_use]
     pub const fn is_for_miners(self) -> bool {
         match self {
-            Self::Dendrite | Self::Validator => false,
+            Self::Dendrite | Self::Validator | Self::Storefront => false,
             Self::Work(group) => group.miner,
             _ => true,
         }
@@ -372,6 +375,27 @@ pub const CORE: &[Setting] = &[
         None,
         Group::Metrics,
         "The file with the page's token, made when it does not exist; named, it is asked for on loopback as well, as behind a proxy. Elsewhere than on loopback it is dashboard.token in db.directory unless said.",
+    ),
+    setting(
+        "storefront.port",
+        PORT,
+        None,
+        Group::Storefront,
+        "The port of the read API for programs (docs/storefront.md); 0 takes a free one, none is off.",
+    ),
+    setting(
+        "storefront.ip",
+        Kind::Text,
+        Some("127.0.0.1"),
+        Group::Storefront,
+        "The address it is served on; anything but loopback shows it to others, in clear unless a proxy encrypts it.",
+    ),
+    setting(
+        "storefront.keys",
+        Kind::Path,
+        None,
+        Group::Storefront,
+        "The file of hashed keys to it; storefront-keys.toml in db.directory unless said.",
     ),
     setting("logging.debug", Kind::Bool, Some("false"), Group::Housekeeping, "Log more.").env(&["BT_LOGGING_DEBUG"]),
     setting("logging.trace", Kind::Bool, Some("false"), Group::Housekeeping, "Log everything.").env(&["BT_LOGGING_TRACE"]),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::key_file::KeyFile;
 use crate::clock;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -30,19 +31,12 @@ pub struct KeyRow {
     pub tokens_per_day: Option<u64>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyFile {
-    #[serde(default)]
-    key: Vec<KeyRow>,
-}
-
 /// A file of keys that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {reason}", .path.display())]
 pub struct KeysError {
-    path: PathBuf,
-    reason: String,
+    pub(super) path: PathBuf,
+    pub(super) reason: String,
 }
 
 /// A key that was just made. It is shown once.
@@ -109,7 +103,7 @@ impl Window {
 
 /// Why somebody may not come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Denied {
+pub(crate) enum Denied {
     NoKey,
     WrongKey,
     TooOften { wait: Duration },
@@ -118,7 +112,7 @@ pub(super) enum Denied {
 
 /// Somebody who came in, to whom its tokens are charged.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Guest {
+pub(crate) struct Guest {
     keys: Keys,
     hash: Option<String>,
 }
@@ -129,17 +123,12 @@ impl Keys {
     /// # Errors
     /// [`KeysError`]: it cannot be read, holds none, or says something else.
     pub fn load(path: &Path) -> Result<Self, KeysError> {
-        let failed = |reason: String| KeysError { path: path.to_path_buf(), reason };
-        let text = std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
-        let file: KeyFile = toml::from_str(&text).map_err(|e| failed(e.message().to_owned()))?;
-        if file.key.is_empty() {
-            return Err(failed("it holds no [[key]]; make one with `neuron gateway --new-key NAME`".to_owned()));
+        let rows = KeyFile::open(path)?.into_rows();
+        if rows.is_empty() {
+            let reason = "it holds no [[key]]; make one with `neuron gateway --new-key NAME`".to_owned();
+            return Err(KeysError { path: path.to_path_buf(), reason });
         }
-        let wrong = file.key.iter().find(|row| row.sha256.len() != 64 || hex::decode(&row.sha256).is_err());
-        match wrong {
-            Some(row) => Err(failed(format!("the key of `{}` is no SHA-256 in hexadecimal digits", row.name))),
-            None => Ok(Self::of(file.key)),
-        }
+        Ok(Self::of(rows))
     }
 
     /// These keys.
@@ -165,8 +154,12 @@ impl Keys {
         if self.is_empty() {
             return Ok(Guest::default());
         }
-        let key = authorization.and_then(|text| text.strip_prefix("Bearer ")).ok_or(Denied::NoKey)?;
-        let hash = hash(key.trim());
+        self.admit_key(authorization.and_then(|text| text.strip_prefix("Bearer ")))
+    }
+
+    /// Lets in whoever has a key that is not used up; nobody where there are no keys.
+    pub(crate) fn admit_key(&self, key: Option<&str>) -> Result<Guest, Denied> {
+        let hash = hash(key.ok_or(Denied::NoKey)?.trim());
         let holder = self.0.get(&hash).ok_or(Denied::WrongKey)?;
         let mut used = holder.used.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock::monotonic();
@@ -183,6 +176,11 @@ impl Keys {
 }
 
 impl Guest {
+    /// Whether its key is one of these.
+    pub(crate) fn is_known_to(&self, keys: &Keys) -> bool {
+        self.hash.as_ref().is_some_and(|hash| keys.0.contains_key(hash))
+    }
+
     /// Charges tokens of an answer.
     pub(super) fn charge(&self, tokens: u64) {
         let holder = self.hash.as_ref().and_then(|hash| self.keys.0.get(hash));

@@ -5,6 +5,7 @@
 
 mod api;
 mod choice;
+mod key_file;
 mod keys;
 mod race;
 mod shapes;
@@ -18,6 +19,8 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use choice::{Candidate, Candidates};
+pub use key_file::KeyFile;
+pub(crate) use keys::{Denied, Guest};
 pub use keys::{KeyRow, Keys, KeysError, NewKey};
 
 use crate::dendrite::Dendrite;

@@ -9,6 +9,7 @@ pub mod admission;
 pub mod averages_2024;
 pub mod brier;
 pub mod calibration;
+pub mod community;
 pub mod conditional;
 pub mod event;
 pub mod grid;

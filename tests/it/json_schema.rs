@@ -9,17 +9,38 @@ pub fn check(file: &str, name: &str, value: &Value) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(file);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let document: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    check_in(&document, &document["$defs"][name], name, value);
+}
+
+/// Checks `value` against a schema of a document.
+pub fn check_in(document: &Value, schema: &Value, name: &str, value: &Value) {
+    assert!(schema.is_object(), "there is no definition `{name}`");
     let mut faults = Vec::new();
-    let schema = &document["$defs"][name];
-    assert!(schema.is_object(), "{file} has no definition `{name}`");
-    validate(&document, schema, value, name, &mut faults);
+    validate(document, schema, value, name, &mut faults);
     assert!(faults.is_empty(), "{}\nin {value:#}", faults.join("\n"));
 }
 
 fn validate(document: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
     for (keyword, wanted) in schema.as_object().unwrap() {
         match keyword.as_str() {
-            "description" => {}
+            "description" | "default" => {}
+            "const" => {
+                if value != wanted {
+                    faults.push(format!("{at}: {value} is not {wanted}"));
+                }
+            }
+            "minimum" | "maximum" => {
+                let (Some(number), Some(bound)) = (value.as_f64(), wanted.as_f64()) else { continue };
+                if (keyword == "minimum" && number < bound) || (keyword == "maximum" && number > bound) {
+                    faults.push(format!("{at}: {number} is beyond the {keyword} {bound}"));
+                }
+            }
+            "format" => {
+                assert_eq!(wanted, "date-time", "only times are understood");
+                if value.as_str().is_some_and(|text| text.parse::<jiff::Timestamp>().is_err()) {
+                    faults.push(format!("{at}: {value} is no time"));
+                }
+            }
             "$ref" => {
                 let target = wanted.as_str().unwrap().trim_start_matches('#');
                 let schema = document.pointer(target).unwrap_or_else(|| panic!("{target} is not defined"));
@@ -107,4 +128,10 @@ fn the_validator_finds_what_is_wrong() {
         assert_eq!(faults(bad), 1);
     }
     assert_eq!(faults(serde_json::json!({ "a": "", "b": [3, "x"] })), 2);
+    let schema = serde_json::json!({ "type": "object", "properties": {
+        "n": { "minimum": 0, "maximum": 1 }, "t": { "format": "date-time" }, "c": { "const": "OK" } } });
+    let value = serde_json::json!({ "n": 1.5, "t": "yesterday", "c": "no" });
+    let mut found = Vec::new();
+    validate(&schema, &schema, &value, "x", &mut found);
+    assert_eq!(found.len(), 3, "{found:?}");
 }

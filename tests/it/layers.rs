@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The level of each room; a room may use itself, `units`, and what is strictly lower.
-const LEVELS: [(&str, u8); 23] = [
+const LEVELS: [(&str, u8); 24] = [
     ("units", 0),
     ("clock", 0),
     ("config", 1),
@@ -26,6 +26,7 @@ const LEVELS: [(&str, u8); 23] = [
     ("gateway", 6),
     ("localnet", 6),
     ("dashboard", 7),
+    ("storefront", 7),
     ("demo", 7),
     ("cli", 8),
 ];

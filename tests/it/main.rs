@@ -64,6 +64,7 @@ mod scoring_fuzz;
 mod scoring_keys;
 mod scoring_properties;
 mod seam;
+mod storefront;
 mod subtensor;
 #[cfg(feature = "localnet")]
 mod subtensor_failover;

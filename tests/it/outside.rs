@@ -52,6 +52,7 @@ mod python_wire;
 #[cfg(feature = "localnet")]
 mod runtimes_real;
 mod scoring_vectors;
+mod storefront_python;
 mod timelock;
 mod timeseries_python;
 #[cfg(feature = "localnet")]
@@ -81,6 +82,7 @@ tools!(
     market_polymarket,
     market_tape,
     score,
+    storefront,
     support,
     timeseries_round,
     wallet_cli,
@@ -104,6 +106,7 @@ fn main() -> ExitCode {
         python_wallet::trials(),
         python_wire::trials(),
         scoring_vectors::trials(),
+        storefront_python::trials(),
         timelock::trials(),
         timeseries_python::trials(),
         timeseries_vectors::trials(),

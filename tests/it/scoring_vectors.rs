@@ -7,6 +7,7 @@ use std::fs;
 use ndarray::ArrayView1;
 use neuron::scoring::admission::{EventState, Fate, Prices, Window};
 use neuron::scoring::averages_2024::{Daily, ema_step};
+use neuron::scoring::community::community;
 use neuron::scoring::event::{EventFrame, EventStats, selected};
 use neuron::scoring::grid::{interval_weights, minutes_since_origin};
 use neuron::scoring::legacy::{
@@ -30,7 +31,7 @@ use serde_json::Value;
 
 use crate::needs::{lacks, shared};
 
-tests! { blocking: the_main_rule_on_one_event, from_event_scores_to_shares, the_sequential_chain, the_quadratic_rule_and_the_settlement_of_june_2024, interval_weights_and_the_grid, the_mean_of_an_interval, the_peer_rule_end_to_end, averages_of_summer_2024, the_sdk_conversion_to_chain_weights, timeseries_errors_of_forecasts, timeseries_shares_of_a_request_and_older_scalings, timeseries_percentiles_of_volatility, timeseries_long_run_weights, timeseries_weights_for_the_chain, the_class_balanced_average_of_the_peer_rule, the_interval_scores_of_summer_2024, the_interval_scores_of_january_2025, the_worth_of_a_streamed_answer, what_a_pair_of_sybils_may_expect }
+tests! { blocking: the_main_rule_on_one_event, from_event_scores_to_shares, the_sequential_chain, the_quadratic_rule_and_the_settlement_of_june_2024, interval_weights_and_the_grid, the_mean_of_an_interval, the_peer_rule_end_to_end, averages_of_summer_2024, the_sdk_conversion_to_chain_weights, timeseries_errors_of_forecasts, timeseries_shares_of_a_request_and_older_scalings, timeseries_percentiles_of_volatility, timeseries_long_run_weights, timeseries_weights_for_the_chain, the_class_balanced_average_of_the_peer_rule, the_interval_scores_of_summer_2024, the_interval_scores_of_january_2025, the_worth_of_a_streamed_answer, what_a_pair_of_sybils_may_expect, the_community_prediction_of_a_storefront }
 
 /// The cases of a file.
 fn cases(file: &str) -> Vec<Value> {
@@ -904,6 +905,25 @@ fn what_a_pair_of_sybils_may_expect() {
                 near(&context, gaussian, case["gaussian_approximation"].as_f64().unwrap(), 1e-12);
             }
             other => panic!("{other}"),
+        }
+    }
+}
+
+fn the_community_prediction_of_a_storefront() {
+    for (i, case) in cases("community").iter().enumerate() {
+        let rows = |key: &str| case[key].as_array().unwrap().clone();
+        let scores: HashMap<u64, f64> =
+            rows("scores").iter().map(|row| (row[0].as_u64().unwrap(), row[1].as_f64().unwrap())).collect();
+        for (event, want) in case["expect"].as_object().unwrap() {
+            let said = rows("predictions").into_iter().filter(|row| row[0] == **event && row[3] == case["interval"]);
+            let said = said.map(|row| {
+                let score = scores.get(&row[1].as_u64().unwrap()).copied().unwrap_or(0.0);
+                (score, row[2].as_f64().unwrap())
+            });
+            match (community(said.collect()), want.as_f64()) {
+                (Some(got), Some(want)) => near(&format!("case {i}, {event}"), got, want, 1e-12),
+                (got, want) => assert_eq!(got, want, "case {i}, {event}"),
+            }
         }
     }
 }

@@ -97,7 +97,8 @@ impl Archive {
     }
 }
 
-fn listed(connection: &Connection, id: i64, event: EventRow) -> Result<Listed, Fault> {
+/// An event with what a list shows beside it.
+pub(super) fn listed(connection: &Connection, id: i64, event: EventRow) -> Result<Listed, Fault> {
     let number = |sql: &str| -> Result<Option<f64>, Fault> {
         Ok(connection.prepare_cached(sql)?.query_row(params![id], |row| row.get(0)).optional()?)
     };

@@ -23,6 +23,7 @@ mod block;
 mod changes;
 mod conditions;
 mod error;
+mod front;
 mod known;
 mod look;
 mod read;
@@ -37,8 +38,9 @@ use std::path::Path;
 
 pub use archive::{Archive, Difference, Rescored, Verification};
 pub use error::EventsLedgerError;
+pub use front::{EventScores, HistoryPlace, NumberedChange};
 pub use look::{Listed, Whole};
-pub(super) use read::{STATES, state_name};
+pub use read::{STATES, state_name};
 pub use reports::{CellLine, MeanReport};
 pub use types::{
     ConditionSet, EventChange, EventRow, IntervalLine, NewEvent, Outcome, PriceRow, Resolution, ScoredLine, Settlement,

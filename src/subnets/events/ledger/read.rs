@@ -12,7 +12,9 @@ use crate::scoring::admission::EventState;
 use crate::scoring::grid::Grid;
 use crate::units::UnixMs;
 
-pub(in super::super) const fn state_name(state: EventState) -> &'static str {
+/// The word for a state.
+#[must_use]
+pub const fn state_name(state: EventState) -> &'static str {
     match state {
         EventState::Open => "open",
         EventState::Scored => "scored",
@@ -24,7 +26,7 @@ pub(in super::super) const fn state_name(state: EventState) -> &'static str {
 }
 
 /// Every state, in the order of a list.
-pub(in super::super) const STATES: [EventState; 6] = {
+pub const STATES: [EventState; 6] = {
     use EventState::{NoPrice, NoReports, NoWindow, Open, Scored, Void};
     [Open, Scored, Void, NoWindow, NoPrice, NoReports]
 };
@@ -121,6 +123,26 @@ pub(super) fn part(
     let whole = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let mut query = connection.prepare_cached(&sql)?;
     let mut rows = query.query(params![state.map_or("", state_name), whole(count), whole(skip)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(event_row(row)?);
+    }
+    Ok(found)
+}
+
+/// Events of a state, or of all, by their number, the newest first: those below `before`.
+pub(super) fn newest(
+    connection: &Connection,
+    state: Option<EventState>,
+    before: i64,
+    count: usize,
+) -> Result<Vec<(i64, EventRow)>, Fault> {
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS} FROM events WHERE id < ?1 AND (?2 = '' OR state = ?2) ORDER BY id DESC LIMIT ?3"
+    );
+    let mut query = connection.prepare_cached(&sql)?;
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let mut rows = query.query(params![before, state.map_or("", state_name), count])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(event_row(row)?);

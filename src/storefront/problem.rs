@@ -1,0 +1,103 @@
+//! A no, always in the same shape: `{"detail": "…", "code": "…"}`, a sentence for a person and a word for a program.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::gateway::Denied;
+use crate::ledger::LedgerError;
+use crate::subnets::events::ledger::EventsLedgerError;
+
+/// See the module.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Problem {
+    detail: String,
+    code: &'static str,
+    #[serde(skip)]
+    status: StatusCode,
+    #[serde(skip)]
+    wait: Option<Duration>,
+}
+
+impl Problem {
+    pub(super) fn of(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), code, status, wait: None }
+    }
+
+    /// A question that makes no sense.
+    pub(super) fn bad(detail: impl Into<String>) -> Self {
+        Self::of(StatusCode::UNPROCESSABLE_ENTITY, "bad_request", detail)
+    }
+
+    pub(super) fn no_event() -> Self {
+        Self::of(StatusCode::NOT_FOUND, "event_not_found", "Event not found")
+    }
+
+    pub(super) fn no_miner() -> Self {
+        Self::of(StatusCode::NOT_FOUND, "miner_not_found", "Miner not found")
+    }
+
+    pub(super) fn no_path() -> Self {
+        Self::of(StatusCode::NOT_FOUND, "path_not_found", "There is no such path: /openapi.json has them all")
+    }
+
+    pub(super) fn no_method() -> Self {
+        Self::of(StatusCode::METHOD_NOT_ALLOWED, "read_only", "This API is only read: use GET")
+    }
+
+    /// Too much at once; worth another try after `wait`.
+    pub(super) fn busy(detail: &str, wait: Duration) -> Self {
+        Self { wait: Some(wait), ..Self::of(StatusCode::SERVICE_UNAVAILABLE, "busy", detail) }
+    }
+
+    /// Something of ours does not work. What it is stands in the log, not in the answer.
+    pub(super) fn broken() -> Self {
+        Self::of(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal Server Error")
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::NoKey => {
+                Self::of(StatusCode::UNAUTHORIZED, "missing_key", "No key: send one as X-API-Key, or as a bearer token")
+            }
+            Denied::WrongKey => Self::of(StatusCode::FORBIDDEN, "wrong_key", "This key opens nothing here"),
+            Denied::TooOften { wait } | Denied::UsedUp { wait } => {
+                let detail = "More requests in this minute than the key allows";
+                Self { wait: Some(wait), ..Self::of(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail) }
+            }
+        }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        tracing::warn!("the storefront cannot read its ledger: {error}");
+        Self::broken()
+    }
+}
+
+impl From<EventsLedgerError> for Problem {
+    fn from(error: EventsLedgerError) -> Self {
+        match error {
+            EventsLedgerError::Ledger(error) => error.into(),
+            EventsLedgerError::UnknownEvent { .. } | EventsLedgerError::BadOutcome { .. } => Self::no_event(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, wait) = (self.status, self.wait);
+        let mut response = (status, Json(self)).into_response();
+        if let Some(wait) = wait {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+        }
+        response
+    }
+}

@@ -1,0 +1,74 @@
+//! Every address. `openapi.json` describes the same ones; a test compares them.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use axum::{Router, middleware};
+
+use super::problem::Problem;
+use super::shelf::{Shop, json};
+use super::{OPENAPI, door, events, forecast, miners, stream};
+
+/// The addresses, as the document writes them, each with who answers.
+fn places() -> Vec<(&'static str, MethodRouter<Shop>)> {
+    vec![
+        ("/api/health", get(health)),
+        ("/api/events", get(events::list)),
+        ("/api/events/community_predictions", get(forecast::community_predictions)),
+        ("/api/events/{unique_event_id}", get(events::one)),
+        ("/api/events/{unique_event_id}/prices", get(events::prices)),
+        ("/api/events/{unique_event_id}/forecast", get(forecast::by_interval)),
+        ("/api/events/{unique_event_id}/community_prediction", get(forecast::community_prediction)),
+        ("/api/events/{unique_event_id}/predictions", get(forecast::predictions)),
+        ("/api/events/{unique_event_id}/scores", get(events::scores)),
+        ("/api/miners", get(miners::list)),
+        ("/api/miners/{hotkey}", get(miners::one)),
+        ("/api/miners/{hotkey}/history", get(miners::history)),
+        ("/api/stream", get(stream::stream)),
+        ("/openapi.json", get(document)),
+    ]
+}
+
+/// The router over all of them.
+pub(super) fn router(shop: Shop) -> Router {
+    let router = places().into_iter().fold(Router::new(), |router, (path, answers)| router.route(path, answers));
+    router
+        // As the reference spells them.
+        .route("/api/events/community_predictions/", get(forecast::community_predictions))
+        .route("/api/openapi.json", get(document))
+        .fallback(|| async { Problem::no_path() })
+        .method_not_allowed_fallback(|| async { Problem::no_method() })
+        .layer(middleware::from_fn_with_state(shop.clone(), door::guard))
+        .with_state(shop)
+}
+
+/// Whether the ledger can be read.
+async fn health(State(shop): State<Shop>) -> Result<Response, Problem> {
+    shop.read(|shelf| Ok(shelf.archive.last_tick()?)).await?;
+    json(&serde_json::json!({ "status": "OK" }))
+}
+
+async fn document() -> Response {
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=600")];
+    (headers, Body::from(OPENAPI)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_document_has_every_address_and_no_other() {
+        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        let described: BTreeSet<&str> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+        let served: BTreeSet<&str> = places().iter().map(|(path, _)| *path).collect();
+        assert_eq!(described, served);
+        assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    }
+}

@@ -1,0 +1,185 @@
+//! Reading for an answer: a connection of its own on a thread that may wait, a few at a time; and what several answers need.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, ETAG};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Source;
+use super::door::Door;
+use super::problem::Problem;
+use super::stream::Pulse;
+use crate::clock;
+use crate::role::Subnet;
+use crate::subnets::events::ledger::{Archive, Standings};
+use crate::units::{Account, Identity, UnixMs};
+
+/// Answers that are read at once.
+const READERS: usize = 4;
+/// How long an answer waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Streams that are open at once.
+const STREAMS: usize = 64;
+/// How old the averages in an answer may be: they are the sum of a window, which moves with a resolution.
+const KEEP_AVERAGES: Duration = Duration::from_secs(5);
+/// How far back a score may lie to count in a community prediction, ms.
+const FRESH_MS: i64 = 2 * 24 * 3_600_000;
+
+/// What handlers need. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Shop(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    source: Source,
+    door: Door,
+    pulse: Pulse,
+    readers: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    averages: Mutex<Option<(Instant, Arc<Averages>)>>,
+}
+
+/// How everybody stands.
+#[derive(Debug)]
+pub(super) struct Averages {
+    /// The window.
+    pub(super) standings: Standings,
+    /// Rewards of those who have a score of the last two days.
+    fresh: BTreeMap<Identity, f64>,
+}
+
+impl Averages {
+    /// What a miner's word counts: its reward, 0 without a score of the last two days.
+    pub(super) fn weight(&self, identity: &Identity) -> f64 {
+        self.fresh.get(identity).copied().unwrap_or(0.0)
+    }
+}
+
+/// A ledger, open for one answer.
+pub(super) struct Shelf {
+    pub(super) archive: Archive,
+    shop: Shop,
+}
+
+impl Shop {
+    pub(super) fn new(source: Source, door: Door, pulse: Pulse) -> Self {
+        let room = |places| Arc::new(Semaphore::new(places));
+        let (readers, streams) = (room(READERS), room(STREAMS));
+        Self(Arc::new(Inner { source, door, pulse, readers, streams, averages: Mutex::default() }))
+    }
+
+    pub(super) fn door(&self) -> &Door {
+        &self.0.door
+    }
+
+    pub(super) fn pulse(&self) -> Pulse {
+        self.0.pulse.clone()
+    }
+
+    /// A place for a stream, if there is one left.
+    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = Arc::clone(&self.0.streams).try_acquire_owned();
+        place.map_err(|_| Problem::busy("As many streams are open as there may be", Duration::from_secs(30)))
+    }
+
+    /// Reads something.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Shelf) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let busy = || Problem::busy("More is asked than can be read", PATIENCE);
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.0.readers).acquire_owned()).await;
+        let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+        let shop = self.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            // Kept until the reading is done, also when the caller has gone away.
+            let _turn = turn;
+            let archive = Archive::open(&shop.0.source.ledger)?;
+            job(&Shelf { archive, shop })
+        });
+        reading.await.map_err(|_| Problem::broken())?
+    }
+
+    /// Reads something and sends it.
+    pub(super) async fn answer<T: Serialize>(
+        &self,
+        job: impl FnOnce(&Shelf) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        self.read(move |shelf| json(&job(shelf)?)).await
+    }
+
+    /// The uids of those who are registered now, where somebody knows.
+    pub(super) fn uids(&self) -> Uids {
+        let neurons = self.0.source.subnet.as_ref().map(Subnet::now);
+        let neurons = neurons.iter().flat_map(|now| &now.metagraph.neurons);
+        Uids(neurons.map(|neuron| (neuron.identity(), neuron.uid.0)).collect())
+    }
+}
+
+/// Who has which slot.
+#[derive(Debug, Default)]
+pub(super) struct Uids(BTreeMap<Identity, u16>);
+
+impl Uids {
+    pub(super) fn of(&self, identity: &Identity) -> Option<u16> {
+        self.0.get(identity).copied()
+    }
+}
+
+impl Shelf {
+    pub(super) fn now(&self) -> UnixMs {
+        self.shop.0.source.clock.now()
+    }
+
+    pub(super) fn uids(&self) -> Uids {
+        self.shop.uids()
+    }
+
+    /// How everybody stands, as of a few seconds ago at most.
+    pub(super) fn averages(&self) -> Result<Arc<Averages>, Problem> {
+        let now = clock::monotonic();
+        let keep = || self.shop.0.averages.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = keep().clone().filter(|(at, _)| now.saturating_duration_since(*at) < KEEP_AVERAGES);
+        if let Some((_, averages)) = kept {
+            return Ok(averages);
+        }
+        let (standings, rewards) = self.archive.rewards(&self.shop.0.source.rules)?;
+        let heard = self.archive.scored_since(self.now().plus_ms(-FRESH_MS))?;
+        let fresh = rewards.into_iter().filter(|(identity, _)| heard.contains(identity)).collect();
+        let averages = Arc::new(Averages { standings, fresh });
+        *keep() = Some((now, Arc::clone(&averages)));
+        Ok(averages)
+    }
+
+    /// A hotkey as the ledger has it: by its last registration, or by the one that is named.
+    pub(super) fn identity(&self, hotkey: &str, registered_at: Option<&str>) -> Result<Identity, Problem> {
+        let hotkey: Account = hotkey.parse().map_err(|_| Problem::no_miner())?;
+        let block = registered_at.map(str::parse::<u64>).transpose();
+        let block = block.map_err(|_| Problem::bad("`registered_at` must be the number of a block"))?;
+        let is_meant = |one: &Identity| one.hotkey == hotkey && block.is_none_or(|block| one.registered_at == block);
+        let found = self.archive.identities().filter(is_meant).max_by_key(|one| one.registered_at);
+        found.ok_or_else(Problem::no_miner)
+    }
+}
+
+/// An answer, named after its content: who has it already need not be sent it again.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<Response, Problem> {
+    let text = serde_json::to_vec(value).map_err(|e| {
+        tracing::warn!("an answer of the storefront is no JSON: {e}");
+        Problem::broken()
+    })?;
+    let name = hex::encode(Sha256::digest(&text).get(..16).unwrap_or_default());
+    let tag = HeaderValue::from_str(&format!("\"{name}\"")).map_err(|_| Problem::broken())?;
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = StatusCode::OK;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(ETAG, tag);
+    Ok(response)
+}
