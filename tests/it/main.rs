@@ -77,6 +77,7 @@ mod timeseries_demo;
 #[cfg(feature = "localnet")]
 mod timeseries_processes;
 mod timeseries_round;
+mod validator_kill9;
 mod wallet_cli;
 mod wallet_exports;
 mod wallet_kill9;
