@@ -1,0 +1,329 @@
+//! What a validator of events does in a minute, at size: `scripts/bench-events.sh` runs it.
+//!
+//! One tick over a local swarm of axons (market, question, answers over HTTP, checked, recorded), the ledger's part of it alone,
+//! a restart over a grown ledger, and a miner's answer. The axons are in a process of their own; the market is in memory.
+//!
+//! Sizes are arguments: `AXONS EVENTS KEPT`, by default those of the tables in docs/operating.md.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_macros,
+    reason = "a benchmark talks to a person and may panic"
+)]
+
+#[path = "common/fill.rs"]
+mod fill;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, ready};
+use neuron::axon::{AdmissionPolicy, Axon, AxonConfig};
+use neuron::clock::{self, Clock};
+use neuron::dendrite::{Deadlines, Dendrite, DendriteConfig, Target};
+use neuron::market::{Event, EventKey, Listing, MarketError, Provider, Quote, Resolution};
+use neuron::subnets::events::ledger::{self, EventsLedger, NewEvent, Options, Outcome, PriceRow, Submission, Tick};
+use neuron::subnets::events::synapse::{EventPrediction, EventPredictionSynapse};
+use neuron::subnets::events::{EventsValidator, Limits};
+use neuron::subnets::work::Peer;
+use neuron::units::{Identity, Probability, Uid, UnixMs};
+use neuron::wallet::{Keypair, Scheme};
+
+use fill::Fill;
+
+const START: UnixMs = UnixMs(1_767_225_600_000);
+const TICKS: u32 = 5;
+
+/// How much there is of everything.
+#[derive(Clone, Copy)]
+struct Sizes {
+    axons: usize,
+    events: usize,
+    /// Events in the ledger of the restart.
+    kept: usize,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let numbers: Vec<usize> = arguments.iter().filter_map(|text| text.parse().ok()).collect();
+    match (arguments.first().map(String::as_str), numbers.as_slice()) {
+        (Some("serve"), [axons]) => serve_axons(*axons),
+        (None, _) => report(Sizes { axons: 256, events: 1_000, kept: 20_000 }),
+        (Some(_), [axons, events, kept]) => report(Sizes { axons: *axons, events: *events, kept: *kept }),
+        _ => panic!("expected nothing, or AXONS EVENTS KEPT"),
+    }
+}
+
+fn hotkey(number: usize) -> Keypair {
+    Keypair::from_uri(&format!("//Axon//{number}"), Scheme::Sr25519).unwrap()
+}
+
+fn identity(number: usize) -> Identity {
+    Identity { hotkey: hotkey(number).account(), registered_at: 7 }
+}
+
+/// Serves until the parent ends; prints a port per line.
+fn serve_axons(axons: usize) {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+        let mut handles = Vec::new();
+        for number in 0..axons {
+            let config = AxonConfig { signature_threads: 1, ..AxonConfig::loopback() };
+            let builder = Axon::builder(config, Arc::new(hotkey(number))).serve::<EventPredictionSynapse>(Fill);
+            let handle = builder.policy(AdmissionPolicy::open()).spawn().await.unwrap();
+            println!("{}", handle.local_addr().port());
+            handles.push(handle);
+        }
+        let ended = tokio::task::spawn_blocking(|| std::io::stdin().lines().count());
+        ended.await.unwrap();
+    });
+}
+
+/// The process of the axons, and where they are.
+struct Axons {
+    process: Child,
+    peers: Vec<Peer>,
+}
+
+impl Axons {
+    fn start(axons: usize) -> Self {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["serve", &axons.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let peer = |(number, line): (usize, String)| {
+            let identity = identity(number);
+            let target = Target { hotkey: identity.hotkey, ip: [127, 0, 0, 1].into(), port: line.parse().unwrap() };
+            Peer { uid: Uid(number as u16), identity, target }
+        };
+        let peers = lines.take(axons).enumerate().map(peer).collect();
+        Self { process, peers }
+    }
+}
+
+impl Drop for Axons {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn text(number: usize) -> String {
+    let details = "Details follow. ".repeat(12);
+    format!("Will event number {number} resolve to yes before the end of the quarter? {details}")
+}
+
+/// A market in memory: events that are open for a day, at a price of this moment.
+struct Market {
+    clock: Clock,
+    events: usize,
+}
+
+impl Market {
+    fn listing(&self, number: usize) -> Listing {
+        let id = format!("{number:08}-aaaa");
+        Listing {
+            event: Event {
+                key: EventKey::new("bench", &id),
+                provider: "bench".to_owned(),
+                id,
+                description: text(number).into(),
+                cutoff: START.plus_ms(86_400_000),
+                ends_at: None,
+            },
+            quote: Some(Quote { price: Probability::new(0.4).unwrap(), at: self.clock.now() }),
+            resolution: Resolution::Open,
+        }
+    }
+}
+
+impl Provider for Market {
+    fn name(&self) -> &'static str {
+        "bench"
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Listing>, MarketError>> {
+        ready(Ok((0..self.events).map(|number| self.listing(number)).collect())).boxed()
+    }
+
+    fn fetch<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Listing, MarketError>> {
+        ready(Err(MarketError::Unknown { provider: "bench", id: id.into() })).boxed()
+    }
+}
+
+fn dendrite() -> Dendrite {
+    let config = DendriteConfig { allow_private: true, ..DendriteConfig::default() };
+    Dendrite::new(config, Arc::new(Keypair::from_uri("//Alice", Scheme::Sr25519).unwrap())).unwrap()
+}
+
+/// The best and the worst of some times, s.
+fn span(mut times: Vec<f64>) -> String {
+    times.sort_by(f64::total_cmp);
+    format!("{:.3} s, {:.3} s", times[0], times[times.len() - 1])
+}
+
+fn report(sizes: Sizes) {
+    let Sizes { axons, events, kept } = sizes;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let swarm = Axons::start(axons);
+    println!("| what | best, worst of {TICKS} |\n|---|---|");
+    let (ticks, counted) = runtime.block_on(ticks(&swarm.peers, events));
+    println!(
+        "| one tick: {axons} miners, {events} events, {counted} answers accepted and recorded | {} |",
+        span(ticks)
+    );
+    println!("| the ledger's part of it | {} |", span(runtime.block_on(records(axons, events))));
+    println!(
+        "| a miner's answer about {events} events, over HTTP | {} |",
+        span(runtime.block_on(answers(&swarm.peers[0], events)))
+    );
+    drop(swarm);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    runtime.block_on(grow(&path, axons, kept));
+    let megabytes = std::fs::metadata(&path).unwrap().len() / 1_000_000;
+    println!(
+        "| ready after a restart: {kept} events, {axons} miners, {megabytes} MB | {} |",
+        span(runtime.block_on(restarts(&path)))
+    );
+}
+
+/// Ticks of a validator over the swarm, a minute of market time apart; the first one takes up the events and is not counted.
+async fn ticks(peers: &[Peer], events: usize) -> (Vec<f64>, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::stepped(START);
+    let market = Arc::new(Market { clock: clock.clone(), events }) as Arc<dyn Provider>;
+    let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
+    let limits = Limits {
+        max_question_bytes: 8192,
+        max_events: events,
+        void_after: Duration::from_secs(86_400),
+        lookups: 50,
+        dispute_window: Duration::ZERO,
+    };
+    let patience = Duration::from_secs(60);
+    let validator = EventsValidator::new(vec![market], ledger, Arc::new(dendrite()), clock.clone(), limits, patience);
+    let (mut times, mut counted) = (Vec::new(), 0);
+    for tick in 0..=TICKS {
+        let began = clock::monotonic();
+        let summary = validator.tick(peers).await.unwrap();
+        let took = began.elapsed().as_secs_f64();
+        counted = summary.fates.get("scored").copied().unwrap_or_default();
+        assert_eq!(counted, (peers.len() * events) as u64, "{:?} {:?}", summary.fates, summary.silent);
+        if tick > 0 {
+            times.push(took);
+        }
+        clock.advance(Duration::from_secs(60));
+    }
+    (times, counted)
+}
+
+fn new_event(number: usize) -> NewEvent {
+    NewEvent {
+        key: format!("bench-{number}"),
+        provider: "bench".to_owned(),
+        id: number.to_string(),
+        description: text(number).into(),
+        opened_at: START,
+        cutoff: START.plus_ms(86_400_000),
+        ends_at: None,
+    }
+}
+
+/// A round in which every miner answers about these events.
+fn round(miners: &[Identity], events: std::ops::Range<usize>, at: UnixMs) -> Tick {
+    let keys: Vec<Arc<str>> = events.map(|number| Arc::from(format!("bench-{number}"))).collect();
+    let prices = keys.iter().map(|key| PriceRow { event: Arc::clone(key), price: 0.4, at }).collect();
+    let said = |identity: Identity| {
+        keys.iter().enumerate().map(move |(i, key)| Submission {
+            identity,
+            event: Arc::clone(key),
+            p: (i % 97) as f64 / 97.0,
+            at,
+        })
+    };
+    Tick { at, prices, submissions: miners.iter().copied().flat_map(said).collect(), ..Tick::default() }
+}
+
+/// Recording such rounds, and nothing else.
+async fn records(axons: usize, events: usize) -> Vec<f64> {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
+    let miners: Vec<Identity> = (0..axons).map(identity).collect();
+    ledger.upsert_events((0..events).map(new_event).collect()).await.unwrap();
+    let mut times = Vec::new();
+    for tick in 0..=i64::from(TICKS) {
+        let round = round(&miners, 0..events, START.plus_ms(tick * 60_000));
+        let began = clock::monotonic();
+        ledger.record_tick(round).await.unwrap();
+        if tick > 0 {
+            times.push(began.elapsed().as_secs_f64());
+        }
+    }
+    times
+}
+
+/// Round trips of one question to one axon.
+async fn answers(peer: &Peer, events: usize) -> Vec<f64> {
+    let event = |number: usize| {
+        let id = format!("{number:08}-aaaa");
+        (format!("bench-{id}"), EventPrediction::ask(id, "bench".into(), text(number).into(), Some(1_767_312_000)))
+    };
+    let question = EventPredictionSynapse { events: (0..events).map(event).collect(), ..Default::default() };
+    let deadlines = Deadlines { total: Duration::from_secs(60), per_peer: Duration::from_secs(60) };
+    let (dendrite, mut times) = (dendrite(), Vec::new());
+    for call in 0..=TICKS {
+        let began = clock::monotonic();
+        let answer = dendrite.call(&peer.target, &question, deadlines).await.unwrap();
+        assert_eq!(answer.result.unwrap().events.len(), events);
+        if call > 0 {
+            times.push(began.elapsed().as_secs_f64());
+        }
+    }
+    times
+}
+
+/// A ledger that a validator has kept for long: settled events, of which each miner has said something.
+async fn grow(path: &Path, axons: usize, kept: usize) {
+    const AT_ONCE: usize = 500;
+    let ledger = EventsLedger::open(path, Options::default()).unwrap();
+    let miners: Vec<Identity> = (0..axons).map(identity).collect();
+    let mut from = 0;
+    while from < kept {
+        let part = from..(from + AT_ONCE).min(kept);
+        ledger.upsert_events(part.clone().map(new_event).collect()).await.unwrap();
+        let at = START.plus_ms(60_000 + from as i64);
+        ledger.record_tick(round(&miners, part.clone(), at)).await.unwrap();
+        for number in part.clone() {
+            let outcome = Outcome::Payout(if number % 2 == 0 { 1.0 } else { 0.0 });
+            let at = START.plus_ms(120_000 + number as i64);
+            let event = format!("bench-{number}");
+            ledger.resolve(ledger::Resolution { event, outcome, at: Some(at), seen: at }).await.unwrap();
+        }
+        from = part.end;
+    }
+}
+
+/// From nothing to the first answer about who earned what.
+async fn restarts(path: &Path) -> Vec<f64> {
+    let mut times = Vec::new();
+    for _ in 0..TICKS {
+        let began: Instant = clock::monotonic();
+        let ledger = EventsLedger::open(path, Options::default()).unwrap();
+        let open = ledger.unsettled().await.unwrap();
+        let standings = ledger.standings().await.unwrap();
+        assert!(open.is_empty() && standings.events > 0);
+        times.push(began.elapsed().as_secs_f64());
+    }
+    times
+}
