@@ -71,3 +71,4 @@ make_peer NEURON_BTCLI9 btcli9 bittensor-cli==9.23.2
 python="$(python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null || echo "$python")" \
     make_peer NEURON_BTCLI11 btcli11 bittensor==11.3.0
 make_node_peer NEURON_NODE polkadotjs @polkadot/api@16.5.6
+make_node_peer NEURON_PAPI papi polkadot-api@2.2.2 ws@8.23.0 @polkadot-labs/hdkd@0.0.28 @polkadot-labs/hdkd-helpers@0.0.30

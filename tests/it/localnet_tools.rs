@@ -1,4 +1,4 @@
-//! The chain's tools as people use them, against the development chain: btcli and SDKs of two generations, polkadot-js. Each walk is a
+//! The chain's tools as people use them, against the development chain: btcli and SDKs of two generations, polkadot-js, polkadot-api. Each walk is a
 //! script that types the commands and checks every answer; `scripts/python-peers.sh` installs what they need.
 
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use neuron::localnet::{LocalnetConfig, spawn};
 
 use crate::needs::{lacks, python};
 
-tests! { asynchronous: btcli_9_walks, btcli_11_walks, sdk_10_walks, sdk_11_walks, polkadot_js_walks }
+tests! { asynchronous: btcli_9_walks, btcli_11_walks, sdk_10_walks, sdk_11_walks, polkadot_js_walks, polkadot_api_walks }
 
 /// A sealed extrinsic lives for eight blocks, in which a tool has to sign and send it.
 const BLOCK_TIME: Duration = Duration::from_millis(250);
@@ -61,10 +61,19 @@ async fn sdk_11_walks() {
 }
 
 async fn polkadot_js_walks() {
-    let Some(modules) = std::env::var_os("NEURON_NODE").filter(|path| !path.is_empty()) else {
-        lacks("node", "NEURON_NODE names no folder with @polkadot/api (scripts/python-peers.sh)")
+    node_walk("NEURON_NODE", "@polkadot/api", "node/polkadot_walk.mjs").await;
+}
+
+async fn polkadot_api_walks() {
+    node_walk("NEURON_PAPI", "polkadot-api", "node/papi_walk.mjs").await;
+}
+
+/// Runs a walk by Node with the packages in the folder that `variable` names.
+async fn node_walk(variable: &str, package: &str, walk_script: &str) {
+    let Some(modules) = std::env::var_os(variable).filter(|path| !path.is_empty()) else {
+        lacks("node", &format!("{variable} names no folder with {package} (scripts/python-peers.sh)"))
     };
     let mut command = Command::new("node");
-    command.arg(script("node/polkadot_walk.mjs")).env("NEURON_NODE", modules);
+    command.arg(script(walk_script)).env(variable, modules);
     walk(command, 14).await;
 }

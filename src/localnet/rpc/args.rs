@@ -50,6 +50,18 @@ impl Args {
             .map_err(|_| errors::invalid_params(format!("parameter {index} must be a hash of 32 bytes")))
     }
 
+    /// A block's hash that must be there.
+    pub(super) fn needed_hash(&self, index: usize) -> Result<H256, ErrorObjectOwned> {
+        self.hash(index)?.ok_or_else(|| errors::invalid_params(format!("parameter {index} must be a hash")))
+    }
+
+    /// A list of blocks' hashes that must be there.
+    pub(super) fn list_of_hashes(&self, index: usize) -> Result<Vec<H256>, ErrorObjectOwned> {
+        let refuse = || errors::invalid_params(format!("parameter {index} must be a list of hashes of 32 bytes"));
+        let hash = |bytes: Vec<u8>| <[u8; 32]>::try_from(bytes).map(H256::from).map_err(|_| refuse());
+        self.list_of_bytes(index)?.into_iter().map(hash).collect()
+    }
+
     /// A whole number, if given.
     pub(super) fn number(&self, index: usize) -> Result<Option<u64>, ErrorObjectOwned> {
         let whole = |value: &Value| {
@@ -74,7 +86,8 @@ impl Args {
     }
 }
 
-fn bytes(text: &str) -> Result<Vec<u8>, hex::FromHexError> {
+/// The bytes of hex, with or without its `0x`.
+pub(super) fn bytes(text: &str) -> Result<Vec<u8>, hex::FromHexError> {
     hex::decode(text.strip_prefix("0x").unwrap_or(text))
 }
 

@@ -1,6 +1,7 @@
 //! The codes and texts of a real node, which clients match on.
 
 use jsonrpsee::types::ErrorObjectOwned;
+use sp_core::H256;
 use sp_runtime::transaction_validity::{InvalidTransaction, TransactionValidityError};
 
 use super::hex;
@@ -29,6 +30,31 @@ pub(super) fn too_many(value: u64, max: u64) -> ErrorObjectOwned {
 /// Unknown block, pruned state, unknown runtime API: the SDKs look for these very texts in the message.
 pub(super) fn read(reason: &ReadError) -> ErrorObjectOwned {
     error(4003, format!("Client error: {reason}"), None)
+}
+
+/// A connection follows the chain too often.
+pub(super) fn too_many_follows() -> ErrorObjectOwned {
+    error(-32800, "Maximum number of chainHead_follow has been reached", None)
+}
+
+/// The subscription does not hold this block: it was never reported, or was let go.
+pub(super) fn not_pinned(hash: H256) -> ErrorObjectOwned {
+    error(-32801, "Invalid block hash", Some(format!("{hash:?} is not held by this subscription")))
+}
+
+/// A runtime call of a subscription that was not asked to tell of runtimes.
+pub(super) fn no_runtime() -> ErrorObjectOwned {
+    error(-32802, "The runtime updates flag must be set", None)
+}
+
+/// An operation was told to go on that does not wait.
+pub(super) fn does_not_wait() -> ErrorObjectOwned {
+    error(-32803, "Wait for continue event not generated", None)
+}
+
+/// A block was to be let go twice.
+pub(super) fn duplicate_hashes() -> ErrorObjectOwned {
+    error(-32804, "Received duplicate hashes for the `chainHead_unpin` method", None)
 }
 
 /// No block was made.
@@ -63,7 +89,8 @@ pub(super) fn submit(reason: &SubmitError) -> ErrorObjectOwned {
     }
 }
 
-fn text_of(invalid: InvalidTransaction) -> String {
+/// What a real node's `data` says about an invalid extrinsic.
+pub(super) fn text_of(invalid: InvalidTransaction) -> String {
     match invalid {
         InvalidTransaction::Custom(code) => format!("Custom error: {code}"),
         other => <&'static str>::from(other).to_owned(),

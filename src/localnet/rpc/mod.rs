@@ -1,17 +1,21 @@
 //! Substrate JSON-RPC over WebSocket and HTTP, as the Python SDKs, btcli, subxt and polkadot-js speak it.
 //!
-//! Methods are plain functions in tables, run on blocking threads because they execute the runtime. Families of the
-//! newer interface (`chainHead_v1`, `archive_v1`, `transaction_v1`) are left out altogether: subxt chooses its backend
-//! by the names in `rpc_methods`, and a half-served family is worse than none.
+//! Methods are plain functions in tables, run on blocking threads because they execute the runtime. Of the newer interface
+//! (`chainHead_v1`, `archive_v1`, `transaction_v1`, `chainSpec_v1`) each family is served whole: subxt chooses its backend by
+//! the names in `rpc_methods`, and a half-served family is worse than none.
 
+mod archive;
 mod args;
 mod author;
 mod chain;
+mod chain_head;
 mod dev;
 mod errors;
+mod queries;
 mod state;
 mod subscribe;
 mod system;
+mod transaction;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -76,7 +80,7 @@ pub(crate) enum ServeError {
 /// All methods.
 fn module(node: Arc<Node>) -> Result<RpcModule<Node>, RegisterMethodError> {
     let mut module = RpcModule::from_arc(node);
-    for table in [chain::METHODS, state::METHODS, author::METHODS, system::METHODS, dev::METHODS] {
+    for table in [chain::METHODS, state::METHODS, author::METHODS, archive::METHODS, system::METHODS, dev::METHODS] {
         for (names, method) in table {
             for name in *names {
                 register(&mut module, name, *method)?;
@@ -85,6 +89,9 @@ fn module(node: Arc<Node>) -> Result<RpcModule<Node>, RegisterMethodError> {
     }
     subscribe::register(&mut module)?;
     author::register(&mut module)?;
+    chain_head::register(&mut module)?;
+    archive::register(&mut module)?;
+    transaction::register(&mut module)?;
     let mut names: Vec<&str> = module.method_names().chain(["rpc_methods"]).collect();
     names.sort_unstable();
     module.register_method("rpc_methods", move |_, _, _| json!({ "methods": names }))?;
@@ -94,17 +101,22 @@ fn module(node: Arc<Node>) -> Result<RpcModule<Node>, RegisterMethodError> {
 fn register(module: &mut RpcModule<Node>, name: &'static str, method: Method) -> Result<(), RegisterMethodError> {
     module.register_blocking_method(name, move |params: Params<'_>, node: Arc<Node>, _| -> Answer {
         tracing::trace!(target: "neuron::localnet::rpc", method = name, "request");
-        match node.powers.fault_of(name) {
-            Some(Fault::Error { code, message }) => {
-                return Err(ErrorObjectOwned::owned(code, message, Some("a planned fault")));
-            }
-            // Methods run on blocking threads, so only this call waits.
-            Some(Fault::Delay(time)) => std::thread::sleep(time),
-            None => {}
-        }
+        planned(&node, name)?;
         method(&node, &Args::parse(&params)?)
     })?;
     Ok(())
+}
+
+/// The fault that a tester planned for this call. Methods run on blocking threads, so only this call waits.
+fn planned(node: &Node, name: &str) -> Result<(), ErrorObjectOwned> {
+    match node.powers.fault_of(name) {
+        Some(Fault::Error { code, message }) => Err(ErrorObjectOwned::owned(code, message, Some("a planned fault"))),
+        Some(Fault::Delay(time)) => {
+            std::thread::sleep(time);
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }
 
 /// `0x` and lower-case digits.

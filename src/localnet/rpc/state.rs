@@ -128,3 +128,18 @@ pub(super) fn version_json(node: &Node, block: H256) -> Result<Value, ReadError>
         "stateVersion": version.system_version,
     }))
 }
+
+/// The same as the newer interface has it: `apis` is an object there.
+pub(super) fn spec_json(node: &Node, block: H256) -> Result<Value, ReadError> {
+    let version = version(node, block)?;
+    let apis: serde_json::Map<String, Value> =
+        version.apis.iter().map(|(id, version)| (hex(id), json!(version))).collect();
+    Ok(json!({
+        "specName": version.spec_name,
+        "implName": version.impl_name,
+        "specVersion": version.spec_version,
+        "implVersion": version.impl_version,
+        "transactionVersion": version.transaction_version,
+        "apis": apis,
+    }))
+}
