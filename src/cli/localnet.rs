@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use subxt_rpcs as rpcs;
+use subxt_rpcs::client::{RpcClient, RpcParams};
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
@@ -11,7 +13,8 @@ use super::{Verb, args, block_on, interrupted};
 use crate::config::parse_duration;
 use crate::config::table::Group;
 use crate::localnet::genesis::GenesisConfig;
-use crate::localnet::{LocalnetConfig, LocalnetError, spawn};
+use crate::localnet::{BlockMode, ChainStatus, LocalnetConfig, LocalnetError, spawn};
+use crate::units::Foreign;
 
 pub(super) const VERB: Verb = Verb { command, run };
 
@@ -53,6 +56,21 @@ fn command() -> Command {
                 .help("How long after a block was made it is final; 0s is at once [default: a block time, but 100ms to 1s]"),
         )
         .arg(
+            Arg::new("blocks")
+                .long("blocks")
+                .value_name("WHEN")
+                .value_parser(BlockMode::ALL.map(BlockMode::name))
+                .default_value(BlockMode::Interval.name())
+                .help("When blocks are made: one per block time, by dev_mine alone, or as soon as an extrinsic waits"),
+        )
+        .arg(
+            Arg::new("allow-origin")
+                .long("allow-origin")
+                .value_name("ORIGIN")
+                .action(ArgAction::Append)
+                .help("Web pages that may speak to the chain, such as https://polkadot.js.org, beside those of this machine; * allows all"),
+        )
+        .arg(
             Arg::new("state")
                 .long("state")
                 .value_name("DIR")
@@ -87,10 +105,61 @@ fn command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("Real pulses of drand's quicknet, as its HTTP API gives them, one per line: stored when their time comes"),
         );
-    args::with_settings(command, &[Group::Housekeeping]).mut_arg("db.directory", |arg| arg.hide(true))
+    args::with_settings(command, &[Group::Housekeeping])
+        .mut_arg("db.directory", |arg| arg.hide(true))
+        .subcommand(status_command())
 }
 
+fn status_command() -> Command {
+    let url = Arg::new("url")
+        .long("url")
+        .value_name("URL")
+        .help("The chain's endpoint [default: ws://127.0.0.1: and the port]");
+    let port = Arg::new("port")
+        .long("port")
+        .value_name("PORT")
+        .value_parser(value_parser!(u16))
+        .default_value("9944")
+        .conflicts_with("url")
+        .help("The chain's port on 127.0.0.1");
+    Command::new("status").about("Says how a running development chain stands").args([url, port])
+}
+
+/// How long a chain may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn status(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let port = matches.get_one::<u16>("port").copied().unwrap_or_default();
+    let url = matches.get_one::<String>("url").cloned().unwrap_or_else(|| format!("ws://127.0.0.1:{port}"));
+    let ask = async {
+        let rpc = RpcClient::from_insecure_url(&url).await?;
+        rpc.request::<ChainStatus>("dev_status", RpcParams::new()).await
+    };
+    let asked = block_on(async { Ok(tokio::time::timeout(PATIENCE, ask).await) })?;
+    let status = match asked {
+        Ok(Ok(status)) => status,
+        Ok(Err(rpcs::Error::User(refusal))) if refusal.code == NO_SUCH_METHOD => {
+            return Err(anyhow::anyhow!("{url} is no development chain: it has no method dev_status").into());
+        }
+        Ok(Err(error)) => {
+            let error = Foreign::from(error.to_string());
+            return Err(anyhow::anyhow!(
+                "no development chain answers at {url} ({error}); is `neuron localnet` running there?"
+            )
+            .into());
+        }
+        Err(_) => return Err(anyhow::anyhow!("{url} did not answer within {PATIENCE:?}").into()),
+    };
+    Ok(output.result(&status, ToString::to_string)?)
+}
+
+/// JSON-RPC's code for a method that is not there.
+const NO_SUCH_METHOD: i32 = -32601;
+
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    if let Some(("status", matches)) = matches.subcommand() {
+        return status(matches, output);
+    }
     let (_, settings) = args::resolve(matches)?;
     args::start_logs(&settings)?;
     let defaults = LocalnetConfig::default();
@@ -104,6 +173,11 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let config = LocalnetConfig {
         finality: matches.get_one("finality").copied().unwrap_or(block_time.clamp(FINALITY[0], FINALITY[1])),
         block_time,
+        blocks: matches
+            .get_one::<String>("blocks")
+            .and_then(|name| BlockMode::ALL.into_iter().find(|mode| mode.name() == name))
+            .unwrap_or_default(),
+        origins: matches.get_many::<String>("allow-origin").into_iter().flatten().cloned().collect(),
         port: matches.get_one("port").copied().unwrap_or(defaults.port),
         state: matches.get_one::<PathBuf>("state").cloned(),
         pulses: matches.get_one::<PathBuf>("pulses").cloned(),

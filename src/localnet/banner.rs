@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sp_core::crypto::DEV_PHRASE;
 
 use super::genesis::{DEV_ACCOUNTS, account_id, dev_account};
@@ -43,7 +43,7 @@ pub struct FundedAccount {
 }
 
 /// A subnet that takes registrations.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenSubnet {
     /// Its number.
     pub netuid: u16,
@@ -84,7 +84,8 @@ fn accounts() -> Vec<FundedAccount> {
     DEV_ACCOUNTS.iter().map(funded).collect()
 }
 
-fn subnets() -> Vec<OpenSubnet> {
+/// The subnets, root left out, by number; must run in externalities.
+pub(super) fn subnets() -> Vec<OpenSubnet> {
     let mut subnets: Vec<OpenSubnet> = pallet::NetworksAdded::<Runtime>::iter_keys()
         .filter(|netuid| netuid.0 != 0)
         .map(|netuid: NetUid| OpenSubnet {

@@ -72,7 +72,7 @@ pub(crate) struct Chain {
 }
 
 /// All of a chain, as it is written to disk.
-#[derive(Encode, Decode)]
+#[derive(Clone, Encode, Decode)]
 pub(crate) struct Snapshot {
     /// Hash of block 0, which may have left the window.
     pub(crate) genesis: H256,
@@ -162,6 +162,11 @@ impl Chain {
             self.bytes -= block.weight();
             self.numbers.remove(&hash);
         }
+    }
+
+    /// How much of the past is kept.
+    pub(crate) const fn window(&self) -> Window {
+        self.window
     }
 
     /// Hash of block 0.

@@ -5,7 +5,9 @@
 use super::{
     drand::{self, BeaconConfiguration},
     pallet::{self, SubnetIdentityV3},
-    runtime::{AccountId, Balances, NetUid, Runtime, RuntimeGenesisConfig, VERSION, metadata_blob, scalars::I96F32},
+    runtime::{
+        AccountId, Balances, NetUid, Runtime, RuntimeGenesisConfig, VERSION, metadata_blob, note_code, scalars::I96F32,
+    },
 };
 use crate::units::{Account, Rao, UnixMs};
 use codec::Encode;
@@ -175,6 +177,7 @@ pub fn build(config: &GenesisConfig) {
     for subnet in subnets.values() {
         build_subnet(subnet, &alice);
     }
+    note_code();
     pallet::TotalIssuance::<Runtime>::put(pallet_balances::TotalIssuance::<Runtime>::get());
 }
 

@@ -21,20 +21,25 @@ pub mod commitments;
 pub mod drand;
 mod dump;
 pub mod genesis;
+mod impersonation;
 mod narration;
 mod node;
 pub mod pallet;
 mod pool;
 mod powers;
+mod rewind;
 mod rpc;
 pub mod runtime;
 pub mod shield;
 mod spawn;
 mod state;
+mod status;
 #[cfg(test)]
 mod testing;
 
 pub use banner::{Banner, FundedAccount, OpenSubnet};
 pub use beacon::PulseError;
 pub use dump::DumpError;
+pub use powers::BlockMode;
 pub use spawn::{BeaconStatus, Handle, LocalnetConfig, LocalnetError, spawn};
+pub use status::ChainStatus;

@@ -42,7 +42,7 @@ pub(crate) fn tell(number: BlockNumber, block: &Block, state: &State) {
 }
 
 /// How each extrinsic of the block ended, by its index; must run in externalities.
-fn outcomes() -> Vec<(u32, String)> {
+pub(crate) fn outcomes() -> Vec<(u32, String)> {
     let ended = |record: &frame_system::EventRecord<RuntimeEvent, sp_core::H256>| {
         let frame_system::Phase::ApplyExtrinsic(index) = record.phase else { return None };
         let outcome = match &record.event {

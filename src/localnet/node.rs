@@ -8,16 +8,17 @@ use codec::{Decode, Encode};
 use parking_lot::{Mutex, RwLock};
 use sp_core::H256;
 use sp_runtime::transaction_validity::{TransactionSource, TransactionValidityError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::beacon::{Beacon, PulseError, Standing};
-use super::blocks::{self, BlockError, Inherents};
+use super::blocks::{self, BlockError, Fate, Inherents};
 use super::chain::{Chain, StateError};
 use super::drand;
 use super::dump::{DumpError, Journal};
 use super::narration;
 use super::pool::{Limits, Pool, PoolError, Status, Transaction};
 use super::powers::{Edit, Powers};
+use super::rewind::Marks;
 use super::runtime::{AccountId, BlockNumber, Executive, Runtime, SLOT_DURATION_MS, dispatch_api};
 use super::state::{self, State};
 
@@ -32,21 +33,25 @@ const VALIDATIONS: usize = 4;
 /// Locks are taken in the order of the fields, and none is held while the runtime runs, except for reading a nonce.
 pub(crate) struct Node {
     /// Held while a block is made: one at a time.
-    books: Mutex<Books>,
+    pub(super) books: Mutex<Books>,
     beacon: Mutex<Beacon>,
-    pool: Mutex<Pool>,
-    chain: RwLock<Chain>,
-    heads: watch::Sender<BlockNumber>,
-    finals: watch::Sender<BlockNumber>,
+    pub(super) pool: Mutex<Pool>,
+    pub(super) chain: RwLock<Chain>,
+    pub(super) heads: watch::Sender<BlockNumber>,
+    pub(super) finals: watch::Sender<BlockNumber>,
     /// How long after a block was made it is final.
     finality: watch::Sender<Duration>,
     genesis_time: u64,
+    /// Moments that a tester may go back to.
+    pub(super) marks: Mutex<Marks>,
+    /// Something new waits for a block.
+    pub(crate) arrived: Notify,
     /// What a tester has done to the chain.
     pub(crate) powers: Powers,
 }
 
 /// Where blocks are written down.
-enum Books {
+pub(super) enum Books {
     /// Nowhere.
     None,
     /// In a file.
@@ -54,6 +59,9 @@ enum Books {
     /// The chain was stopped: there are no more blocks.
     Closed,
 }
+
+/// Hash and fate of each candidate of a block.
+pub(crate) type Fates = Vec<(H256, Fate)>;
 
 /// Why a state could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -135,6 +143,8 @@ impl Node {
             finality: watch::Sender::default(),
             chain: RwLock::new(chain),
             genesis_time,
+            marks: Mutex::default(),
+            arrived: Notify::new(),
             powers: Powers::default(),
         }
     }
@@ -179,6 +189,8 @@ impl Node {
     pub(crate) fn finalize(&self, number: BlockNumber) {
         // The pool's lock keeps what is told in the order of blocks.
         let mut pool = self.pool.lock();
+        // The chain may have gone back meanwhile.
+        let number = number.min(self.chain.read().height());
         let news = self.finals.send_if_modified(|last| number > std::mem::replace(last, number.max(*last)));
         if news {
             pool.finalize(number);
@@ -194,6 +206,17 @@ impl Node {
 
     /// Makes the next block, `later` milliseconds later than it would be, with a tester's changes of the state.
     pub(crate) fn author_after(&self, later: u64, edits: Vec<Edit>) -> Result<H256, AuthorError> {
+        self.author_with(later, edits, Vec::new()).map(|(hash, _)| hash)
+    }
+
+    /// The same with `first` ahead of what waits in the pool, which they need not pass through. The block's hash, and what became
+    /// of each candidate.
+    pub(crate) fn author_with(
+        &self,
+        later: u64,
+        edits: Vec<Edit>,
+        first: Vec<Arc<Transaction>>,
+    ) -> Result<(H256, Fates), AuthorError> {
         let mut books = self.books.lock();
         let mut journal = match &mut *books {
             Books::None => None,
@@ -205,7 +228,8 @@ impl Node {
             let (hash, parent) = chain.head().clone();
             (parent, chain.state(hash)?)
         };
-        let candidates = self.pool.lock().candidates();
+        let mut candidates = first;
+        candidates.extend(self.pool.lock().candidates());
         let number = parent.number() + 1;
         let (standing, before) = state::peek(&state, || (Standing::read(), pallet_timestamp::Now::<Runtime>::get()))
             .map_err(|panic| ReadError::Panicked(panic.0))?;
@@ -243,7 +267,7 @@ impl Node {
                 tracing::warn!(%error, "the state was not rewritten; its file keeps growing");
             }
         }
-        Ok(hash)
+        Ok((hash, built.fates))
     }
 
     /// What the head's state says about the beacon.
@@ -313,7 +337,9 @@ impl Node {
             let transaction = self.validate(hash, bytes)?;
             let mut pool = self.pool.lock();
             if pool.head() == transaction.validated_at || attempt == VALIDATIONS {
-                return Ok((hash, pool.insert(transaction)?));
+                let statuses = pool.insert(transaction)?;
+                self.arrived.notify_one();
+                return Ok((hash, statuses));
             }
         }
         Err(PoolError::Full.into())
@@ -335,17 +361,34 @@ impl Node {
         Ok(Transaction { hash, bytes: bytes.to_vec(), validity, validated_at: number })
     }
 
+    /// The nonce for the account's next extrinsic in a block, whatever waits in the pool.
+    pub(crate) fn next_nonce_in_block(&self, account: &AccountId) -> Result<u32, ReadError> {
+        let head = self.chain.read().head().0;
+        let answer = self.call(head, "AccountNonceApi_account_nonce", &account.encode())?;
+        u32::decode(&mut &answer[..]).map_err(|error| ReadError::Trie(error.to_string()))
+    }
+
     /// The nonce for the account's next extrinsic: those that are ready in the pool count.
     pub(crate) fn next_nonce(&self, account: &AccountId) -> Result<u32, ReadError> {
         // The pool's lock keeps the head where it is.
         let pool = self.pool.lock();
-        let head = self.chain.read().head().0;
-        let answer = self.call(head, "AccountNonceApi_account_nonce", &account.encode())?;
-        let mut nonce = u32::decode(&mut &answer[..]).map_err(|error| ReadError::Trie(error.to_string()))?;
+        let mut nonce = self.next_nonce_in_block(account)?;
         while pool.provides(&(account, nonce).encode()) {
             nonce = nonce.saturating_add(1);
         }
         Ok(nonce)
+    }
+
+    /// Lets a block be made for what waits, where blocks are made for that.
+    pub(crate) fn asks_for_block(&self) {
+        if !self.pool.lock().candidates().is_empty() {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// The numbers of the moments that the chain can be put back to.
+    pub(crate) fn marked(&self) -> Vec<u64> {
+        self.marks.lock().numbers()
     }
 
     /// The bytes of the extrinsics that are ready, in the order in which a block would take them.

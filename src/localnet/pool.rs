@@ -356,6 +356,19 @@ impl Pool {
         }
     }
 
+    /// Forgets everything, since the chain went back to `head`: who waits hears that it was dropped.
+    pub(crate) fn clear(&mut self, head: BlockNumber) {
+        self.head = head;
+        for hash in self.entries.keys().copied().collect::<Vec<_>>() {
+            self.remove(&hash, Status::Dropped);
+        }
+        let not_final = std::mem::take(&mut self.not_final);
+        for watcher in not_final.into_values().flat_map(|(_, watchers)| watchers) {
+            // One that went away, or reads nothing, misses it.
+            let _ = watcher.try_send(Status::Dropped);
+        }
+    }
+
     fn expire(&mut self) {
         let outlived = |transaction: &Transaction| {
             u64::from(transaction.validated_at).saturating_add(transaction.validity.longevity) < u64::from(self.head)
@@ -471,6 +484,21 @@ mod tests {
         // Future ones have their own, smaller bound.
         let _future: Vec<_> = (6..=7).map(|who| pool.insert(transaction(who, 9, 0, 2)).unwrap()).collect();
         assert_eq!(pool.insert(transaction(8, 9, 0, 2)).unwrap_err(), PoolError::Full);
+    }
+
+    #[test]
+    fn a_chain_that_goes_back_drops_what_waits_and_what_was_not_final() {
+        let mut pool = pool();
+        let mut waiting = pool.insert(transaction(1, 0, 0, 1)).unwrap();
+        let mut included = pool.insert(transaction(2, 0, 0, 1)).unwrap();
+        let block = H256::repeat_byte(1);
+        pool.settle(2, block, &[(transaction(2, 0, 0, 1).hash, Fate::Included)]);
+        pool.clear(1);
+        assert_eq!(heard(&mut waiting), [Status::Ready, Status::Dropped]);
+        assert_eq!(heard(&mut included), [Status::Ready, Status::InBlock(block), Status::Dropped]);
+        assert!(order(&pool).is_empty() && pool.head() == 1);
+        let _again = pool.insert(transaction(1, 0, 0, 1)).unwrap();
+        pool.finalize(9);
     }
 
     #[test]

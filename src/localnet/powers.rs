@@ -1,5 +1,5 @@
-//! What a tester may do to a chain from outside of its rules: change the state, let time pass, hold the blocks, and make calls
-//! fail or wait.
+//! What a tester may do to a chain from outside of its rules: change the state, let time pass, say when blocks are made, go back
+//! to a moment, and make calls fail or wait.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use frame_support::traits::fungible::Mutate;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
+use super::impersonation::Impersonation;
 use super::pallet;
 use super::runtime::{AccountId, Balance, Balances, Runtime};
 
@@ -23,6 +25,8 @@ pub(crate) enum Edit {
     Balance(AccountId, Balance),
     /// The version that the runtime reports from the next block on.
     SpecVersion(u32),
+    /// Whether any signature is good for an account.
+    Impersonate(AccountId, Impersonation),
 }
 
 impl Edit {
@@ -40,6 +44,7 @@ impl Edit {
                 });
             }
             Self::SpecVersion(version) => pallet::SpecVersion::<Runtime>::put(version),
+            Self::Impersonate(account, how) => how.set(account),
         }
     }
 }
@@ -58,11 +63,47 @@ pub(crate) enum Fault {
     Delay(Duration),
 }
 
-/// Faults that wait for calls, and whether blocks are held.
+/// When blocks are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BlockMode {
+    /// One per block time.
+    #[default]
+    Interval,
+    /// Only when asked for.
+    Manual,
+    /// One as soon as an extrinsic waits for it.
+    Extrinsic,
+}
+
+impl BlockMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Interval, Self::Manual, Self::Extrinsic];
+
+    /// As settings and answers name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Interval => "interval",
+            Self::Manual => "manual",
+            Self::Extrinsic => "extrinsic",
+        }
+    }
+}
+
+/// When blocks are made, and how far apart by the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Pace {
+    pub(crate) mode: BlockMode,
+    pub(crate) block_time: Duration,
+}
+
+/// Faults that wait for calls, whether blocks are held, and when they are made.
 #[derive(Debug, Default)]
 pub(crate) struct Powers {
     frozen: AtomicBool,
     faults: Mutex<VecDeque<(String, Fault)>>,
+    pace: watch::Sender<Pace>,
 }
 
 impl Powers {
@@ -74,6 +115,16 @@ impl Powers {
     /// Holds the blocks, or lets them go on.
     pub(crate) fn freeze(&self, frozen: bool) {
         self.frozen.store(frozen, Ordering::Relaxed);
+    }
+
+    /// When blocks are made, as a signal.
+    pub(crate) fn pace(&self) -> watch::Receiver<Pace> {
+        self.pace.subscribe()
+    }
+
+    /// From now on blocks are made so.
+    pub(crate) fn set_pace(&self, pace: Pace) {
+        self.pace.send_replace(pace);
     }
 
     /// The next call of `method` gets this fault. `false` when too many wait already.

@@ -20,6 +20,7 @@ use super::drand;
 use super::dump::{DumpError, Folder, Journal, Origin};
 use super::genesis::{self, GenesisConfig};
 use super::node::{GiveError, Node, ReadError};
+use super::powers::{BlockMode, Pace};
 use super::runtime::{METADATA_VERSIONS, Runtime, VERSION, metadata_blob};
 use super::{blocks, pallet, rpc, state};
 use crate::timelock::{PublicKey, Schedule};
@@ -38,6 +39,10 @@ pub struct LocalnetConfig {
     pub port: u16,
     /// Real time between two blocks, at least 1 ms. Chain time advances 12 s per block in any case.
     pub block_time: Duration,
+    /// When blocks are made.
+    pub blocks: BlockMode,
+    /// Web pages that may speak to the chain, beside those of this machine; browsers say of each request whose it is.
+    pub origins: Vec<String>,
     /// How long after a block was made it is final; zero is at once. With a long one a block is final when a hundred follow it.
     pub finality: Duration,
     /// Folder that keeps the chain over restarts; made when it is not there. Without it the chain is forgotten.
@@ -57,6 +62,8 @@ impl Default for LocalnetConfig {
         Self {
             port: 9944,
             block_time: Duration::from_millis(250),
+            blocks: BlockMode::Interval,
+            origins: Vec::new(),
             finality: Duration::ZERO,
             state: None,
             // An empty block keeps some 8 kB of memory for its state, and 1 kB for itself.
@@ -164,15 +171,18 @@ pub async fn spawn(config: LocalnetConfig) -> Result<Handle, LocalnetError> {
     // First, because it is what fails most, and at once.
     let listener = listen(config.port)?;
     let port = listener.local_addr().map_err(|source| LocalnetError::Listen { port: config.port, source })?.port();
-    let (block_time, finality) = (config.block_time, config.finality);
+    let pace = Pace { mode: config.blocks, block_time: config.block_time };
+    let (finality, origins) = (config.finality, config.origins.clone());
     let node = tokio::task::spawn_blocking(move || open(&config))
         .await
         .map_err(|error| LocalnetError::Start(error.to_string()))??;
     node.set_finality(finality);
+    node.powers.set_pace(pace);
     let node = Arc::new(node);
-    let server = rpc::serve(Arc::clone(&node), listener).map_err(|error| LocalnetError::Start(error.to_string()))?;
+    let server =
+        rpc::serve(Arc::clone(&node), listener, origins).map_err(|error| LocalnetError::Start(error.to_string()))?;
     let cancel = CancellationToken::new();
-    let author = tokio::spawn(author(Arc::clone(&node), block_time, cancel.clone()));
+    let author = tokio::spawn(author(Arc::clone(&node), cancel.clone()));
     tokio::spawn(cancel.clone().run_until_cancelled_owned(finalize(Arc::clone(&node))));
     Ok(Handle { node, port, server, cancel, author: Some(author) })
 }
@@ -217,28 +227,48 @@ fn open(config: &LocalnetConfig) -> Result<Node, LocalnetError> {
     Ok(node)
 }
 
-/// Makes a block at every tick until told to stop.
-async fn author(node: Arc<Node>, block_time: Duration, cancel: CancellationToken) {
-    let mut ticks = tokio::time::interval(block_time);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks.tick().await;
+/// Makes blocks at their pace until told to stop.
+async fn author(node: Arc<Node>, cancel: CancellationToken) {
+    let mut paces = node.powers.pace();
     loop {
-        tokio::select! {
-            () = cancel.cancelled() => break,
-            _ = ticks.tick() => {}
+        let pace = *paces.borrow_and_update();
+        let mut ticks = tokio::time::interval(pace.block_time.max(Duration::from_millis(1)));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first is at once.
+        ticks.tick().await;
+        loop {
+            let due = async {
+                match pace.mode {
+                    BlockMode::Interval => drop(ticks.tick().await),
+                    BlockMode::Manual => std::future::pending().await,
+                    BlockMode::Extrinsic => node.arrived.notified().await,
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                changed = paces.changed() => if changed.is_ok() { break } else { return },
+                () = due => {}
+            }
+            if !node.powers.frozen() {
+                author_one(&node, pace.mode).await;
+            }
         }
-        if node.powers.frozen() {
-            continue;
-        }
-        let authored = tokio::task::spawn_blocking({
-            let node = Arc::clone(&node);
-            move || node.author()
-        });
-        match authored.await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::error!(target: "neuron::localnet", %error, "no block was made"),
-            Err(error) => tracing::error!(target: "neuron::localnet", %error, "no block was made"),
-        }
+    }
+}
+
+async fn author_one(node: &Arc<Node>, mode: BlockMode) {
+    let authored = tokio::task::spawn_blocking({
+        let node = Arc::clone(node);
+        move || node.author()
+    });
+    match authored.await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::error!(target: "neuron::localnet", %error, "no block was made"),
+        Err(error) => tracing::error!(target: "neuron::localnet", %error, "no block was made"),
+    }
+    // What did not fit waits for the next one, unless nothing fitted: the first extrinsic is the author's own.
+    if mode == BlockMode::Extrinsic && node.chain().head().1.extrinsics.len() > 1 {
+        node.asks_for_block();
     }
 }
 

@@ -10,7 +10,7 @@ const { getWsProvider } = await load("polkadot-api/ws");
 const { getPolkadotSigner } = await load("polkadot-api/signer");
 const { sr25519CreateDerive } = await load("@polkadot-labs/hdkd");
 const { DEV_PHRASE, entropyToMiniSecret, mnemonicToEntropy, ss58Address } = await load("@polkadot-labs/hdkd-helpers");
-const { WebSocket } = await load("ws");
+const WebSocket = require("ws");
 
 const done = [];
 function check(what, good) {

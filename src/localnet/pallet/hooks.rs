@@ -1,4 +1,4 @@
-//! What happens in a block before any transaction.
+//! What happens in a block before any transaction, and after all.
 
 use frame_support::pallet_macros::pallet_section;
 
@@ -27,6 +27,11 @@ mod hooks {
                 }
             }
             Weight::zero()
+        }
+
+        /// An upgrade in this block shows at its end.
+        fn on_finalize(_block: BlockNumberFor<T>) {
+            crate::localnet::runtime::note_code();
         }
     }
 }

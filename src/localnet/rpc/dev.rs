@@ -7,10 +7,13 @@ use sp_core::crypto::Ss58Codec;
 
 use super::{Answer, Args, Table, errors, hex};
 use crate::localnet::drand::Signer;
+use crate::localnet::impersonation::{ActError, Impersonation};
 use crate::localnet::node::{GiveError, Node};
-use crate::localnet::powers::{Edit, Fault};
+use crate::localnet::powers::{BlockMode, Edit, Fault};
+use crate::localnet::rewind::RevertError;
 use crate::localnet::runtime::AccountId;
 use crate::localnet::spawn::BeaconStatus;
+use crate::localnet::status::ChainStatus;
 
 /// Most blocks that one request may make.
 const BLOCKS: u64 = 10_000;
@@ -36,6 +39,11 @@ pub(super) const METHODS: &Table = &[
     (&["dev_freeze"], freeze),
     (&["dev_failNext"], fail_next),
     (&["dev_delayNext"], delay_next),
+    (&["dev_blocks"], blocks),
+    (&["dev_impersonate"], impersonate),
+    (&["dev_snapshot"], |node, _| Ok(json!(node.mark()))),
+    (&["dev_revert"], revert),
+    (&["dev_status"], |node, _| ChainStatus::of(node).map(|status| json!(status)).map_err(|e| errors::read(&e))),
 ];
 
 /// Makes a block with these changes and returns its hash.
@@ -90,8 +98,74 @@ fn jump_time(node: &Node, args: &Args) -> Answer {
 fn freeze(node: &Node, args: &Args) -> Answer {
     if let Some(frozen) = args.flag(0)? {
         node.powers.freeze(frozen);
+        if !frozen {
+            node.asks_for_block();
+        }
     }
     Ok(json!(node.powers.frozen()))
+}
+
+/// `dev_blocks [mode [milliseconds]]`: blocks come by `interval` of so long, are made by hand (`manual`), or as soon as an `extrinsic` waits;
+/// tells how it is.
+fn blocks(node: &Node, args: &Args) -> Answer {
+    let mut pace = *node.powers.pace().borrow();
+    if args.get(0).is_some() {
+        let name = args.text(0)?;
+        let refused = || errors::invalid_params(format!("{name:?} is none of interval, manual, extrinsic"));
+        pace.mode = BlockMode::ALL.into_iter().find(|mode| mode.name() == name).ok_or_else(refused)?;
+        if let Some(milliseconds) = args.number(1)? {
+            if !(1..=LONGEST).contains(&milliseconds) {
+                return Err(errors::invalid_params(format!("parameter 1 is 1 to {LONGEST} milliseconds")));
+            }
+            pace.block_time = Duration::from_millis(milliseconds);
+        }
+        node.powers.set_pace(pace);
+        node.asks_for_block();
+    }
+    Ok(json!({ "mode": pace.mode, "blockTimeMs": milliseconds(pace.block_time) }))
+}
+
+/// `dev_impersonate address true`: any signature of the account is good, until `false`; makes a block and returns its hash.
+/// `dev_impersonate address call`: makes a block with this call, SCALE in hex, as a signed extrinsic of the account, and says how it ended.
+fn impersonate(node: &Node, args: &Args) -> Answer {
+    let account = AccountId::from_ss58check(args.text(0)?)
+        .map_err(|error| errors::invalid_params(format!("parameter 0 is no ss58 address: {error:?}")))?;
+    match args.get(1) {
+        Some(Value::Bool(on)) => {
+            let how = if *on { Impersonation::On } else { Impersonation::Off };
+            edited(node, vec![Edit::Impersonate(account, how)])
+        }
+        Some(Value::String(_)) => {
+            let call = args.bytes(1)?;
+            let done = node.act_for(&account, &call).map_err(|error| match error {
+                ActError::Call(_) | ActError::Refused(_) => errors::invalid_params(error.to_string()),
+                ActError::Read(error) => errors::read(&error),
+                ActError::Author(error) => errors::author(&error),
+            })?;
+            Ok(json!({
+                "block": hex(done.block),
+                "extrinsic": hex(done.extrinsic),
+                "index": done.index,
+                "outcome": done.outcome,
+            }))
+        }
+        _ => Err(errors::invalid_params("parameter 1 must be true, false, or a call's SCALE bytes in hex".into())),
+    }
+}
+
+/// `dev_revert snapshot`: puts the chain back to a moment that `dev_snapshot` marked, and returns the newest block's hash. The moment stays
+/// marked, later ones are gone; what waits in the pool is dropped.
+fn revert(node: &Node, args: &Args) -> Answer {
+    let number = args.number(0)?.ok_or_else(|| errors::invalid_params("parameter 0 must be a snapshot".into()))?;
+    match node.go_back(number) {
+        Ok(_) => Ok(json!(hex(node.chain().head().0))),
+        Err(error @ RevertError::Unknown(_)) => Err(errors::invalid_params(error.to_string())),
+        Err(error) => Err(errors::internal(&error)),
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn plan(node: &Node, args: &Args, fault: Fault) -> Answer {
@@ -137,7 +211,7 @@ fn finality(node: &Node, args: &Args) -> Answer {
         Some(lag) => node.set_finality(Duration::from_millis(lag)),
         None => {}
     }
-    Ok(json!(u64::try_from(node.finality().borrow().as_millis()).unwrap_or(u64::MAX)))
+    Ok(json!(milliseconds(*node.finality().borrow())))
 }
 
 /// `dev_beacon [running]`: stops the beacon with `false`, lets it go on with `true`, and tells how it stands.

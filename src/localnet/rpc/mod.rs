@@ -11,6 +11,7 @@ mod chain;
 mod chain_head;
 mod dev;
 mod errors;
+mod origins;
 mod queries;
 mod state;
 mod subscribe;
@@ -47,11 +48,11 @@ const SUBSCRIPTIONS_PER_CONNECTION: u32 = 1_024;
 const BUFFERED_MESSAGES: u32 = 1_024;
 const BATCH: u32 = 1_024;
 
-/// Serves `node` on a bound listener until the handle is told to stop.
+/// Serves `node` on a bound listener, to web pages only of these origins and of this machine, until the handle is told to stop.
 ///
 /// # Errors
 /// When a method's name is taken twice (a defect), or the listener cannot be used.
-pub(crate) fn serve(node: Arc<Node>, listener: TcpListener) -> Result<ServerHandle, ServeError> {
+pub(crate) fn serve(node: Arc<Node>, listener: TcpListener, origins: Vec<String>) -> Result<ServerHandle, ServeError> {
     let config = ServerConfig::builder()
         .max_request_body_size(REQUEST_BYTES)
         .max_response_body_size(RESPONSE_BYTES)
@@ -64,7 +65,8 @@ pub(crate) fn serve(node: Arc<Node>, listener: TcpListener) -> Result<ServerHand
         .enable_ws_ping(PingConfig::new())
         .build();
     listener.set_nonblocking(true)?;
-    let server = Server::builder().set_config(config).build_from_tcp(listener)?;
+    let middleware = tower::ServiceBuilder::new().layer(origins::OnlyFrom::new(origins));
+    let server = Server::builder().set_config(config).set_http_middleware(middleware).build_from_tcp(listener)?;
     Ok(server.start(module(node)?))
 }
 

@@ -22,6 +22,7 @@ pub use construct::*;
 pub use metadata::{COMPOSITE_SINCE, VERSIONS as METADATA_VERSIONS, blob as metadata_blob};
 pub use scalars::{AlphaBalance, MechId, NetUid, NetUidStorageIndex, TaoBalance};
 pub use version::VERSION;
+pub(in crate::localnet) use version::note_code;
 
 use sp_runtime::{AccountId32, MultiAddress, generic, traits::BlakeTwo256};
 

@@ -1,7 +1,7 @@
 //! The version the runtime reports.
 
 use super::{Runtime, apis::RUNTIME_API_VERSIONS};
-use crate::localnet::pallet::SpecVersion;
+use crate::localnet::pallet::{GenesisFingerprint, SpecVersion};
 use frame_support::traits::Get;
 use sp_version::RuntimeVersion;
 use std::borrow::Cow;
@@ -30,5 +30,19 @@ impl Get<RuntimeVersion> for Version {
         let inside = sp_externalities::with_externalities(|_| ()).is_some();
         let changed = if inside { SpecVersion::<Runtime>::get() } else { None };
         RuntimeVersion { spec_version: changed.unwrap_or(VERSION.spec_version), ..VERSION }
+    }
+}
+
+/// Keeps a text under the state's `:code` that differs whenever the metadata does.
+///
+/// There is no code in the state: the runtime is executed natively. But clients of the newer JSON-RPC ask for the hash of what
+/// stands there, to know a runtime when they see it again.
+pub(in crate::localnet) fn note_code() {
+    const CODE: &[u8] = b":code";
+    let spec_version = <Version as Get<RuntimeVersion>>::get().spec_version;
+    let chain = sp_core::H256(GenesisFingerprint::<Runtime>::get().unwrap_or_default());
+    let code = format!("executed natively: spec version {spec_version} of the development chain {chain:?}");
+    if sp_io::storage::get(CODE).is_none_or(|now| now[..] != *code.as_bytes()) {
+        sp_io::storage::set(CODE, code.as_bytes());
     }
 }

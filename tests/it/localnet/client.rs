@@ -14,8 +14,8 @@ use subxt::dynamic;
 use subxt::rpcs::client::{RpcClient, RpcParams};
 use subxt::transactions::Signer;
 use subxt::tx::Payload;
-use subxt::utils::{AccountId32, MultiAddress, MultiSignature};
-use subxt::{OnlineClient, rpcs};
+use subxt::utils::{AccountId32, H256, MultiAddress, MultiSignature};
+use subxt::{OnlineClient, OnlineClientAtBlock, rpcs};
 
 /// No block comes by itself within any test.
 pub const NEVER: Duration = Duration::from_secs(3_600);
@@ -79,8 +79,11 @@ impl Net {
         self.ask("author_submitExtrinsic", serde_json::json!([hex(bytes)])).await
     }
 
+    /// At the newest block; subxt's current one is that of which it was told last.
     pub async fn free_balance(&self, who: &str) -> u64 {
-        free_balance(&self.subxt, who).await
+        let head = self.ask("chain_getHead", serde_json::json!([])).await.unwrap();
+        let head: H256 = head.as_str().unwrap().parse().unwrap();
+        free_balance_at(&self.subxt.at_block(head).await.unwrap(), who).await
     }
 
     /// The extrinsics of the newest block, its timestamp left out.
@@ -96,7 +99,10 @@ pub async fn ask(rpc: &RpcClient, method: &str, params: Value) -> Result<Value, 
 }
 
 pub async fn free_balance(subxt: &OnlineClient<SubstrateConfig>, who: &str) -> u64 {
-    let at = subxt.at_current_block().await.unwrap();
+    free_balance_at(&subxt.at_current_block().await.unwrap(), who).await
+}
+
+async fn free_balance_at(at: &OnlineClientAtBlock<SubstrateConfig>, who: &str) -> u64 {
     let account = dynamic::storage::<([u8; 32],), dynamic::Value>("System", "Account");
     let value = at.storage().fetch(account, (Key::of(who).account().0,)).await.unwrap().decode().unwrap();
     let json = serde_json::to_value(&value).unwrap();

@@ -1,0 +1,81 @@
+//! Going back: a tester marks a moment of the chain, and later puts the chain back to it.
+
+use std::collections::BTreeMap;
+
+use super::chain::{Chain, Snapshot};
+use super::dump::DumpError;
+use super::node::{Books, Node};
+use super::runtime::BlockNumber;
+
+/// Most moments that are kept; the oldest goes when there are more. Each is a copy of all that the chain keeps.
+const KEPT: usize = 16;
+
+/// Marked moments by their number.
+#[derive(Default)]
+pub(crate) struct Marks {
+    last: u64,
+    kept: BTreeMap<u64, Snapshot>,
+}
+
+/// Why the chain is not put back.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RevertError {
+    /// It was never marked, left the list, or belongs to a future that is gone.
+    #[error("there is no snapshot {0}; dev_status lists those that there are")]
+    Unknown(u64),
+    /// It cannot be written down, so nothing changed.
+    #[error(transparent)]
+    Dump(#[from] DumpError),
+    /// The chain was stopped.
+    #[error("the chain was stopped")]
+    Stopped,
+}
+
+impl Marks {
+    /// The numbers of the moments that are kept.
+    pub(crate) fn numbers(&self) -> Vec<u64> {
+        self.kept.keys().copied().collect()
+    }
+}
+
+impl Node {
+    /// Marks this moment, and gives its number.
+    pub(crate) fn mark(&self) -> u64 {
+        // No block is made meanwhile.
+        let _books = self.books.lock();
+        let snapshot = self.chain().snapshot();
+        let mut marks = self.marks.lock();
+        marks.last += 1;
+        let number = marks.last;
+        marks.kept.insert(number, snapshot);
+        while marks.kept.len() > KEPT {
+            marks.kept.pop_first();
+        }
+        number
+    }
+
+    /// Puts the chain back to a marked moment, which stays marked; later ones are gone. What waits in the pool is dropped, and all
+    /// that is there is final. Gives the number of the newest block.
+    pub(crate) fn go_back(&self, number: u64) -> Result<BlockNumber, RevertError> {
+        let mut books = self.books.lock();
+        if matches!(*books, Books::Closed) {
+            return Err(RevertError::Stopped);
+        }
+        let snapshot = self.marks.lock().kept.get(&number).cloned().ok_or(RevertError::Unknown(number))?;
+        let window = self.chain().window();
+        if let Books::Open(journal) = &mut *books {
+            journal.compact(&snapshot)?;
+        }
+        let chain = Chain::restore(snapshot, window).ok_or(RevertError::Unknown(number))?;
+        self.marks.lock().kept.split_off(&(number + 1));
+        let height = chain.height();
+        {
+            let mut pool = self.pool.lock();
+            *self.chain.write() = chain;
+            pool.clear(height);
+            self.finals.send_replace(height);
+        }
+        self.heads.send_replace(height);
+        Ok(height)
+    }
+}
