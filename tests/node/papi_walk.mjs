@@ -51,9 +51,10 @@ const numbers = await new Promise((resolve, reject) => {
   });
 });
 check("final blocks come one by one", numbers.every((number, at) => number === numbers[0] + at));
-const header = await client.getBlockHeader();
-check("a header", header.number > 0);
-const body = await client.getBlockBody(header.hash ?? (await client.getFinalizedBlock()).hash);
+const { hash, number } = await client.getFinalizedBlock();
+const header = await client.getBlockHeader(hash);
+check("a header", header.number === number);
+const body = await client.getBlockBody(hash);
 check("a body", body.length >= 1);
 
 const free = async (who) => (await api.query.System.Account.getValue(who)).data.free;

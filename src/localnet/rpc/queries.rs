@@ -146,7 +146,8 @@ mod tests {
         enter(&empty, &mut overlay, || {
             sp_io::storage::set(b"p", b"itself");
             (0..entries).for_each(|n| sp_io::storage::set(&[b"p", &n.to_be_bytes()[..]].concat(), &[7; 40]));
-            sp_io::storage::set(b"q", b"other");
+            // Longer than a node that is stored in its parent.
+            sp_io::storage::set(b"q", &[9; 40]);
         })
         .unwrap();
         let changes = overlay.drain_storage_changes(&empty, StateVersion::V1).unwrap();
@@ -164,8 +165,8 @@ mod tests {
     fn a_value_its_hash_and_nothing() {
         let state = state_with(1);
         let answer = |key, kind| query(key, kind).answer(&state).unwrap().items;
-        assert_eq!(answer("0x71", "value"), [json!({ "key": "0x71", "value": hex("other") })]);
-        assert_eq!(answer("71", "hash"), [json!({ "key": "0x71", "hash": hex(blake2(b"other")) })]);
+        assert_eq!(answer("0x71", "value"), [json!({ "key": "0x71", "value": hex([9; 40]) })]);
+        assert_eq!(answer("71", "hash"), [json!({ "key": "0x71", "hash": hex(blake2(&[9; 40])) })]);
         assert!(answer("0x72", "value").is_empty());
     }
 
