@@ -31,7 +31,7 @@ mod hooks {
 
         /// An upgrade in this block shows at its end.
         fn on_finalize(_block: BlockNumberFor<T>) {
-            crate::localnet::runtime::note_code();
+            Self::note_code();
         }
     }
 }

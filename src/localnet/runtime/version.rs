@@ -1,7 +1,7 @@
 //! The version the runtime reports.
 
 use super::{Runtime, apis::RUNTIME_API_VERSIONS};
-use crate::localnet::pallet::{GenesisFingerprint, SpecVersion};
+use crate::localnet::pallet::{Config, GenesisFingerprint, Pallet, SpecVersion};
 use frame_support::traits::Get;
 use sp_version::RuntimeVersion;
 use std::borrow::Cow;
@@ -44,5 +44,12 @@ pub(in crate::localnet) fn note_code() {
     let code = format!("executed natively: spec version {spec_version} of the development chain {chain:?}");
     if sp_io::storage::get(CODE).is_none_or(|now| now[..] != *code.as_bytes()) {
         sp_io::storage::set(CODE, code.as_bytes());
+    }
+}
+
+impl<T: Config> Pallet<T> {
+    /// [`note_code`], for the hook at a block's end.
+    pub(crate) fn note_code() {
+        note_code();
     }
 }

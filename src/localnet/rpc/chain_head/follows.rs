@@ -269,7 +269,7 @@ mod tests {
         let leases: Vec<_> = (0..FOLLOWS).map(|id| open(MINE, id).unwrap()).collect();
         assert!(open(MINE, FOLLOWS).is_none());
         assert!(open(OTHERS, 0).is_some());
-        let held = (0..PINS as u32 + 1).map(|number| block(number));
+        let held = (0..PINS as u32 + 1).map(block);
         let fitted: Vec<bool> = held.map(|(hash, block)| leases[0].0.pin(hash, block)).collect();
         assert!(fitted[PINS - 1] && !fitted[PINS]);
     }
