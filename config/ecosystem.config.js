@@ -11,6 +11,7 @@ const role = (name, args) => ({
   interpreter: "none",
   kill_timeout: 15000, // a tick in flight is finished and recorded first
   restart_delay: 5000,
+  max_memory_restart: "1G", // many times what either role takes; a leak costs a restart, not the machine
 });
 
 module.exports = {

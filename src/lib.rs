@@ -35,7 +35,7 @@
 //! | 3 | [`axon`] serving, [`dendrite`] calling, [`subtensor`] the chain, [`market`] outside worlds, [`ledger`] durable state |
 //! | 4 | [`forecast`] strategies that answer |
 //! | 5 | [`subnets`] one kind of work each, behind one seam |
-//! | 6 | [`role`] miner and validator, [`report`] tables, exports and plots of a ledger, [`gateway`] a door for customers, [`localnet`] a development chain (feature `localnet`) |
+//! | 6 | [`role`] miner and validator, [`report`] tables, exports and plots of a ledger, [`gateway`] a door for customers, [`update`] a newer release in place of this one, [`localnet`] a development chain (feature `localnet`) |
 //! | 7 | [`dashboard`] the page, [`storefront`] a read API over a ledger, [`demo`] the whole job in one process (feature `localnet`) |
 //! | 8 | [`cli`] the command line |
 //!
@@ -93,5 +93,6 @@ pub mod synapse;
 pub mod telemetry;
 pub mod timelock;
 pub mod units;
+pub mod update;
 pub mod wallet;
 pub mod yuma;

@@ -93,14 +93,14 @@ pub fn resolve(matches: &ArgMatches) -> Result<(Resolved, Settings), Failure> {
 /// Starts logging to stderr as the settings say, for commands that run for a while.
 ///
 /// # Errors
-/// When logging has been started before.
+/// When logging has been started before, or its file cannot be opened.
 pub fn start_logs(settings: &Settings) -> Result<(), Failure> {
     let level = match (settings.logging.trace, settings.logging.debug) {
         (true, _) => LogLevel::Trace,
         (_, true) => LogLevel::Debug,
         _ => LogLevel::Info,
     };
-    telemetry::start_logs(level, settings.logging.json)?;
+    telemetry::start_logs(level, settings.logging.json, settings.logging.file.as_deref())?;
     Ok(())
 }
 

@@ -100,7 +100,7 @@ fn command() -> Command {
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let level = if matches.get_flag("logging.debug") { LogLevel::Debug } else { LogLevel::Warnings };
-    start_logs(level, false)?;
+    start_logs(level, false, None)?;
     let config = DemoConfig {
         task: matches.get_one("task").cloned().unwrap_or_default(),
         goal: matches.get_one("events").copied(),

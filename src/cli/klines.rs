@@ -119,7 +119,7 @@ pub(super) fn parse_date(text: &str) -> Result<UnixMs, String> {
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    start_logs(LogLevel::Warnings, false)?;
+    start_logs(LogLevel::Warnings, false, None)?;
     match matches.subcommand() {
         Some(("fetch", matches)) => block_on(fetch(matches, output)),
         Some(("check", matches)) => check(matches, output),

@@ -33,6 +33,7 @@ mod register;
 mod role;
 mod root;
 mod score;
+mod self_update;
 mod spellings;
 mod stake;
 mod storefront;
@@ -53,6 +54,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 pub use exit::{EXIT_STATUSES, Exit, Failure, OrExit};
 use output::{Format, Output};
+
+use crate::telemetry;
 
 /// A command: its definition, and what runs it.
 #[derive(Debug, Clone, Copy)]
@@ -99,6 +102,7 @@ const VERBS: &[Verb] = &[
     raw::API,
     raw::CALL,
     axon::VERB,
+    self_update::VERB,
     completions::COMPLETIONS,
     completions::MAN,
 ];
@@ -262,10 +266,21 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What the future returns, or that no runtime could be made.
 pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if telemetry::logs_to_a_file() {
+        runtime.spawn(reopen_logs_on_hangup());
+    }
     let done = runtime.block_on(future);
     // What blocks in the system, a resolver or a disk, does not keep the process.
     runtime.shutdown_timeout(LAST_WORDS);
     done
+}
+
+/// SIGHUP ends a process that does nothing about it; one that logs to a file opens that anew.
+async fn reopen_logs_on_hangup() {
+    let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        telemetry::reopen_log_file();
+    }
 }
 
 /// Resolves on Ctrl-C or SIGTERM.

@@ -169,6 +169,7 @@ pub struct LoggingSettings {
     pub debug: bool,
     pub trace: bool,
     pub json: bool,
+    pub file: Option<PathBuf>,
 }
 
 /// Where state lives.

@@ -400,5 +400,6 @@ pub const CORE: &[Setting] = &[
     setting("logging.debug", Kind::Bool, Some("false"), Group::Housekeeping, "Log more.").env(&["BT_LOGGING_DEBUG"]),
     setting("logging.trace", Kind::Bool, Some("false"), Group::Housekeeping, "Log everything.").env(&["BT_LOGGING_TRACE"]),
     setting("logging.json", Kind::Bool, Some("false"), Group::Housekeeping, "Log as JSON lines."),
+    setting("logging.file", Kind::Path, None, Group::Housekeeping, "Log to this file, which is opened anew on SIGHUP, as programs that rotate logs send it; none is stderr."),
     setting("db.directory", Kind::Path, Some("~/.neuron"), Group::Housekeeping, "The folder of everything that must survive a restart."),
 ];

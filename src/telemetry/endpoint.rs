@@ -22,7 +22,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 pub struct Health {
     /// `true` is 200, `false` is 503.
     pub ok: bool,
-    /// Why, as a JSON object; `status` is added to it.
+    /// Why, as a JSON object; `status`, and the `version` and `pid` of this process, are added to it.
     pub facts: serde_json::Map<String, Value>,
 }
 
@@ -108,6 +108,8 @@ impl Told {
         let Health { ok, mut facts } = (self.health)();
         let (code, word) = if ok { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "failing") };
         facts.insert("status".into(), word.into());
+        facts.insert("version".into(), env!("CARGO_PKG_VERSION").into());
+        facts.insert("pid".into(), std::process::id().into());
         (code, axum::Json(Value::Object(facts))).into_response()
     }
 }

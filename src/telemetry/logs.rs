@@ -1,8 +1,9 @@
-//! Logs on stderr, for a person or as JSON lines. `RUST_LOG` wins over the level of the settings.
+//! Logs on stderr or in a file, for a person or as JSON lines. `RUST_LOG` wins over the level of the settings.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use tracing::field::Field;
@@ -11,6 +12,7 @@ use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{self, Writer};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::log_file::LogFile;
 use crate::units::{harmless_json, harmless_line};
 
 /// How much is logged.
@@ -42,18 +44,20 @@ impl LogLevel {
 /// The logs could not be started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("logs cannot be started: {0}")]
-pub struct LogError(String);
+pub struct LogError(pub(super) String);
 
-/// Starts logging to stderr, once per process.
+/// Starts logging, once per process: to `file`, or to stderr when there is none.
 ///
 /// # Errors
-/// [`LogError`] when logging has been started before.
-pub fn start_logs(level: LogLevel, json: bool) -> Result<(), LogError> {
+/// [`LogError`] when logging has been started before, or the file cannot be opened.
+pub fn start_logs(level: LogLevel, json: bool, file: Option<&Path>) -> Result<(), LogError> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level.directives()));
-    let started = if json {
-        as_json(filter, io::stderr).try_init()
-    } else {
-        as_text(filter, io::stderr().is_terminal(), io::stderr).try_init()
+    let file = file.map(LogFile::of_this_process).transpose()?;
+    let started = match (file, json) {
+        (Some(file), true) => as_json(filter, move || file.clone()).try_init(),
+        (Some(file), false) => as_text(filter, false, move || file.clone()).try_init(),
+        (None, true) => as_json(filter, io::stderr).try_init(),
+        (None, false) => as_text(filter, io::stderr().is_terminal(), io::stderr).try_init(),
     };
     started.map_err(|e| LogError(e.to_string()))
 }

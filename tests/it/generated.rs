@@ -18,7 +18,7 @@ fn root() -> &'static Path {
 }
 
 /// Compares a page with what the code says, or writes it.
-fn same(file: &str, text: &str) {
+pub fn same(file: &str, text: &str) {
     let path = root().join(file);
     if std::env::var_os("NEURON_WRITE_DOCS").is_some() {
         fs::write(&path, text).unwrap();

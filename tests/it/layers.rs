@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The level of each room; a room may use itself, `units`, and what is strictly lower.
-const LEVELS: [(&str, u8); 24] = [
+const LEVELS: &[(&str, u8)] = &[
     ("units", 0),
     ("clock", 0),
     ("config", 1),
@@ -24,6 +24,7 @@ const LEVELS: [(&str, u8); 24] = [
     ("role", 6),
     ("report", 6),
     ("gateway", 6),
+    ("update", 6),
     ("localnet", 6),
     ("dashboard", 7),
     ("storefront", 7),
@@ -34,12 +35,12 @@ const LEVELS: [(&str, u8); 24] = [
 /// The commands that are a kind of work's own, with what is behind them: they may name it.
 const OWN_TO_A_KIND: [&str; 5] = ["cli/score", "cli/market_record.rs", "cli/market_sim.rs", "cli/query.rs", "report"];
 
-fn level(room: &str) -> Option<u8> {
+pub fn level(room: &str) -> Option<u8> {
     LEVELS.iter().find(|(name, _)| *name == room).map(|(_, level)| *level)
 }
 
 /// Every source file, by its path below `src`, with its text.
-fn house() -> Vec<(PathBuf, String)> {
+pub fn house() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     sources(&root, &mut files);
@@ -50,7 +51,7 @@ fn house() -> Vec<(PathBuf, String)> {
     files.into_iter().map(inside).collect()
 }
 
-fn room_of(file: &Path) -> String {
+pub fn room_of(file: &Path) -> String {
     file.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
 }
 
@@ -66,7 +67,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// The rooms named by `crate::room` in a source text, comments left out.
-fn used_rooms(text: &str) -> Vec<String> {
+pub fn used_rooms(text: &str) -> Vec<String> {
     let mut rooms = Vec::new();
     for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
         for part in line.split("crate::").skip(1) {

@@ -12,6 +12,7 @@
     reason = "tests may panic, look at the clock, and talk to a person"
 )]
 
+mod architecture;
 mod axon_holes;
 mod axon_hostile;
 mod axon_kit;
@@ -64,6 +65,7 @@ mod scoring_fuzz;
 mod scoring_keys;
 mod scoring_properties;
 mod seam;
+mod self_update;
 mod storefront;
 mod subtensor;
 #[cfg(feature = "localnet")]

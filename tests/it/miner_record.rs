@@ -114,7 +114,8 @@ async fn a_miner_records_what_it_was_asked_said_and_how_it_ended() {
     let steady = Arc::new(Steady::default());
     let cache = Cache::new(Arc::clone(&steady) as _, CacheSettings::default(), clock.clone());
     let record = Record::open(&file, 90 * DAY).unwrap();
-    let miner = EventsMiner::new(cache).watching(vec![Arc::clone(&market) as _]).recording(record);
+    let miner =
+        EventsMiner::new(cache).watching(vec![Arc::clone(&market) as _], Duration::from_secs(300)).recording(record);
     let hotkey = Arc::new(key("//Bob"));
     let axon = Axon::builder(AxonConfig::loopback(), Arc::clone(&hotkey)).serve(miner.clone());
     let axon = axon.policy(AdmissionPolicy::open()).spawn().await.unwrap();

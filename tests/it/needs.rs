@@ -1,7 +1,7 @@
 //! What a test needs and this machine may lack, looked for when the test runs: the test goes on with what was found, or
 //! it is ignored, with the reason.
 //!
-//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `proxies`, `ipv6`, `browser`; `.ci/run` sets it): a test that lacks one of
+//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `proxies`, `ipv6`, `browser`, `pm2`; `.ci/run` sets it): a test that lacks one of
 //! these fails.
 
 use std::any::Any;

@@ -28,6 +28,7 @@ macro_rules! tests {
     };
 }
 
+mod alerts;
 mod axon_vectors;
 mod browser;
 mod data_python;
@@ -44,6 +45,8 @@ mod localnet_tools;
 mod market_azuro_recorded;
 mod market_recorded;
 mod needs;
+#[cfg(feature = "localnet")]
+mod pm2;
 mod proxies;
 mod python_axon;
 mod python_prompting;
@@ -72,7 +75,7 @@ macro_rules! tools {
 }
 
 #[cfg(feature = "localnet")]
-tools!(demo, localnet, runtimes);
+tools!(demo, foreign_text, localnet, processes, runtimes);
 tools!(
     axon_kit,
     dashboard,
@@ -93,6 +96,7 @@ tools!(
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let trials = [
+        alerts::trials(),
         axon_vectors::trials(),
         browser::trials(),
         data_python::trials(),
@@ -124,6 +128,8 @@ fn main() -> ExitCode {
         localnet_python_weights::trials(),
         #[cfg(feature = "localnet")]
         localnet_tools::trials(),
+        #[cfg(feature = "localnet")]
+        pm2::trials(),
         #[cfg(feature = "localnet")]
         runtimes_real::trials(),
         yuma::trials(),

@@ -77,7 +77,7 @@ impl World {
         format!("ws://127.0.0.1:{}", self.chain)
     }
 
-    fn market_url(&self) -> String {
+    pub fn market_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.market)
     }
 
@@ -95,7 +95,7 @@ impl World {
         [names, [&format!("--market.{}.url", self.provider), &url]].concat().into_iter().map(str::to_owned).collect()
     }
 
-    fn market_sim(&self) -> Process {
+    pub fn market_sim(&self) -> Process {
         let listen = format!("127.0.0.1:{}", self.market);
         let sim =
             ["market-sim", "--listen", &listen, "--spacing", "1s", "--horizon", "8s", "--step", "1s", "--lag", "2s"];
@@ -150,7 +150,7 @@ impl World {
         .to_vec()
     }
 
-    fn miner(&self, index: usize, error: &str) -> Process {
+    pub fn miner(&self, index: usize, error: &str) -> Process {
         let mut arguments = vec!["miner".to_owned()];
         arguments.extend(self.neuron_flags(&format!("m{index}")));
         let port = self.axons[index].to_string();
@@ -175,11 +175,16 @@ impl World {
     }
 
     fn validator_with(&self, more: &[&str]) -> Process {
+        let arguments = self.validator_arguments(&[&["--tick", "500ms"], more].concat());
+        self.start("validator.log", &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// What is typed for the validator, but for `--tick`.
+    pub fn validator_arguments(&self, more: &[&str]) -> Vec<String> {
         let mut arguments = vec!["validator".to_owned()];
         arguments.extend(self.neuron_flags("v"));
         let (db, metrics) = (self.path("db"), self.metrics[0].to_string());
         let own = [
-            ["--tick", "500ms"],
             ["--market.cutoff_before_end", "0s"],
             ["--dendrite.allow_private", "--yes"],
             ["--db.directory", &db],
@@ -188,7 +193,12 @@ impl World {
         arguments.extend(self.market_flags());
         arguments.extend(own.concat().into_iter().map(str::to_owned));
         arguments.extend(more.iter().map(|it| (*it).to_owned()));
-        self.start("validator.log", &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+        arguments
+    }
+
+    /// Where the validator serves metrics and health.
+    pub fn validators_metrics(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], self.metrics[0]).into()
     }
 
     /// The incentive of each neuron, by hotkey; empty while the chain does not answer.

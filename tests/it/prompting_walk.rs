@@ -5,18 +5,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::free_port;
-
-/// The commands between the mark and the end of the block after it.
-fn commands() -> String {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/prompting.md")).unwrap();
-    let (_, rest) = page.split_once("<!-- walk: prompting -->\n```sh\n").unwrap();
-    rest.split_once("\n```").unwrap().0.to_owned()
-}
+use crate::wallet_walk::block_of;
 
 #[test]
 fn the_seeds_walk_ends_with_the_pieces_of_an_answer_and_their_times() {
     let home = tempfile::tempdir().unwrap();
-    let script = commands().replace("9944", &free_port().to_string()).replace("8091", &free_port().to_string());
+    let script = block_of("docs/prompting.md", "prompting")
+        .replace("9944", &free_port().to_string())
+        .replace("8091", &free_port().to_string());
     let binaries = Path::new(env!("CARGO_BIN_EXE_neuron")).parent().unwrap();
     let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
     let mut command = Command::new("timeout");

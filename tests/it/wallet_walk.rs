@@ -5,9 +5,14 @@ use std::process::{Command, Output, Stdio};
 
 use crate::support::neuron;
 
-/// The shell lines behind `<!-- walk: NAME -->`.
+/// The shell lines behind `<!-- walk: NAME -->` in the README.
 pub fn block(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    block_of("README.md", name)
+}
+
+/// The same in another page.
+pub fn block_of(page: &str, name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     let text = std::fs::read_to_string(path).unwrap();
     let (_, after) =
         text.split_once(&format!("<!-- walk: {name} -->\n```sh\n")).unwrap_or_else(|| panic!("no walk `{name}`"));

@@ -31,7 +31,7 @@ fn command() -> Command {
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    start_logs(LogLevel::Warnings, false)?;
+    start_logs(LogLevel::Warnings, false, None)?;
     match matches.subcommand() {
         Some(("train", matches)) => train::run(matches, output),
         Some(("list", matches)) => files::list(matches, output),

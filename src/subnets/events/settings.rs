@@ -315,6 +315,14 @@ pub const SETTINGS: &[Setting] = &[
         "How long a miner remembers what it was asked, what it said and how it ended (`neuron miner report`); 0 records \
          nothing.",
     ),
+    setting(
+        "record.look",
+        Kind::Duration,
+        Some("5m"),
+        FORECASTER,
+        "How often a miner asks the markets how events ended, for its record; prices it looks up as often, and at least once a \
+         minute.",
+    ),
     setting("tick", Kind::Duration, Some("60s"), ASKING, "Time between two questions to the miners.")
         .alias(&["validator.tick"]),
     setting(
@@ -468,6 +476,8 @@ pub struct EventsSettings {
 pub struct RecordSettings {
     #[serde(deserialize_with = "duration")]
     pub retention: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub look: Duration,
 }
 
 impl EventsSettings {

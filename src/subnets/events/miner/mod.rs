@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use watch::{OUTCOMES_EVERY, PRICES_EVERY, Watch};
+use watch::{PRICES_EVERY, Watch};
 
 use super::conditions::Conditions;
 use super::record::{Asked, Record};
@@ -51,10 +51,11 @@ impl EventsMiner {
         Self { cache, watch: None, record: None }
     }
 
-    /// The same with an eye on these markets: answers are made anew when a price moves, and recorded with prices and ends.
+    /// The same with an eye on these markets: answers are made anew when a price moves, and recorded with prices and ends. How
+    /// events ended is asked once in `every`.
     #[must_use]
-    pub fn watching(self, markets: Vec<Arc<dyn Provider>>) -> Self {
-        Self { watch: Some(Arc::new(Watch::new(markets, self.cache.clock()))), ..self }
+    pub fn watching(self, markets: Vec<Arc<dyn Provider>>, every: Duration) -> Self {
+        Self { watch: Some(Arc::new(Watch::new(markets, self.cache.clock(), every))), ..self }
     }
 
     /// The same with a record.
@@ -77,7 +78,8 @@ impl EventsMiner {
     /// Duties that look at the markets.
     fn watching_duties(&self, watch: &Arc<Watch>) -> Vec<Duty> {
         let (clock, cache) = (self.cache.clock(), self.cache.clone());
-        let mut duties = vec![Duty::over(watch, "prices", PRICES_EVERY, clock.clone(), move |watch| {
+        let every = watch.every().max(LEAST_PASS);
+        let mut duties = vec![Duty::over(watch, "prices", every.min(PRICES_EVERY), clock.clone(), move |watch| {
             let cache = cache.clone();
             async move {
                 watch.look(&cache).await;
@@ -86,7 +88,7 @@ impl EventsMiner {
         })];
         if let Some(record) = self.record.clone() {
             duties.push(
-                Duty::over(watch, "outcomes", OUTCOMES_EVERY, clock, move |watch| {
+                Duty::over(watch, "outcomes", every, clock, move |watch| {
                     let record = record.clone();
                     async move { Ok(watch.outcomes(&record).await?) }
                 })
@@ -132,7 +134,7 @@ pub(super) fn make(resolved: &Resolved, needs: MinerNeeds) -> Result<Arc<dyn Min
         ..CacheSettings::default()
     };
     let markets = market::providers(&settings.market, &clock)?;
-    let miner = EventsMiner::new(Cache::new(forecaster, cache, clock)).watching(markets);
+    let miner = EventsMiner::new(Cache::new(forecaster, cache, clock)).watching(markets, settings.record.look);
     let keep = settings.record.retention;
     Ok(Arc::new(if keep.is_zero() { miner } else { miner.recording(Record::open(&file, keep)?) }))
 }

@@ -15,12 +15,10 @@ use crate::units::UnixMs;
 
 /// How old a price may be to stand beside an answer: as a validator has it.
 const PRICE_MAX_AGE: Duration = Duration::from_secs(120);
-/// How often the markets are asked for prices.
+/// How often the markets are asked for prices, at least.
 pub(super) const PRICES_EVERY: Duration = Duration::from_secs(60);
-/// How often the markets are asked how events ended.
-pub(super) const OUTCOMES_EVERY: Duration = Duration::from_secs(300);
-/// An event whose end is not known yet is asked for again after so long.
-const LOOK_AGAIN: Duration = Duration::from_secs(3600);
+/// An event whose end is not known yet is passed over in so many looks.
+const LOOKS_BETWEEN: u32 = 12;
 /// Events asked for in one pass, and at once.
 const LOOKUPS: u32 = 50;
 const LOOKUPS_AT_ONCE: usize = 4;
@@ -29,6 +27,8 @@ const LOOKUPS_AT_ONCE: usize = 4;
 pub(super) struct Watch {
     providers: Vec<Arc<dyn Provider>>,
     clock: Clock,
+    /// How often the markets are asked how events ended.
+    every: Duration,
     prices: Mutex<HashMap<EventKey, Quote>>,
     /// Markets that failed the last time: what goes on is not told again and again.
     failing: Mutex<HashSet<&'static str>>,
@@ -39,8 +39,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Watch {
-    pub(super) fn new(providers: Vec<Arc<dyn Provider>>, clock: Clock) -> Self {
-        Self { providers, clock, prices: Mutex::default(), failing: Mutex::default() }
+    pub(super) fn new(providers: Vec<Arc<dyn Provider>>, clock: Clock, every: Duration) -> Self {
+        Self { providers, clock, every, prices: Mutex::default(), failing: Mutex::default() }
+    }
+
+    /// How often the markets are asked how events ended.
+    pub(super) const fn every(&self) -> Duration {
+        self.every
     }
 
     /// The price of an event, if there is one that is fresh.
@@ -89,7 +94,7 @@ impl Watch {
     /// Asks the markets how events ended that are over, and records it.
     pub(super) async fn outcomes(&self, record: &Record) -> Result<(), LedgerError> {
         let now = self.clock.now();
-        let unsettled = record.unsettled(now, LOOK_AGAIN, LOOKUPS).await?;
+        let unsettled = record.unsettled(now, self.every * LOOKS_BETWEEN, LOOKUPS).await?;
         if unsettled.is_empty() {
             return Ok(());
         }
