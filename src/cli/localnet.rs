@@ -13,6 +13,7 @@ use super::{Verb, args, block_on, interrupted};
 use crate::config::parse_duration;
 use crate::config::table::Group;
 use crate::localnet::genesis::GenesisConfig;
+use crate::localnet::scenario::{self, Scenario, ScenarioError};
 use crate::localnet::{BlockMode, ChainStatus, LocalnetConfig, LocalnetError, spawn};
 use crate::units::Foreign;
 
@@ -76,6 +77,28 @@ fn command() -> Command {
                 .value_name("DIR")
                 .value_parser(value_parser!(PathBuf))
                 .help("Folder that keeps the chain; one that is found there goes on"),
+        )
+        .arg(
+            Arg::new("subnets")
+                .long("subnets")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("TOML: the subnets to start with, their settings and neurons, instead of 8 and 155 (docs/localnet.md)"),
+        )
+        .arg(
+            Arg::new("fork")
+                .long("fork")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("A saved metagraph (neuron metagraph --output json): the chain starts with that subnet's neurons, stakes and axons"),
+        )
+        .arg(
+            Arg::new("fork-weights")
+                .long("fork-weights")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .requires("fork")
+                .help("And with these weights (neuron weights show --output json)"),
         )
         .arg(
             Arg::new("seed")
@@ -166,8 +189,9 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let mut genesis = GenesisConfig::default();
     genesis.seed = matches.get_one("seed").copied().unwrap_or_default();
     genesis.spec_version = matches.get_one("spec-version").copied().unwrap_or(genesis.spec_version);
+    from_files(matches, &mut genesis)?;
     for subnet in &mut genesis.subnets {
-        subnet.commit_reveal = matches.get_flag("commit-reveal");
+        subnet.commit_reveal |= matches.get_flag("commit-reveal");
     }
     let block_time = matches.get_one::<Duration>("block-time").copied().unwrap_or(defaults.block_time);
     let config = LocalnetConfig {
@@ -185,6 +209,22 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         ..defaults
     };
     block_on(serve(config, output))
+}
+
+/// Subnets of `--subnets` in place of the usual ones, and that of `--fork` in place of the one with its number.
+fn from_files(matches: &ArgMatches, genesis: &mut GenesisConfig) -> Result<(), Failure> {
+    let wrong = |error: ScenarioError| Failure::new(Exit::Usage, error);
+    if let Some(path) = matches.get_one::<PathBuf>("subnets") {
+        let Scenario { subnets, funded } = Scenario::load(path).map_err(wrong)?;
+        (genesis.subnets, genesis.funded) = (subnets, funded);
+    }
+    if let Some(path) = matches.get_one::<PathBuf>("fork") {
+        let weights = matches.get_one::<PathBuf>("fork-weights").map(PathBuf::as_path);
+        let subnet = scenario::fork(path, weights, &genesis.subnets).map_err(wrong)?;
+        genesis.subnets.retain(|other| other.netuid != subnet.netuid);
+        genesis.subnets.push(subnet);
+    }
+    Ok(())
 }
 
 async fn serve(config: LocalnetConfig, output: Output) -> Result<(), Failure> {

@@ -30,6 +30,7 @@ mod powers;
 mod rewind;
 mod rpc;
 pub mod runtime;
+pub mod scenario;
 pub mod shield;
 mod spawn;
 mod state;

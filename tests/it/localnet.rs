@@ -6,6 +6,7 @@ mod newer;
 mod powers;
 mod refusals;
 mod rpc;
+mod scenario;
 mod state;
 mod subscriptions;
 pub mod weights;

@@ -2,6 +2,8 @@
 //!
 //! The same settings give the same state, and any difference in settings or runtime another genesis hash.
 
+mod population;
+
 use super::{
     drand::{self, BeaconConfiguration},
     pallet::{self, SubnetIdentityV3},
@@ -13,11 +15,18 @@ use crate::units::{Account, Rao, UnixMs};
 use codec::Encode;
 use frame_support::traits::{BuildGenesisConfig, fungible::Mutate};
 use sp_core::{DeriveJunction, Pair, crypto::DEV_PHRASE, sr25519};
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::LazyLock,
+};
 
 /// Accounts every development chain has, with their TAO: keys are `//Alice` and so on.
 pub const DEV_ACCOUNTS: [(&str, u64); 6] =
     [("Alice", 1_000_000), ("Bob", 1_000_000), ("Charlie", 1_000_000), ("Dave", 2000), ("Eve", 2000), ("Ferdie", 2000)];
+
+/// What the coldkey of a neuron at genesis has free: enough for fees and registrations.
+pub const COLDKEY_FUNDS: Rao = Rao::from_tao(1_000);
 
 /// What a development chain starts with.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +96,46 @@ pub struct SubnetGenesis {
     pub reveal_period: u64,
     /// TAO in the pool; with as much alpha the price starts at 1.
     pub pool: Rao,
+    /// Its owner's coldkey, and the owner's hotkey at uid 0; `//Alice` and [`Self::owner_hotkey`] where nobody is named.
+    pub owner: Option<(Account, Account)>,
+    /// Its neurons behind the owner's, from uid 1 on; one with the owner's hotkey is the owner's.
+    pub neurons: Vec<NeuronGenesis>,
+}
+
+/// A neuron at genesis. Its coldkey has [`COLDKEY_FUNDS`] to act with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NeuronGenesis {
+    /// Its key; in all subnets of the same coldkey.
+    pub hotkey: Account,
+    /// Its owner, who holds the stake.
+    pub coldkey: Account,
+    /// Alpha staked in the subnet, in alpha-rao, beside what is in the pool.
+    pub stake: Rao,
+    /// TAO staked on root, in rao.
+    pub root_stake: Rao,
+    /// Where it serves.
+    pub axon: Option<SocketAddr>,
+    /// May it set weights for others, until the first epoch decides?
+    pub permit: bool,
+    /// Its weights: uid and value.
+    pub weights: Vec<(u16, u16)>,
+    /// What the chain shows of it until the first epoch.
+    pub last_epoch: LastEpoch,
+}
+
+/// What an epoch finds about a neuron; shares are u16 fractions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LastEpoch {
+    /// Share of the miners' reward.
+    pub incentive: u16,
+    /// Share of the validators' reward.
+    pub dividends: u16,
+    /// The weight that the stake agreed on.
+    pub consensus: u16,
+    /// How far its weights followed that.
+    pub validator_trust: u16,
+    /// What it got, in alpha-rao.
+    pub emission: Rao,
 }
 
 impl SubnetGenesis {
@@ -102,7 +151,7 @@ impl SubnetGenesis {
         Self::named(8, "timeseries", "θ")
     }
 
-    fn named(netuid: u16, name: &str, symbol: &str) -> Self {
+    pub(super) fn named(netuid: u16, name: &str, symbol: &str) -> Self {
         Self {
             netuid,
             name: name.to_owned(),
@@ -121,6 +170,8 @@ impl SubnetGenesis {
             commit_reveal: false,
             reveal_period: 1,
             pool: Rao::from_tao(10_000),
+            owner: None,
+            neurons: Vec::new(),
         }
     }
 
@@ -154,6 +205,7 @@ pub fn build(config: &GenesisConfig) {
         .iter()
         .map(|(name, tao)| (account_id(dev_account(name)), Rao::from_tao(*tao).0))
         .chain(config.funded.iter().map(|(account, rao)| (account_id(*account), rao.0)))
+        .chain(coldkeys(config).into_iter().map(|coldkey| (account_id(coldkey), COLDKEY_FUNDS.0)))
         .collect();
     merge_duplicates(&mut balances);
     let mut genesis = RuntimeGenesisConfig::default();
@@ -181,6 +233,18 @@ pub fn build(config: &GenesisConfig) {
     pallet::TotalIssuance::<Runtime>::put(pallet_balances::TotalIssuance::<Runtime>::get());
 }
 
+/// The coldkeys of neurons, each once, without the accounts that are funded anyway.
+fn coldkeys(config: &GenesisConfig) -> BTreeSet<Account> {
+    let owners = config.subnets.iter().filter_map(|subnet| Some(subnet.owner?.0));
+    let neurons = config.subnets.iter().flat_map(|subnet| &subnet.neurons).map(|neuron| neuron.coldkey);
+    let funded: BTreeSet<Account> = DEV_ACCOUNTS
+        .iter()
+        .map(|(name, _)| dev_account(name))
+        .chain(config.funded.iter().map(|(account, _)| *account))
+        .collect();
+    owners.chain(neurons).filter(|coldkey| !funded.contains(coldkey)).collect()
+}
+
 /// Balances refuses the same account twice: the sums of each.
 fn merge_duplicates(balances: &mut Vec<(AccountId, u64)>) {
     balances.sort();
@@ -193,13 +257,16 @@ fn merge_duplicates(balances: &mut Vec<(AccountId, u64)>) {
     });
 }
 
-fn build_subnet(subnet: &SubnetGenesis, owner: &AccountId) {
+fn build_subnet(subnet: &SubnetGenesis, alice: &AccountId) {
     let netuid = NetUid(subnet.netuid);
-    let hotkey = account_id(subnet.owner_hotkey());
+    let (owner, hotkey) = match subnet.owner {
+        Some((owner, hotkey)) => (account_id(owner), account_id(hotkey)),
+        None => (alice.clone(), account_id(subnet.owner_hotkey())),
+    };
     let account = pallet::Pallet::<Runtime>::subnet_account(netuid);
     // Neither can fail: the accounts are new, and the amounts far below what a balance holds.
     let minted = Balances::mint_into(&account, subnet.pool.0);
-    let created = pallet::Pallet::<Runtime>::create_subnet(netuid, owner, &hotkey, subnet.pool.0, subnet.pool.0);
+    let created = pallet::Pallet::<Runtime>::create_subnet(netuid, &owner, &hotkey, subnet.pool.0, subnet.pool.0);
     if minted.is_err() || created.is_err() {
         tracing::error!(netuid = subnet.netuid, "the subnet could not be made");
         return;
@@ -225,6 +292,7 @@ fn build_subnet(subnet: &SubnetGenesis, owner: &AccountId) {
     pallet::Burn::<Runtime>::insert(netuid, subnet.burn.0);
     pallet::MinBurn::<Runtime>::insert(netuid, subnet.min_burn.0);
     pallet::Yuma3On::<Runtime>::insert(netuid, subnet.yuma3);
+    population::seat(netuid, &subnet.neurons);
 }
 
 #[cfg(test)]
@@ -264,6 +332,52 @@ mod tests {
             assert_eq!(pallet::TotalNetworks::<Runtime>::get(), 2);
             assert_eq!(pallet::SubnetworkN::<Runtime>::get(NetUid(155)), 1);
             assert_eq!(pallet::Tempo::<Runtime>::get(NetUid(155)), 7);
+        });
+    }
+
+    #[test]
+    fn neurons_sit_stake_serve_and_have_weights_from_the_start() {
+        let neuron = |name: &str, stake: u64| NeuronGenesis {
+            hotkey: dev_account(&format!("{name}//hot")),
+            coldkey: dev_account(name),
+            stake: Rao::from_tao(stake),
+            root_stake: Rao::from_tao(stake / 2),
+            axon: (stake == 0).then(|| SocketAddr::from(([10, 0, 0, 1], 8091))),
+            permit: stake > 0,
+            weights: if stake > 0 { vec![(1, 65_535)] } else { Vec::new() },
+            last_epoch: LastEpoch { incentive: 7, ..LastEpoch::default() },
+        };
+        let events = SubnetGenesis {
+            neurons: vec![neuron("Miner", 0), neuron("Valid", 5_000)],
+            owner: Some((dev_account("Charlie"), dev_account("Charlie//hot"))),
+            ..SubnetGenesis::events()
+        };
+        let again = SubnetGenesis { neurons: vec![neuron("Valid", 10)], ..SubnetGenesis::timeseries() };
+        let config = GenesisConfig { subnets: vec![events, again], ..GenesisConfig::default() };
+        TestExternalities::default().execute_with(|| {
+            build(&config);
+            let netuid = NetUid(155);
+            let [miner, validator] = ["Miner", "Valid"].map(|name| account_id(dev_account(&format!("{name}//hot"))));
+            let owner = account_id(dev_account("Charlie//hot"));
+            let uid = |hotkey| pallet::Uids::<Runtime>::get(netuid, hotkey);
+            assert_eq!((uid(&owner), uid(&miner), uid(&validator)), (Some(0), Some(1), Some(2)));
+            assert_eq!(pallet::SubnetOwner::<Runtime>::get(netuid), account_id(dev_account("Charlie")));
+            let coldkey = account_id(dev_account("Valid"));
+            let staked = |netuid| pallet::Pallet::<Runtime>::stake_of(&validator, &coldkey, netuid);
+            let tao = |tao| Rao::from_tao(tao).0;
+            assert_eq!((staked(netuid), staked(NetUid(8)), staked(NetUid::ROOT)), (tao(5_000), tao(10), tao(2_500)));
+            assert_eq!(frame_system::Account::<Runtime>::get(&coldkey).data.free, COLDKEY_FUNDS.0);
+            let index = netuid.main_mechanism();
+            assert_eq!(pallet::Weights::<Runtime>::get(index, 2), [(1, 65_535)]);
+            assert_eq!(pallet::ValidatorPermit::<Runtime>::get(netuid), [false, false, true]);
+            assert_eq!(pallet::Incentive::<Runtime>::get(index), [0, 7, 7]);
+            let axon = pallet::Axons::<Runtime>::get(netuid, &miner).unwrap();
+            assert_eq!((axon.ip, axon.port, axon.ip_type), (0x0a00_0001, 8091, 4));
+            // Every TAO is accounted for.
+            let held = pallet_balances::TotalIssuance::<Runtime>::get();
+            assert_eq!(pallet::TotalIssuance::<Runtime>::get(), held);
+            let accounts: u64 = frame_system::Account::<Runtime>::iter_values().map(|account| account.data.free).sum();
+            assert_eq!(accounts, held);
         });
     }
 
