@@ -26,6 +26,7 @@ mod market_sim;
 mod metagraph;
 mod miner;
 mod model;
+mod offline;
 pub mod output;
 mod query;
 mod raw;
@@ -101,6 +102,8 @@ const VERBS: &[Verb] = &[
     raw::CONSTANT,
     raw::API,
     raw::CALL,
+    offline::SIGN,
+    offline::SUBMIT,
     axon::VERB,
     self_update::VERB,
     completions::COMPLETIONS,

@@ -2,14 +2,16 @@
 //! became of it.
 
 use std::cell::OnceCell;
+use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde::Serialize;
 
 use super::chain::{account, address, coldkey, confirm, connect, hotkey, refused};
 use super::output::Output;
 use super::{Exit, Failure};
 use crate::config::Settings;
+use crate::subtensor::weights::Hash32;
 use crate::subtensor::{Inclusion, Operation, PriceLimit, Quote, Subtensor, SubtensorError};
 use crate::units::{Account, Rao};
 use crate::wallet::{KeyKind, Keypair};
@@ -25,9 +27,17 @@ pub(super) fn with_write(command: Command) -> Command {
         .alias("proxy-for")
         .value_name("ADDRESS")
         .help("Do it for this account, of which the wallet's coldkey is a proxy");
+    let offline = Arg::new("sign-offline")
+        .long("sign-offline")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .conflicts_with("dry-run")
+        .help(
+            "Send nothing, and write what is to be signed: `neuron sign FILE` where the key is, `neuron submit` here",
+        );
     // Other tools can hide what they send; here there is nothing to switch off.
     let hidden = Arg::new("no-mev-protection").long("no-mev-protection").alias("no-mev-shield").hide(true);
-    command.arg(dry).arg(proxy).arg(hidden.action(ArgAction::SetTrue))
+    command.args([dry, proxy, offline]).arg(hidden.action(ArgAction::SetTrue))
 }
 
 /// Adds limits to the price of a swap.
@@ -107,7 +117,13 @@ pub(super) struct Outcome {
     free_before_rao: Rao,
     free_rao: Rao,
     dry_run: bool,
-    /// `null` in a dry run.
+    /// The file that waits for its signature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsigned: Option<PathBuf>,
+    /// Of the metadata in that file, to be compared where it is signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata_hash: Option<Hash32>,
+    /// `null` in a dry run, and where another machine signs.
     inclusion: Option<Inclusion>,
 }
 
@@ -119,6 +135,15 @@ impl Outcome {
 
     fn told(&self) -> String {
         let fee = self.fee_rao.map_or_else(|| "unknown fee".to_owned(), |fee| format!("fee {fee}"));
+        if let (Some(path), Some(metadata)) = (&self.unsigned, self.metadata_hash) {
+            let path = path.display();
+            return format!(
+                "{path} waits for the signature of {}; {fee}; nothing was sent\n\
+                 metadata {metadata}\n\
+                 Where the key is: neuron sign {path}\n",
+                self.signer
+            );
+        }
         match &self.inclusion {
             None => format!("dry run: nothing was sent; {fee}, free {}\n", self.free_before_rao),
             Some(Inclusion { block, extrinsic, finalised, .. }) => {
@@ -138,6 +163,8 @@ pub(super) struct Writer<'a> {
     output: Output,
     real: Option<Account>,
     dry_run: bool,
+    /// Where the call goes instead of to the chain.
+    offline: Option<PathBuf>,
     signer: KeyKind,
     key: OnceCell<Keypair>,
 }
@@ -160,7 +187,9 @@ impl<'a> Writer<'a> {
     ) -> Result<Writer<'a>, Failure> {
         let real = matches.get_one::<String>("proxy").map(|text| account(settings, text, output)).transpose()?;
         let (dry_run, signer) = (matches.get_flag("dry-run"), KeyKind::Coldkey);
-        Ok(Self { chain: connect(settings).await?, settings, output, real, dry_run, signer, key: OnceCell::new() })
+        let offline = matches.get_one::<PathBuf>("sign-offline").cloned();
+        let chain = connect(settings).await?;
+        Ok(Self { chain, settings, output, real, dry_run, offline, signer, key: OnceCell::new() })
     }
 
     /// The hotkey signs instead.
@@ -201,9 +230,18 @@ impl<'a> Writer<'a> {
             free_before_rao,
             free_rao: free_before_rao,
             dry_run: self.dry_run,
+            unsigned: None,
+            metadata_hash: None,
             inclusion: None,
         };
         if self.dry_run {
+            return Ok(outcome);
+        }
+        if let Some(path) = &self.offline {
+            self.output.note(what);
+            let unsigned = self.chain.prepare(&operation, &signer).await.map_err(refused)?;
+            unsigned.save(path)?;
+            (outcome.unsigned, outcome.metadata_hash) = (Some(path.clone()), Some(unsigned.metadata_hash));
             return Ok(outcome);
         }
         let fee = fee_rao.map_or_else(|| "an unknown fee".to_owned(), |fee| format!("a fee of {fee}"));

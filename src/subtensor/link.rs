@@ -100,10 +100,15 @@ impl Link {
     }
 
     async fn metadata_at(&self, hash: H256, spec_version: u32) -> Result<Metadata, Failure> {
-        let shape = |reason: String| SubtensorError::Shape {
-            what: format!("metadata of spec {spec_version}"),
-            reason: reason.into(),
-        };
+        let opaque = self.metadata_bytes(hash, spec_version).await?;
+        // Tens of milliseconds of pure computation.
+        let decoded = tokio::task::spawn_blocking(move || Metadata::decode(&mut &opaque[..])).await;
+        let shape = |reason| no_metadata(spec_version, reason);
+        Ok(decoded.map_err(|e| shape(e.to_string()))?.map_err(|e| shape(e.to_string()))?)
+    }
+
+    /// The metadata as the node serves it, of the newest version that is known here.
+    pub(super) async fn metadata_bytes(&self, hash: H256, spec_version: u32) -> Result<Vec<u8>, Failure> {
         let at = Some(hash);
         let versions = match self.rpc.state_call("Metadata_metadata_versions", None, at).await.map_err(Failure::from) {
             Ok(bytes) => Vec::<u32>::decode(&mut &bytes[..]).unwrap_or_default(),
@@ -123,11 +128,12 @@ impl Link {
                 Vec::<u8>::decode(&mut &bytes[..]).ok()
             }
         };
-        let opaque = opaque.ok_or_else(|| shape("the node sent none".to_owned()))?;
-        // Tens of milliseconds of pure computation.
-        let decoded = tokio::task::spawn_blocking(move || Metadata::decode(&mut &opaque[..])).await;
-        Ok(decoded.map_err(|e| shape(e.to_string()))?.map_err(|e| shape(e.to_string()))?)
+        Ok(opaque.ok_or_else(|| no_metadata(spec_version, "the node sent none".to_owned()))?)
     }
+}
+
+fn no_metadata(spec_version: u32, reason: String) -> SubtensorError {
+    SubtensorError::Shape { what: format!("metadata of spec {spec_version}"), reason: reason.into() }
 }
 
 impl std::fmt::Debug for Link {

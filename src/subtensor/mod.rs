@@ -80,7 +80,9 @@ pub use market::Quote;
 pub use metagraph::{AxonInfo, Metagraph, Neuron};
 pub use metagraph_diff::{Changed, MetagraphDiff, Who};
 pub use metagraph_file::MetagraphFileError;
-pub use operation::{Identity, Operation, PriceLimit, RootClaim, SubnetIdentity};
+pub use operation::{
+    Checked, Identity, OfflineError, Operation, PriceLimit, RootClaim, SignedOffline, SubnetIdentity, Unsigned,
+};
 pub use people::{Delegate, Family, Relative};
 pub use refusals::Refusal;
 pub use stake::Position;

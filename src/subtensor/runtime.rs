@@ -150,6 +150,26 @@ impl Runtime {
         Ok((signed.into_encoded(), hash))
     }
 
+    /// The bytes of a call.
+    pub(super) fn call_data(&self, call: &Call, block: BlockNumber) -> Result<Vec<u8>, SubtensorError> {
+        self.check_arguments(call)?;
+        let payload = dynamic::transaction(&*call.pallet, &*call.name, call.arguments.clone());
+        let bytes = self.at(block)?.tx().call_data(&payload);
+        bytes.map_err(|error| SubtensorError::shape(call.to_string(), &error))
+    }
+
+    /// The call that bytes are; nothing may be left over.
+    pub(super) fn call_of(&self, bytes: &[u8], block: BlockNumber) -> Result<Call, SubtensorError> {
+        let payload = self.at(block)?.tx().from_call_data_bytes(bytes);
+        let payload = payload.map_err(|error| SubtensorError::shape("a call's bytes".to_owned(), &error))?;
+        Ok(Call {
+            pallet: payload.pallet_name().to_owned().into(),
+            name: payload.call_name().to_owned().into(),
+            arguments: payload.call_data().clone(),
+            subject: "from its bytes".to_owned(),
+        })
+    }
+
     /// Whether the runtime has the call with the arguments that we know: the encoder would leave a superfluous one out,
     /// and with it the word of whoever gave it.
     fn check_arguments(&self, call: &Call) -> Result<(), SubtensorError> {

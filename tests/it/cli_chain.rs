@@ -51,6 +51,11 @@ impl Machine {
         Self { folder, url: node.ws_url(), _node: node, chain }
     }
 
+    /// The folder of its wallets.
+    pub fn wallets(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Another wallet in the folder.
     pub fn add_wallet(&self, name: &str, coldkey: &str, hotkey: &str) {
         wallet(self.folder.path(), name, coldkey, hotkey);

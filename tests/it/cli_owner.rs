@@ -405,3 +405,72 @@ async fn set_number(machine: &Machine, item: &str, value: u64) {
     let stored = machine.done(&format!("storage SubtensorModule.{item} 155")).await;
     assert_eq!(stored, json!(value));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_is_made_here_signed_elsewhere_and_sent_from_here() {
+    let machine = Machine::new().await;
+    let friend = Account([7; 32]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (unsigned, signed) = (path("call.json"), path("call.signed.json"));
+    let line = format!("transfer 2 --to {friend} --sign-offline {unsigned}");
+    let made = machine.done(&line).await;
+    assert_eq!((&made["inclusion"], &made["unsigned"]), (&Value::Null, &json!(unsigned)));
+    assert!(machine.fails(1, &line).await.contains("exists"), "a file that is there stays");
+    assert!(machine.fails(2, &format!("submit {unsigned}")).await.contains("neuron sign"));
+
+    // The machine with the key has no chain.
+    let sign = |file: &str, more: &[&str]| {
+        let mut command = crate::support::neuron();
+        command.args(["sign", file, "--output", "json", "--yes"]).args(more);
+        command.env("BT_WALLET_PATH", machine.wallets());
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let text = std::fs::read_to_string(&unsigned).unwrap();
+    let change = |pairs: &[(&str, Value)]| {
+        let mut file: Value = serde_json::from_str(&text).unwrap();
+        for (pointer, value) in pairs {
+            *file.pointer_mut(pointer).unwrap() = value.clone();
+        }
+        std::fs::write(path("changed.json"), file.to_string()).unwrap();
+        sign(&path("changed.json"), &[])
+    };
+    let file: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(file["arguments"], json!({"dest": friend.to_string(), "value": 2_000_000_000u64}));
+    let more = file["call_data"].as_str().unwrap().replace("0707", "0708");
+    for pairs in [
+        &[("/call", json!("Balances.transfer_all"))][..],
+        &[("/arguments/value", json!(1))],
+        &[("/call_data", json!(more))],
+        &[("/call_data", json!(format!("{}00", file["call_data"].as_str().unwrap())))],
+        &[("/metadata_hash", json!(format!("0x{}", "0".repeat(64))))],
+        &[("/lifetime", json!(3))],
+    ] {
+        let (status, said) = change(pairs);
+        assert!(status == 6 && said.contains("was changed"), "{pairs:?}: {status} {said}");
+    }
+    let (status, said) = change(&[("/signer", json!(key("//Alice").account().to_string()))]);
+    assert!(status == 6 && said.contains("to be signed by"), "{said}");
+    let (status, said) = sign(&unsigned, &["--metadata-hash", "0x00"]);
+    assert!(status == 6 && said.contains("metadata"), "{said}");
+    assert_eq!(machine.chain.balance(&friend).await.unwrap(), Rao(0));
+
+    let (status, said) = sign(&unsigned, &["--metadata-hash", made["metadata_hash"].as_str().unwrap()]);
+    assert_eq!(status, 0, "{said}");
+    let sent = machine.done(&format!("submit {signed}")).await;
+    assert_eq!(
+        (&sent["call"], &sent["inclusion"]["finalised"]),
+        (&json!("Balances.transfer_keep_alive"), &json!(true))
+    );
+    assert_eq!(machine.chain.balance(&friend).await.unwrap(), Rao::from_tao(2));
+    // The same bytes again are found in their block, and do nothing more.
+    let again = machine.done(&format!("submit {signed}")).await;
+    assert_eq!(again["inclusion"]["block"], sent["inclusion"]["block"]);
+    assert_eq!(machine.chain.balance(&friend).await.unwrap(), Rao::from_tao(2));
+
+    // Genesis is part of what is signed: another chain does not take it, and says why.
+    let other =
+        Machine::with(LocalnetConfig { genesis: GenesisConfig { seed: 9, ..GenesisConfig::default() }, ..quick() });
+    assert!(other.await.fails(6, &format!("submit {signed}")).await.contains("for the chain that began"));
+}

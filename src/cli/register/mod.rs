@@ -20,7 +20,9 @@ pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
     let limit = Arg::new("limit-price").long("limit-price").value_name("TAO").help("The most that it may cost");
-    let pow = Arg::new("pow").long("pow").action(ArgAction::SetTrue).conflicts_with("limit-price");
+    let pow = Arg::new("pow").long("pow").action(ArgAction::SetTrue);
+    // Work is stale in a minute: whoever signs elsewhere pays the price.
+    let pow = pow.conflicts_with_all(["limit-price", "sign-offline"]);
     let pow = pow.help("Work for it instead of paying, where the chain and the subnet's owner allow it");
     let threads = Arg::new("pow-workers").long("pow-workers").alias("num-processes").value_name("N").requires("pow");
     let threads =

@@ -8,8 +8,8 @@ use scale_info::{Variant, form::PortableForm};
 use serde_json::{Map, Value as Json};
 use subxt::dynamic::Value;
 use subxt::ext::frame_decode::storage::decode_storage_key;
-use subxt::ext::scale_value::Composite;
 use subxt::ext::scale_value::scale::decode_as_type;
+use subxt::ext::scale_value::{Composite, ValueDef};
 use subxt::metadata::PalletMetadata;
 
 use self::json::{Misfit, json, value};
@@ -249,6 +249,24 @@ impl Runtime {
         let types = self.metadata.types();
         let value = decode_as_type(&mut bytes, ty, types);
         Ok(json(&value.map_err(|error| SubtensorError::shape(name.to_owned(), &error))?, types))
+    }
+
+    /// The arguments, by name, of the call whose bytes these are.
+    pub(in crate::subtensor) fn arguments_in(&self, mut bytes: &[u8], name: &str) -> Result<Json, SubtensorError> {
+        let types = self.metadata.types();
+        let decoded = decode_as_type(&mut bytes, self.metadata.outer_enums().call_enum_ty(), types);
+        let decoded = decoded.map_err(|error| SubtensorError::shape(name.to_owned(), &error))?;
+        // The pallet, in it the call, in it the arguments.
+        let inner = |value: ValueDef<u32>| match value {
+            ValueDef::Variant(variant) => Some(variant.values),
+            _ => None,
+        };
+        let call = inner(decoded.value).and_then(|pallet| pallet.into_values().next());
+        let Some(Composite::Named(arguments)) = call.and_then(|call| inner(call.value)) else {
+            // A call without arguments has none to name.
+            return Ok(Json::Object(Map::new()));
+        };
+        Ok(Json::Object(arguments.into_iter().map(|(name, value)| (name, json(&value, types))).collect()))
     }
 
     /// The keys in a storage key.

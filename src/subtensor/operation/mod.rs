@@ -4,6 +4,7 @@
 //! account, and submitted ([`Subtensor::submit`]).
 
 mod keys;
+mod offline;
 mod stake;
 mod subnets;
 
@@ -25,6 +26,7 @@ use crate::units::{Account, BlockNumber, Rao};
 use crate::wallet::{Keypair, Scheme};
 
 pub use keys::Identity;
+pub use offline::{Checked, OfflineError, SignedOffline, Unsigned};
 pub use stake::{PriceLimit, RootClaim};
 pub use subnets::SubnetIdentity;
 
