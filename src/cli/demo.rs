@@ -59,7 +59,7 @@ fn command() -> Command {
                 .value_name("NAME")
                 .value_delimiter(',')
                 .action(ArgAction::Append)
-                .help("The market to play on, for kinds of work that have several: polymarket, azuro, or both"),
+                .help("The market to play on, for kinds of work that have several: polymarket, azuro, or both; ifgames, which has no prices, by itself"),
         )
         .arg(
             Arg::new("market.replay")

@@ -10,7 +10,7 @@ use toml::{Table, Value};
 
 use super::duration::parse_duration;
 use super::settings::Settings;
-use super::table::{CORE, Group, Kind, Setting};
+use super::table::{CORE, Group, Kind, Preset, Setting};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,6 +28,11 @@ pub enum Layer {
         /// Its path.
         path: PathBuf,
     },
+    /// What `--preset` names.
+    Preset {
+        /// The preset.
+        name: String,
+    },
     /// Built in.
     Default,
 }
@@ -38,6 +43,7 @@ impl fmt::Display for Layer {
             Self::Flag => f.write_str("flag"),
             Self::Environment { name } => write!(f, "environment {name}"),
             Self::File { path } => write!(f, "file {}", path.display()),
+            Self::Preset { name } => write!(f, "preset {name}"),
             Self::Default => f.write_str("default"),
         }
     }
@@ -95,6 +101,8 @@ fn suggestion(nearest: Option<&str>) -> String {
 pub struct Layers {
     /// What can be said; by default the core alone.
     pub rows: Vec<&'static Setting>,
+    /// What `preset` may name.
+    pub presets: Vec<&'static Preset>,
     /// From the command line: key and the texts given.
     pub flags: BTreeMap<&'static str, Vec<String>>,
     /// The whole environment.
@@ -106,7 +114,7 @@ pub struct Layers {
 impl Default for Layers {
     fn default() -> Self {
         let rows = CORE.iter().collect();
-        Self { rows, flags: BTreeMap::new(), environment: BTreeMap::new(), file: None }
+        Self { rows, presets: Vec::new(), flags: BTreeMap::new(), environment: BTreeMap::new(), file: None }
     }
 }
 
@@ -169,8 +177,28 @@ impl Layers {
 
     /// The uppermost layer that says something about `setting`.
     fn said(&self, setting: &Setting) -> (Option<Vec<String>>, Layer) {
+        if let Some((texts, layer)) = self.told(setting) {
+            return (Some(texts), layer);
+        }
+        let of_preset = |preset: &Preset| {
+            let (_, text) = preset.values.iter().find(|(key, _)| *key == setting.key)?;
+            Some((Some(vec![(*text).to_owned()]), Layer::Preset { name: preset.name.to_owned() }))
+        };
+        let default = || (setting.default.map(|text| vec![text.to_owned()]), Layer::Default);
+        self.preset().and_then(of_preset).unwrap_or_else(default)
+    }
+
+    /// The preset that somebody named. One that there is not is refused with the value of its setting.
+    fn preset(&self) -> Option<&'static Preset> {
+        let row = self.rows.iter().find(|row| row.key == "preset")?;
+        let (names, _) = self.told(row)?;
+        self.presets.iter().copied().find(|preset| names.iter().any(|name| name == preset.name))
+    }
+
+    /// What the operator said of `setting`: a flag, else the environment, else the file.
+    fn told(&self, setting: &Setting) -> Option<(Vec<String>, Layer)> {
         if let Some(texts) = self.flags.get(setting.key) {
-            return (Some(texts.clone()), Layer::Flag);
+            return Some((texts.clone(), Layer::Flag));
         }
         let own = setting.own_env();
         for name in std::iter::once(own.as_str()).chain(setting.env.iter().copied()) {
@@ -179,15 +207,15 @@ impl Layers {
                     Kind::List => text.split(',').map(|part| part.trim().to_owned()).collect(),
                     _ => vec![text.clone()],
                 };
-                return (Some(texts), Layer::Environment { name: name.to_owned() });
+                return Some((texts, Layer::Environment { name: name.to_owned() }));
             }
         }
         if let Some((path, table)) = &self.file
             && let Some(value) = lookup(table, setting.key)
         {
-            return (Some(texts_of(value)), Layer::File { path: path.clone() });
+            return Some((texts_of(value), Layer::File { path: path.clone() }));
         }
-        (setting.default.map(|text| vec![text.to_owned()]), Layer::Default)
+        None
     }
 }
 

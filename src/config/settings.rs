@@ -23,6 +23,7 @@ pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
 pub struct Settings {
     pub netuid: Option<u16>,
     pub task: Option<String>,
+    pub preset: Option<String>,
     pub wallet: WalletSettings,
     pub subtensor: SubtensorSettings,
     pub axon: AxonSettings,

@@ -170,6 +170,15 @@ impl Setting {
     }
 }
 
+/// Values that belong together, under a name: stronger than the defaults, weaker than the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preset {
+    /// Its name.
+    pub name: &'static str,
+    /// Keys with their values as text.
+    pub values: &'static [(&'static str, &'static str)],
+}
+
 /// Every setting that belongs to no kind of work.
 pub const CORE: &[Setting] = &[
     setting("netuid", Kind::Integer { min: 0, max: 65_535 }, None, Group::Subnet, "The subnet's number on the chain.")

@@ -86,6 +86,7 @@ impl Stage {
         let dendrite = DendriteConfig { allow_private: true, ..DendriteConfig::default() };
         let dendrite = Arc::new(Dendrite::new(dendrite, Arc::clone(&validator))?);
         let play = company.rise(ValidatorNeeds {
+            hotkey: Arc::clone(&validator),
             dendrite: Arc::clone(&dendrite),
             deadline: DEADLINE,
             ledger: ledger.clone(),

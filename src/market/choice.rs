@@ -6,9 +6,11 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::azuro::{Azuro, AzuroSettings};
 use super::file::QuestionFile;
+use super::ifgames::{IfGames, IfGamesSettings};
 use super::polymarket::{Polymarket, PolymarketSettings};
-use super::{MarketError, MarketSettings, Provider, azuro, file, polymarket, replay};
+use super::{MarketError, MarketSettings, Provider, azuro, file, ifgames, polymarket, replay};
 use crate::clock::Clock;
+use crate::units::Account;
 
 /// A market by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +21,13 @@ pub enum MarketName {
     Azuro,
     /// One's own questions.
     File,
+    /// The subnet's own service of 2025: questions of all kinds, without prices.
+    IfGames,
 }
 
 impl MarketName {
     /// All there are.
-    pub const ALL: [Self; 3] = [Self::Polymarket, Self::Azuro, Self::File];
+    pub const ALL: [Self; 4] = [Self::Polymarket, Self::Azuro, Self::File, Self::IfGames];
 
     /// Its name, the prefix of its events' keys.
     #[must_use]
@@ -32,6 +36,7 @@ impl MarketName {
             Self::Polymarket => polymarket::NAME,
             Self::Azuro => azuro::NAME,
             Self::File => file::NAME,
+            Self::IfGames => ifgames::NAME,
         }
     }
 
@@ -59,6 +64,18 @@ impl MarketName {
 /// # Errors
 /// [`MarketError`] when an address or another of their settings cannot be used, or the recording cannot.
 pub fn providers(settings: &MarketSettings, clock: &Clock) -> Result<Vec<Arc<dyn Provider>>, MarketError> {
+    providers_as(settings, clock, None)
+}
+
+/// The same for a validator, which the service of 2025 wants to know.
+///
+/// # Errors
+/// As [`providers`].
+pub fn providers_as(
+    settings: &MarketSettings,
+    clock: &Clock,
+    validator: Option<&Account>,
+) -> Result<Vec<Arc<dyn Provider>>, MarketError> {
     if let Some(path) = &settings.replay {
         let tape = replay::load(path)?.rebased(clock.now(), settings.replay_speed);
         return Ok(replay::providers(&Arc::new(tape), settings, clock));
@@ -69,6 +86,14 @@ pub fn providers(settings: &MarketSettings, clock: &Clock) -> Result<Vec<Arc<dyn
                 Arc::new(Polymarket::new(PolymarketSettings::from_config(settings), clock.clone())?)
             }
             MarketName::Azuro => Arc::new(Azuro::new(AzuroSettings::from_config(settings)?, clock.clone())?),
+            MarketName::IfGames => {
+                let service = IfGamesSettings::from_config(settings);
+                let service = match validator {
+                    Some(hotkey) => service.as_validator(hotkey),
+                    None => service,
+                };
+                Arc::new(IfGames::new(service, clock.clone())?)
+            }
             MarketName::File => {
                 let path = settings
                     .file

@@ -32,6 +32,8 @@ pub struct HttpSettings {
     pub max_pause: Duration,
     /// Least time between the starts of two requests.
     pub spacing: Duration,
+    /// What every request carries beside the usual.
+    pub headers: HeaderMap,
 }
 
 impl HttpSettings {
@@ -47,6 +49,7 @@ impl HttpSettings {
             first_pause: Duration::from_millis(500),
             max_pause: Duration::from_secs(60),
             spacing: Duration::from_millis(50),
+            headers: HeaderMap::new(),
         }
     }
 }
@@ -95,21 +98,32 @@ impl HttpClient {
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
             return Err(refuse("expected http:// or https:// and a host".to_owned()));
         }
-        let client = client_of(&base).timeout(settings.timeout).build().map_err(|e| refuse(with_causes(&e)))?;
+        let client = client_of(&base).timeout(settings.timeout).default_headers(settings.headers.clone());
+        let client = client.build().map_err(|e| refuse(with_causes(&e)))?;
         Ok(Self { provider, client, base, settings, free_from: Mutex::new(clock::monotonic()) })
     }
 
     /// `GET` of the path made of `segments` below the base URL, with the retries of the settings.
     pub(crate) async fn get(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<Vec<u8>, MarketError> {
-        self.patiently(&self.url(segments, query), None).await
+        self.patiently(&self.url(segments, query), None, &HeaderMap::new()).await
     }
 
     /// `POST` of a JSON text to the path made of `segments`, likewise: for questions, which may be asked twice.
     pub(crate) async fn post(&self, segments: &[&str], json: &str) -> Result<Vec<u8>, MarketError> {
-        self.patiently(&self.url(segments, &[]), Some(json)).await
+        self.post_with(segments, json, HeaderMap::new()).await
     }
 
-    async fn patiently(&self, url: &Url, json: Option<&str>) -> Result<Vec<u8>, MarketError> {
+    /// The same with headers of its own.
+    pub(crate) async fn post_with(
+        &self,
+        segments: &[&str],
+        json: &str,
+        headers: HeaderMap,
+    ) -> Result<Vec<u8>, MarketError> {
+        self.patiently(&self.url(segments, &[]), Some(json), &headers).await
+    }
+
+    async fn patiently(&self, url: &Url, json: Option<&str>, headers: &HeaderMap) -> Result<Vec<u8>, MarketError> {
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(self.settings.first_pause)
             .with_max_delay(self.settings.max_pause)
@@ -118,7 +132,7 @@ impl HttpClient {
             .build();
         loop {
             self.take_turn(url).await?;
-            let failure = match self.attempt(url, json).await {
+            let failure = match self.attempt(url, json, headers).await {
                 Ok(body) => return Ok(body),
                 Err(failure) => failure,
             };
@@ -191,12 +205,12 @@ impl HttpClient {
         *free_from = (*free_from).max(until);
     }
 
-    async fn attempt(&self, url: &Url, json: Option<&str>) -> Result<Vec<u8>, Failure> {
+    async fn attempt(&self, url: &Url, json: Option<&str>, headers: &HeaderMap) -> Result<Vec<u8>, Failure> {
         let request = match json {
             None => self.client.get(url.clone()),
             Some(text) => self.client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(text.to_owned()),
         };
-        let response = request.send().await.map_err(|e| self.no_answer(url, e))?;
+        let response = request.headers(headers.clone()).send().await.map_err(|e| self.no_answer(url, e))?;
         let status = response.status();
         if status.is_success() {
             return self.body(url, response).await;

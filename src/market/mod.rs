@@ -10,6 +10,7 @@ mod exchange;
 mod fields;
 pub mod file;
 mod http;
+pub mod ifgames;
 pub mod klines;
 pub mod polymarket;
 pub mod replay;
@@ -25,10 +26,10 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::asked::split_outcome;
-pub use self::choice::{MarketName, providers};
+pub use self::choice::{MarketName, providers, providers_as};
 pub(crate) use self::http::{BrokenBody, body_of, client_of, is_loopback, retry_after};
 pub use self::http::{HttpSettings, install_tls};
-pub use self::settings::{AzuroChoice, FileChoice, MarketSettings, PolymarketChoice};
+pub use self::settings::{AzuroChoice, FileChoice, IfGamesChoice, MarketSettings, PolymarketChoice};
 pub use self::truth::{Truth, TruthClient};
 use crate::units::{Foreign, Probability, UnixMs};
 

@@ -24,6 +24,7 @@ pub struct MarketSettings {
     #[serde(default)]
     pub replay: Option<PathBuf>,
     pub replay_speed: f64,
+    pub ifgames: IfGamesChoice,
     #[serde(deserialize_with = "duration")]
     pub horizon: Duration,
     #[serde(deserialize_with = "duration")]
@@ -81,6 +82,17 @@ impl PolymarketChoice {
 pub struct FileChoice {
     #[serde(default)]
     pub path: Option<PathBuf>,
+}
+
+/// What is asked of the service of 2025.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the rows of settings explain each")]
+pub struct IfGamesChoice {
+    pub url: String,
+    #[serde(deserialize_with = "duration")]
+    pub resolve_every: Duration,
+    pub report: bool,
 }
 
 /// What is asked of Azuro.

@@ -91,6 +91,7 @@ pub async fn validator(resolved: &Resolved, settings: &Settings) -> Result<Valid
     let ledger = Ledger::open(ledger_path(settings, netuid, &hotkey.account()), &tables)?;
     let dendrite = Arc::new(Dendrite::new(calling, Arc::clone(&hotkey))?);
     let needs = ValidatorNeeds {
+        hotkey: Arc::clone(&hotkey),
         dendrite: Arc::clone(&dendrite),
         deadline: settings.dendrite.timeout,
         ledger: ledger.clone(),

@@ -14,7 +14,7 @@ use crate::dendrite::{Dendrite, Target};
 use crate::ledger::Ledger;
 use crate::subnets::work::{ChainSeen, Known, Peer, Peers, ValidatorWork};
 use crate::subtensor::{Neuron, Retry};
-use crate::units::{Account, Identity};
+use crate::units::{Account, Identity, Uid};
 
 /// How often one line tells that all is well.
 const STATUS_EVERY: Duration = Duration::from_secs(60);
@@ -160,6 +160,10 @@ impl Peers for Others {
             Some(Peer { uid: neuron.uid, identity: neuron.identity(), target })
         };
         snapshot.metagraph.neurons.iter().filter(|neuron| neuron.hotkey != self.own).filter_map(ask).collect()
+    }
+
+    fn own(&self) -> Option<Uid> {
+        self.subnet.now().neuron(&self.own).map(|neuron| neuron.uid)
     }
 
     fn known(&self, identity: &Identity) -> Option<Known> {

@@ -113,7 +113,10 @@ impl Admitted {
 
 /// The valid price observations of one event, by time.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Prices(Vec<(UnixMs, f64)>);
+pub struct Prices {
+    seen: Vec<(UnixMs, f64)>,
+    stand_in: Option<f64>,
+}
 
 impl Prices {
     /// Sorts observations; of two at the same time the later in the list counts; anything but a finite number in
@@ -129,33 +132,41 @@ impl Prices {
             }
             same
         });
-        Self(kept)
+        Self { seen: kept, stand_in: None }
+    }
+
+    /// The same with a number that stands where no price does: for rules that compare with none.
+    #[must_use]
+    pub const fn or_else(mut self, stand_in: f64) -> Self {
+        self.stand_in = Some(stand_in);
+        self
     }
 
     /// The observations, by time.
     #[must_use]
     pub fn as_slice(&self) -> &[(UnixMs, f64)] {
-        &self.0
+        &self.seen
     }
 
     /// The latest price not after `t` and at most `max_age_ms` old.
     #[must_use]
     pub fn in_force(&self, t: UnixMs, max_age_ms: i64) -> Option<f64> {
-        let (at, r) = *self.0.get(self.0.partition_point(|(at, _)| *at <= t).checked_sub(1)?)?;
-        (t.since(at) <= max_age_ms).then_some(r)
+        let last = self.seen.partition_point(|(at, _)| *at <= t).checked_sub(1);
+        let last = last.and_then(|last| self.seen.get(last)).filter(|(at, _)| t.since(*at) <= max_age_ms);
+        last.map(|(_, r)| *r).or(self.stand_in)
     }
 
     /// The first price after `t`.
     #[must_use]
     pub fn next_after(&self, t: UnixMs) -> Option<f64> {
-        self.0.get(self.0.partition_point(|(at, _)| *at <= t)).map(|(_, r)| *r)
+        self.seen.get(self.seen.partition_point(|(at, _)| *at <= t)).map(|(_, r)| *r)
     }
 
     /// The first price in `[from, until)`.
     #[must_use]
     pub fn first_in(&self, from: UnixMs, until: UnixMs) -> Option<f64> {
-        let (at, r) = *self.0.get(self.0.partition_point(|(at, _)| *at < from))?;
-        (at < until).then_some(r)
+        let first = self.seen.get(self.seen.partition_point(|(at, _)| *at < from)).filter(|(at, _)| *at < until);
+        first.map(|(_, r)| *r).or(self.stand_in)
     }
 }
 
@@ -172,6 +183,18 @@ mod tests {
         assert_eq!(prices.in_force(UnixMs(0), 2), None);
         assert_eq!(prices.next_after(UnixMs(1)), Some(0.6));
         assert_eq!(prices.first_in(UnixMs(2), UnixMs(5)), None);
+    }
+
+    #[test]
+    fn where_no_price_is_needed_another_number_stands() {
+        let prices = Prices::new([(UnixMs(5), 0.4)]).or_else(0.5);
+        assert_eq!((prices.in_force(UnixMs(6), 2), prices.in_force(UnixMs(9), 2)), (Some(0.4), Some(0.5)));
+        assert_eq!(prices.first_in(UnixMs(6), UnixMs(9)), Some(0.5));
+        let window = Window { opened: UnixMs(0), cutoff: UnixMs(9), resolved: None };
+        let none = Prices::default();
+        assert_eq!(window.state(&none, 2), EventState::NoPrice);
+        assert_eq!(window.state(&none.clone().or_else(0.5), 2), EventState::Scored);
+        assert_eq!(window.admit(UnixMs(1), 0.7, &none.or_else(0.5), 2).map(|admitted| admitted.before), Ok(0.5));
     }
 
     #[test]

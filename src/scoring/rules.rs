@@ -179,6 +179,21 @@ impl Default for Rules {
     }
 }
 
+impl Rules {
+    /// Those by which the subnet's validators scored in 2025.
+    #[must_use]
+    pub fn of_2025() -> Self {
+        Self {
+            rule: RuleName::PeerLog,
+            interval_weight: IntervalWeight::Power,
+            window_events: 150,
+            exponent: 2,
+            class_balance: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// A scoring setting outside its range.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("scoring.{key} = {value}: {expected}")]
@@ -230,6 +245,12 @@ impl Rules {
             RuleName::Sequential => true,
             RuleName::PeerLog => false,
         }
+    }
+
+    /// Whether reports are compared with a price. The peer rule knows miners only by each other.
+    #[must_use]
+    pub fn needs_price(&self) -> bool {
+        self.rule != RuleName::PeerLog
     }
 
     /// How many intervals an event open in `[opened, close)` has: all that it touches. The peer rule leaves out the

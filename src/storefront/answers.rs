@@ -122,6 +122,22 @@ impl Scores {
     }
 }
 
+/// What a miner said beside its number.
+#[derive(Debug, Serialize)]
+pub(super) struct Reasoning {
+    #[serde(flatten)]
+    pub(super) who: Who,
+    pub(super) at: String,
+    pub(super) reasoning: Foreign,
+}
+
+/// What miners said about an event beside their numbers.
+#[derive(Debug, Serialize)]
+pub(super) struct Reasonings {
+    pub(super) unique_event_id: String,
+    pub(super) reasonings: Vec<Reasoning>,
+}
+
 /// How a miner stands.
 #[derive(Debug, Serialize)]
 pub(super) struct Standing {

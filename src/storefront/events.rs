@@ -3,10 +3,11 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use super::answers::{Event, Events, Price, Prices, Score, Scores, Who, state_of, time};
+use super::answers::{Event, Events, Price, Prices, Reasoning, Reasonings, Score, Scores, Who, state_of, time};
 use super::paging::{Asked, page};
 use super::problem::Problem;
 use super::shelf::{Shelf, Shop};
+use crate::subnets::events::ledger::Reason;
 use crate::units::UnixMs;
 
 type Answer = Result<Response, Problem>;
@@ -58,6 +59,20 @@ pub(super) async fn scores(State(shop): State<Shop>, Path(key): Path<String>) ->
         let uids = shelf.uids();
         let score = |(identity, score)| Score { who: Who::is(&identity, uids.of(&identity)), score };
         Ok(Scores::of(event, scores.into_iter().map(score).collect()))
+    };
+    shop.answer(read).await
+}
+
+/// What miners said about an event beside their numbers, the latest first.
+pub(super) async fn reasonings(State(shop): State<Shop>, Path(key): Path<String>) -> Answer {
+    let read = move |shelf: &Shelf| {
+        let found = shelf.archive.reasons(&key)?.ok_or_else(Problem::no_event)?;
+        let uids = shelf.uids();
+        let row = |Reason { identity, at, text }| {
+            let who = Who::is(&identity, uids.of(&identity));
+            Reasoning { who, at: time(at), reasoning: text }
+        };
+        Ok(Reasonings { unique_event_id: key, reasonings: found.into_iter().map(row).collect() })
     };
     shop.answer(read).await
 }

@@ -23,6 +23,7 @@ fn places() -> Vec<(&'static str, MethodRouter<Shop>)> {
         ("/api/events/{unique_event_id}/community_prediction", get(forecast::community_prediction)),
         ("/api/events/{unique_event_id}/predictions", get(forecast::predictions)),
         ("/api/events/{unique_event_id}/scores", get(events::scores)),
+        ("/api/events/{unique_event_id}/reasonings", get(events::reasonings)),
         ("/api/miners", get(miners::list)),
         ("/api/miners/{hotkey}", get(miners::one)),
         ("/api/miners/{hotkey}/history", get(miners::history)),

@@ -24,6 +24,40 @@ static TASK: Setting =
     setting("task", Value::Choice(&NAMES), None, Group::Subnet, "The kind of work; known subnets need no word.");
 
 #[expect(clippy::indexing_slicing, reason = "as above")]
+const PRESET_COUNT: usize = {
+    let (mut count, mut i) = (0, 0);
+    while i < KINDS.len() {
+        count += KINDS[i].presets.len();
+        i += 1;
+    }
+    count
+};
+
+#[expect(clippy::indexing_slicing, reason = "as above")]
+const PRESET_NAMES: [&str; PRESET_COUNT] = {
+    let mut names = [""; PRESET_COUNT];
+    let (mut count, mut i) = (0, 0);
+    while i < KINDS.len() {
+        let mut of_kind = 0;
+        while of_kind < KINDS[i].presets.len() {
+            names[count] = KINDS[i].presets[of_kind].name;
+            count += 1;
+            of_kind += 1;
+        }
+        i += 1;
+    }
+    names
+};
+
+static PRESET: Setting = setting(
+    "preset",
+    Value::Choice(&PRESET_NAMES),
+    None,
+    Group::Subnet,
+    "Settings that belong together, under one name; what is said beside it wins.",
+);
+
+#[expect(clippy::indexing_slicing, reason = "as above")]
 static OF_KINDS: [&[Setting]; KINDS.len()] = {
     let mut rows: [&[Setting]; KINDS.len()] = [&[]; KINDS.len()];
     let mut i = 0;
@@ -39,6 +73,7 @@ static OF_KINDS: [&[Setting]; KINDS.len()] = {
 pub fn settings() -> Vec<&'static Setting> {
     let mut rows: Vec<&'static Setting> = CORE.iter().collect();
     let netuid = rows.iter().position(|row| row.key == "netuid").map_or(0, |place| place + 1);
+    rows.insert(netuid, &PRESET);
     rows.insert(netuid, &TASK);
     rows.push(&past::SETTING);
     rows.extend(OF_KINDS.iter().flat_map(|rows| rows.iter()));
@@ -49,7 +84,8 @@ pub fn settings() -> Vec<&'static Setting> {
 /// Layers of settings in which everything can be said.
 #[must_use]
 pub fn layers() -> Layers {
-    Layers { rows: settings(), ..Layers::default() }
+    let presets = KINDS.iter().flat_map(|kind| kind.presets).collect();
+    Layers { rows: settings(), presets, ..Layers::default() }
 }
 
 /// Why there is no work to be done.

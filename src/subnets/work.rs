@@ -17,7 +17,7 @@ use super::finding::Finding;
 use super::shown::{Block, Views};
 use crate::axon::{AdmissionPolicy, Builder};
 use crate::clock::Clock;
-use crate::config::table::Setting;
+use crate::config::table::{Preset, Setting};
 use crate::config::{ConfigError, Resolved};
 use crate::dendrite::{Dendrite, DendriteError, Target};
 use crate::forecast::ForecastError;
@@ -27,6 +27,7 @@ use crate::synapse::Synapse;
 use crate::synapse::request::{NotSendable, Prepared};
 use crate::telemetry::{Health, Registry, Sheet};
 use crate::units::{Account, BlockNumber, Identity, NetUid, Rao, Uid};
+use crate::wallet::Keypair;
 
 /// A kind of work. What is `None` is not built yet, and whoever asks for it is told so by name.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +40,8 @@ pub struct Kind {
     pub harmless: &'static [Harmless],
     /// Its rows of the table of settings, in groups of their own.
     pub settings: &'static [Setting],
+    /// Values of settings that belong together.
+    pub presets: &'static [Preset],
     /// Its tables in a validator's ledger.
     pub schema: Option<Schema>,
     /// A miner's part. Called inside a tokio runtime.
@@ -108,6 +111,8 @@ pub type SharesIn = fn(&Resolved, &ReadOnly, &[Identity]) -> Result<Allotment, W
 /// What a role gives to a validator's part.
 #[derive(Debug, Clone)]
 pub struct ValidatorNeeds {
+    /// What to sign reports with.
+    pub hotkey: Arc<Keypair>,
     /// What to call miners with.
     pub dendrite: Arc<Dendrite>,
     /// How long a miner may take to answer.
@@ -124,6 +129,11 @@ pub struct ValidatorNeeds {
 pub trait Peers: fmt::Debug + Send + Sync {
     /// Those that serve now, ourselves left out.
     fn now(&self) -> Vec<Peer>;
+
+    /// Our own slot; `None` while we are not registered, or where nobody knows.
+    fn own(&self) -> Option<Uid> {
+        None
+    }
 
     /// What the chain says of one of them beside where it serves; `None` where nobody knows.
     fn known(&self, _: &Identity) -> Option<Known> {

@@ -143,10 +143,27 @@ fn recorded_games_of_azuro_are_scored_exactly_once_each() {
 }
 
 #[test]
+fn the_service_of_2025_is_played_by_its_own_rule() {
+    for seed in ["1", "2"] {
+        let report = report(&["--market", "ifgames", "--events", "40", "--seed", seed]);
+        assert_eq!((&report["events_scored"], &report["ranking_matches"]), (&40.into(), &true.into()), "{report}");
+        let miners = report["miners"].as_array().unwrap();
+        let gain =
+            |name: &str| miners.iter().find(|miner| miner["name"] == name).unwrap()["mean_gain"].as_f64().unwrap();
+        // Against each other: who knows most is above all, and who is silent is taken to have been wrong.
+        let others = ["good", "fair", "part-time", "copycat", "garbage"];
+        assert!(others.iter().all(|other| gain("sharp") > gain(other)), "{report}");
+        assert!(gain("sharp") > 0.0 && gain("copycat") < 0.0, "there is no price to copy: {report}");
+    }
+}
+
+#[test]
 fn a_market_that_nobody_knows_is_named() {
-    for (arguments, word) in
-        [(&["--market", "betfair"][..], "betfair"), (&["--task", "prompting", "--market", "azuro"], "azuro")]
-    {
+    for (arguments, word) in [
+        (&["--market", "betfair"][..], "betfair"),
+        (&["--market", "ifgames,polymarket"], "by itself"),
+        (&["--task", "prompting", "--market", "azuro"], "azuro"),
+    ] {
         let output = demo(arguments);
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && message.contains(word), "{message}");

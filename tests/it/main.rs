@@ -38,6 +38,7 @@ mod ledger_kill9;
 #[cfg(feature = "localnet")]
 mod localnet;
 mod market_azuro;
+mod market_ifgames;
 mod market_polymarket;
 mod market_replay;
 mod market_sim_command;

@@ -232,8 +232,13 @@ impl World {
 
 /// Status and body of a GET from a role's monitoring.
 fn get(port: u16, path: &str) -> (String, String) {
+    get_with(port, path, "x-nothing: said")
+}
+
+/// The same with a header.
+fn get_with(port: u16, path: &str, header: &str) -> (String, String) {
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n{header}\r\nconnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -299,6 +304,52 @@ fn a_hostile_market_and_a_hostile_miner_command_nothing_in_a_validators_log() {
     let log = log();
     assert_harmless_text("the validator's log", &log);
     assert!(log.contains("1 without an id"), "{log}");
+}
+
+#[test]
+fn a_validator_of_2025_asks_without_prices_and_opens_a_storefront() {
+    let world = World::new();
+    let _localnet = world.localnet();
+    world.register(155, &["v", "m0"]);
+    let listen = format!("127.0.0.1:{}", world.market);
+    let _market = world.start("market.log", &["market-sim", "--listen", &listen, "--events", "3"]);
+    let started = |words: &[Vec<String>], log: &str| {
+        let words = words.concat();
+        world.start(log, &words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let serving = format!("--axon.ip 127.0.0.2 --axon.port {} --blacklist.min_stake 100", world.axons[0]);
+    let constant = words("--forecaster constant --forecaster.constant 0.7 --forecaster.refresh 500ms");
+    let _miner = started(&[words("miner"), world.neuron_flags("m0"), words(&serving), constant], "m0.log");
+
+    let (db, port) = (world.path("db"), free_port());
+    let made = world.must(&["storefront", "key", "add", "test", "--db.directory", &db, "--output", "json"]);
+    let key = serde_json::from_slice::<Value>(&made.stdout).unwrap()["key"].as_str().unwrap().to_owned();
+    let service = format!("--preset ifgames-2025 --market.ifgames.url {} --tick 500ms", world.market_url());
+    let open = format!("--dendrite.allow_private --yes --db.directory {db} --storefront.port {port}");
+    let _validator =
+        started(&[words("validator"), world.neuron_flags("v"), words(&service), words(&open)], "validator.log");
+    wait_until("the storefront is open", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+
+    let header = format!("x-api-key: {key}");
+    let ask = |path: &str| serde_json::from_str::<Value>(&get_with(port, path, &header).1).unwrap_or_default();
+    let mut event = String::new();
+    wait_until("an event is listed", || {
+        let found = ask("/api/events?state=open")["events"][0]["unique_event_id"].as_str().map(str::to_owned);
+        event = found.unwrap_or_default();
+        event.starts_with("ifgames-")
+    });
+    let mut said = Value::Null;
+    wait_until("the miner's answer is told, with its uid", || {
+        said = ask(&format!("/api/events/{event}/predictions"))["predictions"][0].clone();
+        said["miner_uid"].is_u64()
+    });
+    assert_eq!(
+        (said["latest_prediction"].as_f64(), &said["miner_hotkey"]),
+        (Some(0.7), &hotkey("m0").ss58().into()),
+        "{said}"
+    );
+    assert_eq!(get(port, "/api/events").0, "401");
 }
 
 /// A server that takes every connection and never says a word.

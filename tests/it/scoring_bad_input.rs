@@ -251,10 +251,15 @@ async fn a_price_of_zero_or_one_is_a_price() {
 }
 
 #[tokio::test]
-async fn without_a_price_an_event_does_not_count() {
+async fn without_a_price_an_event_counts_for_those_alone_who_are_not_compared_with_one() {
     for rule in EVERY {
         for prices in [&[][..], &[(0, f64::NAN), (0, 1.2), (0, -0.1), (0, f64::INFINITY)]] {
             let settled = Scene { prices, answers: &[(1, 0, 0.8)], outcome: YES }.play(rule).await;
+            if rule.0 == RuleName::PeerLog {
+                assert_eq!((settled.fate("scored"), settled.fate("invalid_price")), (1, prices.len() as u64));
+                assert_eq!((settled.state, settled.scores.len()), (EventState::Scored, 1));
+                continue;
+            }
             assert_eq!((settled.fate("unpriced"), settled.fate("invalid_price")), (1, prices.len() as u64), "{rule:?}");
             assert_eq!((settled.state, settled.counted), (EventState::NoPrice, 0), "{rule:?}");
             assert_eq!((settled.scores.len(), settled.shares), (0, None), "{rule:?}");
@@ -269,6 +274,10 @@ async fn an_answer_to_a_stale_price_is_dropped_and_a_bad_price_leaves_the_one_be
         let answers = [(1, 120_000, 0.8), (2, 120_001, 0.9), (3, 130_000, 0.9)];
         let prices = [(0, 0.5), (60_000, f64::NAN), (60_001, 1.5), (131_000, 0.7)];
         let settled = Scene { prices: &prices, answers: &answers, outcome: YES }.play(rule).await;
+        if rule.0 == RuleName::PeerLog {
+            assert_eq!((settled.fate("scored"), settled.fate("unpriced")), (3, 0), "it is compared with no price");
+            continue;
+        }
         assert_eq!((settled.fate("scored"), settled.fate("unpriced")), (1, 2), "{rule:?}");
         same(rule, &settled.scores, &by_hand(rule, &[(1, 0.8)], 0.5, 1.0));
         assert_eq!((settled.state, settled.counted), (EventState::Scored, 1), "{rule:?}");

@@ -71,7 +71,7 @@ struct Gatherer(ValidatorNeeds);
 
 impl Gatherer {
     async fn gather(&self) -> Result<(), WorkError> {
-        let ValidatorNeeds { dendrite, deadline, ledger, clock, peers } = &self.0;
+        let ValidatorNeeds { dendrite, deadline, ledger, clock, peers, .. } = &self.0;
         let asked = peers.now();
         let targets: Vec<Target> = asked.iter().map(|peer| peer.target).collect();
         let deadlines = Deadlines { total: *deadline, per_peer: *deadline };
@@ -169,6 +169,7 @@ async fn a_kind_of_work_that_nobody_knows_of_runs_and_is_paid() {
     let calling = DendriteConfig { allow_private: true, ..DendriteConfig::default() };
     let dendrite = Arc::new(Dendrite::new(calling, Arc::clone(&validator)).unwrap());
     let work = Arc::new(Gatherer(ValidatorNeeds {
+        hotkey: Arc::clone(&validator),
         dendrite: Arc::clone(&dendrite),
         deadline: Duration::from_secs(5),
         ledger: ledger.clone(),

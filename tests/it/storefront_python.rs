@@ -76,5 +76,5 @@ print("checked", seen)
     let run = tokio::task::spawn_blocking(move || Command::new(python).args(["-c", script]).args(arguments).output());
     let output = run.await.unwrap().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "checked 13");
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "checked 14");
 }

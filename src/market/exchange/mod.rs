@@ -5,11 +5,14 @@
 //! | `GET /sampling-markets`, `/markets`, `/markets/{id}`, `/time`, `/ok` | Polymarket's order-book API, see [`clob`] |
 //! | `GET /markets/keyset`, `/events/keyset` | Polymarket's Gamma API, see [`gamma`] |
 //! | `POST /`, `/subgraphs/name/azuro-protocol/{name}` | Azuro's subgraphs, see [`azuro`] |
+//! | `GET /api/v2/events…`, `POST /api/v1/validators/…` | the event service of 2025, see [`ifgames`] |
+//! | `GET /simulator/reported` | ours: what that service was told, `{"predictions", "results", "refused"}` |
 //! | `GET /simulator/truth/{id}` | ours: `{"condition_id", "at_ms", "probability"}`, what the world knows; by the id of either API |
 
 mod azuro;
 mod clob;
 mod gamma;
+mod ifgames;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -74,6 +77,7 @@ struct App {
     truth: ByAnyId,
     clock: Clock,
     page_size: usize,
+    reported: ifgames::Reported,
 }
 
 /// Serves `exchange` on `listen`, in pages of `page_size` markets.
@@ -88,7 +92,8 @@ pub(crate) fn serve(
     let address = listener.local_addr()?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let truth = ByAnyId(Arc::clone(&exchange));
-    let app = Arc::new(App { exchange, truth, clock, page_size: page_size.max(1) });
+    let app =
+        Arc::new(App { exchange, truth, clock, page_size: page_size.max(1), reported: ifgames::Reported::default() });
     let stop = CancellationToken::new();
     let stopped = stop.clone().cancelled_owned();
     tokio::spawn(async move {
@@ -108,6 +113,13 @@ fn router(app: Arc<App>) -> Router {
         .route("/events/keyset", get(gamma::events))
         .route("/", post(azuro::api))
         .route("/subgraphs/name/azuro-protocol/{name}", post(azuro::named))
+        .route("/api/v2/events", get(ifgames::events))
+        .route("/api/v2/events/resolved", get(ifgames::resolved))
+        .route("/api/v2/events/deleted", get(ifgames::deleted))
+        .route("/api/v2/events/{id}", get(ifgames::event))
+        .route("/api/v1/validators/data", post(ifgames::report))
+        .route("/api/v1/validators/results", post(ifgames::report))
+        .route("/simulator/reported", get(ifgames::reported))
         .route("/simulator/truth/{id}", get(truth))
         .route("/time", get(async |State(app): State<Arc<App>>| Json(app.clock.now().as_secs())))
         .route("/ok", get(async || Json("OK")))

@@ -13,6 +13,7 @@ use super::synapse::{EventPrediction, EventPredictionSynapse};
 use crate::dendrite::{Deadlines, Dendrite, DendriteError, Failure, Target};
 use crate::scoring::conditional::Conditional;
 use crate::synapse::{Hollow, Synapse};
+use crate::units::Foreign;
 
 /// What one miner reports.
 #[derive(Debug, Default, PartialEq)]
@@ -21,6 +22,8 @@ pub(super) struct Reports {
     pub(super) numbers: Vec<(Arc<str>, f64)>,
     /// Entries that are no answer to anything: wrong types, numbers out of range, missing members.
     pub(super) misfits: u64,
+    /// What it says beside its numbers, by the event's key.
+    pub(super) reasonings: Vec<(Arc<str>, Foreign)>,
     /// The miner's conditional forecasts, when it said anything about them: the set that replaces the one before.
     pub(super) rules: Option<Vec<Conditional<Arc<str>>>>,
 }
@@ -70,8 +73,14 @@ impl Round {
             let (event, if_event) = (keys.get(&rule.event)?, keys.get(&rule.if_event)?);
             Some(rule.between(Arc::clone(event), Arc::clone(if_event)))
         };
+        let words = |(key, event): (&String, &EventPrediction)| {
+            let text = event.reasoning.as_ref().filter(|text| !text.as_raw().trim().is_empty())?;
+            event.forecast()?;
+            Some((Arc::clone(keys.get(key)?), text.clone()))
+        };
         let conditions = &self.synapse.conditions;
         Reports {
+            reasonings: self.synapse.events.iter().filter_map(words).collect(),
             numbers: self.synapse.events.iter().filter_map(report).collect(),
             misfits: self.misfits + conditions.misfits,
             rules: conditions.rules.as_ref().map(|rules| rules.iter().filter_map(rule).collect()),
@@ -130,7 +139,7 @@ mod tests {
             let round: Round = body::read(text.as_bytes()).unwrap();
             let keys = HashMap::from([("m-1".to_owned(), "m-1".into()), ("m-2".to_owned(), "m-2".into())]);
             let reports = round.reports(&keys);
-            let expected = Reports { numbers: vec![("m-1".into(), 0.25)], misfits: 1, rules: None };
+            let expected = Reports { numbers: vec![("m-1".into(), 0.25)], misfits: 1, ..Reports::default() };
             assert_eq!(reports, expected, "{bad}");
         }
         let nan = format!(r#"{{"events":{{"m-1":{good},"m-2":{}}}}}"#, entry("NaN"));

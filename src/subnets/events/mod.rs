@@ -9,6 +9,7 @@ mod miner;
 mod outside;
 pub mod record;
 mod registry;
+mod reports;
 pub mod settings;
 pub mod synapse;
 mod validator;
@@ -17,6 +18,7 @@ mod work;
 
 pub use miner::EventsMiner;
 pub use registry::Limits;
+pub use reports::Reports;
 pub use validator::{Discovery, EventsValidator, Quoted, TickSummary};
 pub use work::EventsWork;
 
@@ -29,6 +31,7 @@ pub const KIND: Kind = Kind {
     subnets: &[NetUid(6), NetUid(155), NetUid(101), NetUid(30)],
     harmless: &[Harmless::default_of::<synapse::EventPredictionSynapse>()],
     settings: settings::SETTINGS,
+    presets: &[settings::IFGAMES_2025],
     schema: Some(ledger::SCHEMA),
     miner: Some(miner::make),
     validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),

@@ -44,9 +44,16 @@ pub(super) struct Intake {
     pub changed: Vec<String>,
 }
 
-/// Sorts out a poll. `unsettled` is every event of the ledger that has no outcome yet.
+/// Sorts out a poll. `unsettled` is every event of the ledger that has no outcome yet; `needs_price` says whether an event
+/// without a price can be judged.
 #[must_use]
-pub(super) fn sort_out(listings: Vec<Listing>, unsettled: &[EventRow], now: UnixMs, limits: &Limits) -> Intake {
+pub(super) fn sort_out(
+    listings: Vec<Listing>,
+    unsettled: &[EventRow],
+    now: UnixMs,
+    limits: &Limits,
+    needs_price: bool,
+) -> Intake {
     let known: HashMap<&str, &EventRow> = unsettled.iter().map(|row| (row.key.as_str(), row)).collect();
     let mut intake = Intake::default();
     let mut listed = HashSet::new();
@@ -57,7 +64,8 @@ pub(super) fn sort_out(listings: Vec<Listing>, unsettled: &[EventRow], now: Unix
         }
         match known.get(listing.event.key.0.as_str()) {
             Some(row) => intake.known(row, listing, now, limits),
-            None => fresh.push(listing),
+            None if listing.quote.is_some() || !needs_price => fresh.push(listing),
+            None => {}
         }
     }
     let open = unsettled.iter().filter(|row| row.cutoff > now).count();
@@ -87,11 +95,9 @@ impl Intake {
         }
     }
 
-    /// Takes new events that are open and priced, soonest cutoff first, as long as there is room.
+    /// Takes new events that are open, soonest cutoff first, as long as there is room.
     fn new_events(&mut self, mut fresh: Vec<Listing>, now: UnixMs, room: usize, limits: &Limits) {
-        fresh.retain(|listing| {
-            listing.resolution == market::Resolution::Open && listing.event.cutoff > now && listing.quote.is_some()
-        });
+        fresh.retain(|listing| listing.resolution == market::Resolution::Open && listing.event.cutoff > now);
         fresh.sort_by(|a, b| (a.event.cutoff, &a.event.key).cmp(&(b.event.cutoff, &b.event.key)));
         self.left_out = fresh.len().saturating_sub(room);
         for listing in fresh.into_iter().take(room) {
@@ -211,7 +217,7 @@ mod tests {
             listing("sooner", 150, Some(0.5)),
             listing("sooner", 150, Some(0.6)),
         ];
-        let intake = sort_out(listings, &[], UnixMs(100), &LIMITS);
+        let intake = sort_out(listings, &[], UnixMs(100), &LIMITS, true);
         assert_eq!(keys(&intake.offered), ["m-sooner", "m-soon"]);
         assert_eq!(intake.left_out, 1);
         assert_eq!(intake.prices.len(), 2);
@@ -224,16 +230,19 @@ mod tests {
             found.event.description = ("漢".repeat(n) + "\nThe outcome \"Yes\".").into();
             found
         };
-        let first = sort_out(vec![long(200_000)], &[], UnixMs(100), &LIMITS).offered.remove(0);
+        let first = sort_out(vec![long(200_000)], &[], UnixMs(100), &LIMITS, true).offered.remove(0);
         let sent = first.description.as_raw();
         assert!(sent.len() <= 256 && sent.len() > 250 && sent.ends_with("漢 […]\nThe outcome \"Yes\"."), "{sent}");
         let stored = EventRow { description: first.description.clone(), ..row("long", 500) };
-        assert_eq!(sort_out(vec![long(200_000)], std::slice::from_ref(&stored), UnixMs(101), &LIMITS).offered, []);
+        assert_eq!(
+            sort_out(vec![long(200_000)], std::slice::from_ref(&stored), UnixMs(101), &LIMITS, true).offered,
+            []
+        );
         let moved = EventRow { cutoff: UnixMs(400), ..stored };
-        let again = sort_out(vec![long(300_000)], &[moved], UnixMs(102), &LIMITS).offered.remove(0);
+        let again = sort_out(vec![long(300_000)], &[moved], UnixMs(102), &LIMITS, true).offered.remove(0);
         assert_eq!(again.description, first.description, "it grew behind the cut");
         let old = EventRow { description: long(200_000).event.description, ..row("long", 500) };
-        let late = sort_out(vec![long(200_000)], &[old], UnixMs(103), &LIMITS).offered.remove(0);
+        let late = sort_out(vec![long(200_000)], &[old], UnixMs(103), &LIMITS, true).offered.remove(0);
         assert_eq!(late.description, first.description);
     }
 
@@ -243,7 +252,7 @@ mod tests {
         over.resolution = market::Resolution::Resolved { outcome: Probability::new(1.0).unwrap(), at: None };
         let listings = vec![over, listing("moved", 700, Some(0.4)), listing("same", 500, Some(0.3))];
         let known = [row("over", 500), row("moved", 500), row("same", 500), row("gone", 500)];
-        let intake = sort_out(listings, &known, UnixMs(100), &LIMITS);
+        let intake = sort_out(listings, &known, UnixMs(100), &LIMITS, true);
         assert_eq!(keys(&intake.offered), ["m-moved"]);
         assert_eq!(intake.ended.len(), 1);
         assert_eq!(intake.ended[0].outcome, Outcome::Payout(1.0));

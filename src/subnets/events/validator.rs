@@ -16,7 +16,8 @@ use serde::Serialize;
 
 use super::asking;
 use super::ledger::{
-    ConditionSet, EventRow, EventsLedger, EventsLedgerError, PriceRow, Resolution, Settlement, Submission, Tick,
+    ConditionSet, EventRow, EventsLedger, EventsLedgerError, PriceRow, Reasoning, Resolution, Settlement, Submission,
+    Tick,
 };
 use super::registry::{self, Intake, Limits};
 use crate::clock::Clock;
@@ -92,6 +93,7 @@ pub struct EventsValidator {
     clock: Clock,
     limits: Limits,
     deadline: Duration,
+    keeps_reasonings: bool,
     seen: Mutex<Seen>,
 }
 
@@ -168,7 +170,14 @@ impl EventsValidator {
         limits: Limits,
         deadline: Duration,
     ) -> Self {
-        Self { providers, ledger, dendrite, clock, limits, deadline, seen: Mutex::default() }
+        Self { providers, ledger, dendrite, clock, limits, deadline, keeps_reasonings: false, seen: Mutex::default() }
+    }
+
+    /// The same, keeping what miners say beside their numbers.
+    #[must_use]
+    pub const fn keeping_reasonings(mut self, kept: bool) -> Self {
+        self.keeps_reasonings = kept;
+        self
     }
 
     /// The ledger it records in.
@@ -207,7 +216,7 @@ impl EventsValidator {
         let unsettled = self.ledger.unsettled().await?;
         let (listings, markets_failed) = self.poll().await;
         let Intake { offered, prices, ended, missing, left_out, changed } =
-            registry::sort_out(listings, &unsettled, at, &self.limits);
+            registry::sort_out(listings, &unsettled, at, &self.limits, self.needs_price());
         if left_out > 0 {
             tracing::debug!(left_out, "more events than `market.max_events` are offered; the later ones wait");
         }
@@ -262,11 +271,13 @@ impl EventsValidator {
         let mut open = self.ledger.open_events(at).await?;
         let prices = std::mem::take(&mut self.seen().prices);
         let max_age = self.ledger.options().rules.price_max_age_ms();
-        let before = open.len();
+        let (before, needs_price) = (open.len(), self.needs_price());
         {
             let seen = self.seen();
             // What cannot be judged would only cost the miners time.
-            open.retain(|row| seen.newest.get(row.key.as_str()).is_some_and(|(_, read)| at.since(*read) <= max_age));
+            let has_price =
+                |row: &EventRow| seen.newest.get(row.key.as_str()).is_some_and(|(_, read)| at.since(*read) <= max_age);
+            open.retain(|row| !needs_price || has_price(row));
             summary.quoted = quoted(&open, &seen.newest);
         }
         (summary.open_events, summary.unpriced) = (open.len(), before - open.len());
@@ -279,6 +290,11 @@ impl EventsValidator {
         }
         summary.fates = self.ledger.record_tick(tick).await?.fates;
         Ok(summary)
+    }
+
+    /// Whether an event without a fresh price can be judged.
+    fn needs_price(&self) -> bool {
+        self.ledger.options().rules.needs_price()
     }
 
     /// What the markets list now, and how many could not be read.
@@ -395,6 +411,10 @@ impl EventsValidator {
                     }
                     if let Some(rules) = reports.rules {
                         tick.conditions.push(ConditionSet { identity: miner.identity, rules });
+                    }
+                    if self.keeps_reasonings {
+                        let words = |(event, text)| Reasoning { identity: miner.identity, event, text };
+                        tick.reasonings.extend(reports.reasonings.into_iter().map(words));
                     }
                     tick.submissions.extend(reports.numbers.into_iter().map(|(event, p)| Submission {
                         identity: miner.identity,

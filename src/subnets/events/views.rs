@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ledger::{Archive, CellLine, EventRow, Listed, STATES, Whole, state_name};
+use super::ledger::{Archive, CellLine, EventRow, Listed, Reason, STATES, Whole, state_name};
 use super::settings::EventsSettings;
 use crate::config::Resolved;
 use crate::ledger::ReadOnly;
@@ -147,6 +147,11 @@ fn one(_: &Resolved, ledger: &ReadOnly, key: &str) -> Result<Option<Titled>, Wor
     blocks.extend(price_and_crowd(&whole, &crowd));
     blocks.push(Block::Heading("Who said what".to_owned()));
     blocks.push(Block::Table(sayings(&whole)));
+    let words = archive.reasons(key)?.unwrap_or_default();
+    if !words.is_empty() {
+        blocks.push(Block::Heading("In their words".to_owned()));
+        blocks.push(Block::Table(in_words(words)));
+    }
     blocks.push(Block::Heading("By interval".to_owned()));
     blocks.push(Block::Table(intervals(&crowd)));
     Ok(Some((event.description.clone(), blocks)))
@@ -234,6 +239,19 @@ fn sayings(whole: &Whole) -> Table {
         caption: "What each miner said, and its score".to_owned(),
         heads: vec!["miner", "last", "mean", "mean price", "answers", "score"],
         rows: rows.into_iter().map(|(_, row)| row).collect(),
+        ..Table::default()
+    }
+}
+
+fn in_words(words: Vec<Reason>) -> Table {
+    let row = |reason: Reason| {
+        let Reason { identity, at, text } = reason;
+        vec![Cell::Miner(identity.hotkey), Cell::Time(at), Cell::Foreign(text)]
+    };
+    Table {
+        caption: "What miners said beside their numbers, the latest first".to_owned(),
+        heads: vec!["miner", "when", "words"],
+        rows: words.into_iter().take(INTERVALS).map(row).collect(),
         ..Table::default()
     }
 }

@@ -11,19 +11,24 @@ use tokio::sync::{Notify, watch};
 use super::history::{self, History};
 use super::ledger::{EventsLedger, Options, allotment};
 use super::registry::Limits;
-use super::settings::EventsSettings;
+use super::reports::Reports;
+use super::settings::{Axons, EventsSettings};
 use super::validator::{EventsValidator, TickSummary};
 use crate::clock::{self, Clock};
 use crate::config::Resolved;
 use crate::ledger::{LedgerError, ReadOnly};
-use crate::market::{self, replay};
+use crate::market::ifgames::{IfGamesSettings, Reporter};
+use crate::market::{self, MarketName, replay};
 use crate::subnets::past::{self, Next};
 use crate::subnets::work::{Allotment, ChainSeen, Duty, Peers, Shares, ValidatorNeeds, ValidatorWork, WorkError};
 use crate::telemetry::{Gauges, Health, Registry, Sheet, facts};
 use crate::units::Identity;
+use crate::wallet::Keypair;
 
 /// Events looked up one by one in a tick.
 const LOOKUPS: usize = 50;
+/// How often an event service is told.
+const REPORT_EVERY: Duration = Duration::from_secs(180);
 /// How often old rows are forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// Time beyond some ticks before a validator without one counts as failing: a chain or a market may be slow.
@@ -59,14 +64,14 @@ pub(super) fn check(resolved: &Resolved) -> Result<(), WorkError> {
 /// The market's client cannot be made, or the settings contradict each other.
 pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn ValidatorWork>, WorkError> {
     let settings = EventsSettings::of(resolved)?;
-    let ValidatorNeeds { dendrite, deadline, ledger, clock, peers } = needs;
+    let ValidatorNeeds { hotkey, dendrite, deadline, ledger, clock, peers } = needs;
     let history = match (&settings.market.replay, settings.test_only_historical) {
         (Some(path), 1) => Some(History::begin(replay::load(path)?, clock.now())?),
         _ => None,
     };
     let (markets, clock) = match &history {
         Some(history) => (history.markets(&settings.market), history.clock()),
-        None => (market::providers(&settings.market, &clock)?, clock),
+        None => (market::providers_as(&settings.market, &clock, Some(&hotkey.account()))?, clock),
     };
     let ledger = EventsLedger::over(ledger, Options { rules: settings.rules()?, ..Options::default() });
     let limits = Limits {
@@ -76,9 +81,29 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
         lookups: LOOKUPS,
         dispute_window: settings.dispute_window,
     };
+    // What is played back has been told.
+    let is_told = settings.market.ifgames.report && settings.market.replay.is_none();
+    let reports = match is_told && settings.market.providers.contains(&MarketName::IfGames) {
+        true => Some(reports(&settings, hotkey, ledger.clone(), &peers, &clock)?),
+        false => None,
+    };
     let events = EventsValidator::new(markets, ledger, dendrite, clock.clone(), limits, deadline);
+    let events = events.keeping_reasonings(settings.reasonings);
     let work = EventsWork::new(events, peers, clock, settings.tick, settings.tick_jitter);
+    let work = work.asking(settings.axons).reporting(reports);
     Ok(Arc::new(EventsWork { history, ..work }))
+}
+
+/// What tells the event service.
+fn reports(
+    settings: &EventsSettings,
+    hotkey: Arc<Keypair>,
+    ledger: EventsLedger,
+    peers: &Arc<dyn Peers>,
+    clock: &Clock,
+) -> Result<Reports, WorkError> {
+    let reporter = Reporter::new(IfGamesSettings::from_config(&settings.market), hotkey)?;
+    Ok(Reports::new(reporter, ledger, Arc::clone(peers), clock.clone()))
 }
 
 /// Who earned what, from a ledger that somebody else writes.
@@ -99,6 +124,8 @@ pub(super) fn shares_in(
 pub struct EventsWork {
     events: EventsValidator,
     peers: Arc<dyn Peers>,
+    axons: Axons,
+    reports: Option<Reports>,
     clock: Clock,
     /// Time between two ticks.
     tick: Duration,
@@ -133,7 +160,30 @@ impl EventsWork {
     pub fn new(events: EventsValidator, peers: Arc<dyn Peers>, clock: Clock, tick: Duration, jitter: f64) -> Self {
         let (state, started) = (Mutex::default(), clock::monotonic());
         let (wanted, looks) = (Notify::new(), watch::Sender::new(0));
-        Self { events, peers, clock, tick, jitter, state, started, wanted, looks, history: None }
+        let (axons, reports, history) = (Axons::All, None, None);
+        Self { events, peers, axons, reports, clock, tick, jitter, state, started, wanted, looks, history }
+    }
+
+    /// The same, asking only some of the peers.
+    #[must_use]
+    pub const fn asking(mut self, axons: Axons) -> Self {
+        self.axons = axons;
+        self
+    }
+
+    /// The same, telling an event service.
+    #[must_use]
+    pub fn reporting(mut self, reports: Option<Reports>) -> Self {
+        self.reports = reports;
+        self
+    }
+
+    /// Tells the event service what is new.
+    async fn report(self: Arc<Self>) -> Result<(), WorkError> {
+        let Some(reports) = &self.reports else { return Ok(()) };
+        let rows = reports.tell().await?;
+        tracing::debug!(rows, "the event service was told");
+        Ok(())
     }
 
     /// What a tick is made of.
@@ -186,7 +236,7 @@ impl EventsWork {
         if tokio::time::timeout(patience, looks.changed()).await.is_err() {
             tracing::debug!("the markets take their time: miners are asked with the prices there are");
         }
-        let summary = self.events.query(&self.peers.now()).await?;
+        let summary = self.events.query(&self.axons.of(&*self.peers)).await?;
         self.ticked(summary);
         Ok(())
     }
@@ -261,7 +311,7 @@ impl ValidatorWork for EventsWork {
             return vec![Duty::over(&self, "past ticks", past::PACE, Clock::wall(), Self::past_tick), pruning];
         }
         let query_deadline = self.events.deadline() + PATIENCE_FOR_PRICES + QUERY_SLACK;
-        vec![
+        let mut duties = vec![
             // A query wants a look; without queries the markets are looked at all the same.
             Duty::over(&self, "discover", tick * 2, clock(), Self::discover)
                 .within(MARKET_DEADLINE)
@@ -273,7 +323,12 @@ impl ValidatorWork for EventsWork {
                 .later(),
             Duty::over(&self, "query", tick, clock(), Self::query).jitter(self.jitter).within(query_deadline),
             pruning,
-        ]
+        ];
+        if self.reports.is_some() {
+            let report = Duty::over(&self, "report", REPORT_EVERY, Clock::wall(), Self::report);
+            duties.push(report.within(MARKET_DEADLINE).later());
+        }
+        duties
     }
 
     fn tell(&self, chain: ChainSeen) {
@@ -318,7 +373,7 @@ mod tests {
     use super::*;
     use crate::dendrite::{Dendrite, DendriteConfig};
     use crate::subnets::work::Peer;
-    use crate::wallet::{Keypair, Scheme};
+    use crate::wallet::Scheme;
 
     #[derive(Debug)]
     struct Nobody;

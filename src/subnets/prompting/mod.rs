@@ -36,6 +36,7 @@ pub const KIND: Kind = Kind {
     subnets: &[NetUid(1), NetUid(61), NetUid(102)],
     harmless: &[Harmless { name: StreamPromptingSynapse::NAME, prepare: ping }],
     settings: settings::SETTINGS,
+    presets: &[],
     schema: Some(ledger::SCHEMA),
     miner: Some(miner::make),
     validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),

@@ -88,7 +88,7 @@ fn embeddings(settings: &AskingSettings) -> Result<Option<Embeddings>, WorkError
 /// Settings that cannot work, or a log that cannot be written.
 pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn ValidatorWork>, WorkError> {
     let settings = PromptingSettings::of(resolved)?.prompting;
-    let ValidatorNeeds { dendrite, deadline: _, ledger, clock, peers } = needs;
+    let ValidatorNeeds { hotkey: _, dendrite, deadline: _, ledger, clock, peers } = needs;
     let ledger = PromptingLedger::over(ledger, Averaging { alpha: settings.alpha, decay: settings.decay });
     let rules = Rules {
         timeout: settings.timeout,

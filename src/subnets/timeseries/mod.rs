@@ -32,6 +32,7 @@ pub const KIND: Kind = Kind {
         Harmless::default_of::<TrainingBackward>(),
     ],
     settings: settings::SETTINGS,
+    presets: &[],
     schema: Some(ledger::SCHEMA),
     miner: Some(miner::make),
     validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),

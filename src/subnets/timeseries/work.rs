@@ -61,7 +61,7 @@ fn rules(settings: &TimeseriesSettings) -> Result<Rules, WorkError> {
 /// A market's client cannot be made, or the settings contradict each other.
 pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn ValidatorWork>, WorkError> {
     let settings = TimeseriesSettings::of(resolved)?;
-    let ValidatorNeeds { dendrite, deadline: _, ledger, clock, peers } = needs;
+    let ValidatorNeeds { hotkey: _, dendrite, deadline: _, ledger, clock, peers } = needs;
     let is_past = settings.test_only_historical == 1;
     let past = is_past.then(|| Past::between(clock.now().plus_ms(-PAST_MS), clock.now()));
     let clock = past.as_ref().map_or(clock, |past| past.clock().clone());

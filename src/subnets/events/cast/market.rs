@@ -8,12 +8,15 @@ use std::time::Duration;
 use super::CastError;
 use crate::clock::Clock;
 use crate::market::azuro::{Azuro, AzuroSettings};
+use crate::market::ifgames::{IfGames, IfGamesSettings, Reporter};
 use crate::market::polymarket::{Polymarket, PolymarketSettings};
 use crate::market::simulator::{self, SimulatorConfig};
 use crate::market::tape::{self, Tape};
 use crate::market::{HttpSettings, MarketName, Provider, Truth};
+use crate::scoring::Rules;
 use crate::subnets::cast::Script;
 use crate::units::UnixMs;
+use crate::wallet::Keypair;
 
 /// Simulated events, where nobody says how many.
 const EVENTS: u64 = 60;
@@ -79,6 +82,7 @@ impl Market {
         let provider = |name: &MarketName| -> Result<Arc<dyn Provider>, CastError> {
             Ok(match name {
                 MarketName::File => return Err(CastError::NoSuchMarket { named: name.as_str().to_owned() }),
+                MarketName::IfGames => Arc::new(IfGames::new(self.ifgames(), clock.clone())?),
                 MarketName::Polymarket => Arc::new(Polymarket::new(self.polymarket(), clock.clone())?),
                 MarketName::Azuro => Arc::new(Azuro::new(self.azuro(), clock.clone())?),
             })
@@ -104,6 +108,26 @@ impl Market {
         }
     }
 
+    fn ifgames(&self) -> IfGamesSettings {
+        IfGamesSettings { http: self.own_server(), resolve_every: Duration::ZERO }
+    }
+
+    /// Who is told what miners said and scored, where somebody wants to know.
+    pub(super) fn reporter(&self, hotkey: Arc<Keypair>) -> Result<Option<Reporter>, CastError> {
+        let wanted = self.names.contains(&MarketName::IfGames);
+        Ok(wanted.then(|| Reporter::new(self.ifgames(), hotkey)).transpose()?)
+    }
+
+    /// The rules that its events can be scored by.
+    pub(super) fn rules(&self) -> Rules {
+        if self.has_prices() { Rules::default() } else { Rules::of_2025() }
+    }
+
+    /// Whether its events have a price to beat.
+    fn has_prices(&self) -> bool {
+        !self.names.contains(&MarketName::IfGames)
+    }
+
     /// No politeness towards ourselves.
     fn own_server(&self) -> HttpSettings {
         let url = match &self.exchange {
@@ -121,9 +145,10 @@ impl Market {
         }
     }
 
-    /// Whether skill can be planted: a recording knows no probabilities, only how it ended.
-    pub(super) const fn has_planted_skill(&self) -> bool {
-        matches!(self.exchange, Exchange::Simulated(_))
+    /// Whether skill can be planted: a recording knows no probabilities, only how it ended; and what is planted is a gain on a
+    /// price.
+    pub(super) fn has_planted_skill(&self) -> bool {
+        matches!(self.exchange, Exchange::Simulated(_)) && self.has_prices()
     }
 
     /// The time from `now` to the next look; `None` when a recording is over.
@@ -141,6 +166,9 @@ impl Market {
 /// The markets of these names, each once; Polymarket where none is named.
 fn names(words: &[String]) -> Result<Vec<MarketName>, CastError> {
     let names = MarketName::each(words).map_err(|word| CastError::NoSuchMarket { named: word.to_owned() })?;
+    if names.len() > 1 && names.contains(&MarketName::IfGames) {
+        return Err(CastError::NotTogether);
+    }
     Ok(if names.is_empty() { vec![MarketName::Polymarket] } else { names })
 }
 

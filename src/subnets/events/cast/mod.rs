@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use super::ledger::{EventsLedger, Options};
 use super::registry::Limits;
 use super::work::EventsWork;
-use super::{EventsMiner, EventsValidator};
+use super::{EventsMiner, EventsValidator, Reports};
 use crate::clock::Clock;
 use crate::forecast::planted::{How, PLANTED, Planted};
 use crate::forecast::{Cache, CacheSettings, FollowMarket, ForecastError, Forecaster, Skilled, Source};
@@ -48,11 +48,14 @@ pub(super) enum CastError {
     #[error("{} holds no recorded market that ended and had prices before; see docs/markets.md for what can be played", .0.display())]
     NoRecording(PathBuf),
     /// A market nobody knows.
-    #[error("there is no market `{named}` to play on; there are {} and {}", MarketName::Polymarket.as_str(), MarketName::Azuro.as_str())]
+    #[error("there is no market `{named}` to play on; there are {}, {} and {}", MarketName::Polymarket.as_str(), MarketName::Azuro.as_str(), MarketName::IfGames.as_str())]
     NoSuchMarket {
         /// What was asked for.
         named: String,
     },
+    /// One market has prices and the other has none.
+    #[error("events without a price and events with one are not scored by the same rule: play ifgames by itself")]
+    NotTogether,
     /// The market client.
     #[error(transparent)]
     Market(#[from] MarketError),
@@ -137,8 +140,8 @@ impl Cast for EventsCast {
     }
 
     fn rise(self: Box<Self>, needs: ValidatorNeeds) -> Result<Box<dyn Play>, WorkError> {
-        let ValidatorNeeds { dendrite, deadline, ledger, clock, peers } = needs;
-        let ledger = EventsLedger::over(ledger, Options::default());
+        let ValidatorNeeds { hotkey, dendrite, deadline, ledger, clock, peers } = needs;
+        let ledger = EventsLedger::over(ledger, Options { rules: self.market.rules(), ..Options::default() });
         let limits = Limits {
             max_question_bytes: MANY,
             max_events: MANY,
@@ -149,15 +152,28 @@ impl Cast for EventsCast {
         };
         let markets = self.market.providers(&self.clock)?;
         let events = EventsValidator::new(markets, ledger.clone(), dendrite, clock.clone(), limits, deadline);
+        let reporter = self.market.reporter(hotkey)?;
+        let reports = |reporter| Reports::new(reporter, ledger.clone(), Arc::clone(&peers), clock.clone());
+        let reports = reporter.map(reports);
         let work = EventsWork::new(events, Arc::clone(&peers), clock, AT_EVERY_TICK, 0.0);
         let Self { market, clock, caches, garbage, .. } = *self;
-        Ok(Box::new(EventsPlay { work: Arc::new(work), ledger, peers, market, clock, caches, _garbage: garbage }))
+        Ok(Box::new(EventsPlay {
+            work: Arc::new(work),
+            reports,
+            ledger,
+            peers,
+            market,
+            clock,
+            caches,
+            _garbage: garbage,
+        }))
     }
 }
 
 /// The play of [`EventsCast`].
 struct EventsPlay {
     work: Arc<EventsWork>,
+    reports: Option<Reports>,
     ledger: EventsLedger,
     peers: Arc<dyn Peers>,
     market: Market,
@@ -168,11 +184,14 @@ struct EventsPlay {
 
 impl EventsPlay {
     /// Fresh forecasts, one round of questions.
-    async fn tick(&self) -> Result<Scene, LedgerError> {
+    async fn tick(&self) -> Result<Scene, WorkError> {
         for cache in &self.caches {
             cache.refresh().await;
         }
         let summary = self.work.events().tick(&self.peers.now()).await?;
+        if let Some(reports) = &self.reports {
+            reports.tell().await?;
+        }
         let scored = summary.settled.iter().filter(|settlement| !settlement.scores.is_empty()).count();
         Ok(Scene {
             at: summary.at,
@@ -208,7 +227,7 @@ impl Play for EventsPlay {
     }
 
     fn scene(&self) -> BoxFuture<'_, Result<Scene, WorkError>> {
-        async move { Ok(self.tick().await?) }.boxed()
+        self.tick().boxed()
     }
 
     fn advance(&self) -> bool {

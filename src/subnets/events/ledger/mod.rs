@@ -27,10 +27,12 @@ mod front;
 mod known;
 mod look;
 mod read;
+mod reasons;
 mod record;
 mod reports;
 mod settle;
 mod standing;
+mod told;
 mod types;
 
 use std::collections::BTreeMap;
@@ -41,13 +43,15 @@ pub use error::EventsLedgerError;
 pub use front::{EventScores, HistoryPlace, NumberedChange};
 pub use look::{Listed, Whole};
 pub use read::{STATES, state_name};
+pub use reasons::{LONGEST_REASON, Reason};
 pub use reports::{CellLine, MeanReport};
+pub use told::{ClosedInterval, ScoredRows};
 pub use types::{
-    ConditionSet, EventChange, EventRow, IntervalLine, NewEvent, Outcome, PriceRow, Resolution, ScoredLine, Settlement,
-    Standing, Standings, Submission, Tick, TickReport,
+    ConditionSet, EventChange, EventRow, IntervalLine, NewEvent, Outcome, PriceRow, Reasoning, Resolution, ScoredLine,
+    Settlement, Standing, Standings, Submission, Tick, TickReport,
 };
 
-use crate::ledger::rusqlite::Connection;
+use crate::ledger::rusqlite::{Connection, Transaction};
 use crate::ledger::{Fault, Ledger, LedgerError, Schema, miners};
 use crate::scoring::Rules;
 use crate::scoring::grid::Grid;
@@ -64,8 +68,12 @@ pub const SCHEMA: Schema = Schema {
         include_str!("migrations/0002.sql"),
         include_str!("migrations/0003.sql"),
         include_str!("migrations/0004.sql"),
+        include_str!("migrations/0005.sql"),
     ],
 };
+
+/// How long miners' words are kept, days.
+const REASONS_DAYS: i64 = 7;
 
 /// How a ledger works.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,7 +175,12 @@ impl EventsLedger {
         const HOUR_MS: i64 = 3_600_000;
         let raw = now.plus_ms(-i64::from(self.options.raw_hours) * HOUR_MS);
         let settled = now.plus_ms(-i64::from(self.options.retention_days) * 24 * HOUR_MS);
-        self.core.write(move |transaction| record::prune(transaction, raw, settled)).await
+        let reasons = now.plus_ms(-REASONS_DAYS * 24 * HOUR_MS);
+        let forget = move |transaction: &Transaction<'_>| {
+            reasons::forget(transaction, reasons)?;
+            record::prune(transaction, raw, settled)
+        };
+        self.core.write(forget).await
     }
 
     /// Events that may be asked for at `now`: open, offered, before their cutoff.

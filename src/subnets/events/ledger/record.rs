@@ -9,6 +9,7 @@ use super::block::{self, Cells, Columns, Logged};
 use super::changes;
 use super::conditions;
 use super::read::state_name;
+use super::reasons;
 use super::types::{NewEvent, Submission, Tick, TickReport, fate_name};
 use crate::ledger::Fault;
 use crate::ledger::miners::{self, MinerId};
@@ -116,6 +117,7 @@ pub(super) fn record_tick(transaction: &Transaction<'_>, tick: &Tick, rules: &Ru
         }
     }
     conditions::replace(transaction, tick)?;
+    reasons::keep(transaction, tick)?;
     transaction
         .prepare_cached("INSERT INTO ticks (at, counted) VALUES (?1, ?2)")?
         .execute(params![tick.at.0, report.counted() as i64])?;
@@ -176,7 +178,7 @@ impl Part<'_> {
     fn record(&self, submissions: &[&Submission], miners: &mut Miners, out: &mut TickReport) -> Result<(), Fault> {
         let Some(earliest) = submissions.iter().map(|s| s.at).min() else { return Ok(()) };
         let max_age = self.rules.price_max_age_ms();
-        let prices = prices_from(self.transaction, self.event.id, earliest.plus_ms(-max_age))?;
+        let prices = prices_from(self.transaction, self.event.id, earliest.plus_ms(-max_age), self.rules)?;
         let mut by_interval: BTreeMap<i64, Vec<Counted>> = BTreeMap::new();
         let mut log = Vec::with_capacity(submissions.len());
         for submission in submissions {
@@ -234,11 +236,24 @@ pub(super) fn reference(bracket: u8, admitted: &Admitted) -> f64 {
     }
 }
 
-pub(super) fn prices_from(connection: &Connection, event: i64, from: UnixMs) -> rusqlite::Result<Prices> {
+/// What stands in statistics where there is no price, under rules that look at none.
+const NO_PRICE: f64 = 0.5;
+
+/// Prices as the rules want them: with a stand-in where they compare with none.
+pub(super) fn prices_for(rules: &Rules, prices: Prices) -> Prices {
+    if rules.needs_price() { prices } else { prices.or_else(NO_PRICE) }
+}
+
+pub(super) fn prices_from(
+    connection: &Connection,
+    event: i64,
+    from: UnixMs,
+    rules: &Rules,
+) -> rusqlite::Result<Prices> {
     let mut query =
         connection.prepare_cached("SELECT at, price FROM prices WHERE event = ?1 AND at >= ?2 ORDER BY at")?;
     let rows = query.query_map(params![event, from.0], |row| Ok((UnixMs(row.get(0)?), row.get(1)?)))?;
-    Ok(Prices::new(rows.collect::<rusqlite::Result<Vec<_>>>()?))
+    Ok(prices_for(rules, Prices::new(rows.collect::<rusqlite::Result<Vec<_>>>()?)))
 }
 
 fn load_cells(transaction: &Transaction<'_>, event: i64, interval: i64, bracket: u8) -> Result<Cells, Fault> {
@@ -276,7 +291,18 @@ pub(super) fn prune(transaction: &Transaction<'_>, raw_before: UnixMs, settled_b
     transaction.execute("DELETE FROM raw WHERE tick < ?1", [raw_before.0])?;
     transaction.execute("DELETE FROM ticks WHERE at < ?1", [settled_before.0.min(raw_before.0)])?;
     let old = "SELECT id FROM events WHERE state <> 'open' AND settled_at < ?1";
-    for table in ["aggregates", "by_rule", "changes", "prices", "stats", "raw", "scores"] {
+    for table in [
+        "aggregates",
+        "by_rule",
+        "changes",
+        "prices",
+        "reasons",
+        "stats",
+        "raw",
+        "scores",
+        "told_intervals",
+        "told_results",
+    ] {
         transaction.execute(&format!("DELETE FROM {table} WHERE event IN ({old})"), [settled_before.0])?;
     }
     let gone = transaction.execute(&format!("DELETE FROM events WHERE id IN ({old})"), [settled_before.0])?;

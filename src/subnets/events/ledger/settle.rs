@@ -13,7 +13,7 @@ use super::conditions;
 use super::error::EventFault;
 use super::known::KnownMiners;
 use super::read::{self, state_name};
-use super::record::{HIGHER, IN_FORCE, LOWER, RAW_SINCE, prices_from, reference};
+use super::record::{HIGHER, IN_FORCE, LOWER, RAW_SINCE, prices_for, prices_from, reference};
 use super::types::{EventRow, IntervalLine, Outcome, Resolution, Settlement};
 use crate::ledger::miners::{self, MinerId};
 use crate::ledger::{Fault, notes};
@@ -110,7 +110,7 @@ pub(super) fn score(
     let Some(outcome) = event.outcome else { return Ok(unscored(EventState::Void)) };
     let max_age = rules.price_max_age_ms();
     let from = event.opened_at.plus_ms(-max_age);
-    let prices = first_price(connection, id, from)?;
+    let prices = prices_for(rules, first_price(connection, id, from)?);
     match window.state(&prices, max_age) {
         EventState::Scored => {}
         state => return Ok(unscored(state)),
@@ -251,7 +251,7 @@ impl Case<'_> {
             return Ok((before - cells.len()) as u32);
         }
         let max_age = self.rules.price_max_age_ms();
-        let prices = prices_from(self.connection, self.id, start.plus_ms(-max_age))?;
+        let prices = prices_from(self.connection, self.id, start.plus_ms(-max_age), self.rules)?;
         let mut query =
             self.connection.prepare_cached("SELECT tick, block FROM raw WHERE event = ?1 ORDER BY tick, rowid")?;
         let mut rows = query.query([self.id])?;

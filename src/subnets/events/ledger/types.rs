@@ -126,8 +126,21 @@ pub struct Tick {
     pub submissions: Vec<Submission>,
     /// Conditional forecasts that arrived in this round; they speak from the next round on.
     pub conditions: Vec<ConditionSet>,
+    /// What miners said beside their numbers.
+    pub reasonings: Vec<Reasoning>,
     /// What was dropped before it came here, by reason; added to the counters.
     pub dropped: Vec<(String, u64)>,
+}
+
+/// What a miner said about an event beside its number. It replaces what it said before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reasoning {
+    /// Who.
+    pub identity: Identity,
+    /// The event's key.
+    pub event: Arc<str>,
+    /// Its words.
+    pub text: Foreign,
 }
 
 /// The conditional forecasts of one miner. They replace those it sent before, hold for a day, and end one by one with its

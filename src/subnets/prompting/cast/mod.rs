@@ -95,7 +95,7 @@ impl Cast for PromptingCast {
     }
 
     fn rise(self: Box<Self>, needs: ValidatorNeeds) -> Result<Box<dyn Play>, WorkError> {
-        let ValidatorNeeds { dendrite, deadline: _, ledger, clock, peers } = needs;
+        let ValidatorNeeds { hotkey: _, dendrite, deadline: _, ledger, clock, peers } = needs;
         let rules = Rules {
             timeout: TIMEOUT,
             sample: PLANTED.len(),
