@@ -14,6 +14,7 @@ mod delegates;
 mod demo;
 mod doctor;
 mod exit;
+mod forecast;
 mod gateway;
 mod hints;
 mod identity;
@@ -85,6 +86,7 @@ const VERBS: &[Verb] = &[
     market_record::VERB,
     klines::VERB,
     model::VERB,
+    forecast::VERB,
     wallet::VERB,
     config::VERB,
     init::VERB,

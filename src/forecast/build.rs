@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::ensemble::Named;
+use super::llm::forecaster::Llm;
+use super::llm::settings::LlmSettings;
 use super::{
     Command, CommandSettings, Constant, Ensemble, FollowMarket, ForecastError, Forecaster, ForecasterKind,
     ForecasterSettings, Http, ServerSettings, Skill, Skilled, Source,
@@ -11,24 +13,26 @@ use crate::clock::Clock;
 use crate::market::{self, HttpSettings, MarketSettings, TruthClient};
 use crate::units::Probability;
 
-/// The forecaster of `settings`; `market` says where prices, and the truth of a simulator, come from.
+/// The forecaster of `settings`, language models as `llm` says; `market` says where prices, and the truth of a simulator, come from.
 ///
-/// Must be called inside a tokio runtime: `exec` starts its program here.
+/// Must be called inside a tokio runtime: `exec` starts its program here, and `llm` brings its index of articles up to date.
 ///
 /// # Errors
 /// [`ForecastError`] when a setting cannot work.
 pub fn build(
     settings: &ForecasterSettings,
+    llm: &LlmSettings,
     market: &MarketSettings,
     clock: &Clock,
 ) -> Result<Arc<dyn Forecaster>, ForecastError> {
-    one(settings.kind, settings, market, clock)
+    one(settings.kind, settings, llm, market, clock)
 }
 
 /// The forecaster called `kind`, with its part of the settings.
 fn one(
     kind: ForecasterKind,
     settings: &ForecasterSettings,
+    llm: &LlmSettings,
     market: &MarketSettings,
     clock: &Clock,
 ) -> Result<Arc<dyn Forecaster>, ForecastError> {
@@ -57,9 +61,13 @@ fn one(
         ForecasterKind::Ensemble => {
             let ForecasterSettings { combine, trim, quorum, .. } = *settings;
             // A member is never an ensemble (`Named`), so this ends.
-            let member = |named: &Named| Ok((one(named.kind, settings, market, clock)?, named.weight));
+            let member = |named: &Named| Ok((one(named.kind, settings, llm, market, clock)?, named.weight));
             let members = settings.members.iter().map(member).collect::<Result<_, ForecastError>>()?;
             Arc::new(Ensemble::new(members, combine, trim, quorum)?)
+        }
+        ForecasterKind::Llm => {
+            let made = Llm::new(llm, market::providers(market, clock)?);
+            Arc::new(made.map_err(|error| ForecastError::Llm(error.to_string()))?)
         }
         ForecasterKind::Skilled => {
             let ForecasterSettings { seed, error, presence, refresh, .. } = *settings;

@@ -95,12 +95,19 @@ impl Ensemble {
         if said.len() < self.quorum {
             return None;
         }
-        let mut sorted: Vec<(f64, f64)> = said.iter().map(|(p, weight)| (p.get(), *weight)).collect();
-        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Probability::clamped(match self.combine {
-            Combine::TrimmedMean => trimmed_mean(&sorted, self.trim)?,
-            Combine::Median => median(&sorted)?,
-        })
+        let said: Vec<(f64, f64)> = said.iter().map(|(p, weight)| (p.get(), *weight)).collect();
+        Probability::clamped(combined(&said, self.combine, self.trim)?)
+    }
+}
+
+/// What answers with their weights come to; `trim` is that of [`Ensemble::new`]. `None` without answers.
+#[must_use]
+pub fn combined(said: &[(f64, f64)], combine: Combine, trim: f64) -> Option<f64> {
+    let mut sorted = said.to_vec();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    match combine {
+        Combine::TrimmedMean => trimmed_mean(&sorted, trim),
+        Combine::Median => median(&sorted),
     }
 }
 

@@ -11,9 +11,13 @@ pub mod command;
 mod constant;
 pub mod ensemble;
 mod follow_market;
+pub mod forecastbench;
 mod http;
+pub mod llm;
+pub mod openai;
 pub mod planted;
 pub mod program;
+pub mod resolved;
 pub mod series;
 mod settings;
 mod skilled;
@@ -107,6 +111,9 @@ pub enum ForecastError {
         /// What it should be.
         rule: &'static str,
     },
+    /// Language models that cannot be asked.
+    #[error("{0}")]
+    Llm(String),
     /// The market it needs is misconfigured.
     #[error(transparent)]
     Market(#[from] MarketError),

@@ -22,13 +22,16 @@ pub enum ForecasterKind {
     Http,
     /// Asks others of these, and takes their middle.
     Ensemble,
+    /// Asks language models.
+    Llm,
     /// Knows a simulator's truth.
     Skilled,
 }
 
 impl ForecasterKind {
     /// All there are.
-    pub const ALL: [Self; 6] = [Self::Market, Self::Constant, Self::Exec, Self::Http, Self::Ensemble, Self::Skilled];
+    pub const ALL: [Self; 7] =
+        [Self::Market, Self::Constant, Self::Exec, Self::Http, Self::Ensemble, Self::Llm, Self::Skilled];
 
     /// Its name on the command line.
     #[must_use]
@@ -39,6 +42,7 @@ impl ForecasterKind {
             Self::Exec => "exec",
             Self::Http => "http",
             Self::Ensemble => "ensemble",
+            Self::Llm => "llm",
             Self::Skilled => "skilled",
         }
     }

@@ -25,7 +25,7 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::asked::split_outcome;
+pub(crate) use self::asked::{split_outcome, text as asked_text};
 pub use self::choice::{MarketName, providers, providers_as};
 pub(crate) use self::http::{BrokenBody, body_of, client_of, is_loopback, retry_after};
 pub use self::http::{HttpSettings, install_tls};

@@ -36,6 +36,7 @@ mod data_python;
 mod demo_recorded;
 mod dendrite_vectors;
 mod ipv6;
+mod llm_vectors;
 #[cfg(feature = "localnet")]
 mod localnet_python;
 #[cfg(all(feature = "localnet", target_os = "linux"))]
@@ -102,6 +103,7 @@ fn main() -> ExitCode {
         data_python::trials(),
         dendrite_vectors::trials(),
         ipv6::trials(),
+        llm_vectors::trials(),
         market_azuro_recorded::trials(),
         market_recorded::trials(),
         proxies::trials(),

@@ -31,15 +31,26 @@ pub fn date_score(reference: &str, answer: &str) -> f64 {
     if score < LEAST { 0.0 } else { score }
 }
 
-/// The first date: `2026-01-31`, `31/01/2026` or `01/31/2026` (whichever is one; both are: month first), `January 31,
-/// 2026`, `31 January 2026`.
+/// The dates of a text, in their order: `2026-01-31`, `31/01/2026` or `01/31/2026` (whichever is one; both are: month first),
+/// `January 31, 2026`, `31 January 2026`.
+#[must_use]
+pub fn dates_in(text: &str) -> Vec<Date> {
+    found(text, usize::MAX)
+}
+
 fn first_date(text: &str) -> Option<Date> {
+    found(text, 1).first().copied()
+}
+
+/// The first `most` dates.
+fn found(text: &str, most: usize) -> Vec<Date> {
     let words: Vec<&str> =
         text.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric())).collect();
-    (0..words.len()).find_map(|start| {
+    let date_at = |start: usize| {
         let word = |offset: usize| words.get(start + offset).copied().unwrap_or_default();
         in_digits(word(0)).or_else(|| in_words(word(0), word(1), word(2)))
-    })
+    };
+    (0..words.len()).filter_map(date_at).take(most).collect()
 }
 
 fn in_digits(word: &str) -> Option<Date> {

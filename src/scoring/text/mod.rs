@@ -7,7 +7,7 @@ mod ordinal;
 mod rouge;
 mod sequence;
 
-pub use dates::date_score;
+pub use dates::{date_score, dates_in};
 pub use numbers::float_score;
 pub use ordinal::ordinal_score;
 pub use rouge::{rouge_1, rouge_l};

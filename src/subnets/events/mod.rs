@@ -30,7 +30,7 @@ pub const KIND: Kind = Kind {
     name: "events",
     subnets: &[NetUid(6), NetUid(155), NetUid(101), NetUid(30)],
     harmless: &[Harmless::default_of::<synapse::EventPredictionSynapse>()],
-    settings: settings::SETTINGS,
+    settings: settings::ALL,
     presets: &[settings::IFGAMES_2025],
     schema: Some(ledger::SCHEMA),
     miner: Some(miner::make),

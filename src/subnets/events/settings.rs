@@ -9,6 +9,7 @@ use toml::Table;
 use crate::config::table::{COUNT, Group, Kind, Preset, Setting, WorkGroup, setting};
 use crate::config::{ConfigError, Resolved, duration};
 use crate::forecast::ForecasterSettings;
+use crate::forecast::llm::settings::{self as llm, LlmSettings};
 use crate::market::MarketSettings;
 use crate::scoring::Rules;
 use crate::subnets::past;
@@ -229,11 +230,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         "forecaster.kind",
-        Kind::Choice(&["market", "constant", "exec", "http", "ensemble", "skilled"]),
+        Kind::Choice(&["market", "constant", "exec", "http", "ensemble", "llm", "skilled"]),
         Some("market"),
         FORECASTER,
         "market copies the price, constant says one number, exec asks a program, http a server, ensemble others of these, \
-         skilled knows a simulator's truth.",
+         llm asks language models, skilled knows a simulator's truth.",
     )
     .alias(&["forecaster"]),
     setting(
@@ -507,6 +508,20 @@ pub const IFGAMES_2025: Preset = Preset {
     ],
 };
 
+/// These and the rows of language models, which have a room of their own.
+pub const ALL: &[Setting] = &with_language_models();
+
+#[expect(clippy::indexing_slicing, reason = "a constant: an index out of bounds does not compile")]
+const fn with_language_models() -> [Setting; SETTINGS.len() + llm::SETTINGS.len()] {
+    let mut rows = [SETTINGS[0]; SETTINGS.len() + llm::SETTINGS.len()];
+    let mut i = 0;
+    while i < rows.len() {
+        rows[i] = if i < SETTINGS.len() { SETTINGS[i] } else { llm::SETTINGS[i - SETTINGS.len()] };
+        i += 1;
+    }
+    rows
+}
+
 /// The same, typed.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -514,6 +529,7 @@ pub const IFGAMES_2025: Preset = Preset {
 pub struct EventsSettings {
     pub market: MarketSettings,
     pub forecaster: ForecasterSettings,
+    pub llm: LlmSettings,
     pub record: RecordSettings,
     #[serde(deserialize_with = "duration")]
     pub tick: Duration,
@@ -580,7 +596,7 @@ impl EventsSettings {
     /// # Errors
     /// As [`Resolved::typed`].
     pub fn of(resolved: &Resolved) -> Result<Self, ConfigError> {
-        resolved.typed(|row| SETTINGS.iter().chain([&past::SETTING]).any(|own| own.key == row.key))
+        resolved.typed(|row| ALL.iter().chain([&past::SETTING]).any(|own| own.key == row.key))
     }
 
     /// The scoring rules.

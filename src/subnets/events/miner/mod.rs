@@ -123,7 +123,7 @@ impl EventsMiner {
 pub(super) fn make(resolved: &Resolved, needs: MinerNeeds) -> Result<Arc<dyn MinerWork>, WorkError> {
     let settings = EventsSettings::of(resolved)?;
     let MinerNeeds { clock, file } = needs;
-    let forecaster = forecast::build(&settings.forecaster, &settings.market, &clock)?;
+    let forecaster = forecast::build(&settings.forecaster, &settings.llm, &settings.market, &clock)?;
     let refresh = settings.forecaster.refresh;
     let price_move = settings.forecaster.price_move;
     let cache = CacheSettings {

@@ -1,6 +1,5 @@
 //! A model behind an OpenAI-compatible API, anywhere: chat completions with `stream`.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,11 +9,13 @@ use futures_util::{FutureExt, StreamExt, stream};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, Url};
 use serde_json::{Map, Value, json};
-use zeroize::Zeroizing;
 
-use super::sse::{Events, Part, words_of};
+use super::sse::{Events, Part};
 use super::{Backend, BackendError, Deltas};
 use crate::clock;
+pub use crate::forecast::openai::ApiKey;
+use crate::forecast::openai::{self, words_of};
+pub(in crate::subnets::prompting) use crate::forecast::openai::{below, read_up_to};
 use crate::market;
 use crate::subnets::prompting::conversation::Conversation;
 
@@ -24,8 +25,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const ATTEMPTS: u32 = 4;
 /// The most of an answer that is no stream, bytes.
 const MAX_WHOLE: usize = 8 << 20;
-/// The longest time for a connection to stand.
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// How a model draws its words.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,40 +56,12 @@ pub struct ChatSettings {
     pub proxy: Option<String>,
 }
 
-/// A key. It is shown nowhere.
-#[derive(Clone)]
-pub struct ApiKey(Zeroizing<String>);
-
-impl ApiKey {
-    /// The key in this text.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        Self(Zeroizing::new(text.trim().to_owned()))
-    }
-
-    pub(in crate::subnets::prompting) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(…)")
-    }
-}
-
 /// The key in `file`, else in the environment's `OPENAI_API_KEY`.
 ///
 /// # Errors
 /// [`BackendError::Setting`]: the file cannot be read, or holds none.
 pub fn key_of_process(file: Option<&Path>) -> Result<Option<ApiKey>, BackendError> {
-    let Some(path) = file else {
-        let said = std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.trim().is_empty());
-        return Ok(said.map(Zeroizing::new).map(|key| ApiKey::new(&key)));
-    };
-    let wrong = |reason: &str| BackendError::Setting(format!("`backend.key_file` {}: {reason}", path.display()));
-    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|e| wrong(&e.to_string()))?);
-    if text.trim().is_empty() { Err(wrong("it holds no key")) } else { Ok(Some(ApiKey::new(&text))) }
+    openai::key_of_process(file, "backend.key_file").map_err(BackendError::Setting)
 }
 
 /// See the module. Cheap to clone.
@@ -109,26 +80,7 @@ pub struct Chat {
 /// # Errors
 /// [`BackendError::Setting`]: the URL or the proxy is none.
 pub(in crate::subnets::prompting) fn client_of(base: &str, proxy: Option<&str>) -> Result<(Client, Url), BackendError> {
-    let wrong = |key: &str, reason: String| BackendError::Setting(format!("{key} {reason}"));
-    let base = Url::parse(base.trim_end_matches('/'))
-        .map_err(|e| wrong("the API's URL", format!("is none: {e}; expected http://HOST:PORT/v1 or https://…")))?;
-    if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
-        return Err(wrong("the API's URL", "must be http://… or https://…".to_owned()));
-    }
-    let mut builder = market::client_of(&base).connect_timeout(CONNECT).tcp_nodelay(true);
-    if let Some(proxy) = proxy {
-        let proxy = reqwest::Proxy::all(proxy);
-        builder = builder.proxy(proxy.map_err(|e| wrong("`backend.proxy`", e.without_url().to_string()))?);
-    }
-    let client = builder.build().map_err(|e| wrong("the HTTP client", e.to_string()))?;
-    Ok((client, base))
-}
-
-/// `base` with `path` below it.
-pub(in crate::subnets::prompting) fn below(base: &Url, path: &str) -> Url {
-    let mut url = base.clone();
-    url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
-    url
+    openai::client_of(base, proxy, "backend.proxy").map_err(BackendError::Setting)
 }
 
 impl Chat {
@@ -241,27 +193,7 @@ impl Chat {
 
 /// What failed, without the URL, which may hold secrets.
 pub(in crate::subnets::prompting) fn unreachable(what: &str, error: reqwest::Error) -> BackendError {
-    let error = error.without_url();
-    let mut innermost: &dyn std::error::Error = &error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    BackendError::Unreachable { what: what.to_owned(), reason: innermost.to_string().into() }
-}
-
-/// A body, cut at `limit` bytes.
-pub(in crate::subnets::prompting) async fn read_up_to(
-    mut response: Response,
-    limit: usize,
-) -> Result<Vec<u8>, reqwest::Error> {
-    let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await? {
-        body.extend(piece.iter().take(limit.saturating_sub(body.len())));
-        if body.len() >= limit {
-            break;
-        }
-    }
-    Ok(body)
+    BackendError::Unreachable { what: what.to_owned(), reason: openai::innermost(error).into() }
 }
 
 impl Backend for Chat {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::BackendError;
+use crate::forecast::openai::words_of;
 
 /// The longest event that is read, bytes: one of a piece of text has some hundred.
 const MAX_EVENT: usize = 1 << 20;
@@ -110,13 +111,6 @@ fn event(line: &[u8]) -> Result<Event, String> {
     }
 }
 
-/// The text of an error object, in whichever shape a server likes.
-pub(super) fn words_of(error: &Value) -> String {
-    let inner = error.get("error").unwrap_or(error);
-    let words = inner.get("message").or_else(|| error.get("message")).or_else(|| error.get("detail")).unwrap_or(inner);
-    words.as_str().map_or_else(|| words.to_string(), str::to_owned)
-}
-
 /// A piece of a streamed answer, or the whole of one that is not.
 #[derive(Debug, Deserialize)]
 pub(super) struct Part {
@@ -166,14 +160,6 @@ mod tests {
         assert_eq!(refused, "error: overloaded");
         for wrong in [&b"data: {"[..], b"data: 7", b"data: \xff", br#"data: {"choices":7}"#] {
             assert!(event(wrong).is_err());
-        }
-        for (error, words) in [
-            (serde_json::json!({"detail": "Not Found"}), "Not Found"),
-            (serde_json::json!({"error": "no such model"}), "no such model"),
-            (serde_json::json!({"error": {"message": "bad"}}), "bad"),
-            (serde_json::json!({"object": "error", "message": "worse"}), "worse"),
-        ] {
-            assert_eq!(words_of(&error), words);
         }
     }
 }

@@ -1,0 +1,84 @@
+//! `neuron forecast retrieve`: articles for queries, with the cut-off held, for people and for programs.
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use super::{models, parse_moment, with_models};
+use crate::cli::output::Output;
+use crate::cli::{Exit, Failure, OrExit, Verb, block_on};
+use crate::clock::Clock;
+use crate::forecast::llm::retrieval::{Found, MOST, retrieve};
+use crate::units::{Foreign, UnixMs};
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+fn command() -> Command {
+    let command = Command::new("retrieve")
+        .about("Finds articles for queries in the sources of `llm.*`, none of them known later than a date; no model is asked")
+        .arg(Arg::new("query").value_name("QUERY").required(true).action(ArgAction::Append).num_args(1..).help("What to look for"))
+        .arg(
+            Arg::new("until")
+                .long("until")
+                .alias("date")
+                .value_name("DATE")
+                .value_parser(parse_moment)
+                .help("Nothing that was known later, by any of its dates [default: now]"),
+        )
+        .arg(
+            Arg::new("from")
+                .long("from")
+                .value_name("DATE")
+                .value_parser(parse_moment)
+                .help("Nothing that was published before [default: `llm.window` before]"),
+        )
+        .arg(
+            Arg::new("limit")
+                .long("limit")
+                .value_name("N")
+                .default_value("10")
+                .value_parser(value_parser!(u64).range(1..=MOST as u64))
+                .help("Articles for a query, at most"),
+        );
+    with_models(command)
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let settings = models(matches)?;
+    let queries: Vec<String> = matches.get_many::<String>("query").into_iter().flatten().cloned().collect();
+    let until = matches.get_one::<UnixMs>("until").copied().unwrap_or_else(|| Clock::wall().now());
+    let window = i64::try_from(settings.window.as_millis()).unwrap_or(i64::MAX);
+    let from = matches.get_one::<UnixMs>("from").copied().unwrap_or_else(|| until.plus_ms(-window));
+    let limit = matches.get_one::<u64>("limit").copied().and_then(|n| usize::try_from(n).ok()).unwrap_or(10);
+    block_on(async {
+        let sources = settings.sources().or_exit(Exit::Missing)?;
+        if sources.is_empty() {
+            let told = anyhow::anyhow!(
+                "there is no source of articles; say one with --llm.articles, .feeds, .api or .program"
+            );
+            return Err(Failure::new(Exit::Usage, told));
+        }
+        let found = retrieve(&sources, &queries, Some(from), until, limit).await;
+        output.result(&found, told)?;
+        if found.articles.is_empty() && !found.failures.is_empty() {
+            let told = anyhow::anyhow!("no source of articles could be asked");
+            return Err(Failure::new(Exit::Network, told).after_result());
+        }
+        Ok(())
+    })
+}
+
+fn told(found: &Found) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for article in &found.articles {
+        let when = article.published.map_or_else(|| "no date".to_owned(), UnixMs::rfc3339);
+        let shown = |text: &str| Foreign::from(text).to_string();
+        lines.push(format!("{when}  {}  {}", shown(&article.title), shown(&article.url)));
+    }
+    lines.push(format!(
+        "{} articles; {} left out as known later or without a date, {} for they speak to a model",
+        found.articles.len(),
+        found.late,
+        found.hostile
+    ));
+    lines.extend(found.failures.iter().map(|failure| format!("failed: {failure}")));
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,42 @@
+//! `neuron forecast spend`: what language models have cost.
+
+use clap::{ArgMatches, Command};
+use serde::Serialize;
+
+use super::{models, with_models};
+use crate::cli::output::Output;
+use crate::cli::{Exit, Failure, OrExit, Verb};
+use crate::clock::Clock;
+use crate::forecast::llm::money::MicroUsd;
+use crate::forecast::llm::spend::Spent;
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+fn command() -> Command {
+    with_models(
+        Command::new("spend")
+            .about("What language models have cost today and ever, and what is left of today's budget"),
+    )
+}
+
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    spent: Spent,
+    budget_day: MicroUsd,
+    left: MicroUsd,
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let settings = models(matches)?;
+    let spent = settings.ledger().and_then(|ledger| ledger.spent(Clock::wall().now())).or_exit(Exit::Failed)?;
+    let budget_day = settings.budget_day;
+    let told = Told { spent, budget_day, left: budget_day.minus(spent.day) };
+    output.result(&told, |told| {
+        format!(
+            "today: {} of {} in {} calls, {} of that for calls that were never settled; left: {}; ever: {}\n",
+            told.spent.day, told.budget_day, told.spent.calls, told.spent.unsettled, told.left, told.spent.ever
+        )
+    })?;
+    Ok(())
+}

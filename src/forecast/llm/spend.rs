@@ -1,0 +1,421 @@
+//! The ledger of spend: no call is made whose cost the budgets may not hold.
+//!
+//! A call reserves the most that it can cost before a byte is sent, and settles what it did cost afterwards. What is never
+//! settled, because the process died or the line broke, stays reserved: it may have been charged. The sum of the day and of
+//! the question are looked at in the transaction that reserves, so neither threads nor processes can overtake each other.
+//!
+//! Only a server that charges more than it was allowed to say can cost more than was reserved. That is then counted in full,
+//! and no further call is made.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::money::MicroUsd;
+use crate::units::UnixMs;
+
+const DAY_MS: i64 = 86_400_000;
+
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS spend (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    day INTEGER NOT NULL,
+    question TEXT NOT NULL,
+    model TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    reserved INTEGER NOT NULL,
+    spent INTEGER
+) STRICT;
+CREATE INDEX IF NOT EXISTS spend_by_day ON spend (day);
+CREATE INDEX IF NOT EXISTS spend_by_question ON spend (question, day);
+CREATE TABLE IF NOT EXISTS replies (
+    key BLOB PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    text TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS replies_by_time ON replies (at_ms);
+CREATE TABLE IF NOT EXISTS salt (one INTEGER PRIMARY KEY CHECK (one = 1), value BLOB NOT NULL) STRICT;
+";
+
+/// Replies kept at most; beyond them the oldest are forgotten.
+const MOST_REPLIES: i64 = 100_000;
+
+/// How much may be spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// On one day, UTC.
+    pub per_day: MicroUsd,
+    /// On one question, on one day.
+    pub per_question: MicroUsd,
+}
+
+/// What the money is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Purpose<'a> {
+    /// The question's key.
+    pub question: &'a str,
+    /// The model.
+    pub model: &'a str,
+    /// The prompt with its version.
+    pub prompt: &'a str,
+}
+
+/// Why no money is given.
+#[derive(Debug, thiserror::Error)]
+pub enum SpendError {
+    /// The budget of the day.
+    #[error(
+        "the day's budget is used up: {spent} of {budget} are spent or reserved, and this may cost {most} (`--llm.budget_day`)"
+    )]
+    Day {
+        /// Spent or reserved.
+        spent: MicroUsd,
+        /// The budget.
+        budget: MicroUsd,
+        /// The most that the call can cost.
+        most: MicroUsd,
+    },
+    /// The budget of the question.
+    #[error(
+        "the question's budget is used up: {spent} of {budget} are spent or reserved, and this may cost {most} (`--llm.budget_question`)"
+    )]
+    Question {
+        /// Spent or reserved.
+        spent: MicroUsd,
+        /// The budget.
+        budget: MicroUsd,
+        /// The most that the call can cost.
+        most: MicroUsd,
+    },
+    /// The file.
+    #[error("the ledger of spend {path} cannot be used: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The folder of the file.
+    #[error("the folder of the ledger of spend {path} cannot be made: {source}")]
+    Folder {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl SpendError {
+    /// Whether there is no money, rather than no ledger.
+    #[must_use]
+    pub const fn is_budget(&self) -> bool {
+        matches!(self, Self::Day { .. } | Self::Question { .. })
+    }
+}
+
+/// See the module. It also keeps replies, so that nothing is paid twice. Clones share the file.
+#[derive(Debug, Clone)]
+pub struct SpendLedger(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+    salt: [u8; 16],
+}
+
+/// Money set aside for a call. Dropped, it stays so: whoever knows better settles.
+#[derive(Debug)]
+#[must_use]
+pub struct Reservation {
+    ledger: SpendLedger,
+    id: i64,
+    /// The most that the call can cost.
+    pub most: MicroUsd,
+}
+
+/// What was spent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Spent {
+    /// Spent or reserved on the day.
+    pub day: MicroUsd,
+    /// Of that never settled: calls under way, or cut off.
+    pub unsettled: MicroUsd,
+    /// Calls of the day.
+    pub calls: u64,
+    /// Spent or reserved on all days.
+    pub ever: MicroUsd,
+}
+
+impl SpendLedger {
+    /// Opens the ledger at `path`; makes it, and its folder, when there is none. Several processes may have it open.
+    ///
+    /// # Errors
+    /// [`SpendError::File`], [`SpendError::Folder`].
+    pub fn open(path: &Path) -> Result<Self, SpendError> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            let failed = |source| SpendError::Folder { path: path.to_owned(), source };
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let prepare = || {
+            let connection = Connection::open(path)?;
+            connection.busy_timeout(Duration::from_secs(10))?;
+            connection.pragma_update(None, "journal_mode", "wal")?;
+            // A reservation is on disk before a byte is sent: also a power cut forgets no spending.
+            connection.pragma_update(None, "synchronous", "full")?;
+            connection.execute_batch(TABLES)?;
+            connection.execute_batch(super::history::TABLE)?;
+            let fresh = *uuid::Uuid::new_v4().as_bytes();
+            connection.execute("INSERT OR IGNORE INTO salt (one, value) VALUES (1, ?1)", params![fresh])?;
+            let salt = connection.query_row("SELECT value FROM salt", [], |row| row.get::<_, [u8; 16]>(0))?;
+            Ok((connection, salt))
+        };
+        let (connection, salt) = prepare().map_err(|source| SpendError::File { path: path.to_owned(), source })?;
+        Ok(Self(Arc::new(Inner { path: path.to_owned(), connection: Mutex::new(connection), salt })))
+    }
+
+    /// Sets aside `most` for a call at `now`, when both budgets hold it.
+    ///
+    /// # Errors
+    /// [`SpendError::Day`], [`SpendError::Question`]: nothing is reserved; [`SpendError::File`].
+    pub fn reserve(
+        &self,
+        now: UnixMs,
+        purpose: Purpose<'_>,
+        most: MicroUsd,
+        budget: Budget,
+    ) -> Result<Reservation, SpendError> {
+        let day = now.0.div_euclid(DAY_MS);
+        let id = self.write(|transaction| {
+            let spent = sum(transaction, "SELECT coalesce(spent, reserved) FROM spend WHERE day = ?1", params![day])?;
+            if spent.plus(most) > budget.per_day {
+                return Ok(Err(SpendError::Day { spent, budget: budget.per_day, most }));
+            }
+            let one = "SELECT coalesce(spent, reserved) FROM spend WHERE question = ?1 AND day = ?2";
+            let spent = sum(transaction, one, params![purpose.question, day])?;
+            if spent.plus(most) > budget.per_question {
+                return Ok(Err(SpendError::Question { spent, budget: budget.per_question, most }));
+            }
+            transaction.execute(
+                "INSERT INTO spend (at_ms, day, question, model, purpose, reserved) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![now.0, day, purpose.question, purpose.model, purpose.prompt, stored(most)],
+            )?;
+            Ok(Ok(transaction.last_insert_rowid()))
+        })??;
+        Ok(Reservation { ledger: self.clone(), id, most })
+    }
+
+    /// What was spent up to `now`.
+    ///
+    /// # Errors
+    /// [`SpendError::File`].
+    pub fn spent(&self, now: UnixMs) -> Result<Spent, SpendError> {
+        let day = now.0.div_euclid(DAY_MS);
+        self.write(|transaction| {
+            let all = sum(transaction, "SELECT coalesce(spent, reserved) FROM spend", [])?;
+            let of_day = sum(transaction, "SELECT coalesce(spent, reserved) FROM spend WHERE day = ?1", params![day])?;
+            let unsettled =
+                sum(transaction, "SELECT reserved FROM spend WHERE day = ?1 AND spent IS NULL", params![day])?;
+            let count = "SELECT count(*) FROM spend WHERE day = ?1";
+            let calls: i64 = transaction.query_row(count, params![day], |row| row.get(0))?;
+            Ok(Spent { day: of_day, unsettled, calls: calls.unsigned_abs(), ever: all })
+        })
+    }
+
+    /// The reply that is remembered under `key`.
+    ///
+    /// # Errors
+    /// [`SpendError::File`].
+    pub fn reply(&self, key: &[u8; 32]) -> Result<Option<String>, SpendError> {
+        self.write(|transaction| {
+            let mut query = transaction.prepare_cached("SELECT text FROM replies WHERE key = ?1")?;
+            query.query_row(params![key.as_slice()], |row| row.get(0)).optional()
+        })
+    }
+
+    /// Remembers a reply.
+    ///
+    /// # Errors
+    /// [`SpendError::File`].
+    pub fn remember(&self, key: &[u8; 32], now: UnixMs, text: &str) -> Result<(), SpendError> {
+        self.write(|transaction| {
+            let insert = "INSERT OR REPLACE INTO replies (key, at_ms, text) VALUES (?1, ?2, ?3)";
+            transaction.execute(insert, params![key.as_slice(), now.0, text])?;
+            let forget = "DELETE FROM replies WHERE key IN
+                (SELECT key FROM replies ORDER BY at_ms DESC LIMIT -1 OFFSET ?1)";
+            let count: i64 = transaction.query_row("SELECT count(*) FROM replies", [], |row| row.get(0))?;
+            // A tenth at once: counting in the order of time costs more than one row is worth.
+            if count > MOST_REPLIES {
+                transaction.execute(forget, params![MOST_REPLIES * 9 / 10])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Random bytes that belong to this file: whoever does not have it cannot know what is derived from them.
+    #[must_use]
+    pub fn salt(&self) -> [u8; 16] {
+        self.0.salt
+    }
+
+    pub(super) fn write<T>(&self, job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, SpendError> {
+        let mut connection = self.0.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let whole = || {
+            // Immediate: who reads a sum to act on it must be the only writer from then on.
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = job(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        whole().map_err(|source| SpendError::File { path: self.0.path.clone(), source })
+    }
+}
+
+impl Reservation {
+    /// Says what the call did cost, in place of what it could have.
+    ///
+    /// # Errors
+    /// [`SpendError::File`]: it stays reserved in full.
+    pub fn settle(self, spent: MicroUsd) -> Result<(), SpendError> {
+        let id = self.id;
+        self.ledger.write(|transaction| {
+            transaction.execute("UPDATE spend SET spent = ?1 WHERE id = ?2", params![stored(spent), id])?;
+            Ok(())
+        })
+    }
+}
+
+/// SQLite's integers have a sign; what is beyond them is beyond any budget too.
+fn stored(amount: MicroUsd) -> i64 {
+    i64::try_from(amount.0).unwrap_or(i64::MAX)
+}
+
+/// Summed here: SQLite's own sum fails on overflow.
+fn sum(transaction: &Transaction<'_>, query: &str, arguments: impl rusqlite::Params) -> rusqlite::Result<MicroUsd> {
+    let mut query = transaction.prepare_cached(query)?;
+    let amounts = query.query_map(arguments, |row| row.get::<_, i64>(0))?;
+    amounts.map(|amount| amount.map(|amount| MicroUsd(amount.unsigned_abs()))).sum::<rusqlite::Result<MicroUsd>>()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOON: UnixMs = UnixMs(1_767_268_800_000);
+
+    fn ledger() -> (tempfile::TempDir, SpendLedger) {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = SpendLedger::open(&folder.path().join("below/spend.sqlite")).unwrap();
+        (folder, ledger)
+    }
+
+    fn for_question(question: &str) -> Purpose<'_> {
+        Purpose { question, model: "m", prompt: "p@1" }
+    }
+
+    #[test]
+    fn what_is_reserved_counts_until_it_is_settled_and_for_ever_when_it_is_not() {
+        let (folder, ledger) = ledger();
+        let budget = Budget { per_day: MicroUsd(100), per_question: MicroUsd(60) };
+        let first = ledger.reserve(NOON, for_question("a"), MicroUsd(60), budget).unwrap();
+        assert!(matches!(
+            ledger.reserve(NOON, for_question("a"), MicroUsd(1), budget),
+            Err(SpendError::Question { spent: MicroUsd(60), .. })
+        ));
+        assert!(matches!(ledger.reserve(NOON, for_question("b"), MicroUsd(41), budget), Err(SpendError::Day { .. })));
+        first.settle(MicroUsd(10)).unwrap();
+        drop(ledger.reserve(NOON, for_question("b"), MicroUsd(40), budget).unwrap());
+        let spent = ledger.spent(NOON).unwrap();
+        assert_eq!(spent, Spent { day: MicroUsd(50), unsettled: MicroUsd(40), calls: 2, ever: MicroUsd(50) });
+        let again = SpendLedger::open(&folder.path().join("below/spend.sqlite")).unwrap();
+        assert_eq!((again.spent(NOON).unwrap(), again.salt()), (spent, ledger.salt()));
+        // The next day has a budget of its own.
+        drop(again.reserve(NOON.plus_ms(DAY_MS), for_question("a"), MicroUsd(60), budget).unwrap());
+    }
+
+    #[test]
+    fn a_server_that_overcharges_is_counted_in_full_and_then_left_alone() {
+        let (_folder, ledger) = ledger();
+        let budget = Budget { per_day: MicroUsd(100), per_question: MicroUsd(100) };
+        ledger.reserve(NOON, for_question("a"), MicroUsd(10), budget).unwrap().settle(MicroUsd(u64::MAX)).unwrap();
+        assert!(ledger.reserve(NOON, for_question("b"), MicroUsd(1), budget).unwrap_err().is_budget());
+        assert!(ledger.reserve(NOON, for_question("b"), MicroUsd(0), budget).unwrap_err().is_budget());
+    }
+
+    #[test]
+    fn replies_are_remembered() {
+        let (_folder, ledger) = ledger();
+        assert_eq!(ledger.reply(&[1; 32]).unwrap(), None);
+        ledger.remember(&[1; 32], NOON, "*0.3*").unwrap();
+        assert_eq!(ledger.reply(&[1; 32]).unwrap().as_deref(), Some("*0.3*"));
+    }
+
+    #[test]
+    fn many_at_once_and_in_several_processes_stay_below() {
+        let (folder, _first) = ledger();
+        let path = folder.path().join("below/spend.sqlite");
+        let budget = Budget { per_day: MicroUsd(1000), per_question: MicroUsd(400) };
+        std::thread::scope(|scope| {
+            for thread in 0..6 {
+                let path = &path;
+                scope.spawn(move || {
+                    // A connection of its own, as another process has.
+                    let ledger = SpendLedger::open(path).unwrap();
+                    for call in 0..20u64 {
+                        let question = format!("q{}", (thread + call) % 4);
+                        let most = MicroUsd(7 + call % 30);
+                        if let Ok(held) = ledger.reserve(NOON, for_question(&question), most, budget)
+                            && call % 3 > 0
+                        {
+                            held.settle(MicroUsd(most.0 / 2)).unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        let spent = SpendLedger::open(&path).unwrap().spent(NOON).unwrap();
+        assert!(spent.day <= budget.per_day && spent.day > MicroUsd(500), "{spent:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        /// Whatever is reserved, settled or cut off in whatever order, with a process that dies in between.
+        #[test]
+        fn no_budget_is_ever_exceeded(
+            steps in proptest::collection::vec((0u64..400, 0u8..4, 0u8..3, 0u64..100, proptest::bool::ANY), 1..40),
+            per_day in 0u64..2000, per_question in 0u64..1000,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("spend.sqlite");
+            let budget = Budget { per_day: MicroUsd(per_day), per_question: MicroUsd(per_question) };
+            let mut ledger = SpendLedger::open(&path).unwrap();
+            let mut held = Vec::new();
+            let mut by_question = std::collections::HashMap::<u8, u64>::new();
+            for (most, question, fate, percent, dies) in steps {
+                let name = format!("q{question}");
+                if let Ok(reservation) = ledger.reserve(NOON, for_question(&name), MicroUsd(most), budget) {
+                    *by_question.entry(question).or_default() += most;
+                    held.push((reservation, question));
+                }
+                if fate == 0 && let Some((reservation, question)) = held.pop() {
+                    let (most, spent) = (reservation.most.0, reservation.most.0 * percent / 100);
+                    reservation.settle(MicroUsd(spent)).unwrap();
+                    *by_question.get_mut(&question).unwrap() -= most - spent;
+                }
+                if dies {
+                    held.clear();
+                    ledger = SpendLedger::open(&path).unwrap();
+                }
+                let spent = ledger.spent(NOON).unwrap();
+                prop_assert!(spent.day.0 <= per_day);
+                prop_assert_eq!(spent.day.0, by_question.values().sum::<u64>());
+                prop_assert!(by_question.values().all(|spent| *spent <= per_question));
+            }
+        }
+    }
+}
