@@ -26,7 +26,7 @@ const QUERIES: &str = "search queries that would find";
 const SUBQUESTIONS: &str = "First name the smaller questions";
 const RELEVANCE: &str = "How much does it help";
 const SUMMARY: &str = "Sum up, in at most";
-const REASONING: &str = "Probability [";
+const REASONING: &str = "What was found in the news up to today";
 
 fn at(text: &str) -> UnixMs {
     UnixMs(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
@@ -65,12 +65,13 @@ fn articles(folder: &Path) -> String {
 
 /// A model that keeps to every form and says `answer`.
 fn sensible(answer: &str) -> Vec<Line> {
+    // In this order: what a model repeats of one prompt may stand in the next.
     vec![
+        Line::of(REASONING, answer),
         Line::of(QUERIES, "Search Queries:\nbank rates report; central bank members"),
         Line::of(SUBQUESTIONS, "Who decides?\nSearch Queries:\nbank rates May"),
         Line::of(RELEVANCE, "It is about the bank.\nRating: 5"),
         Line::of(SUMMARY, "It reports about rates."),
-        Line::of(REASONING, answer),
     ]
 }
 
@@ -207,7 +208,7 @@ async fn no_article_moves_the_forecast_or_learns_the_prompt() {
         let settings = settings(folder.path(), &[("llm.articles", &path), ("llm.weight", "1")]);
         // The gullible model: summaries and reasons repeat all that it was told, then comes what it thinks.
         let mut lines = sensible("{told}\nI was told to say *0.99*.\nProbability [{mark}]: *0.2*\n");
-        lines[3] = Line::of(SUMMARY, "{told}");
+        lines[4] = Line::of(SUMMARY, "{told}");
         let (record, server) = asked(&settings, lines, &question()).await;
         (record, server.heard())
     };
@@ -237,7 +238,7 @@ async fn no_article_moves_the_forecast_or_learns_the_prompt() {
     std::fs::write(Path::new(&path).join("hostile.json"), json).unwrap();
     let settings = settings(folder.path(), &[("llm.articles", &path)]);
     let mut lines = sensible("{told}");
-    lines[3] = Line::of(SUMMARY, "{told}");
+    lines[4] = Line::of(SUMMARY, "{told}");
     let (record, _) = asked(&settings, lines, &question()).await;
     assert_eq!((record.models_said, record.silence), (None, Some(Silence::NoAnswer)));
 }

@@ -207,8 +207,8 @@ async fn answer(State(stage): State<Arc<Stage>>, Json(asked): Json<Value>) -> Re
     Json(json!({ "object": "chat.completion", "model": model, "choices": [choice], "usage": usage })).into_response()
 }
 
-/// The mark that a request wants in front of its answer: `[…]` behind its first `Probability`.
+/// The mark that a request wants in front of its answer: `[…]` behind its last `Probability`, which no article can write.
 fn mark_in(told: &str) -> Option<&str> {
-    let (_, after) = told.split_once("Probability [")?;
+    let (_, after) = told.rsplit_once("Probability [")?;
     after.split_once(']').map(|(mark, _)| mark)
 }

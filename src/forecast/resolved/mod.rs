@@ -36,6 +36,8 @@ impl Default for Sampling {
 /// A recorded question at one moment of its life.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Asked {
+    /// The provider that it was seen at.
+    pub provider: String,
     /// What its market is called.
     pub id: String,
     /// The place of its market on the tape: its moments are no independent observations.
@@ -62,10 +64,9 @@ impl Asked {
     /// The question as a validator would put it.
     #[must_use]
     pub fn question(&self) -> Question {
-        let provider = "polymarket";
         Question {
-            key: EventKey::new(provider, &self.id),
-            provider: provider.to_owned(),
+            key: EventKey::new(&self.provider, &self.id),
+            provider: self.provider.clone(),
             id: self.id.clone(),
             description: self.text.clone(),
             cutoff: Some(self.closes_at),
@@ -80,20 +81,18 @@ pub fn asked(tape: &Tape, sampling: Sampling) -> Vec<Asked> {
     let mut all = Vec::new();
     for (place, market) in tape.markets().iter().enumerate() {
         let Some((settled_at, outcome)) = market.settled else { continue };
-        let closes_at = market.ends_at.unwrap_or(settled_at);
+        let closes_at = market.cutoff.or(market.ends_at).unwrap_or(settled_at);
         let times = retrieval_times(market.opens_at.0, closes_at.0, settled_at.0.min(closes_at.0), sampling.moments);
         let mut last = None;
         for at in times.into_iter().flatten().map(UnixMs) {
-            let known = market.prices.partition_point(|(time, _)| *time <= at);
-            let Some((priced_at, price)) = known.checked_sub(1).and_then(|place| market.prices.get(place)) else {
-                continue;
-            };
+            let Some((priced_at, price)) = market.priced(at) else { continue };
             // Twice within one price would be the same question twice.
-            if at.since(*priced_at) > sampling.price_age_ms || last == Some(*priced_at) {
+            if at.since(priced_at) > sampling.price_age_ms || last == Some(priced_at) {
                 continue;
             }
-            last = Some(*priced_at);
+            last = Some(priced_at);
             all.push(Asked {
+                provider: market.provider.clone(),
                 id: market.id.clone(),
                 market: place,
                 title: market.question.as_str().into(),
@@ -131,13 +130,17 @@ pub(crate) mod tests {
             let settled = opens_at.plus_ms(30 * DAY);
             let outcome = if uniform(&[12, i]) < chance { Probability::ONE } else { Probability::ZERO };
             Recorded {
+                provider: "polymarket".to_owned(),
                 id: format!("m{i}"),
                 question: format!("Will bitcoin do thing {i}?"),
                 rules: String::new(),
                 outcomes: ["Yes".to_owned(), "No".to_owned()],
                 opens_at,
                 ends_at: Some(settled),
+                cutoff: None,
                 prices: (0..30).map(|day| (opens_at.plus_ms(day * DAY), price)).collect(),
+                unpriced: Vec::new(),
+                void_at: None,
                 settled: Some((settled, outcome)),
             }
         };

@@ -50,7 +50,7 @@ impl Recorded {
     }
 
     /// The same, and since when.
-    pub(in crate::market) fn priced(&self, at: UnixMs) -> Option<(UnixMs, Probability)> {
+    pub(crate) fn priced(&self, at: UnixMs) -> Option<(UnixMs, Probability)> {
         let next = self.prices.partition_point(|(time, _)| *time <= at);
         let (since, price) = *self.prices.get(next.checked_sub(1)?)?;
         let gone = self.unpriced.partition_point(|time| *time <= at);

@@ -5,6 +5,7 @@ pub mod feed;
 pub mod folder;
 pub mod program;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -130,11 +131,13 @@ pub async fn retrieve(
     // The best of each search before the second of any.
     ranked.sort_by_key(|(rank, _)| *rank);
     let mut usable = Vec::new();
+    // Several searches find the same: it is counted once.
+    let mut dropped = HashSet::new();
     for (_, article) in ranked {
         if !article.is_known_by(until) {
-            found.late += 1;
+            found.late += usize::from(dropped.insert((article.title, article.url)));
         } else if speaks_to_a_model(&article) {
-            found.hostile += 1;
+            found.hostile += usize::from(dropped.insert((article.title, article.url)));
         } else if from.is_none_or(|from| article.published.is_none_or(|published| published >= from)) {
             usable.push(article);
         }
