@@ -17,6 +17,8 @@ const MAX_TEXT: usize = 200_000;
 const MAX_LINE: usize = 1000;
 /// Lines at the beginning of a text in which a dateline may stand.
 const DATELINES: usize = 4;
+/// Words of a line that is a dateline and no sentence: `LONDON, 9 May 2024`.
+const DATELINE_WORDS: usize = 5;
 /// Words that make a line with a date a dateline, wherever it stands.
 const DATED: [&str; 7] = ["published", "updated", "posted", "modified", "last edited", "corrected", "as of"];
 
@@ -178,22 +180,18 @@ fn date_fields(object: &Map<String, Value>) -> Vec<Dated> {
     found
 }
 
-/// The day in an address such as `/2024/05/03/`.
+/// The day in an address such as `/2024/05/03/`, `-2024-05-03.html` or `20240503`.
 fn date_in_address(url: &str) -> Option<Dated> {
     let path = url.split(['?', '#']).next()?;
-    if let Some(found) = dates_in(&path.replace('/', " ")).first() {
-        return Dated::day(*found);
-    }
-    let parts: Vec<&str> = path.split('/').collect();
-    parts.windows(3).find_map(|three| {
+    let runs: Vec<&str> = path.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty()).collect();
+    let sound = |year: i16| (1990..2200).contains(&year);
+    let apart = runs.windows(3).find_map(|three| {
         let [year, month, day] = three else { return None };
-        let all_digits = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        if year.len() != 4 || !three.iter().all(all_digits) {
-            return None;
-        }
-        let date = jiff::civil::Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()?;
-        Dated::day(date)
-    })
+        let year = year.parse().ok().filter(|year| sound(*year))?;
+        Dated::day(jiff::civil::Date::new(year, month.parse().ok()?, day.parse().ok()?).ok()?)
+    });
+    let together = || runs.iter().filter(|run| run.len() == 8).find_map(|run| compact(run));
+    apart.or_else(together)
 }
 
 /// The dates of datelines: of lines that say when the text was written or changed, and of a short first line.
@@ -206,7 +204,7 @@ fn datelines(text: &str) -> Vec<Dated> {
         let lower: String = line.chars().take(200).collect::<String>().to_lowercase();
         let says_so = line.len() <= 160
             && DATED.iter().any(|word| lower.starts_with(word) || lower.contains(&format!("{word}:")));
-        let on_top = place < DATELINES && line.len() <= 60;
+        let on_top = place < DATELINES && line.split_whitespace().count() <= DATELINE_WORDS;
         if says_so || on_top { dates_in(line) } else { Vec::new() }
     };
     lines.flat_map(dated).filter_map(Dated::day).collect()

@@ -175,7 +175,7 @@ pub fn plain(html: &str) -> String {
         let skipped = ["script", "style"].iter().find(|tag| lower.starts_with(**tag));
         if let Some(tag) = skipped {
             let end = format!("</{tag}");
-            rest = after.find(&end).and_then(|at| after.get(at + 1..)).unwrap_or_default();
+            rest = after.find(&end).and_then(|at| after.get(at..)).unwrap_or_default();
             continue;
         }
         let block =

@@ -20,25 +20,31 @@ use crate::units::UnixMs;
 /// Longest file that is read, bytes.
 const MAX_FILE: u64 = 256 << 20;
 /// Words of a query that are looked for: the rarest.
-const MOST_TERMS: usize = 8;
+const MOST_TERMS: usize = 4;
+/// Of the best so many are looked at for their dates at first.
+const LOOKED_AT: i64 = 200;
 /// A word in more than this share of the articles tells none of them from another.
 const COMMON: f64 = 0.2;
+
+/// What a stemmer takes off, most often.
+const ENDINGS: [&str; 7] = ["", "s", "es", "e", "ed", "ing", "ly"];
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS articles (
     id INTEGER PRIMARY KEY,
+    published INTEGER,
+    known_from INTEGER,
     file TEXT NOT NULL,
     title TEXT NOT NULL,
-    text TEXT NOT NULL,
     url TEXT NOT NULL,
     source TEXT NOT NULL,
-    published INTEGER,
-    known_from INTEGER
+    text TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS articles_by_file ON articles (file);
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (title, text, content='articles', content_rowid='id',
     tokenize='porter unicode61 remove_diacritics 2');
+INSERT INTO words (words, rank) VALUES ('rank', 'bm25(4.0, 1.0)');
 CREATE VIRTUAL TABLE IF NOT EXISTS counts USING fts5vocab (words, row);
 ";
 
@@ -119,8 +125,10 @@ fn find(connection: &Connection, search: &Search) -> rusqlite::Result<Vec<Articl
     let mut count = connection.prepare_cached("SELECT doc FROM counts WHERE term = ?1")?;
     let mut words: Vec<(i64, String)> = Vec::new();
     for term in terms(&search.query) {
-        // The index keeps stems; a word that is its own stem, as names are, is counted right, others as rare.
-        let docs = count.query_row(params![term], |row| row.get(0)).unwrap_or(1);
+        // The index keeps stems, and does not tell which one it makes of a word: what is left of it without an ending is tried.
+        let stems = ENDINGS.iter().filter_map(|ending| term.strip_suffix(ending));
+        let counted = stems.filter_map(|stem| count.query_row(params![stem], |row| row.get::<_, i64>(0)).ok());
+        let docs = counted.max().unwrap_or(1);
         words.push((docs, term));
     }
     words.sort();
@@ -134,10 +142,12 @@ fn find(connection: &Connection, search: &Search) -> rusqlite::Result<Vec<Articl
     if told.is_empty() {
         return Ok(Vec::new());
     }
+    // The best first, then their dates: looking up the date of every match costs more than ranking them.
     let mut query = connection.prepare_cached(
-        "SELECT title, text, url, source, published, known_from FROM words JOIN articles ON articles.id = words.rowid
-         WHERE words MATCH ?1 AND known_from <= ?2 AND (?3 IS NULL OR published >= ?3)
-         ORDER BY bm25(words, 4.0, 1.0) LIMIT ?4",
+        "WITH best AS (SELECT rowid AS id, rank AS score FROM words WHERE words MATCH ?1 ORDER BY rank LIMIT ?5)
+         SELECT articles.title, articles.text, url, source, published, known_from
+         FROM best JOIN articles ON articles.id = best.id
+         WHERE known_from <= ?2 AND (?3 IS NULL OR published >= ?3) ORDER BY best.score LIMIT ?4",
     )?;
     let article = |row: &rusqlite::Row<'_>| {
         Ok(Article {
@@ -150,8 +160,13 @@ fn find(connection: &Connection, search: &Search) -> rusqlite::Result<Vec<Articl
             copies: 0,
         })
     };
-    let arguments = params![told.join(" OR "), search.until.0, search.from.map(|from| from.0), search.limit as i64];
-    query.query_map(arguments, article)?.collect()
+    let (told, from, limit) = (told.join(" OR "), search.from.map(|from| from.0), search.limit as i64);
+    let mut look = |most: i64| -> rusqlite::Result<Vec<Article>> {
+        query.query_map(params![told, search.until.0, from, limit, most], article)?.collect()
+    };
+    let found = look(LOOKED_AT)?;
+    // Where most of the best are too late or too old, all are looked at.
+    if found.len() < search.limit { look(-1) } else { Ok(found) }
 }
 
 /// Files below `folder` with their sizes and times.
