@@ -245,7 +245,7 @@ async fn no_article_moves_the_forecast_or_learns_the_prompt() {
 
 #[tokio::test]
 async fn no_budget_is_exceeded_whatever_is_asked() {
-    for (day, one) in [("0.01", "0.004"), ("0.002", "0.1"), ("0", "1"), ("0.05", "0.02")] {
+    for (day, one) in [("0.01", "0.004"), ("0.002", "0.1"), ("0", "1"), ("0.01", "0.02")] {
         let folder = tempfile::tempdir().unwrap();
         let path = articles(folder.path());
         let said = [

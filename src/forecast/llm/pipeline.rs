@@ -186,6 +186,9 @@ impl Pipeline {
         } else {
             record.silence = Some(Silence::FewArticles);
         }
+        let numbers: Vec<f64> = record.thoughts.iter().filter_map(|thought| thought.probability).collect();
+        record.spread = spread(&numbers);
+        record.models_said = trimmed_mean(&numbers);
         self.conclude(record, calibration);
         if record.answer.is_none() && failures.iter().any(Failed::is_budget) {
             record.silence = Some(Silence::Budget);
@@ -194,13 +197,11 @@ impl Pipeline {
         record.failures.dedup();
     }
 
-    /// The number out of what was thought, and whether it is said; again, when the price or the correction is another.
+    /// The answer out of what the models said, and whether it is given; again, when the price or the correction is another.
     pub fn conclude(&self, record: &mut Record, calibration: &Calibration) {
-        let numbers: Vec<f64> = record.thoughts.iter().filter_map(|thought| thought.probability).collect();
-        record.spread = spread(&numbers);
-        record.models_said = trimmed_mean(&numbers);
         record.corrected = record.models_said.map(|p| calibration.apply(p));
         let Some(corrected) = record.corrected else {
+            record.answer = None;
             record.silence = record.silence.or(Some(Silence::NoAnswer));
             return;
         };
