@@ -92,7 +92,7 @@ fn both_roles_live_below_pm2() {
     let axon = free_port();
     let text = fs::read_to_string(ecosystem).unwrap().replace("8091", &axon.to_string());
     fs::write(world.path("config/ecosystem.config.js"), text).unwrap();
-    let own = "tick = \"1s\"\nyes = true\n";
+    let own = "tick = \"1s\"\n";
     fs::write(
         world.path("config/validator.toml"),
         own.to_owned() + &common("v", validator) + "[dendrite]\nallow_private = true\n",
