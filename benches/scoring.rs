@@ -196,7 +196,12 @@ async fn write_year(path: &Path, events: usize) {
             let at = opened.plus_ms(round * INTERVAL_MS);
             let mut tick = Tick { at, ..Tick::default() };
             for key in &keys {
-                tick.prices.push(PriceRow { event: key.clone(), price: pseudo(&mut seed), at });
+                tick.prices.push(PriceRow {
+                    event: key.clone(),
+                    price: pseudo(&mut seed),
+                    at,
+                    source: neuron::market::PriceSource::File,
+                });
                 tick.submissions.extend((0..MINERS).map(|n| Submission {
                     identity: miner(n),
                     event: key.clone(),

@@ -141,7 +141,11 @@ impl Market {
                 cutoff: START.plus_ms(86_400_000),
                 ends_at: None,
             },
-            quote: Some(Quote { price: Probability::new(0.4).unwrap(), at: self.clock.now() }),
+            quote: Some(Quote {
+                price: Probability::new(0.4).unwrap(),
+                at: self.clock.now(),
+                source: neuron::market::PriceSource::File,
+            }),
             resolution: Resolution::Open,
         }
     }
@@ -243,7 +247,10 @@ fn new_event(number: usize) -> NewEvent {
 /// A round in which every miner answers about these events.
 fn round(miners: &[Identity], events: std::ops::Range<usize>, at: UnixMs) -> Tick {
     let keys: Vec<Arc<str>> = events.map(|number| Arc::from(format!("bench-{number}"))).collect();
-    let prices = keys.iter().map(|key| PriceRow { event: Arc::clone(key), price: 0.4, at }).collect();
+    let prices = keys
+        .iter()
+        .map(|key| PriceRow { event: Arc::clone(key), price: 0.4, at, source: neuron::market::PriceSource::File })
+        .collect();
     let said = |identity: Identity| {
         keys.iter().enumerate().map(move |(i, key)| Submission {
             identity,

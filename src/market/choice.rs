@@ -1,14 +1,17 @@
 //! Which markets a role looks at.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
 use super::azuro::{Azuro, AzuroSettings};
 use super::file::QuestionFile;
 use super::ifgames::{IfGames, IfGamesSettings};
+use super::kalshi::{self, Kalshi};
+use super::manifold::{self, Manifold};
 use super::polymarket::{Polymarket, PolymarketSettings};
-use super::{MarketError, MarketSettings, Provider, azuro, file, ifgames, polymarket, replay};
+use super::{HttpSettings, MarketError, MarketSettings, Provider, azuro, file, ifgames, polymarket, replay};
 use crate::clock::Clock;
 use crate::units::Account;
 
@@ -23,11 +26,15 @@ pub enum MarketName {
     File,
     /// The subnet's own service of 2025: questions of all kinds, without prices.
     IfGames,
+    /// Play-money questions of everybody.
+    Manifold,
+    /// A regulated exchange of events.
+    Kalshi,
 }
 
 impl MarketName {
     /// All there are.
-    pub const ALL: [Self; 4] = [Self::Polymarket, Self::Azuro, Self::File, Self::IfGames];
+    pub const ALL: [Self; 6] = [Self::Polymarket, Self::Azuro, Self::File, Self::IfGames, Self::Manifold, Self::Kalshi];
 
     /// Its name, the prefix of its events' keys.
     #[must_use]
@@ -37,6 +44,8 @@ impl MarketName {
             Self::Azuro => azuro::NAME,
             Self::File => file::NAME,
             Self::IfGames => ifgames::NAME,
+            Self::Manifold => manifold::NAME,
+            Self::Kalshi => kalshi::NAME,
         }
     }
 
@@ -80,6 +89,8 @@ pub fn providers_as(
         let tape = replay::load(path)?.rebased(clock.now(), settings.replay_speed);
         return Ok(replay::providers(&Arc::new(tape), settings, clock));
     }
+    let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let (horizon, before_end) = (millis(settings.horizon), millis(settings.cutoff_before_end));
     let provider = |name: &MarketName| -> Result<Arc<dyn Provider>, MarketError> {
         Ok(match name {
             MarketName::Polymarket => {
@@ -101,6 +112,14 @@ pub fn providers_as(
                     .clone()
                     .ok_or_else(|| MarketError::File { path: "(none)".into(), reason: "no file is named".into() })?;
                 Arc::new(QuestionFile::new(path, clock.clone()))
+            }
+            MarketName::Manifold => {
+                let http = HttpSettings::at(&settings.manifold.url);
+                Arc::new(Manifold::new(http, horizon, before_end, clock.clone())?)
+            }
+            MarketName::Kalshi => {
+                let http = HttpSettings::at(&settings.kalshi.url);
+                Arc::new(Kalshi::new(http, horizon, before_end, clock.clone())?)
             }
         })
     };

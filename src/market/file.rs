@@ -21,7 +21,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use super::{Event, EventKey, Listing, MarketError, Provider, Quote, Resolution, asked, fields};
+use super::{Event, EventKey, Listing, MarketError, PriceSource, Provider, Quote, Resolution, asked, fields};
 use crate::clock::Clock;
 use crate::units::{Probability, UnixMs};
 
@@ -155,7 +155,7 @@ fn listing(row: &HashMap<String, String>, now: UnixMs) -> Option<Listing> {
     };
     let probability = |text: &str| Probability::new(text.parse().ok()?).ok();
     let quote = match cell("price") {
-        Some(text) => Some(Quote { price: probability(text)?, at: now }),
+        Some(text) => Some(Quote { price: probability(text)?, at: now, source: PriceSource::File }),
         None => None,
     };
     let resolution = match cell("result") {
@@ -220,7 +220,10 @@ mod tests {
         let rain = &listed[0];
         assert_eq!(rain.event.key.0, "file-rain");
         assert!(rain.event.description.as_raw().ends_with("the outcome \"Rain\"."), "{}", rain.event.description);
-        assert_eq!(rain.quote, Some(Quote { price: Probability::new(0.3).unwrap(), at: NOW }));
+        assert_eq!(
+            rain.quote,
+            Some(Quote { price: Probability::new(0.3).unwrap(), at: NOW, source: PriceSource::File })
+        );
         for (id, resolution) in [
             ("late", Resolution::Open),
             ("won", Resolution::Resolved { outcome: Probability::ONE, at: None }),

@@ -1,6 +1,6 @@
 //! A polite HTTP client: paced, patient with failures, deaf to redirects, and never drowned by a body.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -17,7 +17,8 @@ const ERROR_TEXT: usize = 200;
 /// How a market is called.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// Where the API lives, `https://…` or `http://…`; a path prefix is kept.
+    /// Where the API lives, `https://…` or `http://…`; a path prefix is kept. Several with commas serve the same API, the first is
+    /// preferred.
     pub base_url: String,
     /// Longest time for one request, from the first byte sent to the last byte read.
     pub timeout: Duration,
@@ -72,15 +73,33 @@ pub(crate) fn client_of(base: &Url) -> ClientBuilder {
     if is_loopback(base) { builder.no_proxy() } else { builder }
 }
 
-/// See the module.
+/// After so long with another server the first one is tried again.
+const BACK_AFTER: Duration = Duration::from_secs(600);
+
+/// See the module. Several servers of the same API may be named: when one is away, refuses callers from here, or wants to be left
+/// alone, the next one is asked, and goes on to be asked for a while.
 #[derive(Debug)]
 pub(crate) struct HttpClient {
     provider: &'static str,
+    servers: Vec<Server>,
+    settings: HttpSettings,
+    chosen: Mutex<Chosen>,
+}
+
+/// One server of the API.
+#[derive(Debug)]
+struct Server {
     client: Client,
     base: Url,
-    settings: HttpSettings,
     /// No request starts before this moment.
     free_from: Mutex<Instant>,
+}
+
+/// Which server is asked, and since when that is not the first.
+#[derive(Debug, Clone, Copy, Default)]
+struct Chosen {
+    place: usize,
+    since: Option<Instant>,
 }
 
 /// One failed attempt.
@@ -93,19 +112,23 @@ struct Failure {
 impl HttpClient {
     /// Refuses a base URL that is none, or not HTTP.
     pub(crate) fn new(provider: &'static str, settings: HttpSettings) -> Result<Self, MarketError> {
-        let refuse = |reason: String| MarketError::Misconfigured { provider, url: settings.base_url.clone(), reason };
-        let base = Url::parse(&settings.base_url).map_err(|e| refuse(e.to_string()))?;
-        if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
-            return Err(refuse("expected http:// or https:// and a host".to_owned()));
-        }
-        let client = client_of(&base).timeout(settings.timeout).default_headers(settings.headers.clone());
-        let client = client.build().map_err(|e| refuse(with_causes(&e)))?;
-        Ok(Self { provider, client, base, settings, free_from: Mutex::new(clock::monotonic()) })
+        let server = |url: &str| {
+            let refuse = |reason: String| MarketError::Misconfigured { provider, url: url.to_owned(), reason };
+            let base = Url::parse(url).map_err(|e| refuse(e.to_string()))?;
+            if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+                return Err(refuse("expected http:// or https:// and a host".to_owned()));
+            }
+            let client = client_of(&base).timeout(settings.timeout).default_headers(settings.headers.clone());
+            let client = client.build().map_err(|e| refuse(with_causes(&e)))?;
+            Ok(Server { client, base, free_from: Mutex::new(clock::monotonic()) })
+        };
+        let servers = settings.base_url.split(',').map(|url| server(url.trim())).collect::<Result<_, _>>()?;
+        Ok(Self { provider, servers, settings, chosen: Mutex::default() })
     }
 
     /// `GET` of the path made of `segments` below the base URL, with the retries of the settings.
     pub(crate) async fn get(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<Vec<u8>, MarketError> {
-        self.patiently(&self.url(segments, query), None, &HeaderMap::new()).await
+        self.ask_any(segments, query, None, &HeaderMap::new()).await
     }
 
     /// `POST` of a JSON text to the path made of `segments`, likewise: for questions, which may be asked twice.
@@ -120,27 +143,79 @@ impl HttpClient {
         json: &str,
         headers: HeaderMap,
     ) -> Result<Vec<u8>, MarketError> {
-        self.patiently(&self.url(segments, &[]), Some(json), &headers).await
+        self.ask_any(segments, &[], Some(json), &headers).await
     }
 
-    async fn patiently(&self, url: &Url, json: Option<&str>, headers: &HeaderMap) -> Result<Vec<u8>, MarketError> {
+    fn chosen(&self) -> MutexGuard<'_, Chosen> {
+        self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From the server that is chosen, or from the next ones, each once.
+    async fn ask_any(
+        &self,
+        segments: &[&str],
+        query: &[(&str, &str)],
+        json: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<Vec<u8>, MarketError> {
+        let first = {
+            let mut chosen = self.chosen();
+            if chosen.since.is_some_and(|since| since.elapsed() > BACK_AFTER) {
+                *chosen = Chosen::default();
+            }
+            chosen.place
+        };
+        let places: Vec<usize> = (first..self.servers.len()).chain(0..first.min(self.servers.len())).collect();
+        let mut failed = None;
+        for (turn, place) in places.iter().copied().enumerate() {
+            let Some(server) = self.servers.get(place) else { continue };
+            let has_another = turn + 1 < places.len();
+            let url = url_below(&server.base, segments, query);
+            // While there is another server nobody waits long for this one.
+            let retries = if has_another { self.settings.retries.min(1) } else { self.settings.retries };
+            match self.patiently(server, &url, (json, headers), retries).await {
+                Ok(body) => {
+                    if place != first {
+                        tracing::warn!(provider = self.provider, server = %server.base, "goes on with this server");
+                        *self.chosen() = Chosen { place, since: (place > 0).then(clock::monotonic) };
+                    }
+                    return Ok(body);
+                }
+                Err(failure) if failure.is_of_the_server() && has_another => {
+                    tracing::warn!(provider = self.provider, error = %failure.error, "another server is asked");
+                    failed = Some(failure.error);
+                }
+                Err(failure) => return Err(failure.error),
+            }
+        }
+        // There is always a server; the last one ends above.
+        Err(failed.unwrap_or_else(|| self.refused("no server is named")))
+    }
+
+    async fn patiently(
+        &self,
+        server: &Server,
+        url: &Url,
+        (json, headers): (Option<&str>, &HeaderMap),
+        retries: usize,
+    ) -> Result<Vec<u8>, Failure> {
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(self.settings.first_pause)
             .with_max_delay(self.settings.max_pause)
-            .with_max_times(self.settings.retries)
+            .with_max_times(retries)
             .with_jitter()
             .build();
         loop {
-            self.take_turn(url).await?;
-            let failure = match self.attempt(url, json, headers).await {
+            self.take_turn(server, url).await?;
+            let failure = match self.attempt(&server.client, url, json, headers).await {
                 Ok(body) => return Ok(body),
                 Err(failure) => failure,
             };
             if let Some(wait) = failure.retry_after {
-                self.hold_back(wait);
+                server.hold_back(wait);
             }
             let pause = if failure.may_pass { pauses.next() } else { None };
-            let Some(pause) = pause else { return Err(failure.error) };
+            let Some(pause) = pause else { return Err(failure) };
             tracing::debug!(provider = self.provider, %url, error = %failure.error, "market request failed, trying again");
             tokio::time::sleep(pause).await;
         }
@@ -150,7 +225,7 @@ impl HttpClient {
     pub(crate) fn malformed(&self, segments: &[&str], expected: &'static str, reason: String) -> MarketError {
         MarketError::Malformed {
             provider: self.provider,
-            url: self.url(segments, &[]).to_string(),
+            url: self.shown_url(segments),
             expected,
             reason: reason.into(),
         }
@@ -158,35 +233,31 @@ impl HttpClient {
 
     /// An answer in good form that says what is wrong, with HTTP status 200.
     pub(crate) fn refused(&self, text: &str) -> MarketError {
-        MarketError::Refused { provider: self.provider, url: self.base.to_string(), status: 200, text: text.into() }
+        MarketError::Refused { provider: self.provider, url: self.shown_url(&[]), status: 200, text: text.into() }
     }
 
-    fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(segments);
-        }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        url
+    /// The address of `segments` at the server that is chosen.
+    fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Option<Url> {
+        let place = self.chosen().place;
+        self.servers.get(place).map(|server| url_below(&server.base, segments, query))
+    }
+
+    fn shown_url(&self, segments: &[&str]) -> String {
+        self.url(segments, &[]).map(|url| url.to_string()).unwrap_or_default()
     }
 
     /// Waits until the next request may start.
-    async fn take_turn(&self, url: &Url) -> Result<(), MarketError> {
+    async fn take_turn(&self, server: &Server, url: &Url) -> Result<(), Failure> {
         let wait = {
-            let mut free_from = self.free_from.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut free_from = server.free_from.lock().unwrap_or_else(PoisonError::into_inner);
             let now = clock::monotonic();
             let wait = free_from.saturating_duration_since(now);
             if wait > self.settings.max_pause {
                 let text = format!("it asked to be left alone for another {} s", wait.as_secs());
                 let status = StatusCode::TOO_MANY_REQUESTS.as_u16();
-                return Err(MarketError::Refused {
-                    provider: self.provider,
-                    url: url.to_string(),
-                    status,
-                    text: text.into(),
-                });
+                let (provider, url, text) = (self.provider, url.to_string(), text.into());
+                let error = MarketError::Refused { provider, url, status, text };
+                return Err(Failure { error, may_pass: false, retry_after: None });
             }
             *free_from = now + wait + self.settings.spacing;
             wait
@@ -197,18 +268,16 @@ impl HttpClient {
         Ok(())
     }
 
-    /// No request at all for the next `wait`.
-    fn hold_back(&self, wait: Duration) {
-        let mut free_from = self.free_from.lock().unwrap_or_else(PoisonError::into_inner);
-        // A day is for ever here; it also keeps the sum inside what an `Instant` can hold.
-        let until = clock::monotonic() + wait.min(Duration::from_secs(86_400));
-        *free_from = (*free_from).max(until);
-    }
-
-    async fn attempt(&self, url: &Url, json: Option<&str>, headers: &HeaderMap) -> Result<Vec<u8>, Failure> {
+    async fn attempt(
+        &self,
+        client: &Client,
+        url: &Url,
+        json: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<Vec<u8>, Failure> {
         let request = match json {
-            None => self.client.get(url.clone()),
-            Some(text) => self.client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(text.to_owned()),
+            None => client.get(url.clone()),
+            Some(text) => client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(text.to_owned()),
         };
         let response = request.headers(headers.clone()).send().await.map_err(|e| self.no_answer(url, e))?;
         let status = response.status();
@@ -255,6 +324,39 @@ impl HttpClient {
         let error = MarketError::Unreachable { provider: self.provider, url: url.to_string(), reason: reason.into() };
         Failure { error, may_pass: true, retry_after: None }
     }
+}
+
+impl Server {
+    /// No request at all for the next `wait`.
+    fn hold_back(&self, wait: Duration) {
+        let mut free_from = self.free_from.lock().unwrap_or_else(PoisonError::into_inner);
+        // A day is for ever here; it also keeps the sum inside what an `Instant` can hold.
+        let until = clock::monotonic() + wait.min(Duration::from_secs(86_400));
+        *free_from = (*free_from).max(until);
+    }
+}
+
+impl Failure {
+    /// Whether another server of the same API may answer what this one did not.
+    const fn is_of_the_server(&self) -> bool {
+        self.may_pass
+            || match &self.error {
+                MarketError::Region { .. } => true,
+                MarketError::Refused { status, .. } => *status == 429,
+                _ => false,
+            }
+    }
+}
+
+fn url_below(base: &Url, segments: &[&str], query: &[(&str, &str)]) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    url
 }
 
 /// Why an answer was not read to its end.
@@ -373,7 +475,7 @@ mod tests {
     #[test]
     fn a_path_is_built_below_the_base_and_an_id_cannot_leave_it() {
         let client = HttpClient::new("polymarket", HttpSettings::at("http://127.0.0.1:1/prefix/")).unwrap();
-        let url = client.url(&["markets", "../a b?x"], &[("next_cursor", "MA==")]);
+        let url = client.url(&["markets", "../a b?x"], &[("next_cursor", "MA==")]).unwrap();
         assert_eq!(url.as_str(), "http://127.0.0.1:1/prefix/markets/..%2Fa%20b%3Fx?next_cursor=MA%3D%3D");
     }
 }

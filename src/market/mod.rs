@@ -11,12 +11,15 @@ mod fields;
 pub mod file;
 mod http;
 pub mod ifgames;
+pub mod kalshi;
 pub mod klines;
+pub mod manifold;
 pub mod polymarket;
 pub mod replay;
 mod settings;
 pub mod simulator;
 mod skipped;
+mod source;
 pub mod tape;
 mod truth;
 
@@ -29,7 +32,8 @@ pub(crate) use self::asked::{split_outcome, text as asked_text};
 pub use self::choice::{MarketName, providers, providers_as};
 pub(crate) use self::http::{BrokenBody, body_of, client_of, is_loopback, retry_after};
 pub use self::http::{HttpSettings, install_tls};
-pub use self::settings::{AzuroChoice, FileChoice, IfGamesChoice, MarketSettings, PolymarketChoice};
+pub use self::settings::{Address, AzuroChoice, FileChoice, IfGamesChoice, MarketSettings, PolymarketChoice};
+pub use self::source::PriceSource;
 pub use self::truth::{Truth, TruthClient};
 use crate::units::{Foreign, Probability, UnixMs};
 
@@ -93,6 +97,9 @@ pub struct Quote {
     pub price: Probability,
     /// When this process received it.
     pub at: UnixMs,
+    /// What it is made of.
+    #[serde(default)]
+    pub source: PriceSource,
 }
 
 /// An event with what a poll saw of it.
@@ -165,6 +172,16 @@ pub enum MarketError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A websocket's address that cannot work.
+    #[error("{provider}: `{url}` cannot be used as `--market.{provider}.stream_url`: {reason}")]
+    Stream {
+        /// The provider's name.
+        provider: &'static str,
+        /// The address as configured.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A look that failed when it was recorded.
     #[error("{provider}: the recording says that it could not be read then: {reason}")]
     WasNotRead {
@@ -207,4 +224,16 @@ pub trait Provider: Send + Sync + 'static {
 
     /// One event, by the provider's id, whether still listed or long over.
     fn fetch<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Listing, MarketError>>;
+
+    /// Prices of these events, by id, from another source than the one that `list` and `fetch` take them from; of those that
+    /// it has. Nothing where a market has no other source.
+    fn second<'a>(&'a self, _ids: &'a [String]) -> BoxFuture<'a, Result<Vec<(String, Quote)>, MarketError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// The price changes, by id, that came by themselves since the last call, oldest first. Nothing where a market tells nothing
+    /// between two looks.
+    fn between_looks(&self) -> Vec<(String, Quote)> {
+        Vec::new()
+    }
 }

@@ -77,7 +77,8 @@ impl Replayed {
         let [outcome, _] = &market.outcomes;
         // As old as the look that saw it; where no looks were recorded, as fresh as it can be.
         let look = self.tape.look(self.name, now).map_or(now, |look| look.at);
-        let quote = market.priced(now).map(|(since, price)| Quote { price, at: look.max(since) });
+        let quote =
+            market.priced(now).map(|seen| Quote { price: seen.price, at: look.max(seen.at), source: seen.source });
         let event = Event {
             key: EventKey::new(self.name, &market.id),
             provider: self.name.to_owned(),

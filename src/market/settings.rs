@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::azuro::{Margin, Source};
 use super::choice::{MarketName, names, words};
+use super::polymarket::Prices;
 use super::polymarket::gamma::{Discovery, GammaFilter, OfOneEvent};
 use crate::config::duration;
 
@@ -21,6 +22,8 @@ pub struct MarketSettings {
     pub azuro: AzuroChoice,
     #[serde(default)]
     pub file: FileChoice,
+    pub manifold: Address,
+    pub kalshi: Address,
     #[serde(default)]
     pub replay: Option<PathBuf>,
     pub replay_speed: f64,
@@ -48,6 +51,8 @@ impl MarketSettings {
 pub struct PolymarketChoice {
     pub url: String,
     pub gamma_url: String,
+    pub stream_url: String,
+    pub prices: Prices,
     pub discovery: Discovery,
     pub min_volume: f64,
     pub min_liquidity: f64,
@@ -93,6 +98,14 @@ pub struct IfGamesChoice {
     #[serde(deserialize_with = "duration")]
     pub resolve_every: Duration,
     pub report: bool,
+}
+
+/// A market of which nothing but its address is to be said.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the rows of settings explain each")]
+pub struct Address {
+    pub url: String,
 }
 
 /// What is asked of Azuro.

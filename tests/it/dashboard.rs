@@ -60,7 +60,7 @@ pub async fn tick(ledger: &EventsLedger, events: &[NewEvent], minute: i64) {
     let mut tick = Tick { at, ..Tick::default() };
     for (i, event) in events.iter().enumerate() {
         let key: std::sync::Arc<str> = event.key.as_str().into();
-        tick.prices.push(PriceRow { event: key.clone(), price: 0.5, at });
+        tick.prices.push(PriceRow { event: key.clone(), price: 0.5, at, source: neuron::market::PriceSource::File });
         for (n, p) in [(1, if i % 2 == 0 { 0.8 } else { 0.2 }), (2, 0.45)] {
             tick.submissions.push(Submission { identity: miner(n), event: key.clone(), p, at });
         }

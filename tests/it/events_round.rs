@@ -64,7 +64,11 @@ impl Market {
                 cutoff: START.plus_ms(3 * 3_600_000),
                 ends_at: None,
             },
-            quote: Some(Quote { price: Probability::new(self.price()).unwrap(), at: self.clock.now() }),
+            quote: Some(Quote {
+                price: Probability::new(self.price()).unwrap(),
+                at: self.clock.now(),
+                source: neuron::market::PriceSource::File,
+            }),
             resolution,
         }
     }

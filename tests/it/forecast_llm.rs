@@ -308,7 +308,7 @@ impl Provider for OneEvent {
             ends_at: None,
         };
         let price = Probability::new(*self.price.lock().unwrap()).unwrap();
-        let quote = Some(Quote { price, at: at("2024-05-01T00:00:00Z") });
+        let quote = Some(Quote { price, at: at("2024-05-01T00:00:00Z"), source: neuron::market::PriceSource::File });
         std::future::ready(Ok(Listing { event, quote, resolution: *self.resolution.lock().unwrap() })).boxed()
     }
 }

@@ -63,7 +63,8 @@ async fn hostile_ledger(folder: &Path) {
         for round in 0..4 {
             let at = START.plus_ms(round * HOUR + n as i64);
             let submission = |m: u8| Submission { identity: miner(m), event: name.clone(), p: 0.2 * f64::from(m), at };
-            let prices = vec![PriceRow { event: name.clone(), price: 0.5, at }];
+            let prices =
+                vec![PriceRow { event: name.clone(), price: 0.5, at, source: neuron::market::PriceSource::File }];
             let tick = Tick { at, prices, submissions: (0..4).map(submission).collect(), ..Tick::default() };
             assert_eq!(ledger.record_tick(tick).await.unwrap().counted(), 4);
         }
@@ -231,7 +232,11 @@ impl Provider for Market {
             cutoff: *self.cutoff.lock().unwrap(),
             ends_at: None,
         };
-        let quote = Some(Quote { price: Probability::new(0.5).unwrap(), at: self.clock.now() });
+        let quote = Some(Quote {
+            price: Probability::new(0.5).unwrap(),
+            at: self.clock.now(),
+            source: neuron::market::PriceSource::File,
+        });
         ready(Ok(vec![Listing { event, quote, resolution: Resolution::Open }])).boxed()
     }
 

@@ -44,7 +44,7 @@ fn tick(minute: i64, key: &str, price: f64, answers: &[(u8, f64)]) -> Tick {
     let submission = |(n, p): &(u8, f64)| Submission { identity: miner(*n), event: event.clone(), p: *p, at };
     Tick {
         at,
-        prices: vec![PriceRow { event: event.clone(), price, at }],
+        prices: vec![PriceRow { event: event.clone(), price, at, source: neuron::market::PriceSource::File }],
         submissions: answers.iter().map(submission).collect(),
         dropped: vec![("timeout".into(), 2)],
         ..Tick::default()
@@ -228,7 +228,12 @@ async fn every_rule_scores_from_the_same_records() {
             ledger.upsert_events(vec![event("a", 8)]).await.unwrap();
             let mut round = tick(0, "test-a", 0.5, &[(1, 0.8), (2, 0.4)]);
             // A price right after the round, moved towards the outcome.
-            round.prices.push(PriceRow { event: "test-a".into(), price: 0.6, at: UnixMs(START + 1) });
+            round.prices.push(PriceRow {
+                event: "test-a".into(),
+                price: 0.6,
+                at: UnixMs(START + 1),
+                source: neuron::market::PriceSource::File,
+            });
             ledger.record_tick(round).await.unwrap();
             let settled = ledger.resolve(resolution("test-a", Outcome::Payout(1.0), None)).await.unwrap();
             let scores: Vec<f64> = settled.scores.iter().map(|(_, score)| *score).collect();
@@ -250,7 +255,12 @@ async fn what_was_recorded_before_the_pick_of_prices_changed_is_still_scored() {
     drop(ledger);
     let ledger = open(folder.path(), Rules { reference_pick: ReferencePick::WorstBracket, ..Rules::default() });
     let mut round = tick(240, "test-a", 0.5, &[(1, 0.8)]);
-    round.prices.push(PriceRow { event: "test-a".into(), price: 0.6, at: UnixMs(START + 240 * MINUTE + 1) });
+    round.prices.push(PriceRow {
+        event: "test-a".into(),
+        price: 0.6,
+        at: UnixMs(START + 240 * MINUTE + 1),
+        source: neuron::market::PriceSource::File,
+    });
     ledger.record_tick(round).await.unwrap();
     let settled = ledger.resolve(resolution("test-a", Outcome::Payout(1.0), None)).await.unwrap();
     near(settled.scores[0].1, ((0.25 - 0.04) + (0.16 - 0.04)) / 2.0);
@@ -332,7 +342,12 @@ async fn a_conditional_forecast_speaks_for_an_absent_miner_until_it_answers_plai
     // Miner 9: if the others think that x is likely, z is too; if not, not.
     let round = |minute: i64, x: f64| {
         let mut round = tick(minute, "test-x", 0.5, &[(1, x), (2, x)]);
-        round.prices.push(PriceRow { event: "test-z".into(), price: 0.5, at: round.at });
+        round.prices.push(PriceRow {
+            event: "test-z".into(),
+            price: 0.5,
+            at: round.at,
+            source: neuron::market::PriceSource::File,
+        });
         round
     };
     let mut first = round(0, 0.9);
@@ -368,7 +383,12 @@ async fn conditional_forecasts_are_bounded_and_end_with_their_miner() {
     ledger.upsert_events(names.iter().map(|name| event(name, 48)).collect()).await.unwrap();
     let round = |minute: i64| {
         let mut round = tick(minute, "test-e00", 0.5, &[(1, 0.9)]);
-        let price = |name: &String| PriceRow { event: format!("test-{name}").into(), price: 0.5, at: round.at };
+        let price = |name: &String| PriceRow {
+            event: format!("test-{name}").into(),
+            price: 0.5,
+            at: round.at,
+            source: neuron::market::PriceSource::File,
+        };
         round.prices = names.iter().map(price).collect();
         round
     };
@@ -400,7 +420,12 @@ async fn the_rules_of_a_miner_that_is_gone_are_silent() {
     ledger.upsert_events(vec![event("x", 8), event("z", 8)]).await.unwrap();
     let round = |minute: i64| {
         let mut round = tick(minute, "test-x", 0.5, &[(1, 0.9)]);
-        round.prices.push(PriceRow { event: "test-z".into(), price: 0.5, at: round.at });
+        round.prices.push(PriceRow {
+            event: "test-z".into(),
+            price: 0.5,
+            at: round.at,
+            source: neuron::market::PriceSource::File,
+        });
         round
     };
     let rule = Conditional::new("test-z".into(), 0.8, "test-x".into(), Some(0.5), None).unwrap();
@@ -469,7 +494,8 @@ async fn a_ledger_of_before_there_were_kinds_of_work_is_taken_over_whole() {
     let open = ledger.unsettled().await.unwrap();
     assert_eq!(open.len(), 1);
     let at = open[0].opened_at.plus_ms(MINUTE);
-    let price = PriceRow { event: open[0].key.as_str().into(), price: 0.5, at };
+    let price =
+        PriceRow { event: open[0].key.as_str().into(), price: 0.5, at, source: neuron::market::PriceSource::File };
     let tick = Tick { at, prices: vec![price], ..Tick::default() };
     assert!(ledger.record_tick(tick).await.unwrap().recorded, "it goes on being written");
     // The weights of before are jobs that are over.

@@ -60,7 +60,12 @@ async fn step(ledger: &EventsLedger, k: i64) {
     let mut tick = Tick { at, dropped: vec![("timeout".into(), 1)], ..Tick::default() };
     for event in 0..EVENTS {
         let name: std::sync::Arc<str> = key(event).into();
-        tick.prices.push(PriceRow { event: name.clone(), price: pseudo(k, event), at });
+        tick.prices.push(PriceRow {
+            event: name.clone(),
+            price: pseudo(k, event),
+            at,
+            source: neuron::market::PriceSource::File,
+        });
         for n in 0..MINERS {
             let p = pseudo(k * 31 + event, i64::from(n));
             tick.submissions.push(Submission { identity: miner(n), event: name.clone(), p, at });

@@ -150,6 +150,7 @@ async fn one_bad_market_costs_only_itself() {
         too_far_ahead: 1,
         not_trading: 1,
         repeated: 1,
+        proposed: 0,
         filtered: 0,
     };
     assert_eq!(market.skipped(), expected);

@@ -1,15 +1,17 @@
 //! Real markets as they were recorded: every page is read whole, every history plays through.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::routing::get;
+use axum::{Json, Router};
 use jiff::Timestamp;
 use neuron::market::polymarket::Skipped;
-use neuron::market::{Provider as _, Resolution, tape};
-use serde_json::Value;
+use neuron::market::polymarket::gamma::Discovery;
+use neuron::market::{HttpSettings, PriceSource, Provider as _, Resolution, tape};
+use serde_json::{Value, json};
 
 use crate::market_polymarket::{RECORDED, api, client, client_with, page, pages};
 use crate::market_tape::play;
@@ -17,7 +19,7 @@ use crate::needs::shared;
 
 tests! {
     blocking: recorded_pages_are_a_tape_too;
-    asynchronous: a_recorded_page_is_read_whole, old_recorded_markets_show_every_way_to_end, the_recorded_history_plays_through
+    asynchronous: a_recorded_page_is_read_whole, recorded_markets_of_gamma_are_read_and_those_in_dispute_are_not_asked, old_recorded_markets_show_every_way_to_end, the_recorded_history_plays_through
 }
 
 async fn a_recorded_page_is_read_whole() {
@@ -52,6 +54,66 @@ async fn a_recorded_page_is_read_whole() {
         let market = recorded.iter().find(|market| market["condition_id"] == id).unwrap();
         assert_eq!(Some(listing.event.cutoff.0), cutoff(market), "{id}");
         assert!(listing.event.description.as_raw().contains(market["question"].as_str().unwrap().trim()), "{id}");
+    }
+}
+
+/// Entries of Gamma's lists as keyset pages of a hundred, the first of them twice, as when a list changes while it is read.
+fn keyset(path: &str, name: &'static str, entries: Vec<Value>) -> Router {
+    let page = async move |Query(query): Query<HashMap<String, String>>| {
+        let skip: usize = query.get("after_cursor").map_or(0, |cursor| cursor.parse().unwrap());
+        let from = skip.saturating_sub(1);
+        let some = entries.iter().skip(from).take(100 + skip - from).collect::<Vec<_>>();
+        let next = (skip + 100 < entries.len()).then(|| (skip + 100).to_string());
+        Json(json!({name: some, "next_cursor": next}))
+    };
+    Router::new().route(path, get(page))
+}
+
+async fn recorded_markets_of_gamma_are_read_and_those_in_dispute_are_not_asked() {
+    let read = |name: &str| -> Vec<Value> {
+        let text = std::fs::read_to_string(shared("data/polymarket-api").join(name)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let markets = read("gamma_markets_mixed.json");
+    let events = read("gamma_events_10.json");
+    let of_events: Vec<Value> =
+        events.iter().flat_map(|it| it["markets"].as_array().cloned().unwrap_or_default()).collect();
+    for (by, router, recorded) in [
+        (Discovery::Gamma, keyset("/markets/keyset", "markets", markets.clone()), markets),
+        (Discovery::GammaEvents, keyset("/events/keyset", "events", events), of_events),
+    ] {
+        let api = api(router).await;
+        let market = client_with(&api.url, |s| {
+            (s.discovery, s.max_ahead) = (by, Duration::from_secs(40_000 * 86_400));
+            s.gamma_http = HttpSettings { spacing: Duration::ZERO, ..HttpSettings::at(&api.url) };
+        });
+        let listings = market.list().await.unwrap();
+        let skipped = market.skipped();
+        let status = |market: &Value| market["umaResolutionStatus"].as_str().unwrap_or_default().to_owned();
+        let in_doubt = |market: &Value| matches!(status(market).as_str(), "proposed" | "disputed");
+        let open =
+            |market: &&Value| market["closed"] == false && market["acceptingOrders"] == true && !in_doubt(market);
+        let find = |id: &str| recorded.iter().find(|market| market["conditionId"] == id).unwrap();
+        for listing in &listings {
+            let market = find(&listing.event.id);
+            assert!(open(&market), "{} is not offered", listing.event.id);
+            assert!(listing.event.description.as_raw().contains(market["question"].as_str().unwrap().trim()));
+            let first =
+                market["outcomePrices"].as_str().and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
+            let first: Option<f64> = first.and_then(|prices| prices.first()?.parse().ok());
+            if let Some(quote) = listing.quote {
+                assert_eq!((Some(quote.price.get()), quote.source), (first, PriceSource::Gamma));
+            }
+        }
+        let repeats = recorded.len().saturating_sub(1) / 100;
+        assert!(skipped.proposed >= recorded.iter().filter(|market| in_doubt(market)).count(), "{skipped}");
+        assert_eq!(skipped.malformed, 0, "{skipped}");
+        let offered = recorded.iter().filter(open).count();
+        let lost = skipped.no_end_date + skipped.past_cutoff + skipped.not_binary + skipped.unnamed;
+        assert!(listings.len() + lost + skipped.repeated >= offered, "{} of {offered}; {skipped}", listings.len());
+        assert!(by == Discovery::GammaEvents || (!listings.is_empty() && repeats > 0), "{skipped}");
+        let ids: std::collections::HashSet<&str> = listings.iter().map(|it| it.event.id.as_str()).collect();
+        assert_eq!(ids.len(), listings.len(), "none twice");
     }
 }
 

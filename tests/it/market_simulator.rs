@@ -58,6 +58,11 @@ async fn gammas_markets_and_events_are_those_of_the_order_book() {
             PolymarketSettings { gamma_http: http.clone(), http, discovery, gamma, ..PolymarketSettings::default() };
         let mut found = Polymarket::new(settings, clock.clone()).unwrap().list().await.unwrap();
         found.sort_by(|a, b| a.event.key.cmp(&b.event.key));
+        // The same prices, whoever tells them.
+        found
+            .iter_mut()
+            .filter_map(|it| it.quote.as_mut())
+            .for_each(|it| it.source = neuron::market::PriceSource::Listed);
         found
     };
     let book = by(Discovery::Clob, GammaFilter::default()).await;

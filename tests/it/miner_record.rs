@@ -49,7 +49,7 @@ impl Market {
                 cutoff: START.plus_ms(86_400_000),
                 ends_at: None,
             },
-            quote: price.map(|price| Quote { price, at: now }),
+            quote: price.map(|price| Quote { price, at: now, source: neuron::market::PriceSource::File }),
             resolution: if over { Resolution::Resolved { outcome, at: Some(now) } } else { Resolution::Open },
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use neuron::subnets::events::ledger::{
-    EventsLedger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick,
+    EventsLedger, NewEvent, Options, Outcome, PriceCheck, PriceRow, PriceSeen, Resolution, Submission, Tick,
 };
 use neuron::units::{Account, Identity, UnixMs};
 use serde_json::Value;
@@ -48,7 +48,7 @@ pub async fn ledger(folder: &Path) -> PathBuf {
                 |(n, p): (usize, &f64)| Submission { identity: miner(n as u8), event: key.clone(), p: *p, at };
             let tick = Tick {
                 at,
-                prices: vec![PriceRow { event: key.clone(), price, at }],
+                prices: vec![PriceRow { event: key.clone(), price, at, source: neuron::market::PriceSource::File }],
                 submissions: answers.iter().enumerate().map(submission).collect(),
                 ..Tick::default()
             };
@@ -108,6 +108,13 @@ async fn a_score_is_explained_interval_by_interval() {
     assert!(gains.len() >= 2);
     let mean = gains.iter().sum::<f64>() / gains.len() as f64;
     assert!((found["score"].as_f64().unwrap() - mean).abs() < 1e-15);
+    // Two hours lie between two prices, and none older than two minutes judges.
+    let prices: Vec<&Value> = found["intervals"].as_array().unwrap().iter().map(|x| &x["prices"]).collect();
+    assert!(
+        prices.iter().all(|it| it["sources"]["file"].as_u64() > Some(0) && it["oldest_ms"] == 120_000),
+        "{prices:?}"
+    );
+    assert_eq!(found["disputes"].as_array().unwrap().len(), 0);
     let average = &found["average"];
     assert_eq!(average["events"], 5);
     let (before, after) = (average["before"].as_f64().unwrap(), average["after"].as_f64().unwrap());
@@ -126,6 +133,27 @@ async fn a_score_is_explained_interval_by_interval() {
     assert_eq!(status, Some(4));
     let (_, stranger) = score(folder.path(), &["explain", "--hotkey", &miner(99).hotkey.ss58(), "--event", "test-4"]);
     assert!(stranger["error"]["message"].as_str().unwrap().contains("knows no miner"));
+}
+
+#[tokio::test]
+async fn prices_are_explained_with_what_they_are_made_of_and_who_contradicted_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = ledger(folder.path()).await;
+    let owner = EventsLedger::open(&path, Options::default()).unwrap();
+    let at = UnixMs(START + 4 * HOUR);
+    let price = PriceRow { event: "test-4".into(), price: 0.39, at, source: neuron::market::PriceSource::Listed };
+    let other = PriceSeen { at: at.plus_ms(500), price: 0.61, source: neuron::market::PriceSource::Midpoint };
+    owner.record_checks(vec![PriceCheck { price, other }], 0.1).await.unwrap();
+    drop(owner);
+    let output = neuron()
+        .args(["score", "explain", "--hotkey", &miner(0).hotkey.ss58(), "--event", "test-4"])
+        .args(["--ledger", path.to_str().unwrap()])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in ["made of", " file", "120 s", "contradicted the price 1 times", "listed 0.3900, midpoint 0.6100"] {
+        assert!(text.contains(part), "no `{part}` in {text}");
+    }
 }
 
 #[tokio::test]

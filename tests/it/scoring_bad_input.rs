@@ -65,8 +65,12 @@ impl Scene<'_> {
             EventsLedger::open(folder.path().join("ledger.sqlite"), Options { rules, ..Options::default() }).unwrap();
         ledger.upsert_events(vec![event()]).await.unwrap();
         let key: Arc<str> = KEY.into();
-        let price =
-            |(after, price): &(i64, f64)| PriceRow { event: key.clone(), price: *price, at: UnixMs(START + after) };
+        let price = |(after, price): &(i64, f64)| PriceRow {
+            event: key.clone(),
+            price: *price,
+            at: UnixMs(START + after),
+            source: neuron::market::PriceSource::File,
+        };
         let answer = |(n, after, p): &(u8, i64, f64)| Submission {
             identity: miner(*n),
             event: key.clone(),
@@ -342,7 +346,7 @@ async fn a_million_answers_to_one_event() {
             p: ((k % MINERS + k / MINERS) % 16) as f64 / 16.0,
             at,
         };
-        let prices = vec![PriceRow { event: key.clone(), price: 0.25, at }];
+        let prices = vec![PriceRow { event: key.clone(), price: 0.25, at, source: neuron::market::PriceSource::File }];
         let tick = Tick { at, prices, submissions: (0..MINERS * EACH).map(answer).collect(), ..Tick::default() };
         assert_eq!(ledger.record_tick(tick).await.unwrap().counted(), MINERS * EACH);
     }

@@ -97,7 +97,12 @@ async fn paid(rules: Rules) -> Option<Vec<u64>> {
                 // Miner 2 keeps silent in some rounds; in every fourth round the price is an hour old.
                 .filter(|n| *n != 2 || round % 3 != 1)
                 .map(|n| Submission { identity: miner(n), event: key.clone(), p: said(n), at });
-            let price = |at: UnixMs, p: f64| PriceRow { event: key.clone(), price: p, at };
+            let price = |at: UnixMs, p: f64| PriceRow {
+                event: key.clone(),
+                price: p,
+                at,
+                source: neuron::market::PriceSource::File,
+            };
             let (before, after) = (pseudo(salt, 50), pseudo(salt, 60));
             let prices = if round % 4 == 3 { Vec::new() } else { vec![price(at, before), price(at.plus_ms(1), after)] };
             ledger.record_tick(Tick { at, prices, submissions: answers.collect(), ..Tick::default() }).await.unwrap();

@@ -485,7 +485,12 @@ async fn settling_again_is_idempotent_and_forgets_what_was_settled_before() {
             |(n, p): (usize, &f64)| Submission { identity: miner(n as u8), event: event.clone(), p: *p, at: *at };
         let tick = Tick {
             at: *at,
-            prices: vec![PriceRow { event: event.clone(), price: *price, at: *at }],
+            prices: vec![PriceRow {
+                event: event.clone(),
+                price: *price,
+                at: *at,
+                source: neuron::market::PriceSource::File,
+            }],
             submissions: answers.iter().enumerate().map(answer).collect(),
             ..Tick::default()
         };

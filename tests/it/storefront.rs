@@ -132,7 +132,7 @@ async fn what_the_miners_say_together() {
     // A third miner, without any score, says something in the last interval only.
     let at = START.plus_ms(31 * 60_000);
     let key: Arc<str> = event(2, "").key.into();
-    let price = PriceRow { event: key.clone(), price: 0.5, at };
+    let price = PriceRow { event: key.clone(), price: 0.5, at, source: neuron::market::PriceSource::File };
     let said = Submission { identity: miner(3), event: key, p: 0.05, at };
     ledger.record_tick(Tick { at, prices: vec![price], submissions: vec![said], ..Tick::default() }).await.unwrap();
 

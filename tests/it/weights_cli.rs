@@ -33,7 +33,7 @@ async fn scored(path: &Path, miners: [Identity; 2]) {
     ledger.upsert_events(vec![event]).await.unwrap();
     let at = UnixMs(START);
     let mut tick = Tick { at, ..Tick::default() };
-    tick.prices.push(PriceRow { event: "e".into(), price: 0.5, at });
+    tick.prices.push(PriceRow { event: "e".into(), price: 0.5, at, source: neuron::market::PriceSource::File });
     for (identity, p) in miners.into_iter().zip([0.9, 0.7]) {
         tick.submissions.push(Submission { identity, event: "e".into(), p, at });
     }

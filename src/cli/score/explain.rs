@@ -1,15 +1,17 @@
 //! `neuron score explain`: where a miner's score on an event comes from, interval by interval.
 
+use std::cmp::Reverse;
+
 use clap::{Arg, ArgMatches, Command};
 
 use super::super::output::{Output, TextTable};
 use super::{classified, hotkey_args, identity, required};
 use crate::cli::Failure;
 use crate::report::Case;
-use crate::report::explain::{Effect, Explained, explain};
+use crate::report::explain::{Effect, Explained, PricesUsed, explain};
 use crate::scoring::admission::EventState;
 use crate::scoring::rules::RuleName;
-use crate::subnets::events::ledger::EventChange;
+use crate::subnets::events::ledger::{EventChange, PriceDispute};
 use crate::units::UnixMs;
 
 /// Characters of a line of the question that are shown: here a person asked for this one.
@@ -48,16 +50,40 @@ fn told(change: &EventChange) -> String {
     }
 }
 
+/// What the prices of an interval are made of: `239 stream, 1 midpoint`.
+fn made_of(prices: &PricesUsed) -> String {
+    let mut sources: Vec<_> = prices.sources.iter().collect();
+    sources.sort_by_key(|(source, count)| (Reverse(**count), **source));
+    sources.into_iter().map(|(source, count)| format!("{count} {source}")).collect::<Vec<_>>().join(", ")
+}
+
+/// One contradiction: `2024-06-01 09:00 listed 0.41, midpoint 0.55`.
+fn contradicted(dispute: &PriceDispute) -> String {
+    let PriceDispute { price, other } = dispute;
+    format!("{} {} {:.4}, {} {:.4}", when(other.at), price.source, price.price, other.source, other.price)
+}
+
 fn text(explained: &Explained) -> String {
     let event = &explained.event;
-    let mut table =
-        TextTable::new(["interval (UTC)", "answers", "by rule", "mean price", "mean report", "gain", "weight"]);
+    let mut table = TextTable::new([
+        "interval (UTC)",
+        "answers",
+        "by rule",
+        "mean price",
+        "made of",
+        "at most old",
+        "mean report",
+        "gain",
+        "weight",
+    ]);
     for line in &explained.intervals {
         table.row([
             when(line.start),
             line.answers.to_string(),
             line.by_rule.to_string(),
             format!("{:.4}", line.mean_price),
+            made_of(&line.prices),
+            format!("{} s", line.prices.oldest_ms.div_euclid(1000)),
             format!("{:.4}", line.mean_report),
             line.gain.map_or_else(|| "open".to_owned(), |gain| format!("{gain:+.6}")),
             format!("{:.4}", line.weight),
@@ -89,9 +115,14 @@ fn text(explained: &Explained) -> String {
         format!("average over the last {events} events: {before:+.9} without it, {after:+.9} with it ({moved:+.9})\n")
     });
     let life: String = explained.life.iter().map(|change| format!("  {}\n", told(change))).collect();
+    let disputes: String = explained.disputes.iter().map(|dispute| format!("  {}\n", contradicted(dispute))).collect();
+    let disputes = match explained.disputes.len() {
+        0 => String::new(),
+        n => format!("a second source contradicted the price {n} times:\n{disputes}"),
+    };
     let question: Vec<String> = event.description.lines_up_to(QUESTION_LINE).map(|line| format!("  {line}")).collect();
     format!(
-        "{}\n{}\nminer {} registered at block {}\nopen {} to {}, {outcome}\n{life}\n{}\n{score}\n{average}",
+        "{}\n{}\nminer {} registered at block {}\nopen {} to {}, {outcome}\n{life}\n{}\n{disputes}{score}\n{average}",
         event.key,
         question.join("\n"),
         explained.identity.hotkey,

@@ -15,7 +15,7 @@ pub use self::scores::{Bin, Judged, Line, Selected, Value, judge};
 use super::Question;
 use super::llm::schedule::retrieval_times;
 use crate::market::tape::Tape;
-use crate::market::{EventKey, asked_text};
+use crate::market::{EventKey, Quote, asked_text};
 use crate::units::{Foreign, UnixMs};
 
 /// When recorded questions are asked.
@@ -85,7 +85,7 @@ pub fn asked(tape: &Tape, sampling: Sampling) -> Vec<Asked> {
         let times = retrieval_times(market.opens_at.0, closes_at.0, settled_at.0.min(closes_at.0), sampling.moments);
         let mut last = None;
         for at in times.into_iter().flatten().map(UnixMs) {
-            let Some((priced_at, price)) = market.priced(at) else { continue };
+            let Some(Quote { price, at: priced_at, .. }) = market.priced(at) else { continue };
             // Twice within one price would be the same question twice.
             if at.since(priced_at) > sampling.price_age_ms || last == Some(priced_at) {
                 continue;
@@ -139,6 +139,7 @@ pub(crate) mod tests {
                 ends_at: Some(settled),
                 cutoff: None,
                 prices: (0..30).map(|day| (opens_at.plus_ms(day * DAY), price)).collect(),
+                sources: Vec::new(),
                 unpriced: Vec::new(),
                 void_at: None,
                 settled: Some((settled, outcome)),

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::odds::{Margin, are_odds};
 use super::titles::Titles;
 use crate::market::fields::{self, number};
-use crate::market::{Quote, Resolution, asked};
+use crate::market::{PriceSource, Quote, Resolution, asked};
 use crate::units::{Probability, UnixMs};
 
 /// What the implied probabilities of one question may sum to. More, and several of its outcomes happen together (a double
@@ -238,7 +238,8 @@ impl Condition {
     /// The price of `outcome` while bets are taken.
     pub(super) fn quote(&self, outcome: &Outcome, margin: Margin, now: UnixMs) -> Option<Quote> {
         let is_open = self.status() == Status::Open;
-        self.price(outcome, margin).filter(|_| is_open).map(|price| Quote { price, at: now })
+        let source = if self.odds().is_some() { PriceSource::Odds } else { PriceSource::PlainOdds };
+        self.price(outcome, margin).filter(|_| is_open).map(|price| Quote { price, at: now, source })
     }
 
     /// What the odds say of `outcome`: with the margin removed where all odds are known, the plain `1/odds` where the others

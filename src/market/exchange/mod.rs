@@ -3,6 +3,7 @@
 //! | path | answer |
 //! |---|---|
 //! | `GET /sampling-markets`, `/markets`, `/markets/{id}`, `/time`, `/ok` | Polymarket's order-book API, see [`clob`] |
+//! | `POST /midpoints`, websocket `/ws/market` | its midpoints and its market channel, see [`channel`] |
 //! | `GET /markets/keyset`, `/events/keyset` | Polymarket's Gamma API, see [`gamma`] |
 //! | `POST /`, `/subgraphs/name/azuro-protocol/{name}` | Azuro's subgraphs, see [`azuro`] |
 //! | `GET /api/v2/events…`, `POST /api/v1/validators/…` | the event service of 2025, see [`ifgames`] |
@@ -10,6 +11,7 @@
 //! | `GET /simulator/truth/{id}` | ours: `{"condition_id", "at_ms", "probability"}`, what the world knows; by the id of either API |
 
 mod azuro;
+mod channel;
 mod clob;
 mod gamma;
 mod ifgames;
@@ -78,6 +80,7 @@ struct App {
     clock: Clock,
     page_size: usize,
     reported: ifgames::Reported,
+    stop: CancellationToken,
 }
 
 /// Serves `exchange` on `listen`, in pages of `page_size` markets.
@@ -92,9 +95,9 @@ pub(crate) fn serve(
     let address = listener.local_addr()?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let truth = ByAnyId(Arc::clone(&exchange));
-    let app =
-        Arc::new(App { exchange, truth, clock, page_size: page_size.max(1), reported: ifgames::Reported::default() });
+    let (page_size, reported) = (page_size.max(1), ifgames::Reported::default());
     let stop = CancellationToken::new();
+    let app = Arc::new(App { exchange, truth, clock, page_size, reported, stop: stop.clone() });
     let stopped = stop.clone().cancelled_owned();
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router(app)).with_graceful_shutdown(stopped).await {
@@ -109,6 +112,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/sampling-markets", get(clob::sampling_markets))
         .route("/markets", get(clob::markets))
         .route("/markets/{id}", get(clob::market))
+        .route("/midpoints", post(channel::midpoints))
+        .route("/ws/market", get(channel::channel))
         .route("/markets/keyset", get(gamma::markets))
         .route("/events/keyset", get(gamma::events))
         .route("/", post(azuro::api))

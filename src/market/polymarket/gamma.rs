@@ -101,7 +101,10 @@ struct GammaMarket {
     accepting_orders: Option<bool>,
     /// Texts that hold JSON, or the lists themselves.
     outcomes: Value,
+    /// `proposed`, `disputed`, `resolved`; absent while nobody has proposed an outcome.
+    uma_resolution_status: Option<String>,
     outcome_prices: Value,
+    clob_token_ids: Value,
     volume: Value,
     volume_num: Value,
     liquidity: Value,
@@ -197,9 +200,12 @@ impl GammaMarket {
     /// The same market as the order-book API would show it.
     fn market(self) -> Market {
         let labels = list(&self.outcomes);
-        let prices = list(&self.outcome_prices);
-        let label = |value: &Value| value.as_str().map(str::to_owned);
-        let tokens = labels.iter().enumerate().map(|(k, it)| (label(it), prices.get(k).cloned().unwrap_or_default()));
+        let (prices, ids) = (list(&self.outcome_prices), list(&self.clob_token_ids));
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let tokens = labels
+            .iter()
+            .enumerate()
+            .map(|(k, label)| (ids.get(k).and_then(text), text(label), prices.get(k).cloned().unwrap_or_default()));
         // A book that takes no orders is no market any more, whatever else is said of it.
         let closed = if self.accepting_orders == Some(false) { Some(true) } else { self.closed };
         Market::of_gamma(
@@ -239,6 +245,11 @@ impl Poll {
         };
         if let Some(event) = event {
             market.events = vec![Belongs { id: event.id.clone(), neg_risk: event.neg_risk, tags: Vec::new() }];
+        }
+        if matches!(market.uma_resolution_status.as_deref(), Some("proposed" | "disputed")) {
+            // Its price follows what was proposed; how it ends the order-book API tells, when that is final.
+            self.skipped.proposed += 1;
+            return None;
         }
         let filter = &settings.gamma;
         let passes = market.passes(filter, event.map_or(&[], |event| &event.tags));

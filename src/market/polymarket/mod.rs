@@ -4,21 +4,30 @@
 //! prices, page by page until the cursor is `LTE=`; and `GET /markets/{condition_id}`. Instead of the first, what is offered may
 //! be asked of the Gamma API ([`gamma`]).
 
+mod books;
 pub mod gamma;
+mod prices;
+mod socket;
+mod stream;
 mod wire;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+#[doc(hidden)]
+pub use self::books::StreamBench;
 use self::gamma::{Discovery, GammaFilter};
+use self::prices::Desk;
+pub use self::prices::Prices;
+pub use self::stream::{StreamFacts, StreamSettings};
 use self::wire::{Market, Page};
 use super::http::{HttpClient, HttpSettings};
 use super::skipped::{LastSkipped, write_counts};
-use super::{Event, EventKey, Listing, MarketError, Provider};
+use super::{Event, EventKey, Listing, MarketError, Provider, Quote};
 use crate::clock::Clock;
 use crate::market::MarketSettings;
 use crate::units::UnixMs;
@@ -31,6 +40,9 @@ pub const URL: &str = "https://clob.polymarket.com";
 
 /// The public Gamma API.
 pub const GAMMA_URL: &str = "https://gamma-api.polymarket.com";
+
+/// The public market channel.
+pub const STREAM_URL: &str = "wss://ws-subscriptions-clob.polymarket.com/ws/market";
 
 /// The cursor that means there is no further page (base64 of `-1`).
 const LAST_PAGE: &str = "LTE=";
@@ -52,6 +64,10 @@ pub struct PolymarketSettings {
     pub gamma_http: HttpSettings,
     /// Which of its markets are taken.
     pub gamma: GammaFilter,
+    /// What prices are taken from.
+    pub prices: Prices,
+    /// The market channel.
+    pub stream: StreamSettings,
 }
 
 impl Default for PolymarketSettings {
@@ -64,6 +80,8 @@ impl Default for PolymarketSettings {
             discovery: Discovery::Clob,
             gamma_http: HttpSettings::at(GAMMA_URL),
             gamma: GammaFilter::default(),
+            prices: Prices::default(),
+            stream: StreamSettings::at(STREAM_URL),
         }
     }
 }
@@ -77,6 +95,8 @@ impl PolymarketSettings {
             discovery: settings.polymarket.discovery,
             gamma_http: HttpSettings::at(&settings.polymarket.gamma_url),
             gamma: settings.polymarket.filter(),
+            prices: settings.polymarket.prices,
+            stream: StreamSettings::at(&settings.polymarket.stream_url),
             cutoff_before_end: settings.cutoff_before_end,
             max_ahead: settings.horizon,
             ..Self::default()
@@ -103,6 +123,8 @@ pub struct Skipped {
     pub not_trading: usize,
     /// Met on an earlier page of the same poll.
     pub repeated: usize,
+    /// An outcome was proposed, or is disputed.
+    pub proposed: usize,
     /// Not what the filter of Gamma's markets asks for.
     pub filtered: usize,
 }
@@ -118,6 +140,7 @@ impl fmt::Display for Skipped {
             (self.not_binary, "without two outcomes"),
             (self.unnamed, "without an id"),
             (self.repeated, "repeated"),
+            (self.proposed, "with a proposed or disputed outcome"),
             (self.filtered, "filtered out"),
             (self.malformed, "malformed"),
         ];
@@ -130,6 +153,7 @@ impl fmt::Display for Skipped {
 pub struct Polymarket {
     http: HttpClient,
     gamma: HttpClient,
+    desk: Desk,
     settings: PolymarketSettings,
     clock: Clock,
     skipped: LastSkipped<Skipped>,
@@ -143,7 +167,8 @@ impl Polymarket {
     pub fn new(settings: PolymarketSettings, clock: Clock) -> Result<Self, MarketError> {
         let http = HttpClient::new(NAME, settings.http.clone())?;
         let gamma = HttpClient::new(NAME, settings.gamma_http.clone())?;
-        Ok(Self { http, gamma, settings, clock, skipped: LastSkipped::default() })
+        let desk = Desk::new(settings.prices, &settings.stream, &clock)?;
+        Ok(Self { http, gamma, desk, settings, clock, skipped: LastSkipped::default() })
     }
 
     /// What the last [`Provider::list`] left out, and why.
@@ -152,13 +177,20 @@ impl Polymarket {
         self.skipped.get()
     }
 
+    /// What happened on the market channel; `None` where it is not wanted.
+    #[must_use]
+    pub fn stream(&self) -> Option<StreamFacts> {
+        self.desk.facts()
+    }
+
     async fn list_all(&self) -> Result<Vec<Listing>, MarketError> {
-        let poll = match self.settings.discovery {
+        let mut poll = match self.settings.discovery {
             Discovery::Clob => self.sample().await?,
             Discovery::Gamma | Discovery::GammaEvents => {
                 gamma::discover(&self.gamma, &self.settings, self.clock.now()).await?
             }
         };
+        self.desk.price(&self.http, &self.clock, &mut poll.listings, poll.tokens).await;
         self.skipped.tell(NAME, "markets", poll.listings.len(), poll.skipped);
         Ok(poll.listings)
     }
@@ -244,12 +276,22 @@ impl Provider for Polymarket {
     fn fetch<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Listing, MarketError>> {
         self.fetch_one(id).boxed()
     }
+
+    fn second<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<Vec<(String, Quote)>, MarketError>> {
+        self.desk.second(&self.http, &self.clock, ids).boxed()
+    }
+
+    fn between_looks(&self) -> Vec<(String, Quote)> {
+        self.desk.between_looks()
+    }
 }
 
 /// What one walk through the pages has found.
 #[derive(Default)]
 struct Poll {
     listings: Vec<Listing>,
+    /// The first token of each, by condition id.
+    tokens: HashMap<String, String>,
     ids: HashSet<String>,
     cursors: HashSet<String>,
     skipped: Skipped,
@@ -292,6 +334,7 @@ impl Poll {
             Ok(_) if !self.ids.insert(id.to_owned()) => &mut self.skipped.repeated,
             Ok((Some(end), start)) => {
                 let event = event(market, id, cutoff(end, start, settings), Some(end));
+                self.tokens.extend(market.first_token().map(|token| (id.to_owned(), token.to_owned())));
                 return Some(Listing { event, quote: market.quote(now), resolution: market.resolution() });
             }
         };
@@ -323,6 +366,7 @@ fn millis(duration: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -357,6 +401,40 @@ mod tests {
         }
         assert_eq!(poll.listings.len(), 1);
         assert_eq!(poll.skipped, Skipped { unnamed: 6, ..Skipped::default() });
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_order_of_entries_and_however_often_they_come_the_list_is_the_same(order in prop::collection::vec(0..12_usize, 12..40)) {
+            // Some of twelve markets, of which every third cannot be taken.
+            let entry = |n: usize| match n % 3 {
+                0 => market(&format!("0x{n}"), &json!({"end_date_iso": null})),
+                _ => market(&format!("0x{n}"), &json!({"tokens": [{"outcome": "A", "price": 0.4}, {"outcome": "B", "price": 0.6}]})),
+            };
+            let mut poll = Poll::default();
+            for n in &order {
+                poll.take(&entry(*n), NOW, &PolymarketSettings::default());
+            }
+            let mut ids: Vec<&str> = poll.listings.iter().map(|listing| listing.event.id.as_str()).collect();
+            ids.sort_unstable();
+            let mut wanted: Vec<String> = order.iter().filter(|n| *n % 3 != 0).map(|n| format!("0x{n}")).collect();
+            wanted.sort_unstable();
+            let repeated = wanted.len();
+            wanted.dedup();
+            prop_assert_eq!(&ids, &wanted);
+            prop_assert_eq!(poll.skipped.repeated, repeated - wanted.len());
+        }
+
+        #[test]
+        fn an_entry_that_is_cut_anywhere_costs_only_itself(cut in 0..200_usize) {
+            let whole = market("0x1", &json!({}));
+            let cut = cut.min(whole.len() - 1);
+            let mut poll = Poll::default();
+            for entry in [whole.get(..cut).unwrap(), &market("0x2", &json!({}))] {
+                poll.take(entry, NOW, &PolymarketSettings::default());
+            }
+            prop_assert_eq!((poll.listings.len(), poll.skipped.malformed), (1, 1));
+        }
     }
 
     #[test]

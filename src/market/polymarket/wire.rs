@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::market::{Quote, Resolution, asked, fields};
+use crate::market::{PriceSource, Quote, Resolution, asked, fields};
 use crate::units::{Probability, UnixMs};
 
 /// How far the prices of the two tokens may be from summing to 1.
@@ -32,11 +32,19 @@ pub(super) struct Market {
     archived: Option<bool>,
     is_50_50_outcome: Option<bool>,
     tokens: Vec<Token>,
+    /// Who says it.
+    #[serde(skip, default = "listed")]
+    source: PriceSource,
+}
+
+const fn listed() -> PriceSource {
+    PriceSource::Listed
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Token {
+    token_id: Option<String>,
     outcome: Option<String>,
     /// Integer, float, or either as text; anything else is no price.
     price: Value,
@@ -58,13 +66,13 @@ fn moment(text: &str) -> Result<Option<UnixMs>, jiff::Error> {
 
 impl Market {
     /// A market that another API of the same exchange tells of: condition id, question, rules, end, start of the game; active,
-    /// closed, archived; labels and prices.
+    /// closed, archived; tokens' ids, labels and prices.
     pub(super) fn of_gamma(
         [condition_id, question, description, end_date_iso, game_start_time]: [Option<String>; 5],
         [active, closed, archived]: [Option<bool>; 3],
-        tokens: Vec<(Option<String>, Value)>,
+        tokens: Vec<(Option<String>, Option<String>, Value)>,
     ) -> Self {
-        let token = |(outcome, price)| Token { outcome, price, winner: None };
+        let token = |(token_id, outcome, price)| Token { token_id, outcome, price, winner: None };
         Self {
             condition_id,
             question,
@@ -76,6 +84,7 @@ impl Market {
             archived,
             is_50_50_outcome: None,
             tokens: tokens.into_iter().map(token).collect(),
+            source: PriceSource::Gamma,
         }
     }
 
@@ -111,12 +120,18 @@ impl Market {
         asked::text(&[question, rules], label)
     }
 
+    /// The id of the token whose probability is asked.
+    pub(super) fn first_token(&self) -> Option<&str> {
+        let id = self.tokens.first()?.token_id.as_deref()?;
+        (!id.is_empty() && id.len() <= 100 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(id)
+    }
+
     /// The first token's price, if the pair of prices makes sense.
     pub(super) fn quote(&self, now: UnixMs) -> Option<Quote> {
         let [first, second] = self.tokens.as_slice() else { return None };
         let (first, second) = (first.price()?, second.price()?);
         let sums_to_one = (first.get() + second.get() - 1.0).abs() <= PAIR_TOLERANCE;
-        sums_to_one.then_some(Quote { price: first, at: now })
+        sums_to_one.then_some(Quote { price: first, at: now, source: self.source })
     }
 
     /// How the market stands. Closed without a winner is no outcome: it may be disputed, annulled, or late.

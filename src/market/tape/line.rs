@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::market::Event;
+use crate::market::{Event, PriceSource};
 use crate::units::{Probability, UnixMs};
 
 /// One thing that was seen: a look at a market, an event, its price, that it has none, or how it ended.
@@ -25,6 +25,9 @@ pub(super) struct Line {
     pub(super) key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) price: Option<Probability>,
+    /// What the price is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<PriceSource>,
     /// There is no price from now on.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) unpriced: bool,
@@ -49,8 +52,8 @@ impl Line {
         Self { seen, event: Some(event), ..Self::default() }
     }
 
-    pub(super) fn price(seen: UnixMs, key: &str, price: Probability) -> Self {
-        Self { seen, key: Some(key.to_owned()), price: Some(price), ..Self::default() }
+    pub(super) fn price(seen: UnixMs, key: &str, price: Probability, source: PriceSource) -> Self {
+        Self { seen, key: Some(key.to_owned()), price: Some(price), source: Some(source), ..Self::default() }
     }
 
     pub(super) fn unpriced(seen: UnixMs, key: &str) -> Self {

@@ -12,8 +12,8 @@ use super::line::Line;
 use super::rotate::Files;
 use super::{Rotation, TapeError, files};
 use crate::clock::Clock;
-use crate::market::{Event, Listing, MarketError, Provider, Resolution};
-use crate::units::{Probability, UnixMs};
+use crate::market::{Event, EventKey, Listing, MarketError, Provider, Quote, Resolution};
+use crate::units::UnixMs;
 
 /// Events that are no longer listed and not yet over, looked up per round.
 const LOOKUPS: usize = 50;
@@ -46,7 +46,14 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Followed {
     event: Event,
-    price: Option<Probability>,
+    quote: Option<Quote>,
+}
+
+impl Followed {
+    /// Whether this says something else than what was written last.
+    fn differs(&self, quote: Quote) -> bool {
+        self.quote.is_none_or(|it| (it.price, it.source) != (quote.price, quote.source))
+    }
 }
 
 impl Recorder {
@@ -62,7 +69,7 @@ impl Recorder {
         let unfinished = tokio::task::spawn_blocking(move || unfinished(&path)).await;
         let unfinished =
             unfinished.unwrap_or_else(|e| Err(TapeError::Read { path: folder.to_owned(), source: e.into() }))?;
-        let followed = unfinished.into_iter().map(|event| (event.key.0.clone(), Followed { event, price: None }));
+        let followed = unfinished.into_iter().map(|event| (event.key.0.clone(), Followed { event, quote: None }));
         let (files, next_lookup) = (Files::new(folder.to_owned(), rotation), HashMap::new());
         Ok(Self { files, clock, followed: followed.collect(), next_lookup, over: HashMap::new() })
     }
@@ -92,6 +99,7 @@ impl Recorder {
 
     async fn take_list(&mut self, market: &dyn Provider, listings: Vec<Listing>, seen: UnixMs, lines: &mut Vec<Line>) {
         let listed: HashSet<String> = listings.iter().map(|listing| listing.event.key.0.clone()).collect();
+        self.take_between(market, lines);
         for listing in listings {
             self.take(listing, seen, lines);
         }
@@ -111,9 +119,21 @@ impl Recorder {
         // What is neither listed nor was looked up has no price that anybody saw.
         for (key, followed) in &mut self.followed {
             let is_unseen = followed.event.provider == market.name() && !listed.contains(key) && !found.contains(key);
-            if is_unseen && followed.price.take().is_some() {
+            if is_unseen && followed.quote.take().is_some() {
                 lines.push(Line::unpriced(seen, key));
             }
+        }
+    }
+
+    /// Prices that came by themselves since the last round, at their own times.
+    fn take_between(&mut self, market: &dyn Provider, lines: &mut Vec<Line>) {
+        for (id, quote) in market.between_looks() {
+            let key = EventKey::new(market.name(), &id).0;
+            let Some(followed) = self.followed.get_mut(&key).filter(|followed| followed.differs(quote)) else {
+                continue;
+            };
+            lines.push(Line::price(quote.at, &key, quote.price, quote.source));
+            followed.quote = Some(quote);
         }
     }
 
@@ -127,16 +147,16 @@ impl Recorder {
         if known.is_none_or(|known| known.event != event) {
             lines.push(Line::met(seen, event.clone()));
         }
-        let written = known.and_then(|known| known.price);
         match resolution {
             Resolution::Open => {
-                let price = quote.map(|quote| quote.price);
-                match price {
-                    Some(price) if written != Some(price) => lines.push(Line::price(seen, &key, price)),
-                    None if written.is_some() => lines.push(Line::unpriced(seen, &key)),
+                match quote {
+                    Some(quote) if known.is_none_or(|known| known.differs(quote)) => {
+                        lines.push(Line::price(seen, &key, quote.price, quote.source));
+                    }
+                    None if known.is_some_and(|known| known.quote.is_some()) => lines.push(Line::unpriced(seen, &key)),
                     _ => {}
                 }
-                self.followed.insert(key, Followed { event, price });
+                self.followed.insert(key, Followed { event, quote });
             }
             Resolution::Resolved { outcome, .. } => {
                 lines.push(Line::outcome(seen, &key, outcome));
@@ -175,7 +195,7 @@ impl Recorder {
     /// What a new file begins with.
     fn all_followed(&self, seen: UnixMs) -> Vec<Line> {
         let lines = |(key, followed): (&String, &Followed)| {
-            let price = followed.price.map(|price| Line::price(seen, key, price));
+            let price = followed.quote.map(|quote| Line::price(seen, key, quote.price, quote.source));
             [Some(Line::met(seen, followed.event.clone())), price].into_iter().flatten()
         };
         self.followed.iter().flat_map(lines).collect()

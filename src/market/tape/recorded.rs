@@ -1,7 +1,7 @@
 //! One recorded market, and how it looked at any moment.
 
-use crate::market::Resolution;
 use crate::market::exchange::{Shown, Stage};
+use crate::market::{PriceSource, Quote, Resolution};
 use crate::units::{Probability, UnixMs};
 
 /// A market as it was recorded.
@@ -25,6 +25,8 @@ pub struct Recorded {
     pub cutoff: Option<UnixMs>,
     /// Prices in the order of time.
     pub prices: Vec<(UnixMs, Probability)>,
+    /// What the prices were made of, from when on, in the order of time; empty where that was not recorded.
+    pub sources: Vec<(UnixMs, PriceSource)>,
     /// From when on it had no price until the next one, in the order of time.
     pub unpriced: Vec<UnixMs>,
     /// When it was cancelled, if it was.
@@ -46,16 +48,18 @@ impl Recorded {
     /// The last price at or before `at`, unless it was seen to be gone since.
     #[must_use]
     pub fn price(&self, at: UnixMs) -> Option<Probability> {
-        self.priced(at).map(|(_, price)| price)
+        self.priced(at).map(|quote| quote.price)
     }
 
-    /// The same, and since when.
-    pub(crate) fn priced(&self, at: UnixMs) -> Option<(UnixMs, Probability)> {
+    /// The same, since when it is so, and what it was made of.
+    pub(crate) fn priced(&self, at: UnixMs) -> Option<Quote> {
         let next = self.prices.partition_point(|(time, _)| *time <= at);
         let (since, price) = *self.prices.get(next.checked_sub(1)?)?;
         let gone = self.unpriced.partition_point(|time| *time <= at);
         let is_gone = gone.checked_sub(1).and_then(|last| self.unpriced.get(last)).is_some_and(|gone| *gone > since);
-        (!is_gone).then_some((since, price))
+        let sources = self.sources.partition_point(|(time, _)| *time <= since).checked_sub(1);
+        let source = sources.and_then(|last| self.sources.get(last)).map(|(_, source)| *source).unwrap_or_default();
+        (!is_gone).then_some(Quote { price, at: since, source })
     }
 
     /// How it stands, as a provider tells it.
@@ -74,7 +78,8 @@ impl Recorded {
         self.void_at = self.void_at.map(moved);
         self.settled = self.settled.map(|(at, outcome)| (moved(at), outcome));
         let prices = self.prices.iter_mut().map(|(at, _)| at);
-        for at in prices.chain(&mut self.unpriced) {
+        let sources = self.sources.iter_mut().map(|(at, _)| at);
+        for at in prices.chain(sources).chain(&mut self.unpriced) {
             *at = moved(*at);
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::shapes::{self, DAY_MS};
 use super::table::Table;
 use super::{Look, Recorded, Tape, Unusable};
-use crate::market::polymarket;
+use crate::market::{PriceSource, polymarket};
 use crate::units::{Probability, UnixMs};
 
 /// Markets and prices as they are found; prices may come before their market.
@@ -15,6 +15,7 @@ pub(super) struct Reading {
     prices: HashMap<String, Vec<(UnixMs, Probability)>>,
     outcomes: HashMap<String, (Option<UnixMs>, Probability)>,
     unpriced: HashMap<String, Vec<UnixMs>>,
+    sources: HashMap<String, Vec<(UnixMs, PriceSource)>>,
     voids: HashMap<String, UnixMs>,
     looks: HashMap<String, Vec<Look>>,
     /// Where the markets are that our own recordings tell of, by key: they may tell of one several times.
@@ -111,6 +112,10 @@ impl Reading {
             }
             Entry::Look(of, look) => self.looks.entry(of).or_default().push(look),
             Entry::Price(of, at, price) => self.prices.entry(of).or_default().push((at, price)),
+            Entry::Sourced(of, at, price, source) => {
+                self.sources.entry(of.clone()).or_default().push((at, source));
+                self.prices.entry(of).or_default().push((at, price));
+            }
             Entry::Outcome(of, at, outcome) => {
                 self.outcomes.insert(of, (Some(at), outcome));
             }
@@ -140,9 +145,12 @@ impl Reading {
             prices.sort_by_key(|(at, _)| *at);
             let mut unpriced = self.unpriced.remove(&found.prices_of).unwrap_or_default();
             unpriced.sort();
+            let mut sources = self.sources.remove(&found.prices_of).unwrap_or_default();
+            sources.sort_by_key(|(at, _)| *at);
+            sources.dedup_by_key(|(_, source)| *source);
             let void_at = self.voids.get(&found.prices_of).copied();
             match placed(found, prices) {
-                Some(market) => markets.push(Recorded { unpriced, void_at, ..market }),
+                Some(market) => markets.push(Recorded { unpriced, sources, void_at, ..market }),
                 None => self.unusable.bad_rows += 1,
             }
         }
@@ -178,6 +186,7 @@ fn placed(found: Found, prices: Vec<(UnixMs, Probability)>) -> Option<Recorded> 
         ends_at,
         cutoff: found.cutoff,
         prices,
+        sources: Vec::new(),
         unpriced: Vec::new(),
         void_at: None,
         settled,
@@ -187,6 +196,8 @@ fn placed(found: Found, prices: Vec<(UnixMs, Probability)>) -> Option<Recorded> 
 /// What a row of a table, or a line, is.
 pub(super) enum Entry {
     Market(Box<Found>),
+    /// A price of which is known what it is made of.
+    Sourced(String, UnixMs, Probability, PriceSource),
     /// A market in a recording of our own.
     Own(Box<Found>),
     Unpriced(String, UnixMs),

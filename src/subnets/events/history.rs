@@ -123,6 +123,7 @@ mod tests {
             ends_at: None,
             cutoff: Some(UnixMs(settled * 60_000)),
             prices: prices.iter().map(price).collect(),
+            sources: Vec::new(),
             unpriced: Vec::new(),
             void_at: None,
             settled: Some((UnixMs(settled * 60_000), Probability::ONE)),

@@ -3,6 +3,7 @@
 mod asking;
 mod cast;
 pub mod conditions;
+mod cross_check;
 mod history;
 pub mod ledger;
 mod miner;

@@ -109,7 +109,7 @@ impl Intake {
     fn price(&mut self, listing: &Listing) {
         if let Some(quote) = listing.quote {
             let event = Arc::from(listing.event.key.0.as_str());
-            self.prices.push(PriceRow { event, price: quote.price.get(), at: quote.at });
+            self.prices.push(PriceRow { event, price: quote.price.get(), at: quote.at, source: quote.source });
         }
     }
 }
@@ -173,7 +173,7 @@ pub(super) fn given_up(row: &EventRow, now: UnixMs, limits: &Limits) -> Option<R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::{Event, EventKey, Quote};
+    use crate::market::{Event, EventKey, PriceSource, Quote};
     use crate::units::Probability;
 
     const LIMITS: Limits = Limits {
@@ -194,7 +194,11 @@ mod tests {
                 cutoff: UnixMs(cutoff),
                 ends_at: None,
             },
-            quote: price.map(|p| Quote { price: Probability::new(p).unwrap(), at: UnixMs(1) }),
+            quote: price.map(|p| Quote {
+                price: Probability::new(p).unwrap(),
+                at: UnixMs(1),
+                source: PriceSource::File,
+            }),
             resolution: market::Resolution::Open,
         }
     }

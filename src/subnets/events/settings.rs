@@ -32,7 +32,7 @@ pub const SETTINGS: &[Setting] = &[
         Kind::List,
         Some("polymarket"),
         MARKET,
-        "Where events come from: polymarket, azuro, file, ifgames, or several with commas between them.",
+        "Where events come from: polymarket, azuro, file, ifgames, manifold, kalshi, or several with commas between them.",
     )
     .alias(&["market"]),
     setting(
@@ -56,6 +56,20 @@ pub const SETTINGS: &[Setting] = &[
         Some("https://gamma-api.polymarket.com"),
         MARKET,
         "The base URL of Polymarket's Gamma API, or of a `neuron market-sim`.",
+    ),
+    setting(
+        "market.polymarket.prices",
+        Kind::Choice(&["listed", "midpoints", "stream"]),
+        Some("listed"),
+        MARKET,
+        "What Polymarket's prices are: those of the list, midpoints asked for at each look, or midpoints of the market channel.",
+    ),
+    setting(
+        "market.polymarket.stream_url",
+        Kind::Text,
+        Some("wss://ws-subscriptions-clob.polymarket.com/ws/market"),
+        MARKET,
+        "The market channel, a websocket; ws://HOST:PORT/ws/market of a `neuron market-sim`.",
     ),
     setting(
         "market.polymarket.min_volume",
@@ -168,6 +182,20 @@ pub const SETTINGS: &[Setting] = &[
         None,
         MARKET,
         "A file of one's own questions, CSV or JSON, for the market called file (docs/markets.md).",
+    ),
+    setting(
+        "market.manifold.url",
+        Kind::Text,
+        Some("https://api.manifold.markets"),
+        MARKET,
+        "The base URL of Manifold's API, without `/v0`.",
+    ),
+    setting(
+        "market.kalshi.url",
+        Kind::Text,
+        Some("https://api.elections.kalshi.com/trade-api/v2"),
+        MARKET,
+        "The base URL of Kalshi's API.",
     ),
     setting(
         "market.replay",
@@ -385,6 +413,20 @@ pub const SETTINGS: &[Setting] = &[
         "An outcome is checked every hour for this long after it was settled; a correction replaces the scores.",
     ),
     setting(
+        "price_check.every",
+        Kind::Duration,
+        Some("5m"),
+        ASKING,
+        "Time between two comparisons of prices with a second source, for markets that have one; 0s never compares.",
+    ),
+    setting(
+        "price_check.bound",
+        Kind::Number { min: 0.0, max: 1.0 },
+        Some("0.1"),
+        ASKING,
+        "How far two sources may be apart before that is said, counted and kept.",
+    ),
+    setting(
         "scoring.rule",
         Kind::Choice(&["market_delta", "sequential", "brier", "peer_log"]),
         Some("market_delta"),
@@ -541,6 +583,7 @@ pub struct EventsSettings {
     #[serde(deserialize_with = "duration")]
     pub dispute_window: Duration,
     pub test_only_historical: u8,
+    pub price_check: PriceCheckSettings,
     /// Read by the scoring room's own type, which refuses keys that it does not know.
     pub scoring: Table,
 }
@@ -577,6 +620,16 @@ impl Axons {
         });
         asked
     }
+}
+
+/// When prices are compared with a second source's.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the rows of settings explain each")]
+pub struct PriceCheckSettings {
+    #[serde(deserialize_with = "duration")]
+    pub every: Duration,
+    pub bound: f64,
 }
 
 /// What a miner remembers.

@@ -15,6 +15,7 @@ use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use super::asking;
+use super::cross_check::CrossCheck;
 use super::ledger::{
     ConditionSet, EventRow, EventsLedger, EventsLedgerError, PriceRow, Reasoning, Resolution, Settlement, Submission,
     Tick,
@@ -102,8 +103,8 @@ pub struct EventsValidator {
 struct Seen {
     /// Prices that are not in the ledger yet: they go there with the next answers.
     prices: Vec<PriceRow>,
-    /// The newest price of each event, and when it was read.
-    newest: HashMap<Arc<str>, (f64, UnixMs)>,
+    /// The newest price of each event.
+    newest: HashMap<Arc<str>, PriceRow>,
     /// Events that the last look did not find any more.
     missing: Vec<EventRow>,
     /// When each of them was last looked up.
@@ -115,9 +116,9 @@ struct Seen {
 impl Seen {
     fn take_prices(&mut self, prices: Vec<PriceRow>) {
         for price in &prices {
-            let newest = self.newest.entry(Arc::clone(&price.event)).or_insert((price.price, price.at));
-            if price.at >= newest.1 {
-                *newest = (price.price, price.at);
+            let newest = self.newest.entry(Arc::clone(&price.event)).or_insert_with(|| price.clone());
+            if price.at >= newest.at {
+                *newest = price.clone();
             }
         }
         self.prices.extend(prices);
@@ -276,7 +277,7 @@ impl EventsValidator {
             let seen = self.seen();
             // What cannot be judged would only cost the miners time.
             let has_price =
-                |row: &EventRow| seen.newest.get(row.key.as_str()).is_some_and(|(_, read)| at.since(*read) <= max_age);
+                |row: &EventRow| seen.newest.get(row.key.as_str()).is_some_and(|price| at.since(price.at) <= max_age);
             open.retain(|row| !needs_price || has_price(row));
             summary.quoted = quoted(&open, &seen.newest);
         }
@@ -295,6 +296,20 @@ impl EventsValidator {
     /// Whether an event without a fresh price can be judged.
     fn needs_price(&self) -> bool {
         self.ledger.options().rules.needs_price()
+    }
+
+    /// Compares the fresh prices of open events with those of the markets' second sources, where they have any.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub(super) async fn check_prices(&self, check: &CrossCheck) -> Result<(), LedgerError> {
+        let at = self.clock.now();
+        let max_age = self.ledger.options().rules.price_max_age_ms();
+        let fresh: Vec<PriceRow> = {
+            let seen = self.seen();
+            seen.newest.values().filter(|price| at.since(price.at) <= max_age).cloned().collect()
+        };
+        check.compare(&self.providers, fresh, &self.ledger).await
     }
 
     /// What the markets list now, and how many could not be read.
@@ -318,7 +333,12 @@ impl EventsValidator {
         let keys: HashSet<&str> = open.iter().map(|row| row.key.as_str()).collect();
         let price = |listing: Listing| {
             let quote = listing.quote.filter(|_| keys.contains(listing.event.key.0.as_str()))?;
-            Some(PriceRow { event: listing.event.key.0.into(), price: quote.price.get(), at: quote.at })
+            Some(PriceRow {
+                event: listing.event.key.0.into(),
+                price: quote.price.get(),
+                at: quote.at,
+                source: quote.source,
+            })
         };
         // A market that fails here has been told about, or will be in a minute.
         self.poll().await.0.into_iter().filter_map(price).collect()
@@ -360,6 +380,7 @@ impl EventsValidator {
                             event: row.key.as_str().into(),
                             price: quote.price.get(),
                             at: quote.at,
+                            source: quote.source,
                         });
                     }
                 }
@@ -448,12 +469,12 @@ fn tell_changed(event: &str) {
 }
 
 /// The open events that close first, with their prices.
-fn quoted(open: &[EventRow], newest: &HashMap<Arc<str>, (f64, UnixMs)>) -> Vec<Quoted> {
+fn quoted(open: &[EventRow], newest: &HashMap<Arc<str>, PriceRow>) -> Vec<Quoted> {
     let mut soonest: Vec<&EventRow> = open.iter().collect();
     soonest.sort_by_key(|row| row.cutoff);
     let quote = |row: &EventRow| {
-        let (price, _) = newest.get(row.key.as_str())?;
-        Some(Quoted { description: row.description.clone(), price: *price })
+        let price = newest.get(row.key.as_str())?.price;
+        Some(Quoted { description: row.description.clone(), price })
     };
     soonest.into_iter().filter_map(quote).take(QUOTED).collect()
 }

@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, watch};
 
+use super::cross_check::CrossCheck;
 use super::history::{self, History};
 use super::ledger::{EventsLedger, Options, allotment};
 use super::registry::Limits;
@@ -91,7 +92,9 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
     let events = events.keeping_reasonings(settings.reasonings);
     let work = EventsWork::new(events, peers, clock, settings.tick, settings.tick_jitter);
     let work = work.asking(settings.axons).reporting(reports);
-    Ok(Arc::new(EventsWork { history, ..work }))
+    let check = (!settings.price_check.every.is_zero()).then(|| CrossCheck::new(settings.price_check.bound));
+    let check = check.map(|check| (settings.price_check.every, check));
+    Ok(Arc::new(EventsWork { history, check, ..work }))
 }
 
 /// What tells the event service.
@@ -137,6 +140,8 @@ pub struct EventsWork {
     looks: watch::Sender<u64>,
     /// The recording that is gone through, on whose clock everything is then.
     history: Option<History>,
+    /// How often prices are compared with a second source's, and by whom.
+    check: Option<(Duration, CrossCheck)>,
 }
 
 /// How long a query waits for a fresh look at the markets before it goes on with the prices there are.
@@ -160,8 +165,8 @@ impl EventsWork {
     pub fn new(events: EventsValidator, peers: Arc<dyn Peers>, clock: Clock, tick: Duration, jitter: f64) -> Self {
         let (state, started) = (Mutex::default(), clock::monotonic());
         let (wanted, looks) = (Notify::new(), watch::Sender::new(0));
-        let (axons, reports, history) = (Axons::All, None, None);
-        Self { events, peers, axons, reports, clock, tick, jitter, state, started, wanted, looks, history }
+        let (axons, reports, history, check) = (Axons::All, None, None, None);
+        Self { events, peers, axons, reports, clock, tick, jitter, state, started, wanted, looks, history, check }
     }
 
     /// The same, asking only some of the peers.
@@ -257,6 +262,14 @@ impl EventsWork {
         Ok(())
     }
 
+    /// Compares prices with those of a second source.
+    async fn check_prices(self: Arc<Self>) -> Result<(), WorkError> {
+        if let Some((_, check)) = &self.check {
+            self.events.check_prices(check).await?;
+        }
+        Ok(())
+    }
+
     fn looked(&self, markets_failed: usize, settled: usize) {
         let mut state = self.state();
         state.settled += settled as u64;
@@ -283,6 +296,12 @@ impl EventsWork {
         ] {
             sheet.gauge(name, help, value)?;
         }
+        let disputed = self.check.as_ref().map(|(_, check)| check.disputed() as f64);
+        sheet.gauge(
+            "neuron_validator_prices_disputed",
+            "Events whose price differed from that of a second source by more than price_check.bound",
+            disputed,
+        )?;
         let failed = state.markets_failed as f64;
         sheet.gauge("neuron_validator_markets_failed", "Markets that the last look could not read", failed)
     }
@@ -311,6 +330,10 @@ impl ValidatorWork for EventsWork {
             return vec![Duty::over(&self, "past ticks", past::PACE, Clock::wall(), Self::past_tick), pruning];
         }
         let query_deadline = self.events.deadline() + PATIENCE_FOR_PRICES + QUERY_SLACK;
+        let every = self.check.as_ref().map(|(every, _)| *every);
+        let check = every.map(|every| {
+            Duty::over(&self, "price check", every, clock(), Self::check_prices).within(MARKET_DEADLINE).later()
+        });
         let mut duties = vec![
             // A query wants a look; without queries the markets are looked at all the same.
             Duty::over(&self, "discover", tick * 2, clock(), Self::discover)
@@ -328,6 +351,7 @@ impl ValidatorWork for EventsWork {
             let report = Duty::over(&self, "report", REPORT_EVERY, Clock::wall(), Self::report);
             duties.push(report.within(MARKET_DEADLINE).later());
         }
+        duties.extend(check);
         duties
     }
 

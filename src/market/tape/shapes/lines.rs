@@ -33,7 +33,9 @@ fn own_line(line: Line) -> Option<Entry> {
             found.ends_at = event.ends_at;
             Entry::Own(Box::new(found))
         }
-        Line { key: Some(key), price: Some(price), .. } => Entry::Price(key, seen, price),
+        Line { key: Some(key), price: Some(price), source, .. } => {
+            Entry::Sourced(key, seen, price, source.unwrap_or_default())
+        }
         Line { key: Some(key), outcome: Some(outcome), .. } => Entry::Outcome(key, seen, outcome),
         Line { key: Some(key), unpriced: true, .. } => Entry::Unpriced(key, seen),
         Line { key: Some(key), void: true, .. } => Entry::Void(key, seen),

@@ -81,7 +81,9 @@ impl Market {
     pub(super) fn providers(&self, clock: &Clock) -> Result<Vec<Arc<dyn Provider>>, CastError> {
         let provider = |name: &MarketName| -> Result<Arc<dyn Provider>, CastError> {
             Ok(match name {
-                MarketName::File => return Err(CastError::NoSuchMarket { named: name.as_str().to_owned() }),
+                MarketName::File | MarketName::Manifold | MarketName::Kalshi => {
+                    return Err(CastError::NoSuchMarket { named: name.as_str().to_owned() });
+                }
                 MarketName::IfGames => Arc::new(IfGames::new(self.ifgames(), clock.clone())?),
                 MarketName::Polymarket => Arc::new(Polymarket::new(self.polymarket(), clock.clone())?),
                 MarketName::Azuro => Arc::new(Azuro::new(self.azuro(), clock.clone())?),

@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use super::error::EventsLedgerError;
 use super::known::KnownMiners;
+use super::prices::{PriceDispute, PriceSeen};
 use super::read::{self, Which};
 use super::settle::{self, Scored};
 use super::types::{EventChange, EventRow, IntervalLine};
-use super::{SCHEMA, changes};
+use super::{SCHEMA, changes, prices};
 use crate::ledger::miners::{self, MinerId};
 use crate::ledger::{Fault, JobError, LedgerError, ReadOnly};
 use crate::scoring::Rules;
@@ -278,6 +279,22 @@ impl Archive {
     /// Those of the file.
     pub fn changes(&self, key: &str) -> Result<Vec<EventChange>, LedgerError> {
         self.named(changes::of(self.file.connection(), key))
+    }
+
+    /// Every price kept of an event, by time, with what it is made of.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn prices(&self, key: &str) -> Result<Vec<PriceSeen>, LedgerError> {
+        self.named(prices::of(self.file.connection(), key))
+    }
+
+    /// Where a second source contradicted an event's prices, by time.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn price_disputes(&self, key: &str) -> Result<Vec<PriceDispute>, LedgerError> {
+        self.named(prices::disputes(self.file.connection(), key))
     }
 
     /// A miner's statistics on one event, as its score under `rules` sees them.

@@ -26,6 +26,7 @@ mod error;
 mod front;
 mod known;
 mod look;
+mod prices;
 mod read;
 mod reasons;
 mod record;
@@ -42,6 +43,7 @@ pub use archive::{Archive, Difference, Rescored, Verification};
 pub use error::EventsLedgerError;
 pub use front::{EventScores, HistoryPlace, NumberedChange};
 pub use look::{Listed, Whole};
+pub use prices::{PriceCheck, PriceDispute, PriceSeen};
 pub use read::{STATES, state_name};
 pub use reasons::{LONGEST_REASON, Reason};
 pub use reports::{CellLine, MeanReport};
@@ -69,6 +71,7 @@ pub const SCHEMA: Schema = Schema {
         include_str!("migrations/0003.sql"),
         include_str!("migrations/0004.sql"),
         include_str!("migrations/0005.sql"),
+        include_str!("migrations/0006.sql"),
     ],
 };
 
@@ -154,6 +157,14 @@ impl EventsLedger {
     pub async fn record_tick(&self, tick: Tick) -> Result<TickReport, LedgerError> {
         let rules = self.options.rules.clone();
         self.core.write(move |transaction| record::record_tick(transaction, &tick, &rules)).await
+    }
+
+    /// Counts prices that were compared with a second source's, and keeps those that differ by more than `bound`.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub async fn record_checks(&self, checks: Vec<PriceCheck>, bound: f64) -> Result<(), LedgerError> {
+        self.core.write(move |transaction| prices::record_checks(transaction, &checks, bound)).await
     }
 
     /// Records how an event ended and scores it, in one transaction. Repeating it changes nothing; another outcome or

@@ -129,13 +129,13 @@ pub(super) fn record_tick(transaction: &Transaction<'_>, tick: &Tick, rules: &Ru
 
 fn record_prices(transaction: &Transaction<'_>, tick: &Tick, report: &mut TickReport) -> Result<(), Fault> {
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO prices (event, at, price) SELECT id, ?2, ?3 FROM events WHERE key = ?1 AND state = 'open'
-         ON CONFLICT (event, at) DO UPDATE SET price = excluded.price",
+        "INSERT INTO prices (event, at, price, source) SELECT id, ?2, ?3, ?4 FROM events WHERE key = ?1 AND state = 'open'
+         ON CONFLICT (event, at) DO UPDATE SET price = excluded.price, source = excluded.source",
     )?;
     for row in &tick.prices {
         if !(0.0..=1.0).contains(&row.price) {
             report.count("invalid_price");
-        } else if insert.execute(params![&*row.event, row.at.0, row.price])? == 0 {
+        } else if insert.execute(params![&*row.event, row.at.0, row.price, row.source.code()])? == 0 {
             report.count("unknown_event_price");
         }
     }
@@ -295,6 +295,7 @@ pub(super) fn prune(transaction: &Transaction<'_>, raw_before: UnixMs, settled_b
         "aggregates",
         "by_rule",
         "changes",
+        "price_disputes",
         "prices",
         "reasons",
         "stats",

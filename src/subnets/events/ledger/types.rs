@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::market::PriceSource;
 use crate::scoring::admission::{EventState, Fate};
 use crate::scoring::conditional::Conditional;
 use crate::units::{Foreign, Identity, UnixMs};
@@ -100,6 +101,8 @@ pub struct PriceRow {
     pub price: f64,
     /// When this process received it.
     pub at: UnixMs,
+    /// What it is made of.
+    pub source: PriceSource,
 }
 
 /// One answer of one miner for one event.

@@ -1,0 +1,212 @@
+//! What a market costs: as its list shows it, as the exchange computes it when asked, or as its channel tells it.
+//!
+//! The best of three that is there: the middle of the book that the channel told, the middle that `POST /midpoints` answers, the
+//! price in the list. With the channel each look asks for midpoints as well: they are the price until the channel has told a
+//! whole book, while it is away, and where the two disagree. A channel that goes on to disagree is replaced.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::stream::{Stream, StreamSettings};
+use super::{NAME, StreamFacts};
+use crate::clock::{self, Clock};
+use crate::market::http::HttpClient;
+use crate::market::{Listing, MarketError, PriceSource, Quote, fields};
+use crate::units::Probability;
+
+/// Tokens asked for in one request.
+const AT_ONCE: usize = 500;
+/// How far the channel's midpoint may be from the one that was asked for: they are some hundred milliseconds apart.
+const NEAR: f64 = 0.02;
+/// The share of its prices that must not be near, one in so many, and never one alone where there are more.
+const SHARE: usize = 10;
+
+/// What a price is taken from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prices {
+    /// The list in which the market was found.
+    #[default]
+    Listed,
+    /// The middle of the book, asked for at each look.
+    Midpoints,
+    /// The middle of the book, told by the market channel.
+    Stream,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Desk {
+    stream: Option<Stream>,
+    asks: bool,
+    /// The first token of each market, by condition id.
+    tokens: Mutex<HashMap<String, String>>,
+    /// Since when the channel disagrees, and for how long it may.
+    disagrees_since: Mutex<Option<Instant>>,
+    patience: Duration,
+}
+
+impl Desk {
+    /// Refuses an address of the channel that cannot be used, where it is wanted.
+    pub(super) fn new(prices: Prices, settings: &StreamSettings, clock: &Clock) -> Result<Self, MarketError> {
+        let refuse = |reason: String| MarketError::Stream { provider: NAME, url: settings.url.clone(), reason };
+        let wanted = (prices == Prices::Stream).then(|| Stream::new(settings.clone(), clock.clone()));
+        let stream = wanted.transpose().map_err(refuse)?;
+        let (asks, patience) = (prices != Prices::Listed, settings.silence);
+        Ok(Self { stream, asks, tokens: Mutex::default(), disagrees_since: Mutex::default(), patience })
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives `listings`, all that are offered now, the prices that are wanted.
+    pub(super) async fn price(
+        &self,
+        http: &HttpClient,
+        clock: &Clock,
+        listings: &mut [Listing],
+        tokens: HashMap<String, String>,
+    ) {
+        let wanted: BTreeSet<String> =
+            listings.iter().filter_map(|listing| tokens.get(&listing.event.id)).cloned().collect();
+        self.tokens().clone_from(&tokens);
+        if !self.asks {
+            return;
+        }
+        if let Some(stream) = &self.stream {
+            stream.want(&wanted);
+        }
+        let asked = match midpoints(http, clock, wanted.into_iter().collect()).await {
+            Ok(asked) => asked,
+            Err(error) => {
+                tracing::warn!(provider = NAME, %error, "no midpoints; prices are the channel's, or those of the list");
+                HashMap::new()
+            }
+        };
+        let (mut near, mut far) = (0, 0);
+        for listing in listings {
+            let Some(token) = tokens.get(&listing.event.id) else { continue };
+            let told = self.stream.as_ref().and_then(|stream| stream.quote(token));
+            let quote = match (told, asked.get(token).copied()) {
+                (Some(told), Some(asked)) if differ(told, asked) => {
+                    far += 1;
+                    Some(asked)
+                }
+                (Some(told), asked) => {
+                    near += usize::from(asked.is_some());
+                    Some(told)
+                }
+                (None, asked) => asked,
+            };
+            listing.quote = quote.or(listing.quote);
+        }
+        self.judge(near, far);
+    }
+
+    fn judge(&self, near: usize, far: usize) {
+        let disagrees = far > 0 && far * SHARE >= near + far && (far > 1 || near + far < SHARE);
+        let mut since = self.disagrees_since.lock().unwrap_or_else(PoisonError::into_inner);
+        if !disagrees {
+            *since = None;
+            return;
+        }
+        let lasts = since.get_or_insert_with(clock::monotonic).elapsed();
+        tracing::warn!(
+            provider = NAME,
+            near,
+            far,
+            "the market channel disagrees with the midpoints that were asked for"
+        );
+        if lasts >= self.patience {
+            *since = None;
+            if let Some(stream) = &self.stream {
+                stream.replace();
+            }
+        }
+    }
+
+    /// The midpoints of these markets, of those whose token is known.
+    pub(super) async fn second(
+        &self,
+        http: &HttpClient,
+        clock: &Clock,
+        ids: &[String],
+    ) -> Result<Vec<(String, Quote)>, MarketError> {
+        let known: Vec<(String, String)> = {
+            let tokens = self.tokens();
+            ids.iter().filter_map(|id| Some((id.clone(), tokens.get(id)?.clone()))).collect()
+        };
+        let found = midpoints(http, clock, known.iter().map(|(_, token)| token.clone()).collect()).await?;
+        Ok(known.into_iter().filter_map(|(id, token)| Some((id, *found.get(&token)?))).collect())
+    }
+
+    /// What the channel told since the last call, by condition id.
+    pub(super) fn between_looks(&self) -> Vec<(String, Quote)> {
+        let Some(stream) = &self.stream else { return Vec::new() };
+        let ids: HashMap<String, String> =
+            self.tokens().iter().map(|(id, token)| (token.clone(), id.clone())).collect();
+        let named = |(token, quote): (String, Quote)| Some((ids.get(&token)?.clone(), quote));
+        stream.changes().into_iter().filter_map(named).collect()
+    }
+
+    pub(super) fn facts(&self) -> Option<StreamFacts> {
+        self.stream.as_ref().map(Stream::facts)
+    }
+}
+
+fn differ(one: Quote, other: Quote) -> bool {
+    (one.price.get() - other.price.get()).abs() > NEAR
+}
+
+/// The midpoints of `tokens`, asked for some hundred at a time; of those that have one.
+async fn midpoints(
+    http: &HttpClient,
+    clock: &Clock,
+    tokens: Vec<String>,
+) -> Result<HashMap<String, Quote>, MarketError> {
+    const PATH: [&str; 1] = ["midpoints"];
+    let mut found = HashMap::new();
+    for some in tokens.chunks(AT_ONCE) {
+        let asked: Vec<Value> = some.iter().map(|token| json!({"token_id": token})).collect();
+        let body = http.post(&PATH, &Value::from(asked).to_string()).await?;
+        let answer: HashMap<String, Value> =
+            serde_json::from_slice(&body).map_err(|e| http.malformed(&PATH, "midpoints by token", e.to_string()))?;
+        let at = clock.now();
+        found.extend(answer.into_iter().filter_map(|(token, value)| {
+            let price = Probability::new(fields::number(&value)?).ok()?;
+            Some((token, Quote { price, at, source: PriceSource::Midpoint }))
+        }));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_is_replaced_when_much_of_it_stays_wrong() {
+        let desk = |silence| {
+            let settings = StreamSettings { silence, ..StreamSettings::at("ws://127.0.0.1:1/") };
+            Desk::new(Prices::Stream, &settings, &Clock::wall()).unwrap()
+        };
+        let replaced = |desk: &Desk| desk.facts().unwrap().outdated;
+        let patient = desk(Duration::from_secs(3600));
+        patient.judge(5, 5);
+        patient.judge(5, 5);
+        assert_eq!(replaced(&patient), 0, "not yet");
+        patient.judge(10, 0);
+        assert_eq!(*patient.disagrees_since.lock().unwrap(), None, "it agrees again");
+        let short = desk(Duration::ZERO);
+        short.judge(99, 1);
+        assert_eq!(replaced(&short), 0, "one market moves fast");
+        short.judge(5, 5);
+        short.judge(0, 1);
+        assert_eq!(replaced(&short), 2);
+    }
+}

@@ -1,0 +1,67 @@
+//! One websocket to a server, `ws://` or `wss://`: text in, text out.
+
+use std::sync::Arc;
+
+use reqwest::Url;
+use rustls::pki_types::ServerName;
+use rustls_platform_verifier::ConfigVerifierExt as _;
+use soketto::handshake::{Client, ServerResponse};
+use soketto::{Receiver, Sender};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _};
+
+use crate::market::http::install_tls;
+
+/// Longest message taken, in bytes: a book has some 100 kB.
+const LONGEST: usize = 8 << 20;
+
+/// What bytes go over: plain or encrypted.
+pub(super) trait Line: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Line for T {}
+
+pub(super) type Plug = Compat<Box<dyn Line>>;
+
+/// Both directions of an open websocket.
+pub(super) struct Socket {
+    pub(super) sender: Sender<Plug>,
+    pub(super) receiver: Receiver<Plug>,
+}
+
+/// Opens one. The error is for a log.
+pub(super) async fn open(url: &Url) -> Result<Socket, String> {
+    let host = url.host_str().ok_or("the address has no host")?;
+    let port = url.port_or_known_default().ok_or("the address has no port")?;
+    let plain_host = host.trim_matches(['[', ']']);
+    let tcp = TcpStream::connect((plain_host, port)).await.map_err(|e| e.to_string())?;
+    let _ = tcp.set_nodelay(true);
+    let line: Box<dyn Line> = match url.scheme() {
+        "ws" => Box::new(tcp),
+        "wss" => Box::new(encrypted(plain_host, tcp).await?),
+        other => return Err(format!("`{other}` is neither ws nor wss")),
+    };
+    let resource = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let mut client = Client::new(line.compat(), &authority, &resource);
+    match client.handshake().await.map_err(|e| e.to_string())? {
+        ServerResponse::Accepted { .. } => {}
+        ServerResponse::Redirect { status_code, .. } | ServerResponse::Rejected { status_code } => {
+            return Err(format!("the server answered HTTP {status_code} in place of a websocket"));
+        }
+    }
+    let mut builder = client.into_builder();
+    builder.set_max_message_size(LONGEST);
+    builder.set_max_frame_size(LONGEST);
+    let (sender, receiver) = builder.finish();
+    Ok(Socket { sender, receiver })
+}
+
+async fn encrypted(host: &str, tcp: TcpStream) -> Result<TlsStream<TcpStream>, String> {
+    install_tls();
+    let config = rustls::ClientConfig::with_platform_verifier().map_err(|e| e.to_string())?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|e| e.to_string())?;
+    TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|e| e.to_string())
+}
