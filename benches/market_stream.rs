@@ -48,8 +48,9 @@ fn book(n: usize) -> String {
 fn changes(n: u64, per_frame: u64) -> String {
     let change = |k: u64| {
         let random = pseudo(n * 7 + k);
-        let (side, price) = if random % 2 == 0 { ("BUY", 450 + random % 45) } else { ("SELL", 500 + random % 45) };
-        let size = if random % 5 == 0 { 0 } else { random % 1000 };
+        let (side, price) =
+            if random.is_multiple_of(2) { ("BUY", 450 + random % 45) } else { ("SELL", 500 + random % 45) };
+        let size = if random.is_multiple_of(5) { 0 } else { random % 1000 };
         let asset = token((random % TOKENS as u64) as usize);
         format!(
             r#"{{"asset_id":"{asset}","price":"0.{price:03}","size":"{size}","side":"{side}","hash":"{random:040x}","best_bid":"0.489","best_ask":"0.5"}}"#

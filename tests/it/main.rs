@@ -44,6 +44,7 @@ mod market_azuro;
 mod market_ifgames;
 mod market_others;
 mod market_polymarket;
+#[cfg(feature = "localnet")]
 mod market_replay;
 mod market_sim_command;
 mod market_simulator;

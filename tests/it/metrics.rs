@@ -101,7 +101,8 @@ async fn health_says_whether_and_why() {
     let (status, body) = get(endpoint.local_addr(), "/health").await;
     assert_eq!(status, 503);
     let body: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(body, json!({ "role": "validator", "status": "failing", "ticks": 0 }));
+    let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
+    assert_eq!(body, json!({ "role": "validator", "status": "failing", "ticks": 0, "version": version, "pid": pid }));
     assert_eq!(get(endpoint.local_addr(), "/elsewhere").await.0, 404);
 
     let taken = MetricsPort::take(endpoint.local_addr()).await.unwrap_err();

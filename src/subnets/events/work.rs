@@ -52,8 +52,7 @@ pub(super) fn check(resolved: &Resolved) -> Result<(), WorkError> {
         }
         Some(_) => {}
         None => {
-            market::providers(&settings.market, &Clock::wall())
-                .or_else(|e| wrong(e.to_string()).map(|()| Vec::new()))?;
+            market::providers(&settings.market, &Clock::wall()).map_err(|e| WorkError::Setting(e.to_string()))?;
         }
     }
     settings.rules().map(|_| ())
@@ -249,7 +248,7 @@ impl EventsWork {
     /// The next tick of a recording.
     async fn past_tick(self: Arc<Self>) -> Result<(), WorkError> {
         let Some(history) = &self.history else { return Ok(()) };
-        let peers = self.peers.now();
+        let peers = self.axons.of(&*self.peers);
         match history.go_on(self.tick, &peers, self.events.ledger()).await? {
             Next::Over => {}
             Next::JustOver => history::tell(self.events.ledger()).await?,

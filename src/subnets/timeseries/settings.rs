@@ -261,7 +261,7 @@ mod tests {
 
     fn told(flags: &[(&'static str, &str)]) -> TimeseriesSettings {
         let flags = flags.iter().map(|(key, value)| (*key, vec![(*value).to_owned()])).collect();
-        let layers = Layers { rows: SETTINGS.iter().collect(), flags, ..Layers::default() };
+        let layers = Layers { rows: SETTINGS.iter().chain([&past::SETTING]).collect(), flags, ..Layers::default() };
         TimeseriesSettings::of(&layers.resolve().unwrap()).unwrap()
     }
 
