@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, Response, StatusCode, Url, redirect};
+use serde::de::DeserializeOwned;
 
 use super::MarketError;
 use crate::clock::{self, Clock};
@@ -219,6 +220,17 @@ impl HttpClient {
             tracing::debug!(provider = self.provider, %url, error = %failure.error, "market request failed, trying again");
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// The answer to a `GET`, read as JSON of the shape that `expected` names for a person.
+    pub(crate) async fn read<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        query: &[(&str, &str)],
+        expected: &'static str,
+    ) -> Result<T, MarketError> {
+        let body = self.get(segments, query).await?;
+        serde_json::from_slice(&body).map_err(|e| self.malformed(segments, expected, e.to_string()))
     }
 
     /// What `error` of a parser means for the answer of `segments`.

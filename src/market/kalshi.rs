@@ -149,7 +149,7 @@ impl Kalshi {
             let mut query =
                 vec![("limit", PAGE), ("status", "open"), ("min_close_ts", &*from), ("max_close_ts", &*until)];
             query.extend((!cursor.is_empty()).then_some(("cursor", &*cursor)));
-            let found: Page = match self.read(&["markets"], &query, "a page of markets").await {
+            let found: Page = match self.http.read(&["markets"], &query, "a page of markets").await {
                 Ok(found) => found,
                 Err(error) if page > 0 => {
                     tracing::warn!(provider = NAME, page, %error, "the list of markets ends early");
@@ -176,23 +176,13 @@ impl Kalshi {
 
     async fn one(&self, id: &str) -> Result<Listing, MarketError> {
         let unknown = || MarketError::Unknown { provider: NAME, id: id.into() };
-        let found: Result<One, _> = self.read(&["markets", id], &[], "a market").await;
+        let found: Result<One, _> = self.http.read(&["markets", id], &[], "a market").await;
         let market = match found {
             Err(MarketError::Refused { status: 404 | 410, .. }) => return Err(unknown()),
             other => other?.market,
         };
         let listing = market.listing(self.clock.now(), self.cutoff_before_end_ms);
         listing.filter(|listing| listing.event.id == id).ok_or_else(unknown)
-    }
-
-    async fn read<T: serde::de::DeserializeOwned>(
-        &self,
-        path: &[&str],
-        query: &[(&str, &str)],
-        expected: &'static str,
-    ) -> Result<T, MarketError> {
-        let body = self.http.get(path, query).await?;
-        serde_json::from_slice(&body).map_err(|e| self.http.malformed(path, expected, e.to_string()))
     }
 }
 

@@ -120,7 +120,7 @@ impl Manifold {
             let (limit, offset) = (PAGE.to_string(), (page * PAGE).to_string());
             let fixed = [("term", ""), ("filter", "open"), ("contractType", "BINARY"), ("sort", "close-date")];
             let query = [&fixed[..], &[("limit", &*limit), ("offset", &*offset)]].concat();
-            let entries: Vec<Box<RawValue>> = match self.read(&PATH, &query, "a list of markets").await {
+            let entries: Vec<Box<RawValue>> = match self.http.read(&PATH, &query, "a list of markets").await {
                 Ok(entries) => entries,
                 Err(error) if page > 0 => {
                     tracing::warn!(provider = NAME, page, %error, "the list of markets ends early");
@@ -156,22 +156,12 @@ impl Manifold {
 
     async fn one(&self, id: &str) -> Result<Listing, MarketError> {
         let unknown = || MarketError::Unknown { provider: NAME, id: id.into() };
-        let market: Market = match self.read(&["v0", "market", id], &[], "a market").await {
+        let market: Market = match self.http.read(&["v0", "market", id], &[], "a market").await {
             Err(MarketError::Refused { status: 404 | 410, .. }) => return Err(unknown()),
             other => other?,
         };
         let listing = market.listing(self.clock.now(), self.cutoff_before_end_ms);
         listing.filter(|listing| listing.event.id == id).ok_or_else(unknown)
-    }
-
-    async fn read<T: serde::de::DeserializeOwned>(
-        &self,
-        path: &[&str],
-        query: &[(&str, &str)],
-        expected: &'static str,
-    ) -> Result<T, MarketError> {
-        let body = self.http.get(path, query).await?;
-        serde_json::from_slice(&body).map_err(|e| self.http.malformed(path, expected, e.to_string()))
     }
 }
 

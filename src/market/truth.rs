@@ -42,14 +42,12 @@ impl TruthClient {
     /// [`MarketError`] when the simulator is not there or does not know the event.
     pub async fn truth(&self, id: &str) -> Result<(Probability, UnixMs), MarketError> {
         let path = ["simulator", "truth", id];
-        let body = match self.0.get(&path, &[]).await {
+        let told: Told = match self.0.read(&path, &[], "a probability of a simulator").await {
             Err(MarketError::Refused { status: 404, .. }) => {
                 return Err(MarketError::Unknown { provider: NAME, id: id.into() });
             }
             other => other?,
         };
-        let told: Told = serde_json::from_slice(&body)
-            .map_err(|e| self.0.malformed(&path, "a probability of a simulator", e.to_string()))?;
         Ok((told.probability, told.at_ms))
     }
 }

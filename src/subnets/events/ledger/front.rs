@@ -192,7 +192,8 @@ fn prices(connection: &Connection, id: i64, after: Option<UnixMs>, count: usize)
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn history(
+/// A miner's scores, latest resolution first, from behind `before`; events that it did not predict are in, without a score.
+pub(super) fn history(
     connection: &Connection,
     miner: MinerId,
     before: Option<&HistoryPlace>,

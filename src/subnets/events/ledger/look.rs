@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::archive::Archive;
 use super::reports::CellLine;
 use super::types::{EventRow, ScoredLine, Standings};
-use super::{read, standing};
+use super::{front, read, standing};
 use crate::ledger::{Fault, LedgerError, miners};
 use crate::scoring::Rules;
 use crate::scoring::admission::EventState;
@@ -91,7 +91,7 @@ impl Archive {
     pub fn history(&self, identity: Identity, limit: usize) -> Result<Vec<ScoredLine>, LedgerError> {
         let connection = self.file.connection();
         match self.named(miners::find(connection, identity))? {
-            Some(miner) => self.named(read::history(connection, miner, limit)),
+            Some(miner) => self.named(front::history(connection, miner, None, limit)),
             None => Ok(Vec::new()),
         }
     }

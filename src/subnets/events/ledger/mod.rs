@@ -286,7 +286,7 @@ impl EventsLedger {
     /// Those of the file.
     pub async fn history(&self, identity: Identity, limit: usize) -> Result<Vec<ScoredLine>, LedgerError> {
         self.read(move |connection| match miners::find(connection, identity)? {
-            Some(miner) => read::history(connection, miner, limit),
+            Some(miner) => front::history(connection, miner, None, limit),
             None => Ok(Vec::new()),
         })
         .await

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 use super::block::Columns;
 use super::conditions;
 use super::record::IN_FORCE;
-use super::types::{EventRow, IntervalLine, ScoredLine};
+use super::types::{EventRow, IntervalLine};
 use crate::ledger::Fault;
 use crate::ledger::miners::MinerId;
 use crate::scoring::admission::EventState;
@@ -161,25 +161,6 @@ pub(super) fn scores(connection: &Connection, event: i64) -> rusqlite::Result<Ve
     let mut query = connection.prepare_cached("SELECT miner, score FROM scores WHERE event = ?1 ORDER BY miner")?;
     let rows = query.query_map([event], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
-}
-
-/// A miner's scores, latest resolution first; events that it did not predict are in, without a score.
-pub(super) fn history(connection: &Connection, miner: MinerId, limit: usize) -> Result<Vec<ScoredLine>, Fault> {
-    let mut query = connection.prepare_cached(
-        "SELECT e.key, e.description, e.outcome, e.resolved_at, s.score
-         FROM events e LEFT JOIN scores s ON s.event = e.id AND s.miner = ?1
-         WHERE e.state = 'scored' ORDER BY e.resolved_at DESC, e.key DESC LIMIT ?2",
-    )?;
-    let rows = query.query_map(params![miner, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-        Ok(ScoredLine {
-            event: row.get(0)?,
-            description: row.get::<_, String>(1)?.into(),
-            outcome: row.get(2)?,
-            resolved_at: UnixMs(row.get(3)?),
-            score: row.get(4)?,
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// A miner's statistics on one event, oldest interval first.
