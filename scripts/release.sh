@@ -18,7 +18,7 @@ out=$target/release-$version
 # Paths of this machine are not part of a program; the time of the build is the time of the commit.
 export SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo ${RUSTFLAGS:-}"
-mkdir -p "$out"
+mkdir -p "$out" && rm -f "$out"/*.minisig
 left_out() { echo "release.sh: LEFT OUT: $1" >&2; }
 
 sign() { # file, comment that is signed with it
@@ -57,12 +57,12 @@ cp LICENSE README.md CHANGELOG.md "$out/"
 cp -r config "$out/"
 
 if cargo deb --version > /dev/null 2>&1; then
-    # What the package takes is where its description in Cargo.toml looks for it.
-    mkdir -p "$target/package" && rm -rf "$target/package/man"
-    gzip -9 -n -c CHANGELOG.md > "$target/package/changelog.gz"
-    cp -r "$out/man" "$out/completions" "$target/package/"
-    find "$target/package/man" -name '*.1' -exec gzip -9 -n -f {} +
-    cp "$program" "$target/package/neuron"
+    # What the package takes is where its description in Cargo.toml looks for it, wherever cargo builds.
+    mkdir -p target/package && rm -rf target/package/man
+    gzip -9 -n -c CHANGELOG.md > target/package/changelog.gz
+    cp -r "$out/man" "$out/completions" target/package/
+    find target/package/man -name '*.1' -exec gzip -9 -n -f {} +
+    cp "$program" target/package/neuron
     cargo deb --no-build --no-strip --output "$out/neuron_${version}_$(dpkg --print-architecture).deb" > /dev/null
 else
     left_out "the Debian package: cargo install cargo-deb"
