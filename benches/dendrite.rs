@@ -15,20 +15,20 @@
 
 #[path = "common/fill.rs"]
 mod fill;
+#[path = "common/swarm.rs"]
+mod swarm;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use neuron::axon::{AdmissionPolicy, Axon, AxonConfig};
 use neuron::clock;
 use neuron::dendrite::{Deadlines, Dendrite, DendriteConfig, Target};
 use neuron::subnets::events::synapse::{EventPrediction, EventPredictionSynapse};
 use neuron::wallet::{Keypair, Scheme};
 
-use fill::Fill;
+use swarm::Swarm;
 
 const AXONS: usize = 256;
 const EVENTS: usize = 500;
@@ -37,61 +37,9 @@ const TICKS: u32 = 4;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.as_slice() {
-        [serve] if serve == "serve" => serve_axons(),
+        [serve, axons] if serve == "serve" => swarm::serve(axons.parse().unwrap()),
         [] => report(),
         _ => panic!("run by scripts/bench-wire.sh"),
-    }
-}
-
-fn hotkey(number: usize) -> Keypair {
-    Keypair::from_uri(&format!("//Axon//{number}"), Scheme::Sr25519).unwrap()
-}
-
-/// Serves until the parent ends; prints a port per line.
-fn serve_axons() {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
-        let mut handles = Vec::new();
-        for number in 0..AXONS {
-            let config = AxonConfig { signature_threads: 1, ..AxonConfig::loopback() };
-            let builder = Axon::builder(config, Arc::new(hotkey(number))).serve::<EventPredictionSynapse>(Fill);
-            let handle = builder.policy(AdmissionPolicy::open()).spawn().await.unwrap();
-            println!("{}", handle.local_addr().port());
-            handles.push(handle);
-        }
-        let ended = tokio::task::spawn_blocking(|| std::io::stdin().lines().count());
-        ended.await.unwrap();
-    });
-}
-
-/// The process of the axons, and where they are.
-struct Axons {
-    process: Child,
-    targets: Vec<Target>,
-}
-
-impl Axons {
-    fn start() -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
-            .arg("serve")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let target = |(number, line): (usize, String)| Target {
-            hotkey: hotkey(number).account(),
-            ip: [127, 0, 0, 1].into(),
-            port: line.parse().unwrap(),
-        };
-        let targets = lines.take(AXONS).enumerate().map(target).collect();
-        Self { process, targets }
-    }
-}
-
-impl Drop for Axons {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -118,7 +66,7 @@ fn question() -> EventPredictionSynapse {
 }
 
 fn report() {
-    let axons = Axons::start();
+    let axons = Swarm::start(AXONS);
     let serving = axons.process.id().to_string();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let config = DendriteConfig { allow_private: true, ..DendriteConfig::default() };

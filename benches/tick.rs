@@ -17,16 +17,15 @@
 
 #[path = "common/fill.rs"]
 mod fill;
+#[path = "common/swarm.rs"]
+mod swarm;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
-use neuron::axon::{AdmissionPolicy, Axon, AxonConfig};
 use neuron::clock::{self, Clock};
 use neuron::dendrite::{Deadlines, Dendrite, DendriteConfig, Target};
 use neuron::market::{Event, EventKey, Listing, MarketError, Provider, Quote, Resolution};
@@ -37,7 +36,7 @@ use neuron::subnets::work::Peer;
 use neuron::units::{Identity, Probability, Uid, UnixMs};
 use neuron::wallet::{Keypair, Scheme};
 
-use fill::Fill;
+use swarm::Swarm;
 
 const START: UnixMs = UnixMs(1_767_225_600_000);
 const TICKS: u32 = 5;
@@ -55,67 +54,20 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let numbers: Vec<usize> = arguments.iter().filter_map(|text| text.parse().ok()).collect();
     match (arguments.first().map(String::as_str), numbers.as_slice()) {
-        (Some("serve"), [axons]) => serve_axons(*axons),
+        (Some("serve"), [axons]) => swarm::serve(*axons),
         (None, _) => report(Sizes { axons: 256, events: 1_000, kept: 20_000 }),
         (Some(_), [axons, events, kept]) => report(Sizes { axons: *axons, events: *events, kept: *kept }),
         _ => panic!("expected nothing, or AXONS EVENTS KEPT"),
     }
 }
 
-fn hotkey(number: usize) -> Keypair {
-    Keypair::from_uri(&format!("//Axon//{number}"), Scheme::Sr25519).unwrap()
-}
-
 fn identity(number: usize) -> Identity {
-    Identity { hotkey: hotkey(number).account(), registered_at: 7 }
+    Identity { hotkey: swarm::hotkey(number).account(), registered_at: 7 }
 }
 
-/// Serves until the parent ends; prints a port per line.
-fn serve_axons(axons: usize) {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
-        let mut handles = Vec::new();
-        for number in 0..axons {
-            let config = AxonConfig { signature_threads: 1, ..AxonConfig::loopback() };
-            let builder = Axon::builder(config, Arc::new(hotkey(number))).serve::<EventPredictionSynapse>(Fill);
-            let handle = builder.policy(AdmissionPolicy::open()).spawn().await.unwrap();
-            println!("{}", handle.local_addr().port());
-            handles.push(handle);
-        }
-        let ended = tokio::task::spawn_blocking(|| std::io::stdin().lines().count());
-        ended.await.unwrap();
-    });
-}
-
-/// The process of the axons, and where they are.
-struct Axons {
-    process: Child,
-    peers: Vec<Peer>,
-}
-
-impl Axons {
-    fn start(axons: usize) -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["serve", &axons.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let peer = |(number, line): (usize, String)| {
-            let identity = identity(number);
-            let target = Target { hotkey: identity.hotkey, ip: [127, 0, 0, 1].into(), port: line.parse().unwrap() };
-            Peer { uid: Uid(number as u16), identity, target }
-        };
-        let peers = lines.take(axons).enumerate().map(peer).collect();
-        Self { process, peers }
-    }
-}
-
-impl Drop for Axons {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// A peer whose axon is there.
+fn peer((number, target): (usize, &Target)) -> Peer {
+    Peer { uid: Uid(number as u16), identity: identity(number), target: *target }
 }
 
 fn text(number: usize) -> String {
@@ -179,9 +131,10 @@ fn span(mut times: Vec<f64>) -> String {
 fn report(sizes: Sizes) {
     let Sizes { axons, events, kept } = sizes;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let swarm = Axons::start(axons);
+    let swarm = Swarm::start(axons);
+    let peers: Vec<Peer> = swarm.targets.iter().enumerate().map(peer).collect();
     println!("| what | best, worst of {TICKS} |\n|---|---|");
-    let (ticks, counted) = runtime.block_on(ticks(&swarm.peers, events));
+    let (ticks, counted) = runtime.block_on(ticks(&peers, events));
     println!(
         "| one tick: {axons} miners, {events} events, {counted} answers accepted and recorded | {} |",
         span(ticks)
@@ -189,7 +142,7 @@ fn report(sizes: Sizes) {
     println!("| the ledger's part of it | {} |", span(runtime.block_on(records(axons, events))));
     println!(
         "| a miner's answer about {events} events, over HTTP | {} |",
-        span(runtime.block_on(answers(&swarm.peers[0], events)))
+        span(runtime.block_on(answers(&peers[0], events)))
     );
     drop(swarm);
     let folder = tempfile::tempdir().unwrap();

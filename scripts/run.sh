@@ -10,7 +10,7 @@ set -uo pipefail
 program=$(command -v "${NEURON_PROGRAM:-neuron}") || { echo "run.sh: there is no ${NEURON_PROGRAM:-neuron} in PATH" >&2; exit 4; }
 unset NEURON_PROGRAM
 every=${UPDATE_EVERY:-1800}
-if [ -n "${UPDATE_FROM:-}" ] && [ -z "${UPDATE_KEY:-}" ] || [ -n "${UPDATE_FROM:-}" ] && [ -z "${UPDATE_READY:-}" ]; then
+if [ -n "${UPDATE_FROM:-}" ] && { [ -z "${UPDATE_KEY:-}" ] || [ -z "${UPDATE_READY:-}" ]; }; then
     echo "run.sh: UPDATE_FROM needs UPDATE_KEY, the public key of those who make the releases, and UPDATE_READY, the role's /health" >&2
     exit 2
 fi

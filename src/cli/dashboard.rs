@@ -1,8 +1,6 @@
 //! `neuron dashboard`: the page of a ledger at rest, or of one that a validator of another process is writing.
 
-use std::path::PathBuf;
-
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{ArgMatches, Command};
 
 use super::output::Output;
 use super::{Exit, Failure, OrExit as _, Verb, args, block_on, interrupted, role, score};
@@ -15,11 +13,7 @@ pub(super) const VERB: Verb = Verb { command, run };
 const PORT: u16 = 8090;
 
 fn command() -> Command {
-    let ledger = Arg::new("ledger")
-        .long("ledger")
-        .value_name("FILE")
-        .value_parser(value_parser!(PathBuf))
-        .help("The ledger to show [default: the only one under --db.directory]");
+    let ledger = score::ledger().help("The ledger to show [default: the only one under --db.directory]");
     let dashboard = Command::new("dashboard")
         .about("Shows a ledger in a browser, until Ctrl-C; also while a validator writes it")
         .after_help("A running role shows more of itself, with `--dashboard.port` of its own. Here the port is 8090 unless said.")
@@ -34,14 +28,7 @@ fn command() -> Command {
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (resolved, mut settings) = args::resolve(matches)?;
     args::start_logs(&settings)?;
-    let path = match matches.get_one::<PathBuf>("ledger") {
-        Some(path) => path.clone(),
-        None => score::only_ledger(&settings.db.directory)?,
-    };
-    if !path.is_file() {
-        let error = anyhow::anyhow!("there is no file {}; name a ledger with --ledger", path.display());
-        return Err(Failure::new(Exit::Missing, error));
-    }
+    let path = score::file_of(matches, &settings)?;
     let source = Source::at_rest(&path, resolved).or_exit(Exit::Failed)?;
     settings.dashboard.port.get_or_insert(PORT);
     block_on(async {

@@ -1,9 +1,6 @@
 //! `neuron storefront`: a read API over a ledger at rest, or over one that a validator of another process is writing; and the
 //! keys to it.
 
-use std::path::PathBuf;
-
-use anyhow::anyhow;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::output::Output;
@@ -20,11 +17,7 @@ const PORT: u16 = 8092;
 const PER_MINUTE: &str = "240";
 
 fn command() -> Command {
-    let ledger = Arg::new("ledger")
-        .long("ledger")
-        .value_name("FILE")
-        .value_parser(value_parser!(PathBuf))
-        .help("The ledger to show [default: the only one under --db.directory]");
+    let ledger = score::ledger().help("The ledger to show [default: the only one under --db.directory]");
     let storefront = Command::new("storefront")
         .about("Serves a read API over a ledger, until Ctrl-C; also while a validator writes it")
         .after_help(
@@ -68,14 +61,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 fn serve(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (resolved, mut settings) = args::resolve(matches)?;
     args::start_logs(&settings)?;
-    let path = match matches.get_one::<PathBuf>("ledger") {
-        Some(path) => path.clone(),
-        None => score::only_ledger(&settings.db.directory)?,
-    };
-    if !path.is_file() {
-        let error = anyhow!("there is no file {}; name a ledger with --ledger", path.display());
-        return Err(Failure::new(Exit::Missing, error));
-    }
+    let path = score::file_of(matches, &settings)?;
     let source = Source::at_rest(&path, &resolved).map_err(role::no_storefront)?;
     settings.storefront.port.get_or_insert(PORT);
     block_on(async {

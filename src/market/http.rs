@@ -229,8 +229,27 @@ impl HttpClient {
         query: &[(&str, &str)],
         expected: &'static str,
     ) -> Result<T, MarketError> {
-        let body = self.get(segments, query).await?;
-        serde_json::from_slice(&body).map_err(|e| self.malformed(segments, expected, e.to_string()))
+        self.json(segments, expected, &self.get(segments, query).await?)
+    }
+
+    /// `GET` of one thing by its id; one that the server does not know, or has no more, is [`MarketError::Unknown`].
+    pub(crate) async fn find(&self, segments: &[&str], id: &str) -> Result<Vec<u8>, MarketError> {
+        match self.get(segments, &[]).await {
+            Err(MarketError::Refused { status: 404 | 410, .. }) => {
+                Err(MarketError::Unknown { provider: self.provider, id: id.into() })
+            }
+            other => other,
+        }
+    }
+
+    /// The body of an answer of `segments` as JSON of the shape that `expected` names for a person.
+    pub(crate) fn json<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        expected: &'static str,
+        body: &[u8],
+    ) -> Result<T, MarketError> {
+        serde_json::from_slice(body).map_err(|e| self.malformed(segments, expected, e.to_string()))
     }
 
     /// What `error` of a parser means for the answer of `segments`.

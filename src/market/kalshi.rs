@@ -176,11 +176,8 @@ impl Kalshi {
 
     async fn one(&self, id: &str) -> Result<Listing, MarketError> {
         let unknown = || MarketError::Unknown { provider: NAME, id: id.into() };
-        let found: Result<One, _> = self.http.read(&["markets", id], &[], "a market").await;
-        let market = match found {
-            Err(MarketError::Refused { status: 404 | 410, .. }) => return Err(unknown()),
-            other => other?.market,
-        };
+        let path = ["markets", id];
+        let One { market } = self.http.json(&path, "a market", &self.http.find(&path, id).await?)?;
         let listing = market.listing(self.clock.now(), self.cutoff_before_end_ms);
         listing.filter(|listing| listing.event.id == id).ok_or_else(unknown)
     }

@@ -156,10 +156,8 @@ impl Manifold {
 
     async fn one(&self, id: &str) -> Result<Listing, MarketError> {
         let unknown = || MarketError::Unknown { provider: NAME, id: id.into() };
-        let market: Market = match self.http.read(&["v0", "market", id], &[], "a market").await {
-            Err(MarketError::Refused { status: 404 | 410, .. }) => return Err(unknown()),
-            other => other?,
-        };
+        let path = ["v0", "market", id];
+        let market: Market = self.http.json(&path, "a market", &self.http.find(&path, id).await?)?;
         let listing = market.listing(self.clock.now(), self.cutoff_before_end_ms);
         listing.filter(|listing| listing.event.id == id).ok_or_else(unknown)
     }

@@ -56,12 +56,18 @@ impl Replayed {
             return Err(MarketError::WasNotRead { provider: self.name, reason: reason.as_str().into() });
         }
         let latest = now.plus_ms(self.horizon_ms);
-        let is_offered = |listing: &Listing| {
-            let ends_at = listing.event.ends_at.unwrap_or(listing.event.cutoff);
-            listing.resolution == Resolution::Open && listing.event.cutoff > now && ends_at <= latest
+        // A recording has long more markets that are over than open ones: only of these a listing is made.
+        let is_offered = |market: &&Recorded| {
+            market.provider == self.name
+                && market.resolution(now) == Resolution::Open
+                && self.cutoff(market).is_some_and(|cutoff| cutoff > now && market.ends_at.unwrap_or(cutoff) <= latest)
         };
-        let own = self.tape.opened_by(now).filter(|market| market.provider == self.name);
-        Ok(own.filter_map(|market| self.listing(market, now)).filter(is_offered).collect())
+        Ok(self.tape.opened_by(now).filter(is_offered).filter_map(|market| self.listing(market, now)).collect())
+    }
+
+    /// Until when answers count; `None` when nobody knows.
+    fn cutoff(&self, market: &Recorded) -> Option<UnixMs> {
+        market.cutoff.or(market.ends_at.map(|end| end.plus_ms(-self.cutoff_before_end_ms)))
     }
 
     fn one(&self, id: &str) -> Result<Listing, MarketError> {
@@ -73,7 +79,7 @@ impl Replayed {
 
     /// The market as it was; `None` when nobody knows until when answers count.
     fn listing(&self, market: &Recorded, now: UnixMs) -> Option<Listing> {
-        let cutoff = market.cutoff.or(market.ends_at.map(|end| end.plus_ms(-self.cutoff_before_end_ms)))?;
+        let cutoff = self.cutoff(market)?;
         let [outcome, _] = &market.outcomes;
         // As old as the look that saw it; where no looks were recorded, as fresh as it can be.
         let look = self.tape.look(self.name, now).map_or(now, |look| look.at);

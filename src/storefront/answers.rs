@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::scoring::admission::EventState;
 use crate::subnets::events::ledger::{EventRow, Listed, ScoredLine, state_name};
 use crate::units::{Foreign, Identity, UnixMs};
 
@@ -183,11 +182,6 @@ pub(super) struct History {
     pub(super) who: Who,
     pub(super) history: Vec<Line>,
     pub(super) next_cursor: Option<String>,
-}
-
-/// The word of a state, or none.
-pub(super) fn state_of(word: &str) -> Option<EventState> {
-    crate::subnets::events::ledger::STATES.into_iter().find(|state| state_name(*state) == word)
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ impl Door {
     }
 
     /// The keys in force now.
-    fn keys(&self) -> Keys {
+    pub(super) fn keys(&self) -> Keys {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock::monotonic();
         if now.saturating_duration_since(ring.looked) < LOOK_EVERY {

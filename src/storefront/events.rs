@@ -3,11 +3,11 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use super::answers::{Event, Events, Price, Prices, Reasoning, Reasonings, Score, Scores, Who, state_of, time};
+use super::answers::{Event, Events, Price, Prices, Reasoning, Reasonings, Score, Scores, time};
 use super::paging::{Asked, page};
 use super::problem::Problem;
 use super::shelf::{Shelf, Shop};
-use crate::subnets::events::ledger::Reason;
+use crate::subnets::events::ledger::{Reason, state_named};
 use crate::units::UnixMs;
 
 type Answer = Result<Response, Problem>;
@@ -17,7 +17,7 @@ pub(super) async fn list(State(shop): State<Shop>, asked: Asked) -> Answer {
     let limit = asked.limit(50, 200)?;
     let before: Option<i64> = asked.cursor()?;
     let state = match asked.one("state") {
-        Some(word) => Some(state_of(word).ok_or_else(|| Problem::bad("`state` is no state of an event"))?),
+        Some(word) => Some(state_named(word).ok_or_else(|| Problem::bad("`state` is no state of an event"))?),
         None => None,
     };
     let read = move |shelf: &Shelf| {
@@ -57,7 +57,7 @@ pub(super) async fn scores(State(shop): State<Shop>, Path(key): Path<String>) ->
         let (event, mut scores) = shelf.archive.scores_of(&key)?.ok_or_else(Problem::no_event)?;
         scores.sort_by_key(|(identity, _)| *identity);
         let uids = shelf.uids();
-        let score = |(identity, score)| Score { who: Who::is(&identity, uids.of(&identity)), score };
+        let score = |(identity, score)| Score { who: uids.who(&identity), score };
         Ok(Scores::of(event, scores.into_iter().map(score).collect()))
     };
     shop.answer(read).await
@@ -68,10 +68,7 @@ pub(super) async fn reasonings(State(shop): State<Shop>, Path(key): Path<String>
     let read = move |shelf: &Shelf| {
         let found = shelf.archive.reasons(&key)?.ok_or_else(Problem::no_event)?;
         let uids = shelf.uids();
-        let row = |Reason { identity, at, text }| {
-            let who = Who::is(&identity, uids.of(&identity));
-            Reasoning { who, at: time(at), reasoning: text }
-        };
+        let row = |Reason { identity, at, text }| Reasoning { who: uids.who(&identity), at: time(at), reasoning: text };
         Ok(Reasonings { unique_event_id: key, reasonings: found.into_iter().map(row).collect() })
     };
     shop.answer(read).await

@@ -11,8 +11,8 @@ use super::paging::Asked;
 use super::problem::Problem;
 use super::shelf::{Averages, Shelf, Shop};
 use crate::scoring::community::{community, median};
-use crate::scoring::grid::{Grid, minutes_since_origin};
-use crate::subnets::events::ledger::{CellLine, EventRow};
+use crate::scoring::grid::minutes_since_origin;
+use crate::subnets::events::ledger::CellLine;
 use crate::units::UnixMs;
 
 type Answer = Result<Response, Problem>;
@@ -108,15 +108,9 @@ fn together<'a>(cells: impl Iterator<Item = &'a CellLine>, averages: &Averages) 
     community(cells.map(|cell| (averages.weight(&cell.identity), cell.stats.mean_p())).collect())
 }
 
-/// What was said in the interval of this moment.
-fn current<'a>(event: &EventRow, cells: &'a [CellLine], now: UnixMs) -> impl Iterator<Item = &'a CellLine> {
-    let interval = Grid::of_minutes(event.interval_minutes).index(now);
-    cells.iter().filter(move |cell| cell.interval == interval)
-}
-
 fn community_of(shelf: &Shelf, key: &str) -> Result<Option<Community>, Problem> {
-    let Some((event, cells)) = shelf.archive.said_about(key)? else { return Ok(None) };
-    let community_prediction = together(current(&event, &cells, shelf.now()), &*shelf.averages()?);
+    let Some((event, cells)) = shelf.archive.said_at(key, shelf.now())? else { return Ok(None) };
+    let community_prediction = together(cells.iter(), &*shelf.averages()?);
     Ok(Some(Community { event_id: event.key, community_prediction, community_prediction_lr: None }))
 }
 
@@ -144,18 +138,18 @@ pub(super) async fn community_predictions(State(shop): State<Shop>, asked: Asked
 /// What each miner said in the current interval, by uid and hotkey.
 pub(super) async fn predictions(State(shop): State<Shop>, Path(key): Path<String>) -> Answer {
     shop.answer(move |shelf| {
-        let (event, cells) = shelf.archive.said_about(&key)?.ok_or_else(Problem::no_event)?;
+        let (event, cells) = shelf.archive.said_at(&key, shelf.now())?.ok_or_else(Problem::no_event)?;
         let uids = shelf.uids();
         let row = |cell: &CellLine| Prediction {
             unique_event_id: event.key.clone(),
-            who: Who::is(&cell.identity, uids.of(&cell.identity)),
+            who: uids.who(&cell.identity),
             interval_start_minutes: minutes_since_origin(cell.start),
             interval_agg_prediction: cell.stats.mean_p(),
             interval_count: cell.stats.count,
             latest_prediction: cell.stats.last.p,
             submitted_at: time(cell.stats.last.t),
         };
-        let mut predictions: Vec<Prediction> = current(&event, &cells, shelf.now()).map(row).collect();
+        let mut predictions: Vec<Prediction> = cells.iter().map(row).collect();
         predictions.sort_by(|a, b| (a.who.miner_uid, &a.who.miner_hotkey).cmp(&(b.who.miner_uid, &b.who.miner_hotkey)));
         Ok(Predictions { count: predictions.len(), predictions })
     })

@@ -3,12 +3,12 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use super::answers::{History, Line, Miners, Standing, Who};
+use super::answers::{History, Line, Miners, Standing};
 use super::paging::{Asked, page};
 use super::problem::Problem;
-use super::shelf::{Averages, Shelf, Shop};
+use super::shelf::{Averages, Shelf, Shop, Uids};
 use crate::subnets::events::ledger::{self, HistoryPlace};
-use crate::units::{Identity, UnixMs};
+use crate::units::UnixMs;
 
 type Answer = Result<Response, Problem>;
 
@@ -18,20 +18,18 @@ pub(super) async fn list(State(shop): State<Shop>) -> Answer {
         let (averages, uids) = (shelf.averages()?, shelf.uids());
         let mut order: Vec<&ledger::Standing> = averages.standings.miners.iter().collect();
         order.sort_by(|a, b| b.average.total_cmp(&a.average).then(a.identity.cmp(&b.identity)));
-        let row =
-            |standing: &ledger::Standing| shown(&averages, standing.identity, uids.of(&standing.identity), standing);
+        let row = |standing| shown(&averages, &uids, standing);
         Ok(Miners { events: averages.standings.events, miners: order.into_iter().map(row).collect() })
     };
     shop.answer(read).await
 }
 
-fn shown(averages: &Averages, identity: Identity, uid: Option<u16>, standing: &ledger::Standing) -> Standing {
-    let total: f64 = averages.standings.miners.iter().map(|other| other.reward).sum();
+fn shown(averages: &Averages, uids: &Uids, standing: &ledger::Standing) -> Standing {
     Standing {
-        who: Who::is(&identity, uid),
+        who: uids.who(&standing.identity),
         average: standing.average,
         reward: standing.reward,
-        share: if total > 0.0 { standing.reward / total } else { 0.0 },
+        share: if averages.total > 0.0 { standing.reward / averages.total } else { 0.0 },
         events_predicted: standing.predicted,
         events: averages.standings.events,
     }
@@ -44,7 +42,7 @@ pub(super) async fn one(State(shop): State<Shop>, Path(hotkey): Path<String>, as
         let averages = shelf.averages()?;
         let nothing = ledger::Standing { identity, average: 0.0, reward: 0.0, predicted: 0 };
         let own = averages.standings.miners.iter().find(|standing| standing.identity == identity);
-        Ok(shown(&averages, identity, shelf.uids().of(&identity), own.unwrap_or(&nothing)))
+        Ok(shown(&averages, &shelf.uids(), own.unwrap_or(&nothing)))
     };
     shop.answer(read).await
 }
@@ -58,7 +56,7 @@ pub(super) async fn history(State(shop): State<Shop>, Path(hotkey): Path<String>
         let before: Option<HistoryPlace> = before.map(|(at, key)| (UnixMs(at), key));
         let mut found = shelf.archive.history_before(identity, before.as_ref(), limit + 1)?;
         let next_cursor = page(&mut found, limit, |line| (line.resolved_at.0, line.event.clone()))?;
-        let who = Who::is(&identity, shelf.uids().of(&identity));
+        let who = shelf.uids().who(&identity);
         Ok(History { who, history: found.into_iter().map(Line::from).collect(), next_cursor })
     };
     shop.answer(read).await

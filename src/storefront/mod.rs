@@ -26,7 +26,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Clock;
 use crate::config::Resolved;
-use crate::gateway::{KeyFile, KeysError};
+use crate::gateway::KeysError;
 use crate::ledger::{LedgerError, ReadOnly};
 use crate::role::{Subnet, Watch};
 use crate::scoring::Rules;
@@ -136,13 +136,14 @@ impl StorefrontPort {
     /// # Errors
     /// [`StorefrontError::Port`], [`StorefrontError::NoKeys`], [`StorefrontError::Keys`].
     pub async fn take(address: SocketAddr, keys: &Path) -> Result<Self, StorefrontError> {
-        if KeyFile::open(keys)?.rows().is_empty() {
+        let door = door::Door::of(keys)?;
+        if door.keys().is_empty() {
             return Err(StorefrontError::NoKeys(keys.to_owned()));
         }
         let failed = |source| StorefrontError::Port { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, door: door::Door::of(keys)? })
+        Ok(Self { listener, address, door })
     }
 
     /// Opens it.

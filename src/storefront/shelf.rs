@@ -5,19 +5,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
+use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_TYPE, ETAG};
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Source;
+use super::answers::Who;
 use super::door::Door;
 use super::problem::Problem;
 use super::stream::Pulse;
 use crate::clock;
-use crate::role::Subnet;
+use crate::role::{Snapshot, Subnet};
 use crate::subnets::events::ledger::{Archive, Standings};
 use crate::units::{Account, Identity, UnixMs};
 
@@ -51,6 +52,8 @@ struct Inner {
 pub(super) struct Averages {
     /// The window.
     pub(super) standings: Standings,
+    /// The sum of its rewards.
+    pub(super) total: f64,
     /// Rewards of those who have a score of the last two days.
     fresh: BTreeMap<Identity, f64>,
 }
@@ -114,22 +117,17 @@ impl Shop {
     ) -> Result<Response, Problem> {
         self.read(move |shelf| json(&job(shelf)?)).await
     }
-
-    /// The uids of those who are registered now, where somebody knows.
-    pub(super) fn uids(&self) -> Uids {
-        let neurons = self.0.source.subnet.as_ref().map(Subnet::now);
-        let neurons = neurons.iter().flat_map(|now| &now.metagraph.neurons);
-        Uids(neurons.map(|neuron| (neuron.identity(), neuron.uid.0)).collect())
-    }
 }
 
-/// Who has which slot.
-#[derive(Debug, Default)]
-pub(super) struct Uids(BTreeMap<Identity, u16>);
+/// Who has which slot now, where somebody knows.
+#[derive(Debug)]
+pub(super) struct Uids(Option<Arc<Snapshot>>);
 
 impl Uids {
-    pub(super) fn of(&self, identity: &Identity) -> Option<u16> {
-        self.0.get(identity).copied()
+    /// How an answer names this miner.
+    pub(super) fn who(&self, identity: &Identity) -> Who {
+        let neuron = self.0.as_ref().and_then(|now| now.neuron(&identity.hotkey));
+        Who::is(identity, neuron.filter(|neuron| neuron.identity() == *identity).map(|neuron| neuron.uid.0))
     }
 }
 
@@ -139,7 +137,7 @@ impl Shelf {
     }
 
     pub(super) fn uids(&self) -> Uids {
-        self.shop.uids()
+        Uids(self.shop.0.source.subnet.as_ref().map(Subnet::now))
     }
 
     /// How everybody stands, as of a few seconds ago at most.
@@ -150,10 +148,12 @@ impl Shelf {
         if let Some((_, averages)) = kept {
             return Ok(averages);
         }
-        let (standings, rewards) = self.archive.rewards(&self.shop.0.source.rules)?;
+        let standings = self.archive.standings(&self.shop.0.source.rules)?;
         let heard = self.archive.scored_since(self.now().plus_ms(-FRESH_MS))?;
-        let fresh = rewards.into_iter().filter(|(identity, _)| heard.contains(identity)).collect();
-        let averages = Arc::new(Averages { standings, fresh });
+        let heard = standings.miners.iter().filter(|standing| heard.contains(&standing.identity));
+        let fresh = heard.map(|standing| (standing.identity, standing.reward)).collect();
+        let total = standings.miners.iter().map(|standing| standing.reward).sum();
+        let averages = Arc::new(Averages { standings, total, fresh });
         *keep() = Some((now, Arc::clone(&averages)));
         Ok(averages)
     }
@@ -178,7 +178,6 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<Response, Problem> {
     let name = hex::encode(Sha256::digest(&text).get(..16).unwrap_or_default());
     let tag = HeaderValue::from_str(&format!("\"{name}\"")).map_err(|_| Problem::broken())?;
     let mut response = Response::new(Body::from(text));
-    *response.status_mut() = StatusCode::OK;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(ETAG, tag);
     Ok(response)

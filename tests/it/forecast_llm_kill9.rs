@@ -1,13 +1,13 @@
 //! Killed anywhere, the ledger of spend has counted at least what was charged, and never more than the budget.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use neuron::forecast::llm::money::MicroUsd;
 use neuron::forecast::llm::spend::{Budget, Purpose, SpendLedger};
 use neuron::units::UnixMs;
+
+use crate::support::run_and_kill;
 
 const PLACE: &str = "SPEND_KILL9_PLACE";
 const BUDGET: Budget = Budget { per_day: MicroUsd(60_000), per_question: MicroUsd(25_000) };
@@ -38,25 +38,13 @@ fn child() {
 }
 
 /// Runs the child until its line number `until` and kills it a little later; what it was charged.
-fn run_and_kill(folder: &Path, until: u64) -> u64 {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", "forecast_llm_kill9::child"])
-        .env(PLACE, folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+fn charged_until(folder: &Path, until: u64) -> u64 {
     let (mut charged, mut seen) = (0, 0);
-    for line in lines.map_while(Result::ok) {
+    run_and_kill("forecast_llm_kill9::child", &[(PLACE, folder.as_os_str())], |line| {
         charged += line.strip_prefix("charged ").and_then(|amount| amount.parse().ok()).unwrap_or(0);
         seen += 1;
-        if seen == until {
-            std::thread::sleep(Duration::from_micros(until * 137 % 900));
-            child.kill().unwrap();
-        }
-    }
-    child.wait().unwrap();
+        (seen == until).then(|| Duration::from_micros(until * 137 % 900))
+    });
     charged
 }
 
@@ -66,14 +54,14 @@ fn killed_anywhere_no_money_is_forgotten_and_no_budget_exceeded() {
     let mut charged = 0;
     let look = || SpendLedger::open(&folder.path().join("spend.sqlite")).unwrap().spent(NOW).unwrap();
     for kill in 0..KILLS {
-        charged += run_and_kill(folder.path(), 2 + kill * 7 % 40);
+        charged += charged_until(folder.path(), 2 + kill * 7 % 40);
         let spent = look();
         assert!(spent.day.0 >= charged, "forgotten: {spent:?}, charged {charged}");
         assert!(spent.day <= BUDGET.per_day, "{spent:?}");
     }
     assert!(charged > 1000, "the child was killed before it did anything: {charged}");
     // Left alone it stops by itself, at the budget.
-    charged += run_and_kill(folder.path(), u64::MAX);
+    charged += charged_until(folder.path(), u64::MAX);
     let spent = look();
     assert!(spent.day <= BUDGET.per_day && spent.day.0 >= charged, "{spent:?}, charged {charged}");
     assert!(spent.day.0 > BUDGET.per_day.0 - 4 * 100, "it stopped too soon: {spent:?}");

@@ -5,9 +5,8 @@
 //! that of a run without interruption.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use neuron::scoring::conditional::{Conditional, Side};
@@ -17,7 +16,7 @@ use neuron::subnets::events::ledger::{
 };
 use neuron::units::{Account, Identity, UnixMs};
 
-use crate::support::open_ledger;
+use crate::support::{kill_after_step, open_ledger};
 
 const START: i64 = 1_717_200_000_000;
 const MINUTE: i64 = 60_000;
@@ -134,26 +133,9 @@ async fn child() {
 
 /// Starts the child behind `from` and kills it some time after it accepted `until`; returns the first step to repeat.
 fn run_and_kill(folder: &Path, from: i64, until: i64, after: Duration) -> i64 {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", "ledger_kill9::child"])
-        .env(PLACE, folder)
-        .env(FROM, from.to_string())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut next = from;
-    for line in lines.map_while(Result::ok) {
-        let Some(k) = line.strip_prefix("accepted ").and_then(|k| k.parse::<i64>().ok()) else { continue };
-        next = k + 1;
-        if k == until {
-            std::thread::sleep(after);
-            child.kill().unwrap();
-        }
-    }
-    child.wait().unwrap();
-    next
+    let begin = from.to_string();
+    let environment = [(PLACE, folder.as_os_str()), (FROM, OsStr::new(&begin))];
+    kill_after_step("ledger_kill9::child", &environment, "accepted ", (from, until), after)
 }
 
 #[tokio::test]

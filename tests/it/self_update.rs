@@ -182,6 +182,18 @@ fn older_foreign_and_lying_releases_change_nothing() {
     releases.refused(&[], 8, "no name of a file");
 }
 
+#[test]
+fn what_keeps_a_role_up_to_date_says_what_it_lacks() {
+    let releases = Releases::new();
+    for lacks in ["UPDATE_KEY", "UPDATE_READY"] {
+        let mut run = std::process::Command::new("bash");
+        run.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/run.sh")).arg("miner");
+        run.envs(["UPDATE_FROM", "UPDATE_KEY", "UPDATE_READY"].map(|name| (name, "something"))).env_remove(lacks);
+        let output = run.env("NEURON_PROGRAM", releases.program()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{lacks}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
 /// Updates under load between two programs, and back from a broken one, with `scripts/run.sh` above the validator.
 #[cfg(feature = "localnet")]
 mod drill {

@@ -1,8 +1,11 @@
 //! What several tests need.
 
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use neuron::ledger::LedgerError;
 use neuron::subnets::events::ledger::{EventsLedger, Options};
@@ -35,11 +38,51 @@ pub fn free_port() -> u16 {
 pub fn open_ledger(path: &Path, options: &Options) -> EventsLedger {
     for _ in 0..500 {
         match EventsLedger::open(path, options.clone()) {
-            Err(LedgerError::InUse { .. }) => std::thread::sleep(std::time::Duration::from_millis(10)),
+            Err(LedgerError::InUse { .. }) => std::thread::sleep(Duration::from_millis(10)),
             other => return other.unwrap(),
         }
     }
     panic!("{} stays in use", path.display());
+}
+
+/// Runs an ignored test of this binary in a process of its own, tells `heard` every line of its stderr, and kills it so long
+/// after a line as that says. Lines that it had written by then are heard too.
+#[allow(dead_code, reason = "only the tests that kill run it")]
+pub fn run_and_kill(test: &str, environment: &[(&str, &OsStr)], mut heard: impl FnMut(&str) -> Option<Duration>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "--nocapture", test])
+        .envs(environment.iter().copied())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    for line in lines.map_while(Result::ok) {
+        if let Some(after) = heard(&line) {
+            std::thread::sleep(after);
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+}
+
+/// The same for a child that goes on from a step and says the number behind `word` of each that is done: kills it some time
+/// after `until`, and gives back the first step that it did not do.
+#[allow(dead_code, reason = "only the tests that kill run it")]
+pub fn kill_after_step(
+    test: &str,
+    environment: &[(&str, &OsStr)],
+    word: &str,
+    (from, until): (i64, i64),
+    after: Duration,
+) -> i64 {
+    let mut next = from;
+    run_and_kill(test, environment, |line| {
+        let step = line.strip_prefix(word)?.parse::<i64>().ok()?;
+        next = step + 1;
+        (step == until).then_some(after)
+    });
+    next
 }
 
 /// A process that dies with its test, as if by `kill -9`, also when the test panics.

@@ -5,9 +5,8 @@
 //! while it reads the market, asks, records or settles, and started again at the hour that it had not finished.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ use neuron::subnets::work::Peer;
 use neuron::units::{Identity, Probability, Uid, UnixMs};
 
 use crate::axon_kit::key;
-use crate::support::open_ledger;
+use crate::support::{kill_after_step, open_ledger};
 use crate::wire_fakes::{dendrite, target};
 
 /// 2026-01-01, when the first event opens.
@@ -155,26 +154,9 @@ async fn child() {
 
 /// Starts the child at an hour and kills it some time after it finished `until`; returns the first hour that it did not finish.
 fn run_and_kill(folder: &Path, from: i64, until: i64, after: Duration) -> i64 {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", "validator_kill9::child"])
-        .env(PLACE, folder)
-        .env(FROM, from.to_string())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut next = from;
-    for line in lines.map_while(Result::ok) {
-        let Some(hour) = line.strip_prefix("done ").and_then(|hour| hour.parse::<i64>().ok()) else { continue };
-        next = hour + 1;
-        if hour == until {
-            std::thread::sleep(after);
-            child.kill().unwrap();
-        }
-    }
-    child.wait().unwrap();
-    next
+    let begin = from.to_string();
+    let environment = [(PLACE, folder.as_os_str()), (FROM, OsStr::new(&begin))];
+    kill_after_step("validator_kill9::child", &environment, "done ", (from, until), after)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

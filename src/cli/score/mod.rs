@@ -18,6 +18,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::output::Output;
 use super::{Exit, Failure, OrExit, Verb, args};
+use crate::config::Settings;
 use crate::config::table::Group;
 use crate::report::{Case, ReportError};
 use crate::subnets::events::ledger::Archive;
@@ -31,12 +32,7 @@ The ledger is found in --db.directory, or named with --ledger; a copy made by `n
 Rules are those of the settings (`--scoring.…`).";
 
 fn command() -> Command {
-    let ledger = Arg::new("ledger")
-        .long("ledger")
-        .global(true)
-        .value_name("FILE")
-        .value_parser(value_parser!(PathBuf))
-        .help("The ledger to read [default: the only one under --db.directory]");
+    let ledger = ledger().global(true).help("The ledger to read [default: the only one under --db.directory]");
     let parts = [
         verify::command(),
         explain::command(),
@@ -62,11 +58,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     }
     let (resolved, settings) = args::resolve(matches)?;
     let rules = EventsSettings::of(&resolved).or_exit(Exit::Usage)?.rules().or_exit(Exit::Usage)?;
-    let path = match matches.get_one::<PathBuf>("ledger") {
-        Some(path) => path.clone(),
-        None => only_ledger(&settings.db.directory)?,
-    };
-    let case = Case { archive: open(&path)?, rules };
+    let case = Case { archive: open(&chosen(matches, &settings)?)?, rules };
     match name {
         "verify" => verify::run(&case, output),
         "explain" => explain::run(&case, matches, output),
@@ -78,22 +70,42 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     }
 }
 
+/// `--ledger FILE`, for every command that reads one.
+pub(super) fn ledger() -> Arg {
+    Arg::new("ledger").long("ledger").value_name("FILE").value_parser(value_parser!(PathBuf))
+}
+
+/// The ledger that is named, or the only one there is.
+fn chosen(matches: &ArgMatches, settings: &Settings) -> Result<PathBuf, Failure> {
+    match matches.get_one::<PathBuf>("ledger") {
+        Some(path) => Ok(path.clone()),
+        None => only_ledger(&settings.db.directory),
+    }
+}
+
+/// The same, when it is a file: for what is served until somebody stops it.
+pub(super) fn file_of(matches: &ArgMatches, settings: &Settings) -> Result<PathBuf, Failure> {
+    let path = chosen(matches, settings)?;
+    if path.is_file() { Ok(path) } else { Err(no_file(&path)) }
+}
+
+fn no_file(path: &Path) -> Failure {
+    Failure::new(Exit::Missing, anyhow!("there is no file {}; name a ledger with --ledger", path.display()))
+}
+
 fn open(path: &Path) -> Result<Archive, Failure> {
     if path.is_dir() {
         return Err(Failure::new(Exit::Usage, anyhow!("{} is a folder; name a file with --ledger", path.display())));
     }
     if !path.exists() {
-        return Err(Failure::new(
-            Exit::Missing,
-            anyhow!("there is no file {}; name a ledger with --ledger", path.display()),
-        ));
+        return Err(no_file(path));
     }
     Ok(Archive::open(path)?)
 }
 
 /// The one ledger below a folder. A copy that was exported into the same folder is no second one: validators keep theirs in
 /// `netuidN` (see `role::setup`), and only without any of these the others are looked at.
-pub(super) fn only_ledger(folder: &Path) -> Result<PathBuf, Failure> {
+fn only_ledger(folder: &Path) -> Result<PathBuf, Failure> {
     let mut found = Vec::new();
     collect(folder, 3, &mut found);
     let kept = |path: &PathBuf| {

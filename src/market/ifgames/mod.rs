@@ -219,9 +219,8 @@ impl IfGames {
         let (mut ids, mut offset) = (std::collections::BTreeSet::new(), 0_usize);
         for _ in 0..MAX_PAGES {
             let (skip, limit) = (offset.to_string(), per_page.to_string());
-            let body = self.http.get(path, &[since, ("offset", &skip), ("limit", &limit)]).await?;
-            let page: Page = serde_json::from_slice(&body)
-                .map_err(|e| self.http.malformed(path, "a page of events", e.to_string()))?;
+            let query = [since, ("offset", skip.as_str()), ("limit", limit.as_str())];
+            let page: Page = self.http.read(path, &query, "a page of events").await?;
             let (read, mut fresh) = (page.items.len(), 0);
             for entry in &page.items {
                 // An entry without an id is counted as read, and is no event.
@@ -259,10 +258,7 @@ impl IfGames {
             return Ok(told.listing.clone());
         }
         let path = ["api", "v2", "events", id];
-        let body = match self.http.get(&path, &[]).await {
-            Err(MarketError::Refused { status: 404 | 410, .. }) => return Err(unknown()),
-            other => other?,
-        };
+        let body = self.http.find(&path, id).await?;
         let text = std::str::from_utf8(&body).unwrap_or_default();
         let item =
             Item::read(text).ok_or_else(|| self.http.malformed(&path, "an event", "no such object".to_owned()))?;

@@ -307,7 +307,7 @@ pub(super) async fn discover(
         let mut query = vec![("limit", PAGE), ("closed", "false"), ("include_tag", "true")];
         query.extend([("end_date_min", from.as_str()), ("end_date_max", until.as_str())]);
         query.extend(cursor.as_deref().map(|cursor| ("after_cursor", cursor)));
-        let page = match page(http, &path, &query).await {
+        let page: Page = match http.read(&path, &query, "a page of markets").await {
             Ok(page) => page,
             // An error is never the end of a list; what was read is good all the same.
             Err(error) if page_number > 0 => {
@@ -334,11 +334,6 @@ pub(super) async fn discover(
     poll.listings = listings;
     poll.skipped.filtered += left_out;
     Ok(poll)
-}
-
-async fn page(http: &HttpClient, path: &[&str], query: &[(&str, &str)]) -> Result<Page, MarketError> {
-    let body = http.get(path, query).await?;
-    serde_json::from_slice(&body).map_err(|e| http.malformed(path, "a page of markets", e.to_string()))
 }
 
 fn rfc3339(time: UnixMs) -> String {

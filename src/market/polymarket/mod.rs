@@ -244,12 +244,9 @@ impl Polymarket {
     async fn fetch_one(&self, id: &str) -> Result<Listing, MarketError> {
         let path = ["markets", id];
         let unknown = || MarketError::Unknown { provider: NAME, id: id.into() };
-        let body = match self.http.get(&path, &[]).await {
-            Err(MarketError::Refused { status: 404 | 410, .. }) => return Err(unknown()),
-            other => other?,
-        };
+        let body = self.http.find(&path, id).await?;
         let shape = |reason: String| self.http.malformed(&path, "a market", reason);
-        let market: Market = serde_json::from_slice(&body).map_err(|e| shape(e.to_string()))?;
+        let market: Market = self.http.json(&path, "a market", &body)?;
         if market.condition_id().is_none_or(|found| !found.eq_ignore_ascii_case(id)) {
             return Err(unknown());
         }

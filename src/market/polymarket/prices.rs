@@ -174,8 +174,7 @@ async fn midpoints(
     for some in tokens.chunks(AT_ONCE) {
         let asked: Vec<Value> = some.iter().map(|token| json!({"token_id": token})).collect();
         let body = http.post(&PATH, &Value::from(asked).to_string()).await?;
-        let answer: HashMap<String, Value> =
-            serde_json::from_slice(&body).map_err(|e| http.malformed(&PATH, "midpoints by token", e.to_string()))?;
+        let answer: HashMap<String, Value> = http.json(&PATH, "midpoints by token", &body)?;
         let at = clock.now();
         found.extend(answer.into_iter().filter_map(|(token, value)| {
             let price = Probability::new(fields::number(&value)?).ok()?;

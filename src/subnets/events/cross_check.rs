@@ -3,7 +3,7 @@
 //! Prices that differ by more than a bound are said in the log (once, until they agree again), counted in the metrics, and kept
 //! in the ledger with both sources and times. They go on to score: which of the two is wrong nobody knows here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 
@@ -89,10 +89,11 @@ async fn of_market(provider: &dyn Provider, newest: &[PriceRow]) -> Vec<PriceChe
             return Vec::new();
         }
     };
+    let by_id: HashMap<&str, &PriceRow> = ids.iter().map(String::as_str).zip(prices).collect();
     let of = |(id, quote): (String, Quote)| {
-        let place = ids.iter().position(|it| *it == id)?;
+        let price = (*by_id.get(id.as_str())?).clone();
         let other = PriceSeen { at: quote.at, price: quote.price.get(), source: quote.source };
-        prices.get(place).map(|price| PriceCheck { price: (*price).clone(), other })
+        Some(PriceCheck { price, other })
     };
     // A source is no witness for itself.
     found.into_iter().filter_map(of).filter(|check| check.price.source != check.other.source).collect()

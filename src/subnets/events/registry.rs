@@ -1,7 +1,6 @@
 //! Which events are asked about: from what the markets list, and what the ledger knows, to what is done this tick.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::ledger::{EventRow, NewEvent, Outcome, PriceRow, Resolution};
@@ -107,10 +106,7 @@ impl Intake {
     }
 
     fn price(&mut self, listing: &Listing) {
-        if let Some(quote) = listing.quote {
-            let event = Arc::from(listing.event.key.0.as_str());
-            self.prices.push(PriceRow { event, price: quote.price.get(), at: quote.at, source: quote.source });
-        }
+        self.prices.extend(listing.quote.map(|quote| PriceRow::of(&listing.event.key.0, quote)));
     }
 }
 

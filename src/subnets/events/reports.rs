@@ -77,8 +77,8 @@ impl Reports {
         for part in rows.chunks(BATCH) {
             self.reporter.predictions(part).await?;
         }
-        for (event, interval) in within.drain(..) {
-            self.ledger.told_interval(event, interval).await?;
+        if !within.is_empty() {
+            self.ledger.told_intervals(std::mem::take(within)).await?;
         }
         Ok(rows.len())
     }

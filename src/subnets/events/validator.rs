@@ -333,12 +333,7 @@ impl EventsValidator {
         let keys: HashSet<&str> = open.iter().map(|row| row.key.as_str()).collect();
         let price = |listing: Listing| {
             let quote = listing.quote.filter(|_| keys.contains(listing.event.key.0.as_str()))?;
-            Some(PriceRow {
-                event: listing.event.key.0.into(),
-                price: quote.price.get(),
-                at: quote.at,
-                source: quote.source,
-            })
+            Some(PriceRow::of(&listing.event.key.0, quote))
         };
         // A market that fails here has been told about, or will be in a minute.
         self.poll().await.0.into_iter().filter_map(price).collect()
@@ -376,12 +371,7 @@ impl EventsValidator {
                         continue;
                     }
                     if let Some(quote) = listing.quote.filter(|_| row.cutoff > at) {
-                        prices.push(PriceRow {
-                            event: row.key.as_str().into(),
-                            price: quote.price.get(),
-                            at: quote.at,
-                            source: quote.source,
-                        });
+                        prices.push(PriceRow::of(&row.key, quote));
                     }
                 }
                 Some(Err(MarketError::Unknown { .. })) => {

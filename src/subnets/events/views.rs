@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ledger::{Archive, CellLine, EventRow, Listed, Reason, STATES, Whole, state_name};
+use super::ledger::{Archive, CellLine, EventRow, Listed, Reason, STATES, Whole, state_name, state_named};
 use super::settings::EventsSettings;
 use crate::config::Resolved;
 use crate::ledger::ReadOnly;
@@ -87,7 +87,7 @@ fn running_sum(archive: &Archive, identity: Identity) -> Result<Vec<(f64, f64)>,
 fn list(_: &Resolved, ledger: &ReadOnly, ask: &Ask) -> Result<Vec<Block>, WorkError> {
     let archive = Archive::open(ledger.path())?;
     let counts = archive.counts()?;
-    let state = STATES.into_iter().find(|state| state_name(*state) == ask.state);
+    let state = state_named(&ask.state);
     let of = counts.iter().filter(|(one, _)| state.is_none_or(|state| *one == state)).map(|(_, n)| n).sum();
     let states = STATES.into_iter().filter_map(|state| {
         let (_, n) = counts.iter().find(|(one, _)| *one == state)?;

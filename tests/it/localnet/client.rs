@@ -46,6 +46,22 @@ pub async fn subxt_client(url: &str) -> OnlineClient<SubstrateConfig> {
     OnlineClient::from_backend(Arc::new(backend)).await.unwrap()
 }
 
+/// Sends 0.012 TAO of Alice's to Bob, waits until that is final, and tells the events by pallet and name.
+pub async fn gives_bob_some(client: &OnlineClient<SubstrateConfig>) -> Vec<(String, String)> {
+    let events = client
+        .tx()
+        .await
+        .unwrap()
+        .sign_and_submit_then_watch_default(&transfer("//Bob", 12_000_000), &Key::of("//Alice"))
+        .await
+        .unwrap()
+        .wait_for_finalized_success()
+        .await
+        .unwrap();
+    let events = events.iter().map(|event| event.unwrap());
+    events.map(|event| (event.pallet_name().to_owned(), event.event_name().to_owned())).collect()
+}
+
 /// What a refusal says.
 #[derive(Debug, PartialEq)]
 pub struct Refused {

@@ -11,7 +11,7 @@ use subxt::config::SubstrateConfig;
 use subxt::rpcs::client::{RpcClient, RpcSubscription};
 use subxt::{OnlineClient, dynamic};
 
-use super::client::{Key, Net, ask, config, free_balance, hex, start, storage_key, transfer};
+use super::client::{Net, ask, config, free_balance, gives_bob_some, hex, start, storage_key, transfer};
 
 /// A client that knows `chainHead_v1`, `transactionWatch_v1` and `chainSpec_v1` and nothing else.
 async fn chain_head_client(url: &str) -> OnlineClient<SubstrateConfig> {
@@ -42,17 +42,8 @@ async fn subxt_reads_and_submits_on_its_chain_head_backend() {
     let version = at.runtime_apis().call(call).await.unwrap();
     assert!(version.to_string().contains("node-subtensor"), "{version}");
 
-    let events = client
-        .tx()
-        .await
-        .unwrap()
-        .sign_and_submit_then_watch_default(&transfer("//Bob", 12_000_000), &Key::of("//Alice"))
-        .await
-        .unwrap()
-        .wait_for_finalized_success()
-        .await
-        .unwrap();
-    assert!(events.iter().any(|event| event.unwrap().event_name() == "Transfer"));
+    let events = gives_bob_some(&client).await;
+    assert!(events.iter().any(|(_, event)| event == "Transfer"));
     assert_eq!(free_balance(&client, "//Bob").await, before + 12_000_000);
 
     let mut blocks = client.stream_blocks().await.unwrap();

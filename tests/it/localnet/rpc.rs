@@ -6,28 +6,14 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::client::{Key, config, free_balance, hex, start, storage_key, subxt_client, transfer};
+use super::client::{Key, config, free_balance, gives_bob_some, hex, start, storage_key, subxt_client, transfer};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn subxt_connects_reads_transfers_and_sees_the_events() {
     let chain = spawn(LocalnetConfig { block_time: Duration::from_millis(20), ..config() }).await.unwrap();
     let client = subxt_client(&chain.ws_url()).await;
     let before = free_balance(&client, "//Bob").await;
-    let events = client
-        .tx()
-        .await
-        .unwrap()
-        .sign_and_submit_then_watch_default(&transfer("//Bob", 12_000_000), &Key::of("//Alice"))
-        .await
-        .unwrap()
-        .wait_for_finalized_success()
-        .await
-        .unwrap();
-    let seen: Vec<(String, String)> = events
-        .iter()
-        .map(|event| event.unwrap())
-        .map(|event| (event.pallet_name().to_owned(), event.event_name().to_owned()))
-        .collect();
+    let seen = gives_bob_some(&client).await;
     for expected in
         [("Balances", "Transfer"), ("TransactionPayment", "TransactionFeePaid"), ("System", "ExtrinsicSuccess")]
     {

@@ -1,7 +1,8 @@
 //! The life of an event: every change of its state, cutoff or outcome, with the time at which it was seen.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 
+use super::front::NumberedChange;
 use super::read::{state_name, state_of};
 use super::types::{EventChange, EventRow};
 use crate::ledger::Fault;
@@ -38,12 +39,31 @@ pub(super) fn of(connection: &Connection, key: &str) -> Result<Vec<EventChange>,
     let mut rows = query.query([key])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(EventChange {
-            at: UnixMs(row.get(0)?),
-            state: state_of(row.get_ref(1)?.as_str().unwrap_or_default())?,
-            cutoff: UnixMs(row.get(2)?),
-            outcome: row.get(3)?,
-        });
+        found.push(change(row, 0)?);
     }
     Ok(found)
+}
+
+/// Changes of all events with a number above `number`, in their order, `count` at most.
+pub(super) fn after(connection: &Connection, number: i64, count: i64) -> Result<Vec<NumberedChange>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT c.rowid, e.key, c.at, c.state, c.cutoff, c.outcome FROM changes c JOIN events e ON e.id = c.event
+         WHERE c.rowid > ?1 ORDER BY c.rowid LIMIT ?2",
+    )?;
+    let mut rows = query.query(params![number, count])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(NumberedChange { number: row.get(0)?, event: row.get(1)?, change: change(row, 2)? });
+    }
+    Ok(found)
+}
+
+/// The change in a row, whose columns begin at `first`.
+fn change(row: &Row<'_>, first: usize) -> Result<EventChange, Fault> {
+    Ok(EventChange {
+        at: UnixMs(row.get(first)?),
+        state: state_of(row.get_ref(first + 1)?.as_str().unwrap_or_default())?,
+        cutoff: UnixMs(row.get(first + 2)?),
+        outcome: row.get(first + 3)?,
+    })
 }

@@ -1,20 +1,20 @@
 //! A ledger of events as a program reads it: lists by cursor, which stay whole while a validator adds to them, and what the
 //! miners say together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::archive::Archive;
+use super::changes;
 use super::look::{Listed, listed};
-use super::read::{self, state_name, state_of};
+use super::read::{self, state_name};
 use super::reports::CellLine;
-use super::standing;
-use super::types::{EventChange, EventRow, ScoredLine, Standings};
+use super::types::{EventChange, EventRow, ScoredLine};
 use crate::ledger::miners::{self, MinerId};
 use crate::ledger::{Fault, LedgerError};
-use crate::scoring::Rules;
 use crate::scoring::admission::EventState;
+use crate::scoring::grid::Grid;
 use crate::units::{Identity, UnixMs};
 
 /// A change of some event, with its number: later changes have higher ones.
@@ -90,6 +90,17 @@ impl Archive {
         Ok(Some((event, cells)))
     }
 
+    /// The same of the interval of a moment alone.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn said_at(&self, key: &str, moment: UnixMs) -> Result<Option<(EventRow, Vec<CellLine>)>, LedgerError> {
+        let Some((id, event)) = self.named(read::event(self.file.connection(), key))? else { return Ok(None) };
+        let interval = Grid::of_minutes(event.interval_minutes).index(moment);
+        let cells = self.cells_within(id, &event, interval..=interval)?;
+        Ok(Some((event, cells)))
+    }
+
     /// The scores of an event; `None` for an unknown event.
     ///
     /// # Errors
@@ -97,9 +108,7 @@ impl Archive {
     pub fn scores_of(&self, key: &str) -> Result<Option<EventScores>, LedgerError> {
         let connection = self.file.connection();
         let Some((id, event)) = self.named(read::event(connection, key))? else { return Ok(None) };
-        let scores = self.named(read::scores(connection, id).map_err(Fault::from))?;
-        let scores = scores.into_iter().filter_map(|(miner, score)| Some((self.book.identity(miner)?, score)));
-        Ok(Some((event, scores.collect())))
+        Ok(Some((event, self.scores(id)?)))
     }
 
     /// A miner's scores behind a place, latest resolution first, with the events that it did not predict.
@@ -135,22 +144,12 @@ impl Archive {
         Ok(self.named(found())?.into_iter().filter_map(|miner| self.book.identity(miner)).collect())
     }
 
-    /// The averages of a window, and of each miner in it the reward.
-    ///
-    /// # Errors
-    /// Those of the file.
-    pub fn rewards(&self, rules: &Rules) -> Result<(Standings, BTreeMap<Identity, f64>), LedgerError> {
-        let standings = self.named(standing::standings(self.file.connection(), rules))?;
-        let rewards = standings.miners.iter().map(|standing| (standing.identity, standing.reward)).collect();
-        Ok((standings, rewards))
-    }
-
     /// Changes of events with a number above `number`, in their order, `count` at most.
     ///
     /// # Errors
     /// Those of the file.
     pub fn changes_after(&self, number: i64, count: usize) -> Result<Vec<NumberedChange>, LedgerError> {
-        self.named(changes(self.file.connection(), number, count))
+        self.named(changes::after(self.file.connection(), number, whole(count)))
     }
 
     /// The number of the last change; 0 where there is none.
@@ -217,23 +216,4 @@ pub(super) fn history(
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-fn changes(connection: &Connection, number: i64, count: usize) -> Result<Vec<NumberedChange>, Fault> {
-    let mut query = connection.prepare_cached(
-        "SELECT c.rowid, e.key, c.at, c.state, c.cutoff, c.outcome FROM changes c JOIN events e ON e.id = c.event
-         WHERE c.rowid > ?1 ORDER BY c.rowid LIMIT ?2",
-    )?;
-    let mut rows = query.query(params![number, whole(count)])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let change = EventChange {
-            at: UnixMs(row.get(2)?),
-            state: state_of(row.get_ref(3)?.as_str().unwrap_or_default())?,
-            cutoff: UnixMs(row.get(4)?),
-            outcome: row.get(5)?,
-        };
-        found.push(NumberedChange { number: row.get(0)?, event: row.get(1)?, change });
-    }
-    Ok(found)
 }

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::archive::Archive;
 use super::reports::CellLine;
 use super::types::{EventRow, ScoredLine, Standings};
-use super::{front, read, standing};
-use crate::ledger::{Fault, LedgerError, miners};
+use super::{read, standing};
+use crate::ledger::{Fault, LedgerError};
 use crate::scoring::Rules;
 use crate::scoring::admission::EventState;
 use crate::units::{Identity, UnixMs};
@@ -71,9 +71,13 @@ impl Archive {
         let Some((id, event)) = self.named(read::event(connection, key))? else { return Ok(None) };
         let prices = self.named(read::prices(connection, key))?;
         let cells = self.cells_of(id, &event)?;
-        let scores = self.named(read::scores(connection, id).map_err(Fault::from))?;
-        let scores = scores.into_iter().filter_map(|(miner, score)| Some((self.book.identity(miner)?, score)));
-        Ok(Some(Whole { event, prices, cells, scores: scores.collect() }))
+        Ok(Some(Whole { event, prices, cells, scores: self.scores(id)?.into_iter().collect() }))
+    }
+
+    /// The scores of an event, by miner.
+    pub(super) fn scores(&self, id: i64) -> Result<Vec<(Identity, f64)>, LedgerError> {
+        let scores = self.named(read::scores(self.file.connection(), id).map_err(Fault::from))?;
+        Ok(scores.into_iter().filter_map(|(miner, score)| Some((self.book.identity(miner)?, score))).collect())
     }
 
     /// The averages of every miner with a score in the window.
@@ -89,11 +93,7 @@ impl Archive {
     /// # Errors
     /// Those of the file.
     pub fn history(&self, identity: Identity, limit: usize) -> Result<Vec<ScoredLine>, LedgerError> {
-        let connection = self.file.connection();
-        match self.named(miners::find(connection, identity))? {
-            Some(miner) => self.named(front::history(connection, miner, None, limit)),
-            None => Ok(Vec::new()),
-        }
+        self.history_before(identity, None, limit)
     }
 }
 

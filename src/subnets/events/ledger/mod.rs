@@ -44,7 +44,7 @@ pub use error::EventsLedgerError;
 pub use front::{EventScores, HistoryPlace, NumberedChange};
 pub use look::{Listed, Whole};
 pub use prices::{PriceCheck, PriceDispute, PriceSeen};
-pub use read::{STATES, state_name};
+pub use read::{STATES, state_name, state_named};
 pub use reasons::{LONGEST_REASON, Reason};
 pub use reports::{CellLine, MeanReport};
 pub use told::{ClosedInterval, ScoredRows};

@@ -31,11 +31,14 @@ pub const STATES: [EventState; 6] = {
     [Open, Scored, Void, NoWindow, NoPrice, NoReports]
 };
 
+/// The state that [`state_name`] calls so.
+#[must_use]
+pub fn state_named(name: &str) -> Option<EventState> {
+    STATES.into_iter().find(|state| state_name(*state) == name)
+}
+
 pub(super) fn state_of(name: &str) -> Result<EventState, Fault> {
-    STATES
-        .into_iter()
-        .find(|state| state_name(*state) == name)
-        .ok_or_else(|| Fault::Damaged(format!("`{name}` is no state of an event")))
+    state_named(name).ok_or_else(|| Fault::Damaged(format!("`{name}` is no state of an event")))
 }
 
 const EVENT_COLUMNS: &str = "key, provider, provider_id, description, opened_at, cutoff, ends_at, interval_minutes,

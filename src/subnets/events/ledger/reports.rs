@@ -1,6 +1,7 @@
 //! What miners said, read back for looking at it: mean reports of events, and every interval's statistics.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use rusqlite::{Connection, params};
 
@@ -102,16 +103,26 @@ impl Archive {
 
     /// What was said about one event, by interval and miner.
     pub(super) fn cells_of(&self, id: i64, event: &EventRow) -> Result<Vec<CellLine>, LedgerError> {
-        self.named(self.cells(id, event))
+        self.cells_within(id, event, i64::MIN..=i64::MAX)
     }
 
-    fn cells(&self, id: i64, event: &EventRow) -> Result<Vec<CellLine>, Fault> {
+    /// The same of some intervals.
+    pub(super) fn cells_within(
+        &self,
+        id: i64,
+        event: &EventRow,
+        intervals: RangeInclusive<i64>,
+    ) -> Result<Vec<CellLine>, LedgerError> {
+        self.named(self.cells(id, event, &intervals))
+    }
+
+    fn cells(&self, id: i64, event: &EventRow, intervals: &RangeInclusive<i64>) -> Result<Vec<CellLine>, Fault> {
         let grid = Grid::of_minutes(event.interval_minutes);
-        let mut query = self
-            .file
-            .connection()
-            .prepare_cached("SELECT interval, block FROM stats WHERE event = ?1 AND bracket = ?2 ORDER BY interval")?;
-        let mut rows = query.query(params![id, IN_FORCE])?;
+        let mut query = self.file.connection().prepare_cached(
+            "SELECT interval, block FROM stats WHERE event = ?1 AND interval BETWEEN ?3 AND ?4 AND bracket = ?2
+             ORDER BY interval",
+        )?;
+        let mut rows = query.query(params![id, IN_FORCE, intervals.start(), intervals.end()])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let interval = row.get(0)?;

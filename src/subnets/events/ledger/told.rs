@@ -1,5 +1,7 @@
 //! What an event service was told, and what is left to tell: predictions of closed intervals, scores of settled events.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, Transaction, params};
 
 use super::EventsLedger;
@@ -7,7 +9,7 @@ use super::block::Columns;
 use super::read::{self, state_name};
 use super::record::IN_FORCE;
 use super::types::EventRow;
-use crate::ledger::miners;
+use crate::ledger::miners::{self, MinerId};
 use crate::ledger::{Fault, LedgerError};
 use crate::scoring::IntervalStats;
 use crate::scoring::admission::EventState;
@@ -66,16 +68,20 @@ impl EventsLedger {
         self.read(move |connection| results(connection, provider, now, count)).await
     }
 
-    /// Notes that an interval was told.
+    /// Notes that these intervals of events were told, in one transaction.
     ///
     /// # Errors
     /// Those of the file.
-    pub async fn told_interval(&self, event: String, interval: i64) -> Result<(), LedgerError> {
+    pub async fn told_intervals(&self, told: Vec<(String, i64)>) -> Result<(), LedgerError> {
         self.core()
             .write(move |transaction: &Transaction<'_>| -> Result<(), Fault> {
-                let sql = "INSERT INTO told_intervals (event, interval) SELECT id, ?2 FROM events WHERE key = ?1
-                           ON CONFLICT DO NOTHING";
-                transaction.prepare_cached(sql)?.execute(params![event, interval])?;
+                let mut insert = transaction.prepare_cached(
+                    "INSERT INTO told_intervals (event, interval) SELECT id, ?2 FROM events WHERE key = ?1
+                     ON CONFLICT DO NOTHING",
+                )?;
+                for (event, interval) in &told {
+                    insert.execute(params![event, interval])?;
+                }
                 Ok(())
             })
             .await
@@ -134,13 +140,25 @@ fn results(connection: &Connection, provider: &str, now: UnixMs, count: usize) -
     let mut found = Vec::new();
     for key in keys {
         let Some((id, event)) = read::event(connection, &key)? else { continue };
-        let mut rows = Vec::new();
+        let (last, mut rows) = (last_reports(connection, id)?, Vec::new());
         for (miner, score) in read::scores(connection, id)? {
             let Some((identity, since)) = known.get(&miner).copied() else { continue };
-            let said = read::intervals(connection, id, miner, Grid::of_minutes(event.interval_minutes))?;
-            rows.push((identity, since, said.last().map(|line| line.stats.last.p), score));
+            rows.push((identity, since, last.get(&miner).copied(), score));
         }
         found.push(ScoredRows { event, rows });
     }
     Ok(found)
+}
+
+/// The last report of each miner about an event.
+fn last_reports(connection: &Connection, event: i64) -> Result<BTreeMap<MinerId, f64>, Fault> {
+    let mut query =
+        connection.prepare_cached("SELECT block FROM stats WHERE event = ?1 AND bracket = ?2 ORDER BY interval")?;
+    let mut rows = query.query(params![event, IN_FORCE])?;
+    let mut last = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let block = row.get_ref(0)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()))?;
+        last.extend(Columns::of(block)?.cells().map(|(miner, stats)| (miner, stats.last.p)));
+    }
+    Ok(last)
 }

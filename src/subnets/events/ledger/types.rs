@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::market::PriceSource;
+use crate::market::{PriceSource, Quote};
 use crate::scoring::admission::{EventState, Fate};
 use crate::scoring::conditional::Conditional;
 use crate::units::{Foreign, Identity, UnixMs};
@@ -103,6 +103,14 @@ pub struct PriceRow {
     pub at: UnixMs,
     /// What it is made of.
     pub source: PriceSource,
+}
+
+impl PriceRow {
+    /// What a market said about the event of this key.
+    #[must_use]
+    pub fn of(key: &str, quote: Quote) -> Self {
+        Self { event: key.into(), price: quote.price.get(), at: quote.at, source: quote.source }
+    }
 }
 
 /// One answer of one miner for one event.
