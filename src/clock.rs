@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-use crate::units::UnixMs;
+use crate::units::{UnixMs, millis};
 
 /// A source of time. Cheap to clone; clones show the same time.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl Clock {
         match &self.0 {
             Source::Wall => tokio::time::sleep(duration).await,
             Source::Stepped(time) => {
-                let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+                let ms = millis(duration);
                 let until = self.now().plus_ms(ms);
                 // The sender lives in `self`, so the wait can only end by time.
                 let _ = time.subscribe().wait_for(|now| *now >= until).await;
@@ -59,7 +59,7 @@ impl Clock {
     /// Moves a stepped clock forward; no effect on the wall's.
     pub fn advance(&self, duration: Duration) {
         if let Source::Stepped(time) = &self.0 {
-            let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+            let ms = millis(duration);
             time.send_modify(|now| *now = now.plus_ms(ms));
         }
     }

@@ -197,10 +197,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let config = LocalnetConfig {
         finality: matches.get_one("finality").copied().unwrap_or(block_time.clamp(FINALITY[0], FINALITY[1])),
         block_time,
-        blocks: matches
-            .get_one::<String>("blocks")
-            .and_then(|name| BlockMode::ALL.into_iter().find(|mode| mode.name() == name))
-            .unwrap_or_default(),
+        blocks: matches.get_one::<String>("blocks").and_then(|name| BlockMode::named(name)).unwrap_or_default(),
         origins: matches.get_many::<String>("allow-origin").into_iter().flatten().cloned().collect(),
         port: matches.get_one("port").copied().unwrap_or(defaults.port),
         state: matches.get_one::<PathBuf>("state").cloned(),

@@ -64,7 +64,7 @@ fn command() -> Command {
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let program = program(matches)?;
     if matches.get_flag("rollback") {
-        let program = update::roll_back(&program).map_err(failure)?;
+        update::roll_back(&program).map_err(failure)?;
         return Ok(output.result(&json!({"outcome": "rolled_back", "program": program}), |_| {
             format!("{} is again what it was before the last update; restart what uses it", program.display())
         })?);

@@ -14,4 +14,5 @@ pub use resolve::{ConfigError, Layer, Layers, Resolved, ResolvedValue};
 pub use settings::{
     AxonSettings, BlacklistSettings, DashboardSettings, DbSettings, DendriteSettings, LoggingSettings, MetricsSettings,
     PrioritySettings, Settings, StorefrontSettings, SubtensorSettings, ValidatorSettings, WalletSettings, duration,
+    words,
 };

@@ -157,12 +157,13 @@ impl Layers {
     /// # Errors
     /// The first [`ConfigError::BadValue`].
     pub fn resolve(&self) -> Result<Resolved, ConfigError> {
-        let values = self.rows.iter().map(|setting| self.resolve_one(setting)).collect::<Result<_, _>>()?;
+        let preset = self.preset();
+        let values = self.rows.iter().map(|setting| self.resolve_one(setting, preset)).collect::<Result<_, _>>()?;
         Ok(Resolved { values })
     }
 
-    fn resolve_one(&self, setting: &'static Setting) -> Result<ResolvedValue, ConfigError> {
-        let (texts, layer) = self.said(setting);
+    fn resolve_one(&self, setting: &'static Setting, preset: Option<&Preset>) -> Result<ResolvedValue, ConfigError> {
+        let (texts, layer) = self.said(setting, preset);
         let value = match texts {
             None => None,
             Some(texts) => Some(parse(setting, &texts).map_err(|reason| ConfigError::BadValue {
@@ -176,7 +177,7 @@ impl Layers {
     }
 
     /// The uppermost layer that says something about `setting`.
-    fn said(&self, setting: &Setting) -> (Option<Vec<String>>, Layer) {
+    fn said(&self, setting: &Setting, preset: Option<&Preset>) -> (Option<Vec<String>>, Layer) {
         if let Some((texts, layer)) = self.told(setting) {
             return (Some(texts), layer);
         }
@@ -185,7 +186,7 @@ impl Layers {
             Some((Some(vec![(*text).to_owned()]), Layer::Preset { name: preset.name.to_owned() }))
         };
         let default = || (setting.default.map(|text| vec![text.to_owned()]), Layer::Default);
-        self.preset().and_then(of_preset).unwrap_or_else(default)
+        preset.and_then(of_preset).unwrap_or_else(default)
     }
 
     /// The preset that somebody named. One that there is not is refused with the value of its setting.

@@ -15,6 +15,16 @@ pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
     parse_duration(&String::deserialize(deserializer)?).map_err(de::Error::custom)
 }
 
+/// Reads texts for serde's `deserialize_with`, what commas separate apart; blank ones are none.
+///
+/// # Errors
+/// It is no list of texts.
+pub fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let words = texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
+    Ok(words.map(str::to_owned).collect())
+}
+
 /// Everything that a neuron can be told beside its kind of work. The meaning of each field is the help text of its row in
 /// [`super::table::CORE`].
 #[derive(Debug, Clone, PartialEq, Deserialize)]

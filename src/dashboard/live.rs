@@ -13,11 +13,10 @@ use tokio::task::JoinHandle;
 
 use super::Source;
 use crate::ledger::ReadOnly;
+use crate::ledger::pulse::{data_version, pulse};
 use crate::ledger::rusqlite::Connection;
 use crate::telemetry;
 
-/// How often it is looked whether something has changed: a page is renewed no more often than this.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a page that was told waits at least for the next word.
 const REST: Duration = Duration::from_secs(2);
 
@@ -28,27 +27,8 @@ pub(super) struct Pulse(watch::Receiver<u64>);
 impl Pulse {
     /// Looks at `source` for as long as the task lives.
     pub(super) fn of(source: Arc<Source>) -> (Self, JoinHandle<()>) {
-        let (beat, seen) = watch::channel(0);
-        let looking = tokio::spawn(async move {
-            let mut file = None;
-            let mut last = 0;
-            loop {
-                let source = Arc::clone(&source);
-                // SQLite may wait for a disk.
-                let looked = tokio::task::spawn_blocking(move || {
-                    let file = file.or_else(|| open(&source));
-                    let state = state(&source, file.as_ref());
-                    (file, state)
-                });
-                let Ok((kept, state)) = looked.await else { return };
-                file = kept;
-                if state != last {
-                    last = state;
-                    beat.send_modify(|n| *n += 1);
-                }
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        });
+        let seeing = Arc::clone(&source);
+        let (seen, looking) = pulse(move || open(&source), move |file| state(&seeing, file));
         (Self(seen), looking)
     }
 
@@ -81,8 +61,7 @@ fn open(source: &Source) -> Option<Connection> {
 /// A number that differs when what a page shows does: SQLite's own count of others' commits, the block, requests served.
 fn state(source: &Source, file: Option<&Connection>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let version = |file: &Connection| file.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0)).ok();
-    file.and_then(version).hash(&mut hasher);
+    file.and_then(data_version).hash(&mut hasher);
     telemetry::log_tail().last().hash(&mut hasher);
     if let Some(watch) = &source.watch {
         watch.subnet.now().metagraph.block.hash(&mut hasher);

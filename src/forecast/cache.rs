@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::{Forecast, Forecaster, Question};
 use crate::clock::Clock;
 use crate::market::EventKey;
-use crate::units::UnixMs;
+use crate::units::{UnixMs, millis};
 
 /// How long what is remembered. All times are market time.
 #[derive(Debug, Clone)]
@@ -324,10 +324,6 @@ fn make_room(entries: &mut HashMap<Question, Entry>) {
 
 fn is_over(question: &Question, now: UnixMs) -> bool {
     question.cutoff.is_some_and(|cutoff| cutoff <= now)
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl std::fmt::Debug for Cache {

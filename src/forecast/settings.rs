@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 
 use super::ensemble::{Combine, Named};
-use crate::config::duration;
+use crate::config::{duration, words};
 
 /// A strategy's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -83,9 +83,9 @@ pub struct ForecasterSettings {
 
 /// Names with weights, one a text or several with commas, each forecaster once.
 fn members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Named>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    let words = texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
-    let members: Vec<Named> = words.map(|word| word.parse().map_err(de::Error::custom)).collect::<Result<_, _>>()?;
+    let words = words(deserializer)?;
+    let members: Vec<Named> =
+        words.iter().map(|word| word.parse().map_err(de::Error::custom)).collect::<Result<_, _>>()?;
     for (place, member) in members.iter().enumerate() {
         if members.iter().take(place).any(|before| before.kind == member.kind) {
             return Err(de::Error::custom(format!("the member `{}` is named twice", member.kind.as_str())));

@@ -27,6 +27,7 @@ mod error;
 pub mod miners;
 pub mod notes;
 mod open;
+pub(crate) mod pulse;
 mod read_only;
 mod schema;
 mod thread;

@@ -379,9 +379,14 @@ impl Node {
         Ok(nonce)
     }
 
+    /// How many extrinsics a block could take now.
+    pub(crate) fn waiting(&self) -> usize {
+        self.pool.lock().ready()
+    }
+
     /// Lets a block be made for what waits, where blocks are made for that.
     pub(crate) fn asks_for_block(&self) {
-        if !self.pool.lock().candidates().is_empty() {
+        if self.waiting() > 0 {
             self.arrived.notify_one();
         }
     }

@@ -209,7 +209,7 @@ impl Pool {
     fn make_room(&mut self, new: &Transaction, leaving: &HashSet<H256>) -> Result<(), PoolError> {
         let ready = self.satisfied(&new.validity.requires);
         let of_class = |pool: &Self| match ready {
-            true => pool.entries.len() - pool.futures.len(),
+            true => pool.ready(),
             false => pool.futures.len(),
         };
         let limit = if ready { self.limits.ready } else { self.limits.future };
@@ -282,6 +282,11 @@ impl Pool {
     }
 
     /// The ready extrinsics in the order in which a block takes them: by priority, requirements before dependants.
+    /// How many of them a block could take now: the number of [`Pool::candidates`].
+    pub(crate) fn ready(&self) -> usize {
+        self.entries.len() - self.futures.len()
+    }
+
     pub(crate) fn candidates(&self) -> Vec<Arc<Transaction>> {
         let mut missing: HashMap<H256, usize> = HashMap::new();
         let mut waiting: HashMap<&Tag, Vec<H256>> = HashMap::new();

@@ -64,7 +64,7 @@ pub(crate) enum Fault {
 }
 
 /// When blocks are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BlockMode {
     /// One per block time.
@@ -79,6 +79,12 @@ pub enum BlockMode {
 impl BlockMode {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Interval, Self::Manual, Self::Extrinsic];
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
 
     /// As settings and answers name it.
     #[must_use]

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use sp_core::H256;
+
 use super::chain::{Chain, Snapshot};
 use super::dump::DumpError;
 use super::node::{Books, Node};
-use super::runtime::BlockNumber;
 
 /// Most moments that are kept; the oldest goes when there are more. Each is a copy of all that the chain keeps.
 const KEPT: usize = 16;
@@ -55,8 +56,8 @@ impl Node {
     }
 
     /// Puts the chain back to a marked moment, which stays marked; later ones are gone. What waits in the pool is dropped, and all
-    /// that is there is final. Gives the number of the newest block.
-    pub(crate) fn go_back(&self, number: u64) -> Result<BlockNumber, RevertError> {
+    /// that is there is final. Gives the hash of the newest block.
+    pub(crate) fn go_back(&self, number: u64) -> Result<H256, RevertError> {
         let mut books = self.books.lock();
         if matches!(*books, Books::Closed) {
             return Err(RevertError::Stopped);
@@ -68,7 +69,7 @@ impl Node {
         }
         let chain = Chain::restore(snapshot, window).ok_or(RevertError::Unknown(number))?;
         self.marks.lock().kept.split_off(&(number + 1));
-        let height = chain.height();
+        let (height, hash) = (chain.height(), chain.head().0);
         {
             let mut pool = self.pool.lock();
             *self.chain.write() = chain;
@@ -76,6 +77,6 @@ impl Node {
             self.finals.send_replace(height);
         }
         self.heads.send_replace(height);
-        Ok(height)
+        Ok(hash)
     }
 }

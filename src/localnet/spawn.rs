@@ -364,7 +364,7 @@ impl Handle {
     /// The number of transactions that wait for a block.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.node.pending().len()
+        self.node.waiting()
     }
 
     /// Waits until the chain has block `number`.

@@ -1,11 +1,13 @@
 //! How a running development chain stands: `dev_status`, and `neuron localnet status`.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::banner::{self, OpenSubnet};
 use super::node::{Node, ReadError};
+use super::powers::BlockMode;
 use super::runtime::System;
 use super::state;
 
@@ -21,8 +23,8 @@ pub struct ChainStatus {
     pub genesis_hash: String,
     /// Version of the runtime.
     pub spec_version: u32,
-    /// When blocks are made: `interval`, `manual` or `extrinsic`.
-    pub blocks: String,
+    /// When blocks are made.
+    pub blocks: BlockMode,
     /// Real time between blocks made by interval, in milliseconds.
     pub block_time_ms: u64,
     /// Are blocks held?
@@ -51,17 +53,16 @@ impl ChainStatus {
                 .map_err(|panic| ReadError::Panicked(panic.0))
         })?;
         let pace = *node.powers.pace().borrow();
-        let milliseconds = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Ok(Self {
             block,
             finalized: *node.finals().borrow(),
             genesis_hash: format!("{genesis:?}"),
             spec_version,
-            blocks: pace.mode.name().to_owned(),
+            blocks: pace.mode,
             block_time_ms: milliseconds(pace.block_time),
             frozen: node.powers.frozen(),
             finality_ms: milliseconds(*node.finality().borrow()),
-            pool: node.pending().len(),
+            pool: node.waiting(),
             snapshots: node.marked(),
             neurons: subnets.iter().map(|subnet| u64::from(subnet.neurons)).sum(),
             subnets,
@@ -69,15 +70,20 @@ impl ChainStatus {
     }
 }
 
+/// The same in milliseconds.
+pub(crate) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl fmt::Display for ChainStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let held = if self.frozen { ", held" } else { "" };
-        let every = match self.blocks.as_str() {
-            "interval" => format!(" of {} ms", self.block_time_ms),
-            _ => String::new(),
+        let every = match self.blocks {
+            BlockMode::Interval => format!(" of {} ms", self.block_time_ms),
+            BlockMode::Manual | BlockMode::Extrinsic => String::new(),
         };
         writeln!(f, "Block      {}, final {}", self.block, self.finalized)?;
-        writeln!(f, "Blocks     {}{every}{held}; final after {} ms", self.blocks, self.finality_ms)?;
+        writeln!(f, "Blocks     {}{every}{held}; final after {} ms", self.blocks.name(), self.finality_ms)?;
         writeln!(f, "Runtime    node-subtensor {}", self.spec_version)?;
         writeln!(f, "Genesis    {}", self.genesis_hash)?;
         writeln!(f, "Pool       {} waiting", self.pool)?;

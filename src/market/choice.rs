@@ -1,9 +1,8 @@
 //! Which markets a role looks at.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserializer, de};
 
 use super::azuro::{Azuro, AzuroSettings};
 use super::file::QuestionFile;
@@ -13,7 +12,8 @@ use super::manifold::{self, Manifold};
 use super::polymarket::{Polymarket, PolymarketSettings};
 use super::{HttpSettings, MarketError, MarketSettings, Provider, azuro, file, ifgames, polymarket, replay};
 use crate::clock::Clock;
-use crate::units::Account;
+use crate::config::words;
+use crate::units::{Account, millis};
 
 /// A market by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +89,6 @@ pub fn providers_as(
         let tape = replay::load(path)?.rebased(clock.now(), settings.replay_speed);
         return Ok(replay::providers(&Arc::new(tape), settings, clock));
     }
-    let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     let (horizon, before_end) = (millis(settings.horizon), millis(settings.cutoff_before_end));
     let provider = |name: &MarketName| -> Result<Arc<dyn Provider>, MarketError> {
         Ok(match name {
@@ -133,11 +132,4 @@ pub(super) fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ma
     let names = MarketName::each(&words)
         .map_err(|text| de::Error::custom(format!("there is no market `{text}`; there are {}", known())))?;
     if names.is_empty() { Err(de::Error::custom("no market is named")) } else { Ok(names) }
-}
-
-/// Texts, with what commas separate apart; blank ones are none.
-pub(super) fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    let words = texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
-    Ok(words.map(str::to_owned).collect())
 }

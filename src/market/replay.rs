@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, ready};
 use super::tape::{self, Recorded, Tape};
 use super::{Event, EventKey, Listing, MarketError, MarketName, MarketSettings, Provider, Quote, Resolution, asked};
 use crate::clock::Clock;
-use crate::units::UnixMs;
+use crate::units::{UnixMs, millis};
 
 /// Reads the recording at `path`, a folder or a file. Blocking.
 ///
@@ -32,8 +32,8 @@ pub fn providers(tape: &Arc<Tape>, settings: &MarketSettings, clock: &Clock) -> 
             name: name.as_str(),
             tape: Arc::clone(tape),
             clock: clock.clone(),
-            horizon_ms: i64::try_from(settings.horizon.as_millis()).unwrap_or(i64::MAX),
-            cutoff_before_end_ms: i64::try_from(settings.cutoff_before_end.as_millis()).unwrap_or(i64::MAX),
+            horizon_ms: millis(settings.horizon),
+            cutoff_before_end_ms: millis(settings.cutoff_before_end),
         })
     };
     MarketName::ALL.iter().filter(is_told_of).map(provider).collect()

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::azuro::{Margin, Source};
-use super::choice::{MarketName, names, words};
+use super::choice::{MarketName, names};
 use super::polymarket::Prices;
 use super::polymarket::gamma::{Discovery, GammaFilter, OfOneEvent};
-use crate::config::duration;
+use crate::config::{duration, words};
 
 /// Where events come from.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

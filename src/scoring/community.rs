@@ -25,12 +25,8 @@ pub fn community(mut said: Vec<(f64, f64)>) -> Option<f64> {
 #[must_use]
 pub fn median(mut reports: Vec<f64>) -> Option<f64> {
     reports.sort_by(f64::total_cmp);
-    let upper = *reports.get(reports.len() / 2)?;
-    if reports.len() % 2 == 1 {
-        return Some(upper);
-    }
-    let lower = *reports.get((reports.len() / 2).checked_sub(1)?)?;
-    Some(f64::midpoint(lower, upper))
+    let (lower, upper) = (reports.get(reports.len().checked_sub(1)? / 2)?, reports.get(reports.len() / 2)?);
+    Some(f64::midpoint(*lower, *upper))
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
@@ -24,12 +23,10 @@ use super::problem::Problem;
 use super::shelf::{Shelf, Shop};
 use crate::gateway::Guest;
 use crate::ledger::ReadOnly;
-use crate::ledger::rusqlite::Connection;
+use crate::ledger::pulse::{LOOK_EVERY, data_version, pulse};
 use crate::subnets::events::ledger::{NumberedChange, SCHEMA, state_name};
 use crate::units::UnixMs;
 
-/// How often it is looked whether something was written.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Changes that are read at once.
 const AT_ONCE: usize = 200;
 
@@ -38,31 +35,10 @@ const AT_ONCE: usize = 200;
 pub(super) struct Pulse(watch::Receiver<u64>);
 
 impl Pulse {
-    /// Looks at the ledger for as long as the task lives. One look serves all streams.
+    /// Looks at the ledger for as long as the task lives.
     pub(super) fn of(ledger: PathBuf) -> (Self, JoinHandle<()>) {
-        let (beat, seen) = watch::channel(0);
-        let looking = tokio::spawn(async move {
-            let (mut file, mut last): (Option<Connection>, Option<i64>) = (None, None);
-            loop {
-                let path = ledger.clone();
-                // SQLite may wait for a disk.
-                let looked = tokio::task::spawn_blocking(move || {
-                    let file = file.or_else(|| ReadOnly::again(&path, SCHEMA).ok());
-                    let version = |file: &Connection| {
-                        file.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0)).ok()
-                    };
-                    let version = file.as_ref().and_then(version);
-                    (file, version)
-                });
-                let Ok((kept, version)) = looked.await else { return };
-                file = kept;
-                if version != last {
-                    last = version;
-                    beat.send_modify(|n| *n += 1);
-                }
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        });
+        let open = move || ReadOnly::again(&ledger, SCHEMA).ok();
+        let (seen, looking) = pulse(open, |file| file.and_then(data_version));
         (Self(seen), looking)
     }
 }

@@ -24,6 +24,7 @@ use crate::wallet::Keypair;
 #[derive(Debug)]
 pub(super) struct Runtime {
     pub(super) spec_version: u32,
+    pub(super) transaction_version: u32,
     pub(super) metadata: ArcMetadata,
     client: OfflineClient<Bittensor>,
 }
@@ -43,7 +44,7 @@ impl Runtime {
     pub(super) fn new(genesis: H256, spec_version: u32, transaction_version: u32, metadata: Metadata) -> Self {
         let metadata = ArcMetadata::from(metadata);
         let client = Bittensor::client(genesis, spec_version, transaction_version, metadata.clone());
-        Self { spec_version, metadata, client }
+        Self { spec_version, transaction_version, metadata, client }
     }
 
     /// Whether a pallet has this storage item.

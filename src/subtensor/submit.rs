@@ -118,6 +118,16 @@ enum Sight {
     NotUpTo(BlockNumber),
 }
 
+/// The newest state, and what is signed besides the call: the nonce that counts the pool, and `period` blocks of life from the last
+/// final one on.
+pub(super) async fn terms(link: Arc<Link>, account: &Account, period: u64) -> Result<(Snapshot, Terms), Failure> {
+    let owner = account_id(account);
+    let (at, (hash, birth), nonce) = tokio::try_join!(Snapshot::best(link.clone()), link.finalised(), async {
+        Ok(link.rpc.system_account_next_index(&owner).await?)
+    })?;
+    Ok((at, Terms { nonce, period, birth: (birth, hash) }))
+}
+
 impl Connection {
     /// Submits a call and waits until its block is final, or the deadline has passed.
     pub(super) async fn submit(&self, call: &Call, key: &Keypair) -> Result<Inclusion, SubtensorError> {
@@ -179,12 +189,8 @@ impl Connection {
         let account = key.account();
         let period = self.config.lifetime;
         self.run(&format!("preparing {call}"), self.config.read_deadline, |link| async move {
-            let owner = account_id(&account);
-            let (snapshot, (birth_hash, birth), nonce) =
-                tokio::try_join!(Snapshot::best(link.clone()), link.finalised(), async {
-                    Ok(link.rpc.system_account_next_index(&owner).await?)
-                })?;
-            let terms = Terms { nonce, period, birth: (birth, birth_hash) };
+            let (snapshot, terms) = terms(link, &account, period).await?;
+            let Terms { nonce, birth: (birth, _), .. } = terms;
             let (bytes, hash) = snapshot.runtime.sign(call, key, terms)?;
             let last_block = birth.saturating_add(period);
             Ok(Signed { bytes: bytes.into(), hash, account, nonce, birth, last_block })

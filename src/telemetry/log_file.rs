@@ -4,29 +4,29 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::logs::LogError;
 
 /// The file of this process, once it logs to one.
 static OURS: OnceLock<LogFile> = OnceLock::new();
 
-/// See the module. Clones write to the same file.
-#[derive(Debug, Clone)]
+/// See the module.
+#[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
-    file: Arc<Mutex<File>>,
+    file: Mutex<File>,
 }
 
 impl LogFile {
     fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), file: Arc::new(Mutex::new(opened(path)?)) })
+        Ok(Self { path: path.to_owned(), file: Mutex::new(opened(path)?) })
     }
 
     /// Makes this the file that [`reopen_log_file`] opens anew.
-    pub(super) fn of_this_process(path: &Path) -> Result<Self, LogError> {
+    pub(super) fn of_this_process(path: &Path) -> Result<&'static Self, LogError> {
         let file = Self::open(path).map_err(|e| LogError(format!("{}: {e}", path.display())))?;
-        Ok(OURS.get_or_init(|| file).clone())
+        Ok(OURS.get_or_init(|| file))
     }
 
     /// The old file goes on when the new one cannot be opened.
@@ -37,7 +37,7 @@ impl LogFile {
     }
 }
 
-impl Write for LogFile {
+impl Write for &LogFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
     }
@@ -74,17 +74,17 @@ mod tests {
     fn a_file_that_was_moved_away_is_left_when_told() {
         let folder = tempfile::tempdir().unwrap();
         let (path, moved) = (folder.path().join("log"), folder.path().join("log.1"));
-        let mut log = LogFile::open(&path).unwrap();
-        log.write_all(b"one\n").unwrap();
+        let log = LogFile::open(&path).unwrap();
+        (&log).write_all(b"one\n").unwrap();
         std::fs::rename(&path, &moved).unwrap();
-        log.write_all(b"two\n").unwrap();
+        (&log).write_all(b"two\n").unwrap();
         log.reopen().unwrap();
-        log.write_all(b"three\n").unwrap();
+        (&log).write_all(b"three\n").unwrap();
         assert_eq!(std::fs::read_to_string(&moved).unwrap(), "one\ntwo\n");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "three\n");
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
         assert!(log.reopen().is_err());
-        log.write_all(b"still\n").unwrap();
+        (&log).write_all(b"still\n").unwrap();
     }
 }

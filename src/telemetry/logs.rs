@@ -54,8 +54,8 @@ pub fn start_logs(level: LogLevel, json: bool, file: Option<&Path>) -> Result<()
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level.directives()));
     let file = file.map(LogFile::of_this_process).transpose()?;
     let started = match (file, json) {
-        (Some(file), true) => as_json(filter, move || file.clone()).try_init(),
-        (Some(file), false) => as_text(filter, false, move || file.clone()).try_init(),
+        (Some(file), true) => as_json(filter, move || file).try_init(),
+        (Some(file), false) => as_text(filter, false, move || file).try_init(),
         (None, true) => as_json(filter, io::stderr).try_init(),
         (None, false) => as_text(filter, io::stderr().is_terminal(), io::stderr).try_init(),
     };

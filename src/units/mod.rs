@@ -4,6 +4,7 @@ mod foreign;
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sp_core::crypto::{AccountId32, Ss58AddressFormat, Ss58Codec};
@@ -173,6 +174,12 @@ impl UnixMs {
     pub fn rfc3339(self) -> String {
         jiff::Timestamp::from_second(self.as_secs()).map_or_else(|_| self.0.to_string(), |time| time.to_string())
     }
+}
+
+/// A span in the unit of [`UnixMs`]; saturates.
+#[must_use]
+pub fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A public key with its ss58 text: a hotkey or a coldkey.

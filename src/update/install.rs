@@ -74,31 +74,29 @@ impl Place {
         })
     }
 
-    /// Keeps the old one and puts the new one into place. Between any two steps there is a whole program in place.
+    /// Keeps the old one and puts the new one into place.
     pub(super) fn exchange(&self) -> Result<(), UpdateError> {
-        let (new, old) = (self.candidate(), self.old());
-        let exchange = || -> io::Result<()> {
-            remove_if_there(&old)?;
-            fs::hard_link(&self.program, &old)?;
-            fs::rename(&new, &self.program)?;
-            on_disk(&self.program)
-        };
-        exchange().map_err(|source| UpdateError::Disk { path: self.program.clone(), source })
+        self.swap(&self.program, &self.old())
     }
 
     /// Puts the old one back. It stays beside, too.
     pub(super) fn go_back(&self) -> Result<(), UpdateError> {
-        let (new, old) = (self.candidate(), self.old());
+        let old = self.old();
         if !old.is_file() {
             return Err(UpdateError::NothingKept { path: old });
         }
-        let back = || -> io::Result<()> {
-            remove_if_there(&new)?;
-            fs::hard_link(&old, &new)?;
-            fs::rename(&new, &self.program)?;
+        self.swap(&old, &self.candidate())
+    }
+
+    /// Links `from` as `to` too, and moves the candidate into place. Between any two steps there is a whole program in place.
+    fn swap(&self, from: &Path, to: &Path) -> Result<(), UpdateError> {
+        let steps = || -> io::Result<()> {
+            remove_if_there(to)?;
+            fs::hard_link(from, to)?;
+            fs::rename(self.candidate(), &self.program)?;
             on_disk(&self.program)
         };
-        back().map_err(|source| UpdateError::Disk { path: self.program.clone(), source })
+        steps().map_err(|source| UpdateError::Disk { path: self.program.clone(), source })
     }
 }
 

@@ -309,8 +309,6 @@ async fn taken_back(
 ///
 /// # Errors
 /// [`UpdateError::NothingKept`], or the disk's.
-pub fn roll_back(program: &Path) -> Result<PathBuf, UpdateError> {
-    let place = Place::take(program)?;
-    place.go_back()?;
-    Ok(program.to_owned())
+pub fn roll_back(program: &Path) -> Result<(), UpdateError> {
+    Place::take(program)?.go_back()
 }

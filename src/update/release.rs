@@ -48,7 +48,8 @@ pub fn target() -> String {
 impl Release {
     pub(super) fn read(what: &str, text: &[u8], channel: &str) -> Result<Self, UpdateError> {
         let refused = |reason: String| UpdateError::Description { what: what.to_owned(), reason };
-        let release: Self = serde_json::from_slice(text).map_err(|e| refuse_text(&refused, &e))?;
+        let release: Self =
+            serde_json::from_slice(text).map_err(|e| refused(Foreign::from(e.to_string()).to_string()))?;
         if release.channel != channel {
             let found = Foreign::from(release.channel);
             return Err(UpdateError::Channel { what: what.to_owned(), found, wanted: channel.to_owned() });
@@ -69,10 +70,6 @@ impl Release {
             there: self.files.keys().cloned().collect::<Vec<_>>().join(", ").into(),
         })
     }
-}
-
-fn refuse_text(refused: &impl Fn(String) -> UpdateError, error: &serde_json::Error) -> UpdateError {
-    refused(Foreign::from(error.to_string()).to_string())
 }
 
 impl ReleaseFile {

@@ -12,6 +12,7 @@ use crate::market::client_of;
 
 /// Pause between two looks at the health of a process.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
+const NOBODY: &str = "nobody answers at its health page";
 /// How long a health page may take.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -43,14 +44,15 @@ impl Restart {
 
     /// The process that answers now, by its number.
     pub(super) async fn process(&self) -> Option<u64> {
-        self.health().await?.1.get("pid")?.as_u64()
+        self.health().await?.1
     }
 
-    /// Whether it is well, and what it says.
-    async fn health(&self) -> Option<(bool, Value)> {
+    /// Whether who answers is well, and the number of its process, where it tells that.
+    async fn health(&self) -> Option<(bool, Option<u64>)> {
         let response = self.client.get(self.ready.clone()).send().await.ok()?;
         let well = response.status().is_success();
-        Some((well, response.json().await.ok()?))
+        let health: Value = response.json().await.ok()?;
+        Some((well, health.get("pid").and_then(Value::as_u64)))
     }
 
     /// Restarts, and waits until another process than `before` is well.
@@ -63,13 +65,13 @@ impl Restart {
             return Err(format!("`{}` ended with {}", self.program, output.status));
         }
         let begin = clock::monotonic();
-        let mut last = "nobody answers at its health page".to_owned();
+        let mut last = NOBODY;
         while begin.elapsed() < self.within {
             match self.health().await {
-                Some((true, health)) if is_another(&health, before) => return Ok(()),
-                Some((true, _)) => "the process from before still answers".clone_into(&mut last),
-                Some((false, _)) => "it says that it is failing".clone_into(&mut last),
-                None => "nobody answers at its health page".clone_into(&mut last),
+                Some((true, now)) if is_another(now, before) => return Ok(()),
+                Some((true, _)) => last = "the process from before still answers",
+                Some((false, _)) => last = "it says that it is failing",
+                None => last = NOBODY,
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
@@ -78,7 +80,6 @@ impl Restart {
 }
 
 /// Whether the process that answers was started since. One that tells no number is believed.
-fn is_another(health: &Value, before: Option<u64>) -> bool {
-    let now = health.get("pid").and_then(Value::as_u64);
+fn is_another(now: Option<u64>, before: Option<u64>) -> bool {
     before.is_none() || now.is_none() || now != before
 }

@@ -16,6 +16,7 @@ use crate::forecast::llm::settings::LlmSettings;
 use crate::forecast::resolved::language::{Language, Took, ask_all};
 use crate::forecast::resolved::{Asked, Judged, Line, ModelName, Sampling, Value, answers, asked, judge};
 use crate::market::tape;
+use crate::units::millis;
 
 pub(super) const VERB: Verb = Verb { command, run };
 
@@ -138,10 +139,8 @@ fn write(file: &Path, records: &[Record]) -> Result<(), Failure> {
 /// The questions of `tape` that are asked.
 fn questions(matches: &ArgMatches, tape: &tape::Tape) -> Result<Vec<Asked>, Failure> {
     let age = matches.get_one::<Duration>("price_age").copied().unwrap_or_default();
-    let sampling = Sampling {
-        moments: matches.get_one::<u32>("moments").copied().unwrap_or(5),
-        price_age_ms: i64::try_from(age.as_millis()).unwrap_or(i64::MAX),
-    };
+    let sampling =
+        Sampling { moments: matches.get_one::<u32>("moments").copied().unwrap_or(5), price_age_ms: millis(age) };
     let mut all = asked(tape, sampling);
     if let Some((low, high)) = matches.get_one::<(f64, f64)>("price_between") {
         all.retain(|asked| (*low..=*high).contains(&asked.price));

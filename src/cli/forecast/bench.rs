@@ -118,13 +118,9 @@ fn write(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 async fn ask(pipeline: &Pipeline, wanted: &[Wanted], due: UnixMs) -> (Vec<(Option<f64>, Option<String>)>, Cost) {
     let records: Vec<_> =
         stream::iter(wanted).map(|wanted| one(pipeline, wanted, due)).buffered(IN_FLIGHT).collect().await;
-    let mut cost = Cost::default();
+    let cost = records.iter().map(|record| record.cost).sum();
     let mut said = Vec::new();
     for record in records {
-        cost.micro_usd = cost.micro_usd.plus(record.cost.micro_usd);
-        cost.calls += record.cost.calls;
-        cost.remembered += record.cost.remembered;
-        cost.failed += record.cost.failed;
         let reasons = record.thoughts.first().map(|thought| thought.text.as_raw().chars().take(REASONING).collect());
         said.push((record.answer, reasons.filter(|_| record.answer.is_some())));
     }

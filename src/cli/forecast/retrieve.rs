@@ -7,7 +7,7 @@ use crate::cli::output::Output;
 use crate::cli::{Exit, Failure, OrExit, Verb, block_on};
 use crate::clock::Clock;
 use crate::forecast::llm::retrieval::{Found, MOST, retrieve};
-use crate::units::{Foreign, UnixMs};
+use crate::units::{Foreign, UnixMs, millis};
 
 pub(super) const VERB: Verb = Verb { command, run };
 
@@ -45,7 +45,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let settings = models(matches)?;
     let queries: Vec<String> = matches.get_many::<String>("query").into_iter().flatten().cloned().collect();
     let until = matches.get_one::<UnixMs>("until").copied().unwrap_or_else(|| Clock::wall().now());
-    let window = i64::try_from(settings.window.as_millis()).unwrap_or(i64::MAX);
+    let window = millis(settings.window);
     let from = matches.get_one::<UnixMs>("from").copied().unwrap_or_else(|| until.plus_ms(-window));
     let limit = matches.get_one::<u64>("limit").copied().and_then(|n| usize::try_from(n).ok()).unwrap_or(10);
     block_on(async {

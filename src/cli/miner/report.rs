@@ -17,7 +17,7 @@ use crate::report::miner::{Judged, Line, MinerReport};
 use crate::report::plot::{Format, plot_miner};
 use crate::role::setup::MINER_ENDING;
 use crate::scoring::calibration::Bin;
-use crate::units::UnixMs;
+use crate::units::{UnixMs, millis};
 
 /// Folders below `--db.directory` that are looked into.
 const DEPTH: usize = 2;
@@ -79,7 +79,7 @@ pub(super) fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let since = match matches.get_one::<String>("since") {
         Some(text) => {
             let age = parse_duration(text).or_exit(Exit::Usage)?;
-            UnixMs(Clock::wall().now().0.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)))
+            UnixMs(Clock::wall().now().0.saturating_sub(millis(age)))
         }
         None => UnixMs(i64::MIN),
     };

@@ -29,9 +29,8 @@ impl Rule {
     /// Why nothing is said; `None` when the answer is given.
     #[must_use]
     pub fn silence(&self, seen: &Seen) -> Option<Silence> {
-        let (low, high) = self.price;
-        if seen.price.is_some_and(|price| !(low..=high).contains(&price)) {
-            Some(Silence::SureMarket)
+        if let Some(silence) = self.silence_beforehand(seen.price) {
+            Some(silence)
         } else if seen.articles < self.articles {
             Some(Silence::FewArticles)
         } else if seen.spread > self.spread {

@@ -13,6 +13,8 @@ pub type Pair = (f64, f64);
 
 /// Strength of the prior that holds Platt's line at the identity, in pairs at 0.5 or so.
 const PRIOR: f64 = 4.0;
+/// Ended questions from which a correction is learnt.
+pub const LEAST_RECORD: usize = 30;
 /// Pairs below which isotonic regression makes no step of its own.
 pub const LEAST_STEP: usize = 8;
 

@@ -20,10 +20,7 @@ pub fn trimmed_mean(predictions: &[f64]) -> Option<f64> {
 /// The middle of `values`; between two of them, their mean.
 #[must_use]
 pub fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let (low, high) = (sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?);
-    Some(f64::midpoint(*low, *high))
+    crate::scoring::community::median(values.to_vec())
 }
 
 /// How far apart forecasts are: the standard deviation of the sample of them; 0 for fewer than two.

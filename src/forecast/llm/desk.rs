@@ -1,6 +1,7 @@
 //! The desk through which every word to a model goes: remembered replies cost nothing, others are paid for before they are
 //! asked for, and only so many are under way at once.
 
+use std::iter::Sum;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,6 +51,17 @@ pub struct Cost {
     pub remembered: u64,
     /// Calls that failed.
     pub failed: u64,
+}
+
+impl Sum for Cost {
+    fn sum<I: Iterator<Item = Self>>(costs: I) -> Self {
+        costs.fold(Self::default(), |all, one| Self {
+            micro_usd: all.micro_usd.plus(one.micro_usd),
+            calls: all.calls + one.calls,
+            remembered: all.remembered + one.remembered,
+            failed: all.failed + one.failed,
+        })
+    }
 }
 
 /// A running account of one question; clones share it.
@@ -187,7 +199,8 @@ impl Desk {
         Ok(asked?.text)
     }
 
-    async fn with_ledger<T: Send + 'static>(
+    /// Does something with the ledger of spend, off the async threads.
+    pub(super) async fn with_ledger<T: Send + 'static>(
         &self,
         job: impl FnOnce(&SpendLedger) -> Result<T, SpendError> + Send + 'static,
     ) -> Result<T, DeskError> {

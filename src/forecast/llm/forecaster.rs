@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 
-use super::calibrate::{Calibration, Method};
+use super::calibrate::{Calibration, LEAST_RECORD, Method};
 use super::conditional::are_linked;
 use super::desk::Account;
 use super::pipeline::{Asking, Pipeline, Record};
@@ -33,13 +33,10 @@ const ENDS_AT_ONCE: usize = 20;
 const NEWS_EVERY_MS: i64 = 900_000;
 /// Articles that are looked at for whether there are new ones.
 const NEWS: usize = 10;
-/// Ended questions from which a correction is learnt.
-const LEAST_RECORD: usize = 30;
 
 /// See the module.
 pub struct Llm {
     pipeline: Pipeline,
-    ledger: SpendLedger,
     markets: Vec<Arc<dyn Provider>>,
     least_worth: f64,
     method: Method,
@@ -96,7 +93,6 @@ impl Llm {
         let pipeline = settings.pipeline(&Clock::wall(), script.as_ref().map(Handle::url).as_deref())?;
         Ok(Self {
             pipeline,
-            ledger: settings.ledger()?,
             markets,
             least_worth: settings.least_worth,
             method: settings.calibration,
@@ -108,6 +104,10 @@ impl Llm {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn market(&self, name: &str) -> Option<&Arc<dyn Provider>> {
+        self.markets.iter().find(|market| market.name() == name)
     }
 
     async fn one(&self, question: &Question, now: UnixMs) -> Forecast {
@@ -128,9 +128,7 @@ impl Llm {
 
     /// The price of a question's event, where it has a market that knows it.
     async fn price(&self, question: &Question) -> Result<Option<f64>, Over> {
-        let Some(market) = self.markets.iter().find(|market| market.name() == question.provider) else {
-            return Ok(None);
-        };
+        let Some(market) = self.market(&question.provider) else { return Ok(None) };
         match market.fetch(&question.id).await {
             Ok(listing) if listing.resolution != Resolution::Open => Err(Over),
             Ok(listing) => Ok(listing.quote.map(|quote| quote.price.get())),
@@ -171,11 +169,11 @@ impl Llm {
         );
         let answer = record.answer;
         if let Some(said) = record.models_said {
-            let (ledger, question) = (self.ledger.clone(), question.clone());
-            let noted = tokio::task::spawn_blocking(move || {
+            let question = question.clone();
+            let note = move |ledger: &SpendLedger| {
                 ledger.note_said(&question.provider, &question.id, now, question.cutoff, said)
-            });
-            if let Ok(Err(error)) = noted.await {
+            };
+            if let Err(error) = self.pipeline.desk.with_ledger(note).await {
                 tracing::warn!(%error, "what the language models said is not recorded");
             }
         }
@@ -255,25 +253,21 @@ impl Llm {
             }
             state.ends_looked_at = Some(now);
         }
-        let ledger = self.ledger.clone();
-        let closed = tokio::task::spawn_blocking(move || ledger.closed(now, ENDS_AT_ONCE)).await;
-        let Ok(Ok(closed)) = closed else { return };
+        let desk = &self.pipeline.desk;
+        let Ok(closed) = desk.with_ledger(move |ledger| ledger.closed(now, ENDS_AT_ONCE)).await else { return };
         for closed in closed {
-            let Some(market) = self.markets.iter().find(|market| market.name() == closed.provider) else { continue };
+            let Some(market) = self.market(&closed.provider) else { continue };
             let Ok(listing) = market.fetch(&closed.event).await else { continue };
             let outcome = match listing.resolution {
                 Resolution::Open => continue,
                 Resolution::Resolved { outcome, .. } => Some(outcome.get()),
                 Resolution::Void => None,
             };
-            let ledger = self.ledger.clone();
-            let noted = tokio::task::spawn_blocking(move || ledger.note_end(&closed, outcome)).await;
-            if let Ok(Err(error)) = noted {
+            if let Err(error) = desk.with_ledger(move |ledger| ledger.note_end(&closed, outcome)).await {
                 tracing::warn!(%error, "how a question ended is not recorded");
             }
         }
-        let ledger = self.ledger.clone();
-        if let Ok(Ok(pairs)) = tokio::task::spawn_blocking(move || ledger.record()).await {
+        if let Ok(pairs) = desk.with_ledger(SpendLedger::record).await {
             self.state().calibration = Some(Calibration::of(self.method, &pairs, LEAST_RECORD));
         }
     }

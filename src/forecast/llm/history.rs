@@ -56,7 +56,7 @@ impl SpendLedger {
     /// # Errors
     /// [`SpendError::File`].
     pub fn closed(&self, now: UnixMs, count: usize) -> Result<Vec<Closed>, SpendError> {
-        self.write(|transaction| {
+        self.read(|transaction| {
             let mut query = transaction.prepare_cached(
                 "SELECT provider, event FROM said WHERE outcome IS NULL AND closes_ms <= ?1 ORDER BY closes_ms DESC LIMIT ?2",
             )?;
@@ -86,7 +86,7 @@ impl SpendLedger {
     /// # Errors
     /// [`SpendError::File`].
     pub fn record(&self) -> Result<Vec<Pair>, SpendError> {
-        self.write(|transaction| {
+        self.read(|transaction| {
             let mut query =
                 transaction.prepare_cached("SELECT probability, outcome FROM said WHERE outcome IS NOT NULL")?;
             query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()

@@ -20,9 +20,10 @@ use super::retrieval::program::Program;
 use super::retrieval::{RetrievalError, Retriever};
 use super::spend::{Budget, SpendError, SpendLedger};
 use crate::clock::Clock;
-use crate::config::duration;
 use crate::config::table::{Group, Kind, Setting, WorkGroup, setting};
+use crate::config::{duration, words};
 use crate::forecast::openai::key_of_process;
+use crate::units::millis;
 
 /// The heading of language models.
 pub const LLM: Group =
@@ -218,10 +219,10 @@ pub struct LlmSettings {
     pub deadline: Duration,
     pub max_tokens: u32,
     pub draws: u32,
-    #[serde(default, deserialize_with = "split_list")]
+    #[serde(default, deserialize_with = "words")]
     pub prompts: Vec<String>,
     pub articles: Option<PathBuf>,
-    #[serde(default, deserialize_with = "split_list")]
+    #[serde(default, deserialize_with = "words")]
     pub feeds: Vec<String>,
     pub api: Option<String>,
     pub api_token_file: Option<PathBuf>,
@@ -241,15 +242,8 @@ pub struct LlmSettings {
     pub script: Option<PathBuf>,
 }
 
-/// Texts, one an entry or several with commas.
-fn split_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    let words = texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
-    Ok(words.map(str::to_owned).collect())
-}
-
 fn parsed_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ModelSpec>, D::Error> {
-    split_list(deserializer)?.iter().map(|text| text.parse().map_err(de::Error::custom)).collect()
+    words(deserializer)?.iter().map(|text| text.parse().map_err(de::Error::custom)).collect()
 }
 
 /// Why there is no pipeline.
@@ -363,7 +357,7 @@ impl LlmSettings {
         };
         let plan = Plan {
             articles: self.most_articles,
-            window_ms: i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX),
+            window_ms: millis(self.window),
             reasoning: self.reasoning()?,
             draws: self.draws,
             weight: self.weight,

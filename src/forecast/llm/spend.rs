@@ -29,8 +29,7 @@ CREATE TABLE IF NOT EXISTS spend (
     reserved INTEGER NOT NULL,
     spent INTEGER
 ) STRICT;
-CREATE INDEX IF NOT EXISTS spend_by_day ON spend (day);
-CREATE INDEX IF NOT EXISTS spend_by_question ON spend (question, day);
+CREATE INDEX IF NOT EXISTS spend_sums ON spend (day, question, reserved, spent);
 CREATE TABLE IF NOT EXISTS replies (
     key BLOB PRIMARY KEY,
     at_ms INTEGER NOT NULL,
@@ -214,7 +213,7 @@ impl SpendLedger {
     /// [`SpendError::File`].
     pub fn spent(&self, now: UnixMs) -> Result<Spent, SpendError> {
         let day = now.0.div_euclid(DAY_MS);
-        self.write(|transaction| {
+        self.read(|transaction| {
             let all = sum(transaction, "SELECT coalesce(spent, reserved) FROM spend", [])?;
             let of_day = sum(transaction, "SELECT coalesce(spent, reserved) FROM spend WHERE day = ?1", params![day])?;
             let unsettled =
@@ -230,7 +229,7 @@ impl SpendLedger {
     /// # Errors
     /// [`SpendError::File`].
     pub fn reply(&self, key: &[u8; 32]) -> Result<Option<String>, SpendError> {
-        self.write(|transaction| {
+        self.read(|transaction| {
             let mut query = transaction.prepare_cached("SELECT text FROM replies WHERE key = ?1")?;
             query.query_row(params![key.as_slice()], |row| row.get(0)).optional()
         })
@@ -261,11 +260,24 @@ impl SpendLedger {
         self.0.salt
     }
 
+    /// Immediate: who reads a sum to act on it must be the only writer from then on.
     pub(super) fn write<T>(&self, job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, SpendError> {
+        self.within(TransactionBehavior::Immediate, job)
+    }
+
+    /// Waits for no writer.
+    pub(super) fn read<T>(&self, job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, SpendError> {
+        self.within(TransactionBehavior::Deferred, job)
+    }
+
+    fn within<T>(
+        &self,
+        behavior: TransactionBehavior,
+        job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, SpendError> {
         let mut connection = self.0.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let whole = || {
-            // Immediate: who reads a sum to act on it must be the only writer from then on.
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = connection.transaction_with_behavior(behavior)?;
             let done = job(&transaction)?;
             transaction.commit()?;
             Ok(done)

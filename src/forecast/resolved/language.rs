@@ -5,16 +5,13 @@ use serde::Serialize;
 
 use super::Asked;
 use crate::forecast::llm::abstain::Silence;
-use crate::forecast::llm::calibrate::{Calibration, Method, Pair};
+use crate::forecast::llm::calibrate::{Calibration, LEAST_RECORD, Method, Pair};
 use crate::forecast::llm::desk::Cost;
 use crate::forecast::llm::pipeline::{Asking, Pipeline, Record};
 use crate::market::EventKey;
 
 /// Questions under way at once; the desk bounds the calls.
 const IN_FLIGHT: usize = 32;
-/// Ended questions from which a correction is learnt.
-pub const LEAST_RECORD: usize = 30;
-
 /// What language models said to all questions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Language {
@@ -83,13 +80,8 @@ impl Language {
     /// What it took.
     #[must_use]
     pub fn took(&self) -> Took {
-        let mut took = Took::default();
+        let mut took = Took { cost: self.records.iter().map(|record| record.cost).sum(), ..Took::default() };
         for record in &self.records {
-            let Cost { micro_usd, calls, remembered, failed } = record.cost;
-            took.cost.micro_usd = took.cost.micro_usd.plus(micro_usd);
-            took.cost.calls += calls;
-            took.cost.remembered += remembered;
-            took.cost.failed += failed;
             took.seconds += record.seconds;
             let Some(silence) = record.silence else { continue };
             match took.silences.iter_mut().find(|(other, _)| *other == silence) {

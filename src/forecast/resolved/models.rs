@@ -1,5 +1,7 @@
 //! The forecasters of a back-test by name, those that need no language model.
 
+use std::cell::LazyCell;
+
 use super::{Asked, baseline};
 use crate::forecast::ensemble::{Combine, combined};
 
@@ -51,7 +53,7 @@ impl ModelName {
 /// What each of `names` says about each question of `all`, `llm` being what the language models said, if they were asked.
 #[must_use]
 pub fn answers(all: &[Asked], names: &[ModelName], llm: Option<&[Option<f64>]>) -> Vec<(String, Vec<Option<f64>>)> {
-    let said = baseline::walk(all);
+    let said = LazyCell::new(|| baseline::walk(all));
     let of_llm = |place: usize| llm.and_then(|llm| llm.get(place).copied().flatten());
     let ensemble = |place: usize, asked: &Asked| {
         let members = [Some(asked.price), said.statistical.get(place).copied(), of_llm(place)];

@@ -4,13 +4,11 @@
 //! volume], …]}`, oldest first, and answer with an array of `steps` closes. Neither is trusted: an answer that is late, too
 //! long, too short, or holds what cannot be a price is none.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Strategy;
 use crate::forecast::program;
@@ -53,32 +51,6 @@ impl Program {
         let (program, arguments) = program::words(line)?;
         Some(Self { program, arguments, deadline })
     }
-
-    async fn run(&self, question: Vec<u8>) -> Result<Vec<u8>, String> {
-        let mut command = program::command(&self.program, &self.arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let named = |error: std::io::Error| format!("{}: {error}", self.program);
-        let mut child = command.spawn().map_err(named)?;
-        let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(format!("{} has no pipes", self.program));
-        };
-        let asking = async move {
-            // A program that does not read is judged by what it says.
-            let _ = stdin.write_all(&question).await;
-        };
-        let mut said = Vec::new();
-        let listening = async {
-            let read = stdout.take(MAX_ANSWER as u64 + 1).read_to_end(&mut said).await;
-            read.map(|_| said)
-        };
-        let ((), said) = tokio::join!(asking, listening);
-        let said = said.map_err(named)?;
-        if said.len() > MAX_ANSWER {
-            return Err(format!("{} says more than {MAX_ANSWER} bytes", self.program));
-        }
-        let status = child.wait().await.map_err(named)?;
-        if status.success() { Ok(said) } else { Err(format!("{} ended with {status}", self.program)) }
-    }
 }
 
 impl Strategy for Program {
@@ -92,8 +64,11 @@ impl Strategy for Program {
 
     fn closes_after<'a>(&'a self, candles: &'a [Candle], steps: usize) -> BoxFuture<'a, Result<Vec<f64>, String>> {
         async move {
-            let run = tokio::time::timeout(self.deadline, self.run(question(candles, steps))).await;
-            answer(&run.map_err(|_| format!("{} took longer than {:?}", self.program, self.deadline))??, steps)
+            let told = question(candles, steps);
+            let asked = program::ask_once(&self.program, &self.arguments, &told, MAX_ANSWER);
+            let said = tokio::time::timeout(self.deadline, asked).await;
+            let said = said.map_err(|_| format!("{} took longer than {:?}", self.program, self.deadline))?;
+            answer(&said.map_err(|reason| format!("{}: {reason}", self.program))?, steps)
         }
         .boxed()
     }

@@ -75,13 +75,8 @@ fn found(netuid: NetUid, seated: &[(u16, &NeuronGenesis)]) {
             }
         }
     }
-    pallet::LastUpdate::<Runtime>::mutate(netuid.main_mechanism(), |list| {
-        for (uid, _) in seated.iter().filter(|(_, neuron)| !neuron.weights.is_empty()) {
-            if let Some(block) = list.get_mut(usize::from(*uid)) {
-                *block = WEIGHTS_SET_AT;
-            }
-        }
-    });
+    let setters: Vec<_> = seated.iter().copied().filter(|(_, neuron)| !neuron.weights.is_empty()).collect();
+    pallet::LastUpdate::<Runtime>::mutate(netuid.main_mechanism(), |list| put(list, &setters, |_| WEIGHTS_SET_AT));
     pallet::ValidatorPermit::<Runtime>::mutate(netuid, |list| put(list, seated, |neuron| neuron.permit));
     pallet::ValidatorTrust::<Runtime>::mutate(netuid, |list| put(list, seated, |n| n.last_epoch.validator_trust));
     pallet::Consensus::<Runtime>::mutate(netuid, |list| put(list, seated, |n| n.last_epoch.consensus));

@@ -3,8 +3,10 @@
 use jsonrpsee::types::{ErrorObjectOwned, Params};
 use serde_json::Value;
 use sp_core::H256;
+use sp_core::crypto::Ss58Codec;
 
 use super::errors;
+use crate::localnet::runtime::AccountId;
 
 /// The parameters of one request.
 pub(super) struct Args(Vec<Value>);
@@ -30,6 +32,12 @@ impl Args {
         self.get(index)
             .and_then(Value::as_str)
             .ok_or_else(|| errors::invalid_params(format!("parameter {index} must be a string")))
+    }
+
+    /// An account by its address, which must be there.
+    pub(super) fn account(&self, index: usize) -> Result<AccountId, ErrorObjectOwned> {
+        AccountId::from_ss58check(self.text(index)?)
+            .map_err(|error| errors::invalid_params(format!("parameter {index} is no ss58 address: {error:?}")))
     }
 
     /// Bytes as hex that must be there.

@@ -8,13 +8,12 @@ use jsonrpsee::types::Params;
 use jsonrpsee::{PendingSubscriptionSink, RpcModule};
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use serde_json::{Value, json};
-use sp_core::crypto::Ss58Codec;
 
 use super::subscribe::message;
 use super::{Answer, Args, Table, errors, hex};
 use crate::localnet::node::Node;
 use crate::localnet::pool::Status;
-use crate::localnet::runtime::{AccountId, Balance};
+use crate::localnet::runtime::Balance;
 
 pub(super) const METHODS: &Table = &[
     (&["author_submitExtrinsic"], submit),
@@ -44,8 +43,7 @@ fn pending(node: &Node, _args: &Args) -> Answer {
 }
 
 fn next_index(node: &Node, args: &Args) -> Answer {
-    let account = AccountId::from_ss58check(args.text(0)?)
-        .map_err(|error| errors::invalid_params(format!("parameter 0 is no ss58 address: {error:?}")))?;
+    let account = args.account(0)?;
     node.next_nonce(&account).map(|nonce| json!(nonce)).map_err(|e| errors::read(&e))
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sp_core::crypto::Ss58Codec;
 
 use super::{Answer, Args, Table, errors, hex};
 use crate::localnet::drand::Signer;
@@ -11,9 +10,8 @@ use crate::localnet::impersonation::{ActError, Impersonation};
 use crate::localnet::node::{GiveError, Node};
 use crate::localnet::powers::{BlockMode, Edit, Fault};
 use crate::localnet::rewind::RevertError;
-use crate::localnet::runtime::AccountId;
 use crate::localnet::spawn::BeaconStatus;
-use crate::localnet::status::ChainStatus;
+use crate::localnet::status::{ChainStatus, milliseconds};
 
 /// Most blocks that one request may make.
 const BLOCKS: u64 = 10_000;
@@ -72,8 +70,7 @@ fn set_storage(node: &Node, args: &Args) -> Answer {
 
 /// `dev_setBalance address rao`: what the account has free; makes a block and returns its hash.
 fn set_balance(node: &Node, args: &Args) -> Answer {
-    let account = AccountId::from_ss58check(args.text(0)?)
-        .map_err(|error| errors::invalid_params(format!("parameter 0 is no ss58 address: {error:?}")))?;
+    let account = args.account(0)?;
     let rao = args.number(1)?.ok_or_else(|| errors::invalid_params("parameter 1 must be an amount in rao".into()))?;
     edited(node, vec![Edit::Balance(account, rao)])
 }
@@ -112,7 +109,7 @@ fn blocks(node: &Node, args: &Args) -> Answer {
     if args.get(0).is_some() {
         let name = args.text(0)?;
         let refused = || errors::invalid_params(format!("{name:?} is none of interval, manual, extrinsic"));
-        pace.mode = BlockMode::ALL.into_iter().find(|mode| mode.name() == name).ok_or_else(refused)?;
+        pace.mode = BlockMode::named(name).ok_or_else(refused)?;
         if let Some(milliseconds) = args.number(1)? {
             if !(1..=LONGEST).contains(&milliseconds) {
                 return Err(errors::invalid_params(format!("parameter 1 is 1 to {LONGEST} milliseconds")));
@@ -128,8 +125,7 @@ fn blocks(node: &Node, args: &Args) -> Answer {
 /// `dev_impersonate address true`: any signature of the account is good, until `false`; makes a block and returns its hash.
 /// `dev_impersonate address call`: makes a block with this call, SCALE in hex, as a signed extrinsic of the account, and says how it ended.
 fn impersonate(node: &Node, args: &Args) -> Answer {
-    let account = AccountId::from_ss58check(args.text(0)?)
-        .map_err(|error| errors::invalid_params(format!("parameter 0 is no ss58 address: {error:?}")))?;
+    let account = args.account(0)?;
     match args.get(1) {
         Some(Value::Bool(on)) => {
             let how = if *on { Impersonation::On } else { Impersonation::Off };
@@ -158,14 +154,10 @@ fn impersonate(node: &Node, args: &Args) -> Answer {
 fn revert(node: &Node, args: &Args) -> Answer {
     let number = args.number(0)?.ok_or_else(|| errors::invalid_params("parameter 0 must be a snapshot".into()))?;
     match node.go_back(number) {
-        Ok(_) => Ok(json!(hex(node.chain().head().0))),
+        Ok(hash) => Ok(json!(hex(hash))),
         Err(error @ RevertError::Unknown(_)) => Err(errors::invalid_params(error.to_string())),
         Err(error) => Err(errors::internal(&error)),
     }
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn plan(node: &Node, args: &Args, fault: Fault) -> Answer {

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::server::{BatchRequestConfig, PingConfig, RandomStringIdProvider, Server, ServerConfig, ServerHandle};
 use jsonrpsee::types::ErrorObjectOwned;
-use jsonrpsee::{RpcModule, types::Params};
+use jsonrpsee::{ConnectionId, Extensions, ResponsePayload, RpcModule, types::Params};
 use serde_json::{Value, json};
 
 use self::args::Args;
@@ -107,6 +107,27 @@ fn register(module: &mut RpcModule<Node>, name: &'static str, method: Method) ->
         method(&node, &Args::parse(&params)?)
     })?;
     Ok(())
+}
+
+/// A method that knows the connection which asks.
+fn register_of_connection(
+    module: &mut RpcModule<Node>,
+    name: &'static str,
+    method: impl Fn(&Arc<Node>, &Args, ConnectionId) -> ResponsePayload<'static, Value> + Clone + Send + Sync + 'static,
+) -> Result<(), RegisterMethodError> {
+    module.register_blocking_method(name, move |params: Params<'_>, node: Arc<Node>, extensions: Extensions| {
+        let connection = extensions.get::<ConnectionId>().copied().unwrap_or_default();
+        match planned(&node, name).and_then(|()| Args::parse(&params)) {
+            Ok(args) => method(&node, &args, connection),
+            Err(refusal) => ResponsePayload::error(refusal),
+        }
+    })?;
+    Ok(())
+}
+
+/// An answer that has nothing to do when it was sent.
+fn payload(answer: Answer) -> ResponsePayload<'static, Value> {
+    answer.map_or_else(ResponsePayload::error, ResponsePayload::success)
 }
 
 /// The fault that a tester planned for this call. Methods run on blocking threads, so only this call waits.

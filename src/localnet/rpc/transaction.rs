@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::types::{ErrorObjectOwned, Params};
-use jsonrpsee::{ConnectionId, Extensions, PendingSubscriptionSink, RpcModule};
+use jsonrpsee::{ConnectionId, PendingSubscriptionSink, RpcModule};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sp_core::H256;
@@ -13,7 +13,7 @@ use sp_runtime::transaction_validity::TransactionValidityError;
 use tokio_util::sync::CancellationToken;
 
 use super::subscribe::message;
-use super::{Answer, Args, errors, hex};
+use super::{Args, errors, hex, payload};
 use crate::localnet::node::{Node, SubmitError};
 use crate::localnet::pool::{PoolError, Status};
 
@@ -34,21 +34,13 @@ struct Broadcasts {
 pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
     let broadcasts = Arc::new(Mutex::new(Broadcasts::default()));
     let (starting, stopping) = (Arc::clone(&broadcasts), broadcasts);
-    let connection = |extensions: &Extensions| extensions.get::<ConnectionId>().copied().unwrap_or_default();
-    module.register_blocking_method(
-        "transaction_v1_broadcast",
-        move |params: Params<'_>, node: Arc<Node>, extensions: Extensions| -> Answer {
-            super::planned(&node, "transaction_v1_broadcast")?;
-            Ok(json!(broadcast(&node, &starting, Args::parse(&params)?.bytes(0)?, connection(&extensions))))
-        },
-    )?;
-    module.register_blocking_method(
-        "transaction_v1_stop",
-        move |params: Params<'_>, node: Arc<Node>, extensions: Extensions| -> Answer {
-            super::planned(&node, "transaction_v1_stop")?;
-            stop(&stopping, Args::parse(&params)?.text(0)?, connection(&extensions)).map(|()| Value::Null)
-        },
-    )?;
+    super::register_of_connection(module, "transaction_v1_broadcast", move |node, args, connection| {
+        payload(args.bytes(0).map(|bytes| json!(broadcast(node, &starting, bytes, connection))))
+    })?;
+    super::register_of_connection(module, "transaction_v1_stop", move |_, args, connection| {
+        let stopped = args.text(0).and_then(|id| stop(&stopping, id, connection));
+        payload(stopped.map(|()| Value::Null))
+    })?;
     module.register_subscription(
         "transactionWatch_v1_submitAndWatch",
         "transactionWatch_v1_watchEvent",

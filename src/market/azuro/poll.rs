@@ -8,7 +8,7 @@ use super::settings::AzuroSettings;
 use super::wire::{Condition, Game, Outcome, Status};
 use crate::market::skipped::write_counts;
 use crate::market::{Event, EventKey, Listing, Resolution};
-use crate::units::UnixMs;
+use crate::units::{UnixMs, millis};
 
 /// Why games of the last poll, or their conditions, are not among its listings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Poll {
             self.skipped.repeated += 1;
             return false;
         }
-        let latest = now.plus_ms(i64::try_from(settings.max_ahead.as_millis()).unwrap_or(i64::MAX));
+        let latest = now.plus_ms(millis(settings.max_ahead));
         let skipped = &mut self.skipped;
         if start <= now {
             skipped.started += 1;

@@ -27,7 +27,7 @@ use self::wire::{Item, Page};
 use super::http::HttpClient;
 use super::{HttpSettings, Listing, MarketError, MarketSettings, Provider, Resolution};
 use crate::clock::Clock;
-use crate::units::{Account, UnixMs};
+use crate::units::{Account, UnixMs, millis};
 
 /// The provider's name.
 pub const NAME: &str = "ifgames";
@@ -148,7 +148,7 @@ impl IfGames {
     /// [`MarketError::Misconfigured`] when the base URL cannot be used.
     pub fn new(settings: IfGamesSettings, clock: Clock) -> Result<Self, MarketError> {
         let http = HttpClient::new(NAME, settings.http)?;
-        let resolve_every_ms = i64::try_from(settings.resolve_every.as_millis()).unwrap_or(i64::MAX);
+        let resolve_every_ms = millis(settings.resolve_every);
         Ok(Self { http, resolve_every_ms, clock, known: Mutex::default() })
     }
 

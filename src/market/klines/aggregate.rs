@@ -116,11 +116,8 @@ fn agreeing(answers: Vec<Answer>) -> Result<Vec<Answer>, Vec<&'static str>> {
     Ok(kept)
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let upper = values.get(values.len() / 2).copied().unwrap_or(f64::NAN);
-    let lower = values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN);
-    f64::midpoint(lower, upper)
+fn median(values: Vec<f64>) -> f64 {
+    crate::scoring::community::median(values).unwrap_or(f64::NAN)
 }
 
 fn mean(answers: &[Answer]) -> Vec<Candle> {

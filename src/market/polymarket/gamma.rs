@@ -12,11 +12,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::wire::Market;
-use super::{NAME, Poll, PolymarketSettings, millis};
+use super::{NAME, Poll, PolymarketSettings};
 use crate::market::fields;
 use crate::market::http::HttpClient;
 use crate::market::{Listing, MarketError};
-use crate::units::UnixMs;
+use crate::units::{UnixMs, millis};
 
 /// Entries of a page: the most that the API gives of markets.
 const PAGE: &str = "100";

@@ -30,7 +30,7 @@ use super::skipped::{LastSkipped, write_counts};
 use super::{Event, EventKey, Listing, MarketError, Provider, Quote};
 use crate::clock::Clock;
 use crate::market::MarketSettings;
-use crate::units::UnixMs;
+use crate::units::{UnixMs, millis};
 
 /// The provider's name.
 pub const NAME: &str = "polymarket";
@@ -355,10 +355,6 @@ fn event(market: &Market, id: &str, cutoff: UnixMs, ends_at: Option<UnixMs>) -> 
 fn cutoff(end: UnixMs, game_start: Option<UnixMs>, settings: &PolymarketSettings) -> UnixMs {
     let before_end = end.plus_ms(-millis(settings.cutoff_before_end));
     game_start.map_or(before_end, |start| start.min(before_end))
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub use self::files::load;
 pub use self::record::{Recorder, Recording};
 pub use self::recorded::{Look, Recorded};
 pub use self::rotate::Rotation;
+use self::shapes::DAY_MS;
 use super::exchange::{self, ByAnyId, Exchange, Server, Shown, Stage};
 use super::truth::Truth;
 use crate::clock::Clock;
@@ -30,8 +31,6 @@ use crate::units::{Probability, UnixMs};
 
 /// Share of the way from the price to the outcome that the "truth" of a tape goes, see [`Tape`].
 const HINDSIGHT: f64 = 0.5;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// Markets per page of a list.
 const PAGE: usize = 1000;
@@ -140,21 +139,22 @@ impl Tape {
     /// be asked for and scored.
     #[must_use]
     pub fn only_scorable(self, points: usize) -> Self {
-        let scorable = |market: &Recorded| {
+        self.only(|market| {
             let end = market.ends_at.unwrap_or(UnixMs(i64::MAX));
             market.settled.is_some() && market.prices.partition_point(|(at, _)| *at < end) >= points
-        };
-        let (unusable, looks) = (self.unusable, self.looks);
-        Self::new(self.markets.into_iter().filter(scorable).collect(), unusable).with_looks(looks)
+        })
     }
 
     /// The markets that did not end with a fraction.
     #[must_use]
     pub fn only_decided(self) -> Self {
         let is_whole = |outcome: Probability| outcome == Probability::ONE || outcome == Probability::ZERO;
-        let decided = |market: &Recorded| market.settled.is_none_or(|(_, outcome)| is_whole(outcome));
+        self.only(|market| market.settled.is_none_or(|(_, outcome)| is_whole(outcome)))
+    }
+
+    fn only(self, keep: impl Fn(&Recorded) -> bool) -> Self {
         let (unusable, looks) = (self.unusable, self.looks);
-        Self::new(self.markets.into_iter().filter(decided).collect(), unusable).with_looks(looks)
+        Self::new(self.markets.into_iter().filter(keep).collect(), unusable).with_looks(looks)
     }
 
     /// The same recording with its first moment at `start` and everything `speed` times as fast.

@@ -177,11 +177,8 @@ impl Recorder {
     /// Followed events of `market` that are not `listed`, some at a time, round and round: keys and ids.
     fn turn_of_the_missing(&mut self, market: &'static str, listed: &HashSet<String>) -> Vec<(String, String)> {
         let begin = self.next_lookup.remove(market).unwrap_or_default();
-        let (before, after): (Vec<_>, Vec<_>) = self.followed.iter().partition(|(key, _)| **key < begin);
-        let missing = after
-            .into_iter()
-            .chain(before)
-            .filter(|(key, followed)| followed.event.provider == market && !listed.contains(*key));
+        let around = self.followed.range(begin.clone()..).chain(self.followed.range(..begin));
+        let missing = around.filter(|(key, followed)| followed.event.provider == market && !listed.contains(*key));
         let ids = missing.map(|(key, followed)| (key.clone(), followed.event.id.clone()));
         let mut turn: Vec<(String, String)> = ids.take(LOOKUPS + 1).collect();
         if turn.len() > LOOKUPS
@@ -209,12 +206,6 @@ impl Recorder {
             text.push('\n');
         }
         self.files.append(&text, now).await
-    }
-
-    /// Where it writes.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        self.files.folder()
     }
 }
 

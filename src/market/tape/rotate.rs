@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::TapeError;
 use super::zst;
-use crate::units::UnixMs;
+use crate::units::{UnixMs, millis};
 
 /// When a recording goes on in another file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +48,9 @@ impl Files {
         Self { folder, rotation, current: None }
     }
 
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// Whether the next write begins a file.
     pub(super) fn begins(&self, now: UnixMs) -> bool {
-        let every = i64::try_from(self.rotation.every.as_millis()).unwrap_or(i64::MAX);
+        let every = millis(self.rotation.every);
         self.current.as_ref().is_none_or(|it| {
             // A clock that was set back begins a file too: names are in the order of time.
             it.bytes >= self.rotation.bytes || now.since(it.begun) >= every || now < it.begun

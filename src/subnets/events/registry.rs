@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::ledger::{EventRow, NewEvent, Outcome, PriceRow, Resolution};
 use crate::market::{self, Listing};
 use crate::scoring::admission::EventState;
-use crate::units::UnixMs;
+use crate::units::{UnixMs, millis};
 
 /// A price after the cutoff still serves `reference_pick = "worst_bracket"`; later ones are of no use.
 const PRICES_AFTER_CUTOFF_MS: i64 = 10 * 60 * 1000;
@@ -157,7 +157,7 @@ pub(super) fn ended(listing: &Listing, now: UnixMs) -> Option<Resolution> {
 #[must_use]
 pub(super) fn given_up(row: &EventRow, now: UnixMs, limits: &Limits) -> Option<Resolution> {
     let due = row.ends_at.unwrap_or(row.cutoff);
-    let patience = i64::try_from(limits.void_after.as_millis()).unwrap_or(i64::MAX);
+    let patience = millis(limits.void_after);
     (now.since(due) > patience).then(|| Resolution {
         event: row.key.clone(),
         outcome: Outcome::Void,

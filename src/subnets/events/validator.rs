@@ -28,7 +28,7 @@ use crate::market::{Listing, MarketError, Provider};
 use crate::scoring::admission::EventState;
 use crate::scoring::rules::ReferencePick;
 use crate::subnets::work::Peer;
-use crate::units::{Foreign, UnixMs};
+use crate::units::{Foreign, UnixMs, millis};
 
 /// Events whose price a summary tells.
 const QUOTED: usize = 4;
@@ -243,7 +243,7 @@ impl EventsValidator {
     /// The ledger's.
     pub async fn look_up(&self) -> Result<Vec<Settlement>, LedgerError> {
         let at = self.clock.now();
-        let window = i64::try_from(self.limits.dispute_window.as_millis()).unwrap_or(i64::MAX);
+        let window = millis(self.limits.dispute_window);
         let settled = if window > 0 { self.ledger.settled_since(at.plus_ms(-window)).await? } else { Vec::new() };
         let due = {
             let (mut seen, most) = (self.seen(), self.limits.lookups);

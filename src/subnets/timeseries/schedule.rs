@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::market::klines::INTERVAL;
 use crate::market::klines::samples::Times;
-use crate::units::UnixMs;
+use crate::units::{UnixMs, millis};
 
 /// Closes that a forecast consists of.
 pub const CLOSES: usize = 100;
@@ -40,47 +40,43 @@ impl Default for Schedule {
     }
 }
 
-fn ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
 impl Schedule {
     /// The beginning of the round that `now` belongs to.
     #[must_use]
     pub fn round(&self, now: UnixMs) -> UnixMs {
-        let period = ms(self.period).max(1);
-        UnixMs(now.0 - (now.0 - ms(self.offset)).rem_euclid(period))
+        let period = millis(self.period).max(1);
+        UnixMs(now.0 - (now.0 - millis(self.offset)).rem_euclid(period))
     }
 
     /// The beginning of the next one.
     #[must_use]
     pub fn next_round(&self, now: UnixMs) -> UnixMs {
-        self.round(now).plus_ms(ms(self.period))
+        self.round(now).plus_ms(millis(self.period))
     }
 
     /// Whether commitments are taken now.
     #[must_use]
     pub fn may_commit(&self, now: UnixMs) -> bool {
-        now.since(self.round(now)) < ms(self.commit_window)
+        now.since(self.round(now)) < millis(self.commit_window)
     }
 
     /// When the numbers of a round that began at `round` are asked for.
     #[must_use]
     pub fn reveals_at(&self, round: UnixMs) -> UnixMs {
-        round.plus_ms(ms(self.reveal_after))
+        round.plus_ms(millis(self.reveal_after))
     }
 
     /// Whether the numbers of the round that began at `round` are shown at `now`.
     #[must_use]
     pub fn may_reveal(&self, round: UnixMs, now: UnixMs) -> bool {
         let age = now.since(self.reveals_at(round));
-        (0..ms(self.reveal_window)).contains(&age)
+        (0..millis(self.reveal_window)).contains(&age)
     }
 
     /// When a forecast that begins at `start` can be judged.
     #[must_use]
     pub fn finished_at(&self, start: UnixMs) -> UnixMs {
-        ends_at(start).plus_ms(ms(self.finish_after))
+        ends_at(start).plus_ms(millis(self.finish_after))
     }
 }
 

@@ -20,10 +20,8 @@ use subxt::metadata::Metadata;
 use subxt::utils::H256;
 
 use super::Operation;
-use crate::subtensor::chain::account_id;
 use crate::subtensor::runtime::{Runtime, Terms};
-use crate::subtensor::snapshot::Snapshot;
-use crate::subtensor::submit::Call;
+use crate::subtensor::submit::{Call, terms};
 use crate::subtensor::weights::{Hash32, SignedCall};
 use crate::subtensor::{Inclusion, Subtensor, SubtensorError};
 use crate::units::{Account, BlockNumber};
@@ -143,13 +141,9 @@ impl Subtensor {
         let lifetime = connection.config.lifetime;
         connection
             .run(&format!("preparing {call}"), connection.config.read_deadline, |link| async move {
-                let owner = account_id(signer);
-                let (at, (birth_hash, birth), nonce) =
-                    tokio::try_join!(Snapshot::best(link.clone()), link.finalised(), async {
-                        Ok(link.rpc.system_account_next_index(&owner).await?)
-                    })?;
+                let (at, Terms { nonce, birth: (birth, birth_hash), .. }) =
+                    terms(link.clone(), signer, lifetime).await?;
                 let runtime = &at.runtime;
-                let version = link.rpc.state_get_runtime_version(Some(at.hash)).await?;
                 let metadata = link.metadata_bytes(at.hash, runtime.spec_version).await?;
                 let call_data = runtime.call_data(call, birth)?;
                 Ok(Unsigned {
@@ -163,7 +157,7 @@ impl Subtensor {
                     lifetime,
                     genesis: Hash32(link.genesis.0),
                     spec_version: runtime.spec_version,
-                    transaction_version: version.transaction_version,
+                    transaction_version: runtime.transaction_version,
                     call_data: hex::encode(call_data),
                     metadata_hash: Hash32::of(&metadata),
                     metadata: packed(&metadata),

@@ -3,22 +3,20 @@
 //! It is told `{"query":"…","from":"2024-04-01T00:00:00Z","until":"2024-05-01T00:00:00Z","limit":10}` on its stdin (`from` may
 //! be null), and writes a JSON list of articles, or one of them per line.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::super::article::Article;
 use super::folder::in_json;
 use super::{RetrievalError, Retriever, Search};
-use crate::forecast::program::{command, words};
+use crate::forecast::program::{ask_once, words};
 use crate::units::UnixMs;
 
 /// Longest answer, bytes.
-const MAX_ANSWER: u64 = 16 << 20;
+const MAX_ANSWER: usize = 16 << 20;
 
 /// See the module.
 #[derive(Debug)]
@@ -45,26 +43,15 @@ impl Program {
     }
 
     async fn ask(&self, search: &Search) -> Result<Vec<u8>, RetrievalError> {
-        let failed = |e: std::io::Error| self.failed(&e.to_string());
-        let mut started = command(&self.program, &self.arguments);
-        started.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = started.spawn().map_err(failed)?;
         let told = json!({
             "query": search.query,
             "from": search.from.map(UnixMs::rfc3339),
             "until": search.until.rfc3339(),
             "limit": search.limit,
         });
-        if let Some(mut stdin) = child.stdin.take() {
-            // A program that does not read may answer all the same.
-            let _ = stdin.write_all(format!("{told}\n").as_bytes()).await;
-        }
-        let mut body = Vec::new();
-        if let Some(stdout) = child.stdout.take() {
-            stdout.take(MAX_ANSWER).read_to_end(&mut body).await.map_err(failed)?;
-        }
-        let status = child.wait().await.map_err(failed)?;
-        if status.success() { Ok(body) } else { Err(self.failed(&format!("it ended with {status}"))) }
+        let told = format!("{told}\n");
+        let asked = ask_once(&self.program, &self.arguments, told.as_bytes(), MAX_ANSWER).await;
+        asked.map_err(|reason| self.failed(&reason.to_string()))
     }
 }
 

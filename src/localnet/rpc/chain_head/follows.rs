@@ -189,9 +189,11 @@ impl Lease {
         self.follows.with(self.key.0, &self.key.1, pin).unwrap_or(false)
     }
 
-    /// Whether `code` holds for every block that is held.
-    pub(super) fn all_pins(&self, code: impl Fn(&H256) -> bool) -> bool {
-        self.follows.with(self.key.0, &self.key.1, |follow| follow.pins.keys().all(code)).unwrap_or(false)
+    /// The oldest block that is held.
+    pub(super) fn oldest_pin(&self) -> Option<H256> {
+        let number = |(_, block): &(&H256, &Arc<Block>)| block.header.number;
+        let oldest = |follow: &mut Follow| follow.pins.iter().min_by_key(number).map(|(hash, _)| *hash);
+        self.follows.with(self.key.0, &self.key.1, oldest).flatten()
     }
 }
 

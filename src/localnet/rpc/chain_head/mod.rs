@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use codec::Encode;
 use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::types::{ErrorObjectOwned, Params, SubscriptionId};
-use jsonrpsee::{ConnectionId, Extensions, PendingSubscriptionSink, ResponsePayload, RpcModule};
+use jsonrpsee::types::{Params, SubscriptionId};
+use jsonrpsee::{ConnectionId, PendingSubscriptionSink, ResponsePayload, RpcModule};
 use serde_json::{Value, json};
 use sp_core::H256;
 use tokio::sync::watch;
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use self::follows::{Follows, Lease, UnpinError};
 use super::state::spec_json;
 use super::subscribe::message;
-use super::{Args, errors, hex};
+use super::{Args, errors, hex, payload};
 use crate::localnet::node::Node;
 use crate::localnet::runtime::BlockNumber;
 
@@ -40,12 +40,8 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
     let follows = Arc::new(Follows::default());
     for (name, method) in METHODS {
         let follows = Arc::clone(&follows);
-        module.register_blocking_method(name, move |params: Params<'_>, node: Arc<Node>, extensions: Extensions| {
-            let connection = extensions.get::<ConnectionId>().copied().unwrap_or_default();
-            match super::planned(&node, name).and_then(|()| Args::parse(&params)) {
-                Ok(args) => method(&node, &follows, &args, connection),
-                Err(refusal) => ResponsePayload::error(refusal),
-            }
+        super::register_of_connection(module, name, move |node, args, connection| {
+            method(node, &follows, args, connection)
         })?;
     }
     module.register_subscription(
@@ -55,10 +51,6 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
         move |params, pending, node, _| follow(params, pending, node, Arc::clone(&follows)),
     )?;
     Ok(())
-}
-
-fn answer(result: Result<Value, ErrorObjectOwned>) -> ResponsePayload<'static, Value> {
-    result.map_or_else(ResponsePayload::error, ResponsePayload::success)
 }
 
 /// `chainHead_v1_header [follow, hash]`: the header's SCALE bytes; null when there is no such subscription.
@@ -76,7 +68,7 @@ fn header(
             Some(Err(_)) => Err(errors::not_pinned(hash)),
         }
     };
-    answer(header())
+    payload(header())
 }
 
 /// `chainHead_v1_unpin [follow, hash or hashes]`
@@ -97,7 +89,7 @@ fn unpin(
             Err(UnpinError::Duplicate) => Err(errors::duplicate_hashes()),
         }
     };
-    answer(unpin())
+    payload(unpin())
 }
 
 /// `chainHead_v1_continue [follow, operation]`
@@ -111,7 +103,7 @@ fn go_on(
         true => Ok(Value::Null),
         false => Err(errors::does_not_wait()),
     };
-    answer(go_on())
+    payload(go_on())
 }
 
 /// `chainHead_v1_stopOperation [follow, operation]`
@@ -125,7 +117,7 @@ fn stop_operation(
         follows.stop(connection, args.text(0)?, args.text(1)?);
         Ok(Value::Null)
     };
-    answer(stop())
+    payload(stop())
 }
 
 /// `chainHead_v1_follow [withRuntime]`: tells of every block from the last final one on, until the client falls too far behind, holds
@@ -145,18 +137,17 @@ async fn follow(params: Params<'static>, pending: PendingSubscriptionSink, node:
     let (mut heads, mut finals) = (node.heads(), node.finals());
     let Ok(sink) = pending.accept().await else { return };
     let signals = (heads.clone(), finals.clone());
-    let mut teller = Some(Teller { node, lease, with_runtime, told: None, final_told: 0, spec: None, signals });
+    let mut teller = Teller { node, lease, with_runtime, told: None, final_told: 0, spec: None, signals };
     loop {
         heads.mark_unchanged();
         finals.mark_unchanged();
         // Versions of the runtime are asked from the runtime: off the async threads.
-        let Some(mut at_work) = teller.take() else { return };
         let told = tokio::task::spawn_blocking(move || {
-            let news = at_work.news();
-            (at_work, news)
+            let news = teller.news();
+            (teller, news)
         });
         let Ok((back, news)) = told.await else { return };
-        teller = Some(back);
+        teller = back;
         let stopped = news.is_none();
         let news = news.unwrap_or_else(|| vec![json!({ "event": "stop" })]);
         let caught_up = news.is_empty();
@@ -224,7 +215,9 @@ impl Teller {
         };
         let (still_there, all_readable) = {
             let chain = self.node.chain();
-            (chain.hash_of(told) == Some(told_hash), self.lease.all_pins(|hash| chain.state(*hash).is_ok()))
+            // States go in the order of their blocks: the oldest that is held tells for all.
+            let oldest = self.lease.oldest_pin();
+            (chain.hash_of(told) == Some(told_hash), oldest.is_none_or(|hash| chain.state(hash).is_ok()))
         };
         if !still_there || !all_readable {
             return None;

@@ -21,7 +21,7 @@ pub use tally::Tally;
 use crate::ledger::{Fault, Ledger, LedgerError, Schema};
 use crate::market::{EventKey, Resolution};
 use crate::scoring::grid::Grid;
-use crate::units::{Account, UnixMs};
+use crate::units::{Account, UnixMs, millis};
 
 /// The tables of the file.
 pub const SCHEMA: Schema = Schema { kind: "events-asked", migrations: &[include_str!("0001.sql")] };
@@ -117,7 +117,7 @@ impl Record {
     /// # Errors
     /// Those of the file.
     pub async fn forget(&self, now: UnixMs) -> Result<usize, LedgerError> {
-        let keep = i64::try_from(self.0.keep.as_millis()).unwrap_or(i64::MAX);
+        let keep = millis(self.0.keep);
         let before = UnixMs(now.0.saturating_sub(keep));
         self.0.file.write(move |transaction| Ok::<_, Fault>(store::forget(transaction, before, MAX_EVENTS)?)).await
     }

@@ -8,7 +8,7 @@ use super::pending::{Asker, Pending, Seen};
 use crate::ledger::Fault;
 use crate::ledger::rusqlite;
 use crate::market::{EventKey, Resolution};
-use crate::units::{Account, UnixMs};
+use crate::units::{Account, UnixMs, millis};
 
 /// Without a cutoff, an event may be over when nobody has asked about it for so long.
 const SILENCE_MS: i64 = 3_600_000;
@@ -122,7 +122,7 @@ pub(super) fn unsettled(
         SELECT key, provider, market_id FROM asked_events
         WHERE state = ?1 AND (looked_ms IS NULL OR looked_ms <= ?2) AND COALESCE(cutoff_ms, last_ms + ?3) <= ?4
         ORDER BY looked_ms, cutoff_ms LIMIT ?5";
-    let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+    let pause = millis(pause);
     let mut query = connection.prepare_cached(sql)?;
     let rows = query.query_map(params![OPEN, now.0.saturating_sub(pause), SILENCE_MS, now.0, limit], |row| {
         Ok(Unsettled { key: EventKey(row.get(0)?), provider: row.get(1)?, id: row.get(2)? })

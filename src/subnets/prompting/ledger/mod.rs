@@ -8,7 +8,7 @@ use crate::ledger::miners::{self, MinerId};
 use crate::ledger::rusqlite::{Connection, Transaction, params};
 use crate::ledger::{Fault, Ledger, LedgerError, Schema};
 use crate::scoring::streaming::decayed_step;
-use crate::units::{Foreign, Identity, UnixMs};
+use crate::units::{Foreign, Identity, UnixMs, millis};
 
 use super::validator::{Round, Scored};
 pub use look::{Asked, Round as Shown, Said};
@@ -164,10 +164,6 @@ fn insert(transaction: &Transaction<'_>, round: i64, miner: MinerId, answer: &Sc
 
 fn json(value: &impl serde::Serialize) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|e| Fault::Damaged(e.to_string()))
-}
-
-fn millis(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn scores(connection: &Connection) -> Result<BTreeMap<MinerId, f64>, Fault> {
