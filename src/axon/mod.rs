@@ -6,6 +6,7 @@
 
 mod accept;
 pub mod admission;
+pub mod call_back;
 mod config;
 pub mod counters;
 mod error;
@@ -13,6 +14,7 @@ mod handler;
 mod metrics;
 mod node;
 pub mod probe;
+mod proxied;
 mod route;
 mod serve;
 mod server;

@@ -1,6 +1,6 @@
-//! `neuron axon probe`: is an axon reachable, and would it answer?
+//! `neuron axon probe`: is an axon reachable, and would it answer? `neuron axon call-back`: the same for whoever asks.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::chain::hotkey;
 use super::output::{Output, TextTable};
-use super::{Exit, Failure, OrExit, Verb, args, block_on};
+use super::{Exit, Failure, OrExit, Verb, args, block_on, interrupted};
+use crate::axon::call_back::CallBack;
 use crate::axon::probe::{Probe, Step, Verdict};
 use crate::subnets::registry;
 use crate::subnets::work::Harmless;
@@ -54,6 +55,32 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(probe)
+        .subcommand(call_back())
+}
+
+fn call_back() -> Command {
+    Command::new("call-back")
+        .about("Tries the axon of whoever asks, from here, until Ctrl-C: `neuron doctor --peer` on another machine asks")
+        .after_help(
+            "Who asks is called back at the address the question came from and at no other, once in ten seconds. Without \
+             --host only this machine can ask.",
+        )
+        .arg(
+            Arg::new("host")
+                .long("host")
+                .value_name("IP")
+                .default_value("127.0.0.1")
+                .value_parser(value_parser!(IpAddr))
+                .help("Where to listen; 0.0.0.0 for other machines"),
+        )
+        .arg(
+            Arg::new("port")
+                .long("port")
+                .value_name("PORT")
+                .default_value("8093")
+                .value_parser(value_parser!(u16))
+                .help("The port to listen on"),
+        )
 }
 
 /// Every synapse of every kind of work, as a request that makes none.
@@ -76,9 +103,26 @@ struct Report {
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    let Some(("probe", matches)) = matches.subcommand() else {
-        return Err(anyhow::anyhow!("`neuron axon` knows `probe`").into());
-    };
+    match matches.subcommand() {
+        Some(("probe", matches)) => run_probe(matches, output),
+        Some(("call-back", matches)) => block_on(answer_calls(matches, output)),
+        _ => Err(anyhow::anyhow!("`neuron axon` knows `probe` and `call-back`").into()),
+    }
+}
+
+async fn answer_calls(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    let host = matches.get_one::<IpAddr>("host").copied().unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let address = SocketAddr::new(host, matches.get_one::<u16>("port").copied().unwrap_or_default());
+    let open = CallBack::serve(address)
+        .await
+        .map_err(|error| anyhow::anyhow!("{address} cannot be listened on: {error}; choose another --host or --port"))
+        .or_exit(Exit::Usage)?;
+    output.note(&format!("calls back whoever asks at {}; Ctrl-C stops", open.local_addr()));
+    interrupted().await;
+    Ok(())
+}
+
+fn run_probe(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let report = block_on(probe(matches))?;
     output.result(&report, text)?;
     if report.reachable {
@@ -96,13 +140,14 @@ async fn probe(matches: &ArgMatches) -> Result<Report, Failure> {
     let asked_by = caller.account();
     let synapse =
         matches.get_one::<String>("synapse").map(|name| prepared(name, &asked_by.ss58())).transpose()?.flatten();
-    let probe = Probe { address, hotkey, caller, synapse, patience: Duration::from_secs(PATIENCE_S) };
+    let probe =
+        Probe { address, hotkey, caller, is_stranger: false, synapse, patience: Duration::from_secs(PATIENCE_S) };
     let steps = probe.run().await?;
     let reachable = steps.iter().all(|step| step.verdict != Verdict::Bad);
     Ok(Report { address, hotkey, asked_by, reachable, steps })
 }
 
-async fn resolve(text: &str) -> Result<SocketAddr, Failure> {
+pub(super) async fn resolve(text: &str) -> Result<SocketAddr, Failure> {
     let found = tokio::net::lookup_host(text).await;
     let mut found = found
         .map_err(|e| anyhow::anyhow!("`{text}` is not HOST:PORT that can be resolved: {e}"))

@@ -1,9 +1,9 @@
 //! `neuron doctor`: looks at everything that a role needs, and says what to do.
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 
 use super::output::Output;
-use super::{Exit, Failure, Verb, args, block_on};
+use super::{Exit, Failure, Verb, args, axon, block_on};
 use crate::role::doctor::Checkup;
 use crate::subnets::finding::{Finding, Verdict};
 
@@ -17,14 +17,27 @@ Nothing is unlocked, written, or sent to the chain; what is secret is masked, so
 Exit status: 0 when all is well or merely odd, 1 when something does not work.";
 
 fn command() -> Command {
-    let doctor =
-        Command::new("doctor").about("Looks at everything that a role needs, and says what to do").after_help(AFTER);
+    let peer = Arg::new("peer")
+        .long("peer")
+        .value_name("HOST:PORT")
+        .help("Where `neuron axon call-back` runs on another machine, which is asked to try this machine's axon");
+    let doctor = Command::new("doctor")
+        .about("Looks at everything that a role needs, and says what to do")
+        .after_help(AFTER)
+        .arg(peer);
     args::with_settings_that(doctor, |_| true)
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (resolved, settings) = args::resolve(matches)?;
-    let checkup = block_on(async { Ok(Checkup::of(&resolved, &settings).await) })?;
+    let peer = matches.get_one::<String>("peer");
+    let checkup = block_on(async {
+        let peer = match peer {
+            Some(text) => Some(axon::resolve(text).await?),
+            None => None,
+        };
+        Ok(Checkup::of(&resolved, &settings, peer).await)
+    })?;
     output.result(&checkup, text)?;
     if checkup.verdict() == Verdict::Bad {
         return Err(Failure::silent(Exit::Failed));

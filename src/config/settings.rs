@@ -85,6 +85,7 @@ pub struct AxonSettings {
     pub announce: bool,
     #[serde(default)]
     pub trusted_proxies: Vec<String>,
+    pub proxy_protocol: bool,
     pub max_connections: usize,
     pub workers: usize,
 }

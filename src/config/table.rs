@@ -258,6 +258,13 @@ pub const CORE: &[Setting] = &[
         Group::Axon,
         "Addresses and networks of your own proxies (10.0.0.0/8), whose X-Forwarded-For names the caller; nobody else's does.",
     ),
+    setting(
+        "axon.proxy_protocol",
+        Kind::Bool,
+        Some("false"),
+        Group::Axon,
+        "Connections of your own proxies begin with a header of the PROXY protocol (HAProxy's send-proxy), which names the caller.",
+    ),
     setting("axon.max_connections", COUNT, Some("10000"), Group::Axon, "Open connections at once, idle ones included."),
     setting("axon.workers", Kind::Integer { min: 1, max: 4096 }, Some("64"), Group::Axon, "Handlers that run at once.")
         .alias(&["axon.max_workers"])

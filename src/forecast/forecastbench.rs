@@ -313,6 +313,8 @@ impl ResolutionSet {
 pub struct BenchScore {
     /// The mean of the two kinds, less is better.
     pub overall: Option<f64>,
+    /// The same as the board shows it: 1 for what is always right, 0.5 for 0.5 said to everything, 0 for what is always wrong.
+    pub index: Option<f64>,
     /// Brier of dataset questions.
     pub dataset: Option<f64>,
     /// Brier of markets.
@@ -384,7 +386,15 @@ pub fn score(set: &QuestionSet, submission: &Submission, resolutions: &Resolutio
         (Some(a), Some(b)) => Some(f64::midpoint(a, b)),
         (one, other) => one.or(other),
     };
-    BenchScore { overall, dataset, market, market_price: mean(of_price), sources, imputed }
+    BenchScore {
+        overall,
+        index: overall.map(|brier| 1.0 - brier.sqrt()),
+        dataset,
+        market,
+        market_price: mean(of_price),
+        sources,
+        imputed,
+    }
 }
 
 fn read<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<T, BenchError> {
@@ -442,6 +452,7 @@ mod tests {
         assert!((score.market.unwrap() - 0.25).abs() < 1e-12 && (score.market_price.unwrap() - 0.5625).abs() < 1e-12);
         assert!((score.dataset.unwrap() - (0.04 + 0.25) / 2.0).abs() < 1e-12, "a missing one is 0.5");
         assert!((score.overall.unwrap() - f64::midpoint(0.25, 0.145)).abs() < 1e-12);
+        assert!((score.index.unwrap() - (1.0 - 0.1975_f64.sqrt())).abs() < 1e-12);
         assert_eq!((score.imputed, score.sources["fred"].count), (1, 2));
     }
 

@@ -11,7 +11,7 @@ use super::miner::MinerParts;
 use super::subnet::Subnet;
 use super::validator::{Others, ValidatorParts};
 use super::weights::{CommitBy, WeightsPolicy, WeightsWriter};
-use crate::axon::{AdmissionPolicy, AxonConfig, Network, Rate};
+use crate::axon::{AdmissionPolicy, AxonConfig, Network, Proxies, Rate};
 use crate::clock::Clock;
 use crate::config::{Resolved, Settings};
 use crate::dendrite::{Dendrite, DendriteConfig, Dialect};
@@ -198,15 +198,21 @@ fn axon(settings: &Settings) -> Result<AxonConfig, RoleError> {
     let listen = SocketAddr::new(ip("axon.ip", &settings.axon.ip)?, settings.axon.port);
     let words = settings.axon.trusted_proxies.iter().flat_map(|text| text.split(','));
     let words = words.map(str::trim).filter(|word| !word.is_empty());
-    let proxies = words
+    let proxies: Proxies = words
         .map(str::parse::<Network>)
         .collect::<Result<_, _>>()
         .map_err(|e| RoleError::Setting(format!("`axon.trusted_proxies`: {e}")))?;
+    if settings.axon.proxy_protocol && proxies == Proxies::none() {
+        let reason =
+            "`axon.proxy_protocol` needs `axon.trusted_proxies`: nobody else's word about the caller is believed";
+        return Err(RoleError::Setting(reason.to_owned()));
+    }
     Ok(AxonConfig {
         max_connections: settings.axon.max_connections,
         concurrency: settings.axon.workers,
         queue: settings.priority.maxsize,
         proxies,
+        proxy_protocol: settings.axon.proxy_protocol,
         ..AxonConfig::at(listen)
     })
 }
@@ -273,6 +279,8 @@ mod tests {
         let two = proxies("127.0.0.1, 10.0.0.0/8").unwrap();
         assert!(two.have([10, 1, 2, 3].into()) && two.have([127, 0, 0, 1].into()) && !two.have([127, 0, 0, 2].into()));
         assert!(proxies("10.0.0.0/99").unwrap_err().to_string().contains("axon.trusted_proxies"));
+        let alone = axon(&told(&[("axon.proxy_protocol", "true")])).unwrap_err().to_string();
+        assert!(alone.contains("axon.trusted_proxies"), "{alone}");
     }
 
     #[test]

@@ -11,8 +11,9 @@ use neuron::subnets::prompting::synapse::StreamPromptingSynapse;
 use neuron::synapse::Synapse;
 use neuron::units::UnixMs;
 use neuron::wallet::{Keypair, Scheme};
+use tokio::io::AsyncWriteExt as _;
 
-use crate::axon_kit::{Registered, Request, bob, key, one_event, open_bob};
+use crate::axon_kit::{Registered, Request, bob, connect, key, one_event, open_bob, send};
 
 const EVENTS: &str = EventPredictionSynapse::NAME;
 
@@ -316,6 +317,34 @@ async fn behind_a_proxy_of_ours_each_caller_has_its_rate_and_nobody_else_is_beli
     for (from, expected) in [("203.0.113.1", 200), ("203.0.113.2", 200), ("203.0.113.3", 429)] {
         assert_eq!(ask(from).send(&axon).await.checked(), expected, "{from}");
     }
+}
+
+#[tokio::test]
+async fn a_proxy_of_ours_says_before_the_first_request_who_calls_and_nobody_else_may() {
+    let ip_rate = Some(Rate { per_second: 0.0, burst: 2.0 });
+    let behind = |proxy: &str| {
+        let proxies = [proxy.parse::<Network>().unwrap()].into_iter().collect();
+        let config = AxonConfig { proxies, proxy_protocol: true, max_connections_per_ip: 1, ..AxonConfig::loopback() };
+        bob(config).policy(AdmissionPolicy { ip_rate, ..AdmissionPolicy::open() })
+    };
+    let asked = |from: &str| {
+        let request = Request::new(&one_event(), "//Alice").set("X-Forwarded-For", "6.6.6.6").bytes();
+        [format!("PROXY TCP4 {from} 10.0.0.1 5555 8091\r\n").as_bytes(), &request].concat()
+    };
+    let axon = behind("127.0.0.0/8").spawn().await.unwrap();
+    for (from, expected) in [("203.0.113.7", 200), ("203.0.113.7", 200), ("203.0.113.7", 429), ("203.0.113.8", 200)] {
+        assert_eq!(send(axon.local_addr(), &asked(from)).await.status, expected, "{from}");
+    }
+    let mut held = connect(axon.local_addr()).await;
+    held.write_all(b"PROXY TCP4 203.0.113.9 10.0.0.1 5555 8091\r\nPOST").await.unwrap();
+    while axon.snapshot().now.connections < 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(send(axon.local_addr(), &asked("203.0.113.10")).await.status, 200);
+
+    let axon = behind("10.0.0.0/8").spawn().await.unwrap();
+    assert_eq!(send(axon.local_addr(), &asked("203.0.113.7")).await.status, 400, "no proxy of ours: it is no HTTP");
+    assert_eq!(Request::new(&one_event(), "//Alice").send(&axon).await.checked(), 200);
 }
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use neuron::axon::call_back::{CallBack, CallMe, PATH};
 use neuron::axon::probe::{Probe, Step, Verdict};
 use neuron::axon::{AdmissionPolicy, AxonConfig};
 use neuron::synapse::request::Prepared;
 use neuron::wallet::Keypair;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -16,7 +18,8 @@ use crate::support::neuron;
 async fn probe(address: SocketAddr, hotkey: &str, caller: Keypair) -> Vec<Step> {
     let synapse = Prepared::new(&one_event(), 5.0, &caller.account().ss58()).unwrap();
     let patience = Duration::from_millis(500);
-    let probe = Probe { address, hotkey: key(hotkey).account(), caller, synapse: Some(synapse), patience };
+    let probe =
+        Probe { address, hotkey: key(hotkey).account(), caller, is_stranger: false, synapse: Some(synapse), patience };
     probe.run().await.unwrap()
 }
 
@@ -101,4 +104,51 @@ async fn the_command_prints_one_document_and_says_how_it_went() {
     assert_eq!(other.status.code(), Some(5));
     let report: serde_json::Value = serde_json::from_slice(&other.stdout).unwrap();
     assert_eq!(report["reachable"], false);
+}
+
+/// What a peer at `address` answers to `question`.
+async fn called(address: SocketAddr, question: &CallMe) -> (u16, Value) {
+    neuron::market::install_tls();
+    let answer = reqwest::Client::new().post(format!("http://{address}{PATH}")).json(question).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_peer_calls_back_whoever_asks_and_nobody_else() {
+    let peer = CallBack::serve(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let axon = bob(AxonConfig::loopback()).policy(AdmissionPolicy::default()).spawn().await.unwrap();
+    let question = CallMe { port: axon.local_addr().port(), hotkey: key("//Bob").account() };
+    let (status, heard) = called(peer.local_addr(), &question).await;
+    assert_eq!((status, &heard["reachable"]), (200, &json!(true)), "a stranger is refused, so it was reached: {heard}");
+    assert_eq!(heard["address"], json!(axon.local_addr().to_string()));
+    let (status, heard) = called(peer.local_addr(), &question).await;
+    assert_eq!(status, 429, "once in a while: {heard}");
+    let other = json!({ "port": 1, "hotkey": key("//Bob").account(), "host": "192.0.2.7" });
+    let answer = reqwest::Client::new().post(format!("http://{}{PATH}", peer.local_addr())).json(&other).send();
+    assert_eq!(answer.await.unwrap().status().as_u16(), 422, "no other address can be named");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_asks_a_peer() {
+    let axon = open_bob().await;
+    let bob = key("//Bob").account().ss58();
+    let port = axon.local_addr().port().to_string();
+    for (hotkey, seen) in
+        [(bob.as_str(), "answers it as an axon should"), (&key("//Charlie").account().ss58(), "another hotkey")]
+    {
+        let peer = CallBack::serve(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let at = peer.local_addr().to_string();
+        let arguments = ["doctor", "--peer", &at, "--axon.port", &port, "--wallet.hotkey", hotkey, "--netuid", "155"];
+        let folder = home.path().to_path_buf();
+        let arguments = arguments.map(str::to_owned);
+        let run = move || {
+            let mut command = neuron();
+            command.args(arguments).args(["--subtensor.chain_endpoint", "ws://127.0.0.1:1"]);
+            command.arg("--db.directory").arg(&folder).output().unwrap()
+        };
+        let output = tokio::task::spawn_blocking(run).await.unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("reachability:") && text.contains(seen), "{text}");
+    }
 }

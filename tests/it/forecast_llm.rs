@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use neuron::axon::{AdmissionPolicy, Axon, AxonConfig};
 use neuron::clock::Clock;
 use neuron::forecast::llm::abstain::Silence;
 use neuron::forecast::llm::calibrate::Calibration;
@@ -15,11 +16,15 @@ use neuron::forecast::llm::money::MicroUsd;
 use neuron::forecast::llm::pipeline::{Asking, Record};
 use neuron::forecast::llm::scripted::{Handle, Line, Script, spawn};
 use neuron::forecast::llm::settings::LlmSettings;
-use neuron::forecast::{Forecaster, Question};
+use neuron::forecast::{Cache, CacheSettings, Forecaster, Question};
 use neuron::market::{Event, EventKey, Listing, MarketError, Provider, Quote, Resolution};
+use neuron::subnets::events::EventsMiner;
 use neuron::subnets::events::settings::EventsSettings;
+use neuron::subnets::events::synapse::{EventPrediction, EventPredictionSynapse};
 use neuron::subnets::registry;
 use neuron::units::{Probability, UnixMs};
+
+use crate::axon_kit::{Request, key};
 
 /// What each prompt of ours can be told by.
 const QUERIES: &str = "search queries that would find";
@@ -285,13 +290,20 @@ async fn no_budget_is_exceeded_whatever_is_asked() {
 
 /// A market with one event, whose price can be moved.
 struct OneEvent {
+    name: &'static str,
     price: Mutex<f64>,
     resolution: Mutex<Resolution>,
 }
 
+impl OneEvent {
+    fn at(name: &'static str, price: f64) -> Arc<Self> {
+        Arc::new(Self { name, price: Mutex::new(price), resolution: Mutex::new(Resolution::Open) })
+    }
+}
+
 impl Provider for OneEvent {
     fn name(&self) -> &'static str {
-        "polymarket"
+        self.name
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Listing>, MarketError>> {
@@ -300,8 +312,8 @@ impl Provider for OneEvent {
 
     fn fetch<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Listing, MarketError>> {
         let event = Event {
-            key: EventKey::new("polymarket", id),
-            provider: "polymarket".into(),
+            key: EventKey::new(self.name, id),
+            provider: self.name.into(),
             id: id.into(),
             description: "?".into(),
             cutoff: at("2024-05-31T00:00:00Z"),
@@ -326,7 +338,7 @@ async fn a_miner_asks_again_when_it_is_worth_it_and_follows_the_price_in_between
     std::fs::write(&script, format!("# a script\n\n{}\n", lines.join("\n"))).unwrap();
     let script = script.display().to_string();
     let settings = settings(folder.path(), &[("llm.articles", &path), ("llm.script", &script), ("llm.weight", "0.5")]);
-    let market = Arc::new(OneEvent { price: Mutex::new(0.4), resolution: Mutex::new(Resolution::Open) });
+    let market = OneEvent::at("polymarket", 0.4);
     let llm = Llm::new(&settings, vec![Arc::clone(&market) as _]).unwrap();
     let Asking { text, closes, at: now, .. } = question();
     let asked = Question {
@@ -355,6 +367,55 @@ async fn a_miner_asks_again_when_it_is_worth_it_and_follows_the_price_in_between
     *market.resolution.lock().unwrap() = Resolution::Resolved { outcome: Probability::ONE, at: None };
     assert_eq!(say(24 * 40).await, None, "what is over has no forecast");
     assert_eq!(settings.ledger().unwrap().record().unwrap(), [(0.6, 1.0)], "how it ended is learnt from");
+}
+
+/// One question is open, the other one's market is sure, and they share their words.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_miner_that_is_silent_about_a_question_says_over_the_wire_how_it_hangs_on_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = articles(folder.path());
+    let script = folder.path().join("script.jsonl");
+    let lines = [
+        r#"{"when":["if yes: *P*"],"say":"Probability [{mark}] if yes: *0.9*\nProbability [{mark}] if no: *0.3*"}"#
+            .to_owned(),
+        format!(r#"{{"when":["{RELEVANCE}"],"say":"Rating: 5"}}"#),
+        format!(r#"{{"when":["{REASONING}"],"say":"Probability [{{mark}}]: *0.6*"}}"#),
+        r##"{"say":"Search Queries:\nbank rates"}"##.to_owned(),
+    ];
+    std::fs::write(&script, lines.join("\n")).unwrap();
+    let script = script.display().to_string();
+    let said = [("llm.articles", path.as_str()), ("llm.script", &script), ("llm.conditional", "true")];
+    let markets = vec![OneEvent::at("polymarket", 0.5) as Arc<dyn Provider>, OneEvent::at("azuro", 0.95) as _];
+    let llm: Arc<dyn Forecaster> = Arc::new(Llm::new(&settings(folder.path(), &said), markets).unwrap());
+    let now = question().at;
+    let clock = Clock::stepped(now);
+    let cache = Cache::new(llm, CacheSettings::default(), clock.clone());
+    let hotkey = Arc::new(key("//Bob"));
+    let axon = Axon::builder(AxonConfig::loopback(), hotkey).serve(EventsMiner::new(cache.clone()));
+    let axon = axon.policy(AdmissionPolicy::open()).spawn().await.unwrap();
+    let cutoff = now.plus_ms(30 * 86_400_000).as_secs();
+    let ask = |provider: &str, id: &str, text: &str| {
+        let event = EventPrediction::ask(id.into(), provider.into(), text.into(), Some(cutoff));
+        (format!("{provider}-{id}"), event)
+    };
+    let open = ask("polymarket", "open", "Will the bank cut its rates in May?");
+    let sure = ask("azuro", "sure", "Will the bank cut its rates in May by half a point?");
+    let both = EventPredictionSynapse { events: [open.clone(), sure].into(), ..Default::default() };
+    let first = EventPredictionSynapse { events: [open].into(), ..Default::default() };
+    // A question is known once it was asked, and answered after the next look at what is known.
+    for ask in [&first, &both] {
+        Request::new(ask, "//Alice").send(&axon).await;
+        cache.refresh().await;
+    }
+    let told = Request::new(&both, "//Alice").send(&axon).await.json();
+    let probability = |key: &str| told["events"][key]["probability"].as_f64();
+    assert!(probability("polymarket-open").is_some() && probability("azuro-sure").is_none(), "{told}");
+    let conditions = told["conditions"].as_array().unwrap();
+    assert_eq!(conditions.len(), 2, "one for each end of the other: {told}");
+    assert!(
+        conditions.iter().all(|rule| rule["event"] == "azuro-sure" && rule["if_event"] == "polymarket-open"),
+        "{told}"
+    );
 }
 
 #[test]

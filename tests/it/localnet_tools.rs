@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use neuron::localnet::{LocalnetConfig, spawn};
 
-use crate::needs::{lacks, python};
+use crate::needs::{self, python};
 
 tests! { asynchronous: btcli_9_walks, btcli_11_walks, sdk_10_walks, sdk_11_walks, polkadot_js_walks, polkadot_api_walks }
 
@@ -61,19 +61,16 @@ async fn sdk_11_walks() {
 }
 
 async fn polkadot_js_walks() {
-    node_walk("NEURON_NODE", "@polkadot/api", "node/polkadot_walk.mjs").await;
+    node_walk("NEURON_NODE", "node/polkadot_walk.mjs").await;
 }
 
 async fn polkadot_api_walks() {
-    node_walk("NEURON_PAPI", "polkadot-api", "node/papi_walk.mjs").await;
+    node_walk("NEURON_PAPI", "node/papi_walk.mjs").await;
 }
 
 /// Runs a walk by Node with the packages in the folder that `variable` names.
-async fn node_walk(variable: &str, package: &str, walk_script: &str) {
-    let Some(modules) = std::env::var_os(variable).filter(|path| !path.is_empty()) else {
-        lacks("node", &format!("{variable} names no folder with {package} (scripts/python-peers.sh)"))
-    };
+async fn node_walk(variable: &str, walk_script: &str) {
     let mut command = Command::new("node");
-    command.arg(script(walk_script)).env(variable, modules);
+    command.arg(script(walk_script)).env(variable, needs::node(variable));
     walk(command, 14).await;
 }

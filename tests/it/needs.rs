@@ -1,7 +1,7 @@
 //! What a test needs and this machine may lack, looked for when the test runs: the test goes on with what was found, or
 //! it is ignored, with the reason.
 //!
-//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `proxies`, `ipv6`, `browser`, `pm2`; `.ci/run` sets it): a test that lacks one of
+//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `node`, `proxies`, `ipv6`, `browser`, `pm2`, `book`; `.ci/run` sets it): a test that lacks one of
 //! these fails.
 
 use std::any::Any;
@@ -27,28 +27,42 @@ pub fn shared(part: &str) -> PathBuf {
     path
 }
 
-/// The interpreter that `variable` names, which has the packages that `scripts/python-peers.sh` installs for it.
-pub fn python(variable: &str) -> PathBuf {
+/// What `variable` names; `script` finds it, and it is of this `kind`.
+fn named(variable: &str, kind: &str, script: &str) -> PathBuf {
     match std::env::var_os(variable).filter(|path| !path.is_empty()) {
         Some(path) => path.into(),
-        None => lacks("python", &format!("{variable} names no interpreter (scripts/python-peers.sh)")),
+        None => lacks(kind, &format!("{variable} names nothing ({script})")),
     }
+}
+
+/// The interpreter that `variable` names, which has the packages that `scripts/python-peers.sh` installs for it.
+pub fn python(variable: &str) -> PathBuf {
+    named(variable, "python", "scripts/python-peers.sh")
+}
+
+/// The folder that `variable` names, with the packages that npm installs for `scripts/python-peers.sh`.
+pub fn node(variable: &str) -> PathBuf {
+    named(variable, "node", "scripts/python-peers.sh")
 }
 
 /// The program that `variable` names, which `scripts/proxies.sh` finds.
 pub fn proxy(variable: &str) -> PathBuf {
-    match std::env::var_os(variable).filter(|path| !path.is_empty()) {
-        Some(path) => path.into(),
-        None => lacks("proxies", &format!("{variable} names no program (scripts/proxies.sh)")),
-    }
+    named(variable, "proxies", "scripts/proxies.sh")
 }
 
 /// The program or file that `variable` names, which `scripts/browser.sh` finds.
 pub fn browser(variable: &str) -> PathBuf {
-    match std::env::var_os(variable).filter(|path| !path.is_empty()) {
-        Some(path) => path.into(),
-        None => lacks("browser", &format!("{variable} names nothing (scripts/browser.sh)")),
-    }
+    named(variable, "browser", "scripts/browser.sh")
+}
+
+/// pm2.
+pub fn pm2() -> PathBuf {
+    named("NEURON_PM2", "pm2", "scripts/pm2.sh")
+}
+
+/// mdbook.
+pub fn mdbook() -> PathBuf {
+    named("NEURON_MDBOOK", "book", "scripts/book.sh")
 }
 
 /// Ends the test as ignored for want of a `kind` of thing; as failed where that kind must be there.

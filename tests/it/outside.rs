@@ -46,6 +46,7 @@ mod localnet_tools;
 mod market_azuro_recorded;
 mod market_recorded;
 mod needs;
+mod packaging;
 #[cfg(feature = "localnet")]
 mod pm2;
 mod proxies;
@@ -106,6 +107,7 @@ fn main() -> ExitCode {
         llm_vectors::trials(),
         market_azuro_recorded::trials(),
         market_recorded::trials(),
+        packaging::trials(),
         proxies::trials(),
         python_axon::trials(),
         python_prompting::trials(),

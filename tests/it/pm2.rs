@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::needs::lacks;
+use crate::needs;
 use crate::processes::{World, wait_until};
 use crate::support::free_port;
 
@@ -67,9 +67,7 @@ fn well(port: u16) -> Option<u64> {
 }
 
 fn both_roles_live_below_pm2() {
-    let Some(program) = std::env::var_os("NEURON_PM2").filter(|it| !it.is_empty()) else {
-        lacks("pm2", "NEURON_PM2 names no program (scripts/pm2.sh)")
-    };
+    let program = needs::pm2();
     let world = World::new();
     let _chain = world.localnet();
     let _market = world.market_sim();

@@ -6,13 +6,14 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use neuron::axon::probe::{Probe, Step, Verdict};
+use neuron::axon::{AdmissionPolicy, AxonConfig, Network, Proxies};
 use neuron::synapse::request::Prepared;
 
-use crate::axon_kit::{key, one_event, open_bob};
+use crate::axon_kit::{bob, key, one_event, open_bob};
 use crate::needs;
 use crate::support::{Process, free_port};
 
-tests! { asynchronous: nginx_passes_everything, nginx_by_its_defaults_is_found_out, caddy_passes_everything }
+tests! { asynchronous: nginx_passes_everything, nginx_by_its_defaults_is_found_out, caddy_passes_everything, haproxy_says_who_is_behind_it }
 
 /// The axon's port and the proxy's in the files of `config/`.
 const PORTS: [&str; 2] = ["8091", "8443"];
@@ -39,7 +40,8 @@ async fn probe(listen: u16) -> Vec<Step> {
     let synapse = Prepared::new(&one_event(), 5.0, &caller.account().ss58()).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], listen));
     let patience = Duration::from_secs(10);
-    let probe = Probe { address, hotkey: key("//Bob").account(), caller, synapse: Some(synapse), patience };
+    let probe =
+        Probe { address, hotkey: key("//Bob").account(), caller, is_stranger: false, synapse: Some(synapse), patience };
     probe.run().await.unwrap()
 }
 
@@ -90,4 +92,24 @@ async fn caddy_passes_everything() {
     let command = command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&path).env("HOME", folder.path());
     let _caddy = start(command, listen).await;
     all_good(&probe(listen).await);
+}
+
+/// What a probe hears through HAProxy with our file as `change` makes it.
+async fn behind_haproxy(change: fn(String) -> String) -> Vec<Step> {
+    let program = needs::proxy("NEURON_HAPROXY");
+    let folder = tempfile::tempdir().unwrap();
+    let proxies = Proxies::from_iter(["127.0.0.1".parse::<Network>().unwrap()]);
+    let believing = AxonConfig { proxies, proxy_protocol: true, ..AxonConfig::loopback() };
+    let (axon, listen) = (bob(believing).policy(AdmissionPolicy::open()).spawn().await.unwrap(), free_port());
+    let path = folder.path().join("haproxy.cfg");
+    std::fs::write(&path, change(config("haproxy.cfg", axon.local_addr(), listen))).unwrap();
+    let _haproxy = start(Command::new(program).arg("-db").arg("-f").arg(&path), listen).await;
+    probe(listen).await
+}
+
+async fn haproxy_says_who_is_behind_it() {
+    all_good(&behind_haproxy(|text| text).await);
+    all_good(&behind_haproxy(|text| text.replace("send-proxy-v2", "send-proxy")).await);
+    let silent = behind_haproxy(|text| text.replace("send-proxy-v2", "")).await;
+    assert!(silent.iter().any(|step| step.verdict == Verdict::Bad), "the axon waits for the header: {silent:#?}");
 }

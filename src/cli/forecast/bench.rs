@@ -161,9 +161,10 @@ fn told(score: &BenchScore) -> String {
         table.row([name.clone(), source.count.to_string(), format!("{:.4}", source.brier)]);
     }
     format!(
-        "{}\noverall {}: dataset {}, market {} (the price {}); {} without a forecast, counted as 0.5\n",
+        "{}\noverall {} (index {}): dataset {}, market {} (the price {}); {} without a forecast, counted as 0.5\n",
         table.render(),
         number(score.overall),
+        number(score.index),
         number(score.dataset),
         number(score.market),
         number(score.market_price),

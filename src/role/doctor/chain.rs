@@ -190,7 +190,7 @@ async fn reach(what: &str, address: SocketAddr) -> Finding {
             AREA,
             what,
             format!("{address}: no answer from here; some routers do not let a machine call its own address"),
-            "open the port in the firewall, forward it in the router; from another machine: `neuron axon probe`",
+            "open the port in the firewall, forward it in the router; another machine can tell: `neuron axon call-back` there, `neuron doctor --peer` here",
         ),
     }
 }

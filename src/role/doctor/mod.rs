@@ -4,8 +4,10 @@
 
 mod chain;
 mod files;
+mod peer;
 mod running;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -55,12 +57,15 @@ struct Patient<'a> {
 }
 
 impl Checkup {
-    /// Looks at everything.
-    pub async fn of(resolved: &Resolved, settings: &Settings) -> Self {
+    /// Looks at everything. `peer` is where `neuron axon call-back` runs on another machine.
+    pub async fn of(resolved: &Resolved, settings: &Settings, peer: Option<SocketAddr>) -> Self {
         let hotkey = public_hotkey(settings);
         let patient = Patient { settings, netuid: settings.netuid.map(NetUid), hotkey };
         let mut findings = files::look(&patient);
         findings.extend(chain::look(&patient).await);
+        if let Some(peer) = peer {
+            findings.extend(peer::look(&patient, peer).await);
+        }
         findings.extend(running::look(&patient).await);
         findings.extend(outside(resolved, settings).await);
         Self {

@@ -25,6 +25,10 @@ const MOST_TERMS: usize = 4;
 const LOOKED_AT: i64 = 200;
 /// A word in more than this share of the articles tells none of them from another.
 const COMMON: f64 = 0.2;
+/// Words are added while all of them together match so many articles at most: ranking a match is what a query takes its time for.
+const MOST_MATCHES: i64 = 25_000;
+/// So many matches are ranked in no time, whatever share of a small folder they are.
+const FEW: f64 = 1000.0;
 
 /// What a stemmer takes off, most often.
 const ENDINGS: [&str; 7] = ["", "s", "es", "e", "ed", "ing", "ly"];
@@ -132,13 +136,7 @@ fn find(connection: &Connection, search: &Search) -> rusqlite::Result<Vec<Articl
         words.push((docs, term));
     }
     words.sort();
-    let told: Vec<String> = words
-        .iter()
-        .enumerate()
-        .filter(|(place, (docs, _))| *place < 2 || (*docs as f64) <= COMMON * all as f64)
-        .take(MOST_TERMS)
-        .map(|(_, (_, word))| format!("\"{word}\""))
-        .collect();
+    let told = rarest(&words, all);
     if told.is_empty() {
         return Ok(Vec::new());
     }
@@ -167,6 +165,18 @@ fn find(connection: &Connection, search: &Search) -> rusqlite::Result<Vec<Articl
     let found = look(LOOKED_AT)?;
     // Where most of the best are too late or too old, all are looked at.
     if found.len() < search.limit { look(-1) } else { Ok(found) }
+}
+
+/// Those of `words`, the rarest first, that a search is for: the first in any case, others while they tell articles apart and
+/// what they match stays bounded. Of `all` articles so many have each.
+fn rarest(words: &[(i64, String)], all: i64) -> Vec<String> {
+    let mut matches = 0;
+    let tells = |(docs, _): &&(i64, String)| {
+        let is_first = matches == 0;
+        matches += docs.max(&1);
+        is_first || (matches <= MOST_MATCHES && *docs as f64 <= (COMMON * all as f64).max(FEW))
+    };
+    words.iter().take(MOST_TERMS).take_while(tells).map(|(_, word)| format!("\"{word}\"")).collect()
 }
 
 /// Files below `folder` with their sizes and times.
@@ -362,6 +372,19 @@ mod tests {
         assert_eq!(titles(&index, &search("of the \" OR * (", "2025-03-01")), Vec::<String>::new());
         let from = Search { from: Some(Dated::read("2024-05-02").unwrap().earliest), ..search("rates", "2024-05-04") };
         assert_eq!(titles(&index, &from).len(), 2);
+    }
+
+    #[test]
+    fn a_search_is_for_the_words_that_tell_and_its_matches_are_bounded() {
+        let chosen = |counts: &[i64], all: i64| {
+            let words: Vec<_> = counts.iter().enumerate().map(|(n, docs)| (*docs, n.to_string())).collect();
+            rarest(&words, all).len()
+        };
+        assert_eq!(chosen(&[], 10), 0);
+        assert_eq!(chosen(&[3, 4, 5, 6, 7], 10), 4, "in a small folder every word, but not more than these");
+        assert_eq!(chosen(&[10, 20_000, 30_000], 100_000), 2, "the third is in too many");
+        assert_eq!(chosen(&[10, 12_000, 12_500, 13_000], 100_000), 3, "the fourth is one too much");
+        assert_eq!(chosen(&[90_000, 95_000], 100_000), 1, "something is looked for in any case");
     }
 
     #[test]
