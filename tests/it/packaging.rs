@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use crate::needs;
 
-crate::tests! {
+tests! {
     blocking: grafana_knows_the_dashboard, the_container_file_has_no_fault, the_book_is_whole
 }
 
