@@ -347,13 +347,21 @@ async fn a_validator_asks_scores_and_reports_without_any_price() {
     let validator =
         EventsValidator::new(vec![client], ledger.clone(), Arc::new(dendrite()), clock.clone(), limits, patience);
     let validator = validator.keeping_reasonings(true);
-    let reporter = Reporter::new(settings, Arc::new(key("//Alice"))).unwrap();
-    let reports = Reports::new(reporter, ledger.clone(), Arc::new(These(peers.clone())), clock.clone());
+    let reports = |settings: IfGamesSettings| {
+        let reporter = Reporter::new(settings, Arc::new(key("//Alice"))).unwrap();
+        Reports::new(reporter, ledger.clone(), Arc::new(These(peers.clone())), clock.clone())
+    };
+    let gone = IfGamesSettings { http: HttpSettings::at("http://127.0.0.1:1"), ..settings.clone() };
+    let (gone, reports) = (reports(gone), reports(settings));
 
     let mut told = 0;
-    for _ in 0..52 {
+    for hour in 0..52 {
         let summary = validator.tick(&peers).await.unwrap();
         assert_eq!((summary.markets_failed, summary.unpriced), (0, 0));
+        if [8, 48].contains(&hour) {
+            // What the service did not take is told again below.
+            assert!(gone.tell().await.is_err(), "nobody took the report of hour {hour}");
+        }
         told += reports.tell().await.unwrap();
         clock.advance(Duration::from_secs(3600));
     }
