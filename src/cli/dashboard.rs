@@ -28,13 +28,13 @@ fn command() -> Command {
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (resolved, mut settings) = args::resolve(matches)?;
     args::start_logs(&settings)?;
-    let path = score::file_of(matches, &settings)?;
-    let source = Source::at_rest(&path, resolved).or_exit(Exit::Failed)?;
+    let place = score::place_of(matches, &settings)?;
+    let source = Source::at_rest(&place, resolved).or_exit(Exit::Failed)?;
     settings.dashboard.port.get_or_insert(PORT);
     block_on(async {
         let Some(port) = role::page_port(&settings).await? else { return Ok(()) };
         let page = port.serve(source);
-        output.note(&format!("page: http://{}/ shows {}; Ctrl-C stops", page.local_addr(), path.display()));
+        output.note(&format!("page: http://{}/ shows {place}; Ctrl-C stops", page.local_addr()));
         interrupted().await;
         Ok(())
     })

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use unicode_width::UnicodeWidthChar as _;
+use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::output::{Output, TextTable};
 use super::{Exit, Failure, OrExit as _, Verb, block_on, interrupted};
 use crate::dashboard::{Dashboard, DashboardPort, Gate, Source};
 use crate::demo::{Demo, DemoConfig, Progress, Report, WeightsLine};
+use crate::ledger::{Address, AddressError, Place};
 use crate::role::weights::Mode;
 use crate::subnets::registry;
 use crate::telemetry::{LogLevel, start_logs};
@@ -84,6 +87,13 @@ fn command() -> Command {
                 .help("Show it in a browser as well, on this port of 127.0.0.1; 0 takes a free one"),
         )
         .arg(
+            Arg::new("db.url")
+                .long("db.url")
+                .value_name("URL")
+                .value_parser(|text: &str| text.parse::<Address>())
+                .help("Keep the ledger in this PostgreSQL database, in a schema of its own: postgres://user@host:port/database"),
+        )
+        .arg(
             Arg::new("hold")
                 .long("hold")
                 .action(ArgAction::SetTrue)
@@ -112,7 +122,11 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             Some("timelocked") => Mode::Timelocked,
             _ => Mode::Plain,
         },
+        ledger: matches.get_one::<Address>("db.url").cloned().map(stage_of).transpose().or_exit(Exit::Usage)?,
     };
+    if let Some(ledger) = &config.ledger {
+        output.note(&format!("ledger: {ledger}; it stays"));
+    }
     let port = matches.get_one::<u16>("dashboard.port").copied();
     let report = block_on(play(&config, port, matches.get_flag("hold"), output))?;
     if report.ranking_matches {
@@ -120,6 +134,15 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     }
     let error = anyhow::anyhow!("the miners' ranking is not that of their planted skill");
     Err(Failure::new(Exit::Failed, error).after_result())
+}
+
+/// A schema of its own in a database, for one demonstration; the one that the URL names, where it names one.
+fn stage_of(address: Address) -> Result<Place, AddressError> {
+    let address = address.with_password(std::env::var("PGPASSWORD").ok().map(Zeroizing::new));
+    let is_named = address.schema() != Address::SCHEMA;
+    let (high, _) = Uuid::new_v4().as_u64_pair();
+    let address = if is_named { address } else { address.in_schema(format!("demo_{high:016x}"))? };
+    Ok(Place::Database(address))
 }
 
 /// Plays it, with the page where one is wanted, and prints the result.

@@ -20,6 +20,7 @@ mod hints;
 mod identity;
 mod init;
 mod klines;
+mod ledger;
 #[cfg(feature = "localnet")]
 mod localnet;
 mod market_record;
@@ -81,6 +82,7 @@ const VERBS: &[Verb] = &[
     localnet::VERB,
     market_sim::VERB,
     score::VERB,
+    ledger::VERB,
     dashboard::VERB,
     storefront::VERB,
     market_record::VERB,

@@ -61,14 +61,14 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 fn serve(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (resolved, mut settings) = args::resolve(matches)?;
     args::start_logs(&settings)?;
-    let path = score::file_of(matches, &settings)?;
-    let source = Source::at_rest(&path, &resolved).map_err(role::no_storefront)?;
+    let place = score::place_of(matches, &settings)?;
+    let source = Source::at_rest(&place, &resolved).map_err(role::no_storefront)?;
     settings.storefront.port.get_or_insert(PORT);
     block_on(async {
         let Some(port) = role::storefront_port(&settings).await? else { return Ok(()) };
         let open = port.serve(source);
         let address = open.local_addr();
-        output.note(&format!("storefront: http://{address}/openapi.json over {}; Ctrl-C stops", path.display()));
+        output.note(&format!("storefront: http://{address}/openapi.json over {place}; Ctrl-C stops"));
         interrupted().await;
         Ok(())
     })

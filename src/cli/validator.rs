@@ -35,7 +35,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             "validator: subnet {}, hotkey {}, ledger {}; Ctrl-C stops",
             parts.subnet.netuid(),
             parts.hotkey,
-            parts.ledger.path().display(),
+            parts.ledger.place(),
         ));
         if let Some(announced) = &announced {
             output.note(&format!("validator: an axon for the echo is published as {}", announced.published()));

@@ -190,4 +190,7 @@ pub struct LoggingSettings {
 #[expect(missing_docs, reason = "the table of settings explains each")]
 pub struct DbSettings {
     pub directory: PathBuf,
+    pub url: Option<String>,
+    pub password_file: Option<PathBuf>,
+    pub tls_roots: Option<PathBuf>,
 }

@@ -418,4 +418,7 @@ pub const CORE: &[Setting] = &[
     setting("logging.json", Kind::Bool, Some("false"), Group::Housekeeping, "Log as JSON lines."),
     setting("logging.file", Kind::Path, None, Group::Housekeeping, "Log to this file, which is opened anew on SIGHUP, as programs that rotate logs send it; none is stderr."),
     setting("db.directory", Kind::Path, Some("~/.neuron"), Group::Housekeeping, "The folder of everything that must survive a restart."),
+    setting("db.url", Kind::Text, None, Group::Housekeeping, "The PostgreSQL database of a validator's ledger in place of a file: postgres://user@host:port/database (docs/postgres.md)."),
+    setting("db.password_file", Kind::Path, None, Group::Housekeeping, "The file with the password to it; PGPASSWORD in the environment will do as well."),
+    setting("db.tls_roots", Kind::Path, None, Group::Housekeeping, "The file (PEM) with the certificates that alone are trusted for it; those of the system unless said."),
 ];

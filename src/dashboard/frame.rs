@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::Source;
+use crate::ledger::Place;
 
 /// The pages of a source, in the order of the navigation: address and name.
 pub(super) fn places(source: &Source) -> Vec<(String, String)> {
@@ -34,8 +35,12 @@ pub(super) fn page(source: &Source, here: &str, title: &str, body: &Markup) -> M
     let who = match &source.watch {
         Some(watch) => format!("{role} · {} · subnet {} · {}", source.kind.name, watch.subnet.netuid(), watch.hotkey),
         None => {
-            let file = source.ledger.as_ref().and_then(|path| path.file_name()).unwrap_or_default();
-            format!("{role} · {} · {}", source.kind.name, file.to_string_lossy())
+            let name = match &source.ledger {
+                Some(Place::File(path)) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                Some(Place::Database(address)) => address.schema().to_owned(),
+                None => String::new(),
+            };
+            format!("{role} · {} · {name}", source.kind.name)
         }
     };
     html! {

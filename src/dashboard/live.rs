@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 
 use super::Source;
 use crate::ledger::ReadOnly;
-use crate::ledger::pulse::{data_version, pulse};
-use crate::ledger::rusqlite::Connection;
+use crate::ledger::pulse::pulse;
+use crate::ledger::sql::Connection;
 use crate::telemetry;
 
 /// How long a page that was told waits at least for the next word.
@@ -55,13 +55,13 @@ impl Pulse {
 }
 
 fn open(source: &Source) -> Option<Connection> {
-    ReadOnly::again(source.ledger.as_deref()?, source.kind.schema?).ok()
+    ReadOnly::again(source.ledger.as_ref()?, source.kind.schema?).ok()
 }
 
-/// A number that differs when what a page shows does: SQLite's own count of others' commits, the block, requests served.
+/// A number that differs when what a page shows does: the ledger's own sign of others' commits, the block, requests served.
 fn state(source: &Source, file: Option<&Connection>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    file.and_then(data_version).hash(&mut hasher);
+    file.and_then(Connection::pulse).hash(&mut hasher);
     telemetry::log_tail().last().hash(&mut hasher);
     if let Some(watch) = &source.watch {
         watch.subnet.now().metagraph.block.hash(&mut hasher);

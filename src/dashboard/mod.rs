@@ -15,14 +15,14 @@ mod pages;
 mod routes;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Resolved;
-use crate::ledger::{LedgerError, ReadOnly};
+use crate::ledger::{LedgerError, Place, ReadOnly};
 use crate::role::Watch;
 use crate::subnets::registry::KINDS;
 use crate::subnets::work::Kind;
@@ -36,7 +36,7 @@ pub struct Source {
     /// The settings: rules are among them.
     pub resolved: Resolved,
     /// The ledger, where there is one.
-    pub ledger: Option<PathBuf>,
+    pub ledger: Option<Place>,
     /// The running role; `None` for a ledger at rest.
     pub watch: Option<Watch>,
 }
@@ -52,19 +52,19 @@ impl Source {
     ///
     /// # Errors
     /// It is none, is of another version, or of no kind of work that has pages.
-    pub fn at_rest(ledger: &Path, resolved: Resolved) -> Result<Self, LedgerError> {
+    pub fn at_rest(ledger: &Place, resolved: Resolved) -> Result<Self, LedgerError> {
         static ALL: [Kind; KINDS.len()] = KINDS;
         let mut last = None;
         for kind in &ALL {
             let Some(schema) = kind.schema.filter(|_| kind.views.is_some()) else { continue };
             match ReadOnly::open(ledger, schema) {
-                Ok(_) => return Ok(Self { kind, resolved, ledger: Some(ledger.to_owned()), watch: None }),
+                Ok(_) => return Ok(Self { kind, resolved, ledger: Some(ledger.clone()), watch: None }),
                 Err(other @ LedgerError::OtherKind { .. }) => last = Some(other),
                 Err(error) => return Err(error),
             }
         }
         let reason = || "no kind of work has a page".to_owned();
-        Err(last.unwrap_or_else(|| LedgerError::Corrupt { path: ledger.to_owned(), reason: reason() }))
+        Err(last.unwrap_or_else(|| LedgerError::Corrupt { place: ledger.clone(), reason: reason() }))
     }
 }
 

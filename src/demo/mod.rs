@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::clock::monotonic;
+use crate::ledger::Place;
 use crate::role::Watch;
 use crate::role::weights::Mode;
 use crate::units::{Foreign, UnixMs};
@@ -36,6 +37,8 @@ pub struct DemoConfig {
     pub markets: Vec<String>,
     /// How the subnet wants its weights.
     pub weights: Mode,
+    /// Where the ledger is kept; a file that goes away with the demonstration unless said.
+    pub ledger: Option<Place>,
 }
 
 /// How far it is.

@@ -82,7 +82,7 @@ impl Stage {
         let miners = seat(&mut *company, &cast, &localnet, &subnet).await?;
 
         let tables: Vec<Schema> = kind.schema.into_iter().collect();
-        let ledger = Ledger::open(folder.path().join("ledger.sqlite"), &tables)?;
+        let ledger = Ledger::open(config.ledger.clone().unwrap_or_else(|| folder.path().join("ledger.sqlite").into()), &tables)?;
         let dendrite = DendriteConfig { allow_private: true, ..DendriteConfig::default() };
         let dendrite = Arc::new(Dendrite::new(dendrite, Arc::clone(&validator))?);
         let play = company.rise(ValidatorNeeds {
@@ -126,7 +126,7 @@ impl Stage {
             subnet: self.subnet.clone(),
             health: Arc::new(health),
             weights: Some(self.weights.view()),
-            ledger: Some(self.ledger.path().to_owned()),
+            ledger: Some(self.ledger.place().clone()),
             dendrite: Some(Arc::clone(&self.dendrite)),
             axon: None,
             answers: None,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::Fault;
-use rusqlite::{Connection, Transaction, params};
+use crate::ledger::sql::{self, Connection, Transaction, params};
 
 /// Adds to counters.
 ///
@@ -12,10 +12,10 @@ use rusqlite::{Connection, Transaction, params};
 pub fn add<'a>(transaction: &Transaction<'_>, counts: impl Iterator<Item = (&'a str, u64)>) -> Result<(), Fault> {
     let mut add = transaction.prepare_cached(
         "INSERT INTO counters (name, value) VALUES (?1, ?2)
-         ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+         ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value",
     )?;
     for (name, count) in counts {
-        add.execute(params![name, i64::try_from(count).unwrap_or(i64::MAX)])?;
+        add.send(params![name, i64::try_from(count).unwrap_or(i64::MAX)])?;
     }
     Ok(())
 }
@@ -26,6 +26,6 @@ pub fn add<'a>(transaction: &Transaction<'_>, counts: impl Iterator<Item = (&'a 
 /// Those of the file.
 pub fn all(connection: &Connection) -> Result<BTreeMap<String, u64>, Fault> {
     let mut query = connection.prepare_cached("SELECT name, value FROM counters")?;
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<i64>(1)?.unsigned_abs())))?;
+    Ok(rows.collect::<sql::Result<_>>()?)
 }

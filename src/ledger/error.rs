@@ -1,8 +1,11 @@
 //! What can go wrong between this process and its ledger.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
+
+use super::place::{AddressError, Place};
+use super::sql;
 
 /// What went wrong, with which file, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -21,17 +24,25 @@ pub enum LedgerError {
         /// Where the copy was to go.
         path: PathBuf,
     },
+    /// A ledger is only moved to where there is none.
+    #[error("{place} has rows in its table {table}; a ledger is only moved to an empty place")]
+    NotEmpty {
+        /// Where it was to go.
+        place: Place,
+        /// A table that has rows.
+        table: String,
+    },
     /// Another process holds the ledger.
-    #[error("{path} is in use by another validator; stop that one, or give this one its own `--db.directory`")]
+    #[error("{place} is in use by another validator; stop that one, or give this one its own `--db.directory` or `--db.url`")]
     InUse {
         /// The ledger.
-        path: PathBuf,
+        place: Place,
     },
     /// Written by a newer version of this program.
-    #[error("{path} has format {found} of {kind}, this program knows formats up to {known}; use the newer program")]
+    #[error("{place} has format {found} of {kind}, this program knows formats up to {known}; use the newer program")]
     TooNew {
         /// The ledger.
-        path: PathBuf,
+        place: Place,
         /// Whose format: `ledger` for the file as a whole, `core`, or a kind of work.
         kind: String,
         /// Its format.
@@ -41,12 +52,12 @@ pub enum LedgerError {
     },
     /// Written by an older version of this program, and opened for reading only.
     #[error(
-        "{path} has format {found} of {kind}, older than {known}; a validator brings its ledger up to date when it starts, and copies \
+        "{place} has format {found} of {kind}, older than {known}; a validator brings its ledger up to date when it starts, and copies \
          are exported anew after that"
     )]
     TooOld {
         /// The ledger.
-        path: PathBuf,
+        place: Place,
         /// Whose format, as above.
         kind: String,
         /// Its format.
@@ -55,66 +66,108 @@ pub enum LedgerError {
         known: u32,
     },
     /// The file system is full. Nothing was written; the same call may be repeated.
-    #[error("{path}: the disk is full; nothing was recorded; free some space, or lower `db.retention_days`")]
+    #[error("{place}: the disk is full; nothing was recorded; free some space, or lower `db.retention_days`")]
     Full {
         /// The ledger.
-        path: PathBuf,
+        place: Place,
     },
     /// Not a ledger, or damaged.
-    #[error("{path} is damaged or no ledger ({reason}); move it away, or restore it from a copy")]
+    #[error("{place} is damaged or no ledger ({reason}); move it away, or restore it from a copy")]
     Corrupt {
         /// The ledger.
-        path: PathBuf,
+        place: Place,
         /// What does not fit.
         reason: String,
     },
     /// A ledger without the tables that were asked for.
-    #[error("{path} holds no {wanted} but {holds}; name the ledger of a subnet of {wanted}")]
+    #[error("{place} holds no {wanted} but {holds}; name the ledger of a subnet of {wanted}")]
     OtherKind {
         /// The ledger.
-        path: PathBuf,
+        place: Place,
         /// The kind of work asked for.
         wanted: String,
         /// What it holds.
         holds: String,
     },
     /// The ledger was closed, or its thread ended.
-    #[error("{path}: the ledger is closed")]
+    #[error("{place}: the ledger is closed")]
     Closed {
         /// The ledger.
-        path: PathBuf,
+        place: Place,
     },
-    /// SQLite refused something else: a fault of this program.
-    #[error("{path}: {reason}; please report this")]
+    /// The database cannot be reached, or does not answer in time. Nothing was written; the same call may be repeated.
+    #[error("{place} is away ({reason}); nothing was recorded, and it is tried again")]
+    Away {
+        /// The ledger.
+        place: Place,
+        /// What happened on the way.
+        reason: String,
+    },
+    /// The way to the database broke while a transaction was made to last, and it did not come back in time to be asked.
+    #[error("{place} went away in the middle of a commit ({reason}); whether it was recorded shows when it is back")]
+    Uncertain {
+        /// The ledger.
+        place: Place,
+        /// What happened on the way.
+        reason: String,
+    },
+    /// Another process has taken over, or has written the same at the same time. Nothing was written.
+    #[error("{place} belongs to another validator now ({reason}); nothing was recorded")]
+    Fenced {
+        /// The ledger.
+        place: Place,
+        /// What says so.
+        reason: String,
+    },
+    /// The database does not let this user in, or does not let it do what a ledger needs.
+    #[error("{place}: {reason}; check user, password, certificate and rights (docs/postgres.md)")]
+    Refused {
+        /// The ledger.
+        place: Place,
+        /// What the database said.
+        reason: String,
+    },
+    /// A URL that is none.
+    #[error("`db.url`: {0}")]
+    Address(#[from] AddressError),
+    /// The database refused something else: a fault of this program.
+    #[error("{place}: {reason}; please report this")]
     Bug {
         /// The ledger.
-        path: PathBuf,
-        /// What SQLite said.
+        place: Place,
+        /// What the database said.
         reason: String,
     },
 }
 
-/// Names the ledger in an error of SQLite.
-pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> LedgerError {
-    let path = path.to_path_buf();
-    let reason = error.to_string();
+/// Names the ledger in an error of its database.
+pub(super) fn explain(place: &Place, error: &sql::Error) -> LedgerError {
+    let (place, reason) = (place.clone(), error.to_string());
+    match error {
+        sql::Error::Sqlite(error) => of_sqlite(place, error, reason),
+        #[cfg(feature = "postgres")]
+        sql::Error::Postgres(error) => error.explain(place),
+        sql::Error::Column { .. } => LedgerError::Corrupt { place, reason },
+        sql::Error::NoRows => LedgerError::Bug { place, reason },
+    }
+}
+
+fn of_sqlite(place: Place, error: &rusqlite::Error, reason: String) -> LedgerError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => LedgerError::Full { path },
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => LedgerError::Corrupt { path, reason },
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => LedgerError::InUse { path },
+        Some(ErrorCode::DiskFull) => LedgerError::Full { place },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => LedgerError::Corrupt { place, reason },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => LedgerError::InUse { place },
         Some(
             ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure,
-        ) => LedgerError::File { path, reason },
-        _ => match error {
-            rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
-                LedgerError::Corrupt { path, reason }
-            }
-            // The file says that it has our format, and has not.
-            _ if reason.contains("no such table") || reason.contains("no such column") => {
-                LedgerError::Corrupt { path, reason }
-            }
-            _ => LedgerError::Bug { path, reason },
+        ) => match place {
+            Place::File(path) => LedgerError::File { path, reason },
+            place => LedgerError::Bug { place, reason },
         },
+        // The file says that it has our format, and has not.
+        _ if reason.contains("no such table") || reason.contains("no such column") => {
+            LedgerError::Corrupt { place, reason }
+        }
+        _ => LedgerError::Bug { place, reason },
     }
 }
 
@@ -125,31 +178,34 @@ pub trait JobError: From<Fault> + Send + 'static {
     type Named: From<LedgerError> + Send + 'static;
 
     /// Names the ledger.
-    fn at(self, path: &Path) -> Self::Named;
+    fn at(self, place: &Place) -> Self::Named;
 }
 
-/// What can go wrong inside a job, before it knows the file's name.
+/// What can go wrong inside a job, before it knows the ledger's name.
 #[derive(Debug)]
 pub enum Fault {
-    /// SQLite refused.
-    Sqlite(rusqlite::Error),
-    /// What is stored cannot be what was written: the file is damaged.
+    /// The database refused.
+    Sql(sql::Error),
+    /// What is stored cannot be what was written: the ledger is damaged.
     Damaged(String),
+    /// Another process has taken the ledger over.
+    Fenced(String),
 }
 
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
+impl From<sql::Error> for Fault {
+    fn from(error: sql::Error) -> Self {
+        Self::Sql(error)
     }
 }
 
 impl JobError for Fault {
     type Named = LedgerError;
 
-    fn at(self, path: &Path) -> LedgerError {
+    fn at(self, place: &Place) -> LedgerError {
         match self {
-            Self::Sqlite(error) => explain(path, &error),
-            Self::Damaged(reason) => LedgerError::Corrupt { path: path.to_path_buf(), reason },
+            Self::Sql(error) => explain(place, &error),
+            Self::Damaged(reason) => LedgerError::Corrupt { place: place.clone(), reason },
+            Self::Fenced(reason) => LedgerError::Fenced { place: place.clone(), reason },
         }
     }
 }

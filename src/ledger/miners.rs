@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use crate::ledger::sql::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::error::Fault;
 use crate::units::{Identity, UnixMs};
@@ -18,10 +18,10 @@ pub fn id(transaction: &Transaction<'_>, identity: Identity, seen: UnixMs) -> Re
     if let Some(id) = find(transaction, identity)? {
         return Ok(id);
     }
-    transaction
-        .prepare_cached("INSERT INTO miners (hotkey, registered_block, known_since) VALUES (?1, ?2, ?3)")?
-        .execute(params![identity.hotkey.ss58(), block_of(identity), seen.0])?;
-    u32::try_from(transaction.last_insert_rowid()).map_err(|_| Fault::Damaged("too many miners".into()))
+    let sql = "INSERT INTO miners (hotkey, registered_block, known_since) VALUES (?1, ?2, ?3) RETURNING id";
+    let values = params![identity.hotkey.ss58(), block_of(identity), seen.0];
+    let id: i64 = transaction.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
+    u32::try_from(id).map_err(|_| Fault::Damaged("too many miners".into()))
 }
 
 /// The number of a miner, if it is known.
@@ -43,7 +43,7 @@ pub fn all(connection: &Connection) -> Result<BTreeMap<MinerId, (Identity, UnixM
     let mut rows = query.query([])?;
     let mut found = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        found.insert(row.get(2)?, (identity(row)?, UnixMs(row.get(3)?)));
+        found.insert(row.get(2)?, (identity(&row)?, UnixMs(row.get(3)?)));
     }
     Ok(found)
 }
@@ -57,9 +57,10 @@ pub fn seen(transaction: &Transaction<'_>, miners: &[Identity], at: UnixMs) -> R
         let id = id(transaction, *identity, at)?;
         transaction
             .prepare_cached(
-                "UPDATE miners SET known_since = MIN(known_since, ?2), seen_until = MAX(seen_until, ?2) WHERE id = ?1",
+                "UPDATE miners SET known_since = CASE WHEN known_since < ?2 THEN known_since ELSE ?2 END,
+                                   seen_until = CASE WHEN seen_until > ?2 THEN seen_until ELSE ?2 END WHERE id = ?1",
             )?
-            .execute(params![id, at.0])?;
+            .send(params![id, at.0])?;
     }
     Ok(())
 }
@@ -71,7 +72,7 @@ pub fn seen(transaction: &Transaction<'_>, miners: &[Identity], at: UnixMs) -> R
 pub fn identity(row: &Row<'_>) -> Result<Identity, Fault> {
     let hotkey: String = row.get(0)?;
     let hotkey = hotkey.parse().map_err(|e| Fault::Damaged(format!("miners.hotkey: {e}")))?;
-    Ok(Identity { hotkey, registered_at: row.get::<_, i64>(1)?.unsigned_abs() })
+    Ok(Identity { hotkey, registered_at: row.get::<i64>(1)?.unsigned_abs() })
 }
 
 fn block_of(identity: Identity) -> i64 {

@@ -1,4 +1,4 @@
-//! Durable state in SQLite: one file, one owner, one writing thread.
+//! Durable state in SQLite or PostgreSQL: one owner, one writing thread.
 //!
 //! The core knows who the miners are, counts, keeps notes, and the journal of weights. What a kind of work keeps beside that are
 //! tables of its own: it brings a [`Schema`], and its jobs run in one transaction with the core's. Kill the process
@@ -24,60 +24,77 @@
 
 pub mod counters;
 mod error;
+mod file;
 pub mod miners;
 pub mod notes;
 mod open;
+mod place;
+#[cfg(feature = "postgres")]
+mod postgres;
 pub(crate) mod pulse;
 mod read_only;
 mod schema;
+pub mod sql;
 mod thread;
+mod transfer;
 pub mod weight_jobs;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use error::{Fault, JobError, LedgerError};
+pub use open::{Fence, Ownership};
+pub use place::{Address, AddressError, Encryption, Place};
 pub use read_only::ReadOnly;
 pub use rusqlite;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use schema::Schema;
+pub use transfer::{Moved, transfer};
 pub use weight_jobs::{WeightJob, WeightStep};
 
 use crate::units::{Identity, UnixMs};
+use sql::{Connection, Transaction};
 use thread::Worker;
 
-/// An open ledger. Cheap to clone; the last clone that is dropped closes it and gives the file free.
+/// An open ledger. Cheap to clone; the last clone that is dropped closes it and gives it free.
 #[derive(Debug, Clone)]
 pub struct Ledger(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    path: PathBuf,
+    place: Place,
+    ownership: Ownership,
     // Dropped in this order: the reader first, then the writer with the lock.
     reader: Worker,
     writer: Worker,
 }
 
 impl Ledger {
-    /// Opens the ledger at `path`, creating folder (0700), file (0600), and the tables of the core and of `kinds` as
-    /// needed. Blocks shortly.
+    /// Opens the ledger at `place`, creating what is needed: folder (0700) and file (0600), or the schema of a database; the
+    /// tables of the core and of `kinds`. Blocks shortly.
     ///
     /// # Errors
     /// [`LedgerError::InUse`] when another process has it open, [`LedgerError::Corrupt`] when it is something else,
-    /// [`LedgerError::TooNew`], [`LedgerError::File`], [`LedgerError::Full`].
-    pub fn open(path: impl AsRef<Path>, kinds: &[Schema]) -> Result<Self, LedgerError> {
-        let path = path.as_ref();
-        let lock = open::lock(path)?;
-        let writer = Worker::spawn("ledger-write", path, open::writable(path, kinds)?, lock)?;
-        let reader = Worker::spawn("ledger-read", path, open::readable(path, kinds)?, ())?;
-        Ok(Self(Arc::new(Inner { path: path.to_path_buf(), reader, writer })))
+    /// [`LedgerError::TooNew`], [`LedgerError::File`], [`LedgerError::Full`]; of a database also [`LedgerError::Away`] and
+    /// [`LedgerError::Refused`].
+    pub fn open(place: impl Into<Place>, kinds: &[Schema]) -> Result<Self, LedgerError> {
+        Self::open_as(place.into(), kinds, Ownership::Alone)
+    }
+
+    /// The same, with a say in what keeps other processes from writing.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`], and those of the fence.
+    pub fn open_as(place: Place, kinds: &[Schema], ownership: Ownership) -> Result<Self, LedgerError> {
+        let (connection, lock) = open::writable(&place, kinds, &ownership)?;
+        let writer = Worker::spawn("ledger-write", &place, connection, lock)?;
+        let reader = Worker::spawn("ledger-read", &place, open::readable(&place, kinds)?, ())?;
+        Ok(Self(Arc::new(Inner { place, ownership, reader, writer })))
     }
 
     /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.0.path
+    pub fn place(&self) -> &Place {
+        &self.0.place
     }
 
     /// Reads, on a thread of its own.
@@ -97,19 +114,21 @@ impl Ledger {
     /// fails nothing is. A caller that goes away meanwhile changes neither.
     ///
     /// # Errors
-    /// What `job` fails with, with the ledger's name; [`LedgerError::Full`], [`LedgerError::Closed`].
+    /// What `job` fails with, with the ledger's name; [`LedgerError::Full`], [`LedgerError::Closed`]; of a database also
+    /// [`LedgerError::Away`], [`LedgerError::Fenced`], and [`LedgerError::Uncertain`], where alone it is not known.
     pub async fn write<T, E, F>(&self, job: F) -> Result<T, E::Named>
     where
         T: Send + 'static,
         E: JobError,
         F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
-        let whole = |connection: &mut Connection| -> Result<T, E> {
-            let transaction = connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(|error| E::from(Fault::from(error)))?;
+        let ownership = self.0.ownership.clone();
+        let whole = move |connection: &mut Connection| -> Result<T, E> {
+            let named = |error: sql::Error| E::from(Fault::from(error));
+            let transaction = connection.transaction().map_err(named)?;
             let done = job(&transaction)?;
-            transaction.commit().map_err(|error| E::from(Fault::from(error)))?;
+            ownership.check(&transaction)?;
+            transaction.commit().map_err(named)?;
             Ok(done)
         };
         self.0.writer.run(whole).await

@@ -1,14 +1,15 @@
 //! Small notes by name.
 
 use super::error::Fault;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use crate::ledger::sql::{Connection, OptionalExtension, Transaction};
 
 /// Writes a note over the one before.
 ///
 /// # Errors
 /// Those of the file.
 pub fn set(transaction: &Transaction<'_>, name: &str, value: &str) -> Result<(), Fault> {
-    transaction.execute("INSERT OR REPLACE INTO notes (name, value) VALUES (?1, ?2)", params![name, value])?;
+    let sql = "INSERT INTO notes (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    transaction.prepare_cached(sql)?.send([name, value])?;
     Ok(())
 }
 

@@ -1,76 +1,118 @@
-//! Opening the file: folder and permissions, one owner at a time, migrations.
+//! Opening a ledger, wherever it is: one owner at a time, migrations.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::fs::File;
+use std::sync::Arc;
 
-use rusqlite::{Connection, OpenFlags};
-
-use super::error::{LedgerError, explain};
+use super::error::{Fault, JobError, LedgerError};
+use super::file;
+use super::place::Place;
+#[cfg(feature = "postgres")]
+use super::postgres;
 use super::schema::{self, Schema};
+use super::sql::{Connection, Transaction};
 
-/// The file that carries the lock, beside the ledger. It is empty and stays.
-fn lock_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
+/// What keeps a second writer out of a ledger.
+#[derive(Debug, Clone, Default)]
+pub enum Ownership {
+    /// There is one process: a locked file beside SQLite's, a lock of the session in PostgreSQL.
+    #[default]
+    Alone,
+    /// There may be several processes, of which one writes at a time. For PostgreSQL; a file is locked all the same.
+    Leased(Arc<dyn Fence>),
 }
 
-fn file_error(path: &Path, error: &std::io::Error) -> LedgerError {
-    LedgerError::File { path: path.to_path_buf(), reason: error.to_string() }
+/// Says in each transaction that writes whether this process may still do it.
+pub trait Fence: std::fmt::Debug + Send + Sync {
+    /// Called after what is to be written, and before that is made to last.
+    ///
+    /// # Errors
+    /// [`Fault::Fenced`] when another process has taken over; those of the database. Then nothing is written.
+    fn check(&self, transaction: &Transaction<'_>) -> Result<(), Fault>;
 }
 
-/// Takes the exclusive lock; it is held until the file is dropped or the process dies, however it dies.
-pub(super) fn lock(path: &Path) -> Result<File, LedgerError> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| file_error(folder, &e))?;
+impl Ownership {
+    /// See [`Fence::check`].
+    pub(super) fn check(&self, transaction: &Transaction<'_>) -> Result<(), Fault> {
+        match self {
+            Self::Alone => Ok(()),
+            Self::Leased(fence) => fence.check(transaction),
+        }
     }
-    let lock = lock_path(path);
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(&lock)
-        .map_err(|e| file_error(&lock, &e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LedgerError::InUse { path: path.to_path_buf() }),
-        Err(TryLockError::Error(e)) => Err(file_error(&lock, &e)),
-    }
 }
 
-/// Opens the ledger for writing, creating and migrating it. The caller holds the lock.
-pub(super) fn writable(path: &Path, kinds: &[Schema]) -> Result<Connection, LedgerError> {
-    // Created here and not by SQLite, for the permissions; SQLite gives its side files the same.
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|e| file_error(path, &e))?;
-    let mut connection = Connection::open(path).map_err(|e| explain(path, &e))?;
-    let setup = |connection: &Connection| -> rusqlite::Result<()> {
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        // A commit is on disk before it is reported: also a power cut loses nothing that was accepted.
-        connection.pragma_update(None, "synchronous", "full")?;
-        connection.pragma_update(None, "foreign_keys", "on")?;
-        connection.set_prepared_statement_cache_capacity(64);
-        Ok(())
+/// Opens a ledger for writing, creating and migrating it; with what holds it for this process.
+pub(super) fn writable(
+    place: &Place,
+    kinds: &[Schema],
+    ownership: &Ownership,
+) -> Result<(Connection, Option<File>), LedgerError> {
+    let (mut connection, lock) = match place {
+        Place::File(path) => {
+            let lock = file::lock(path)?;
+            (Connection::from(file::writable(path)?), Some(lock))
+        }
+        #[cfg(feature = "postgres")]
+        Place::Database(address) => {
+            let purpose = match ownership {
+                Ownership::Alone => postgres::Purpose::Own,
+                Ownership::Leased(_) => postgres::Purpose::Lease,
+            };
+            (connect(address, purpose)?, None)
+        }
+        #[cfg(not(feature = "postgres"))]
+        Place::Database(_) => return Err(unknown(place)),
     };
-    setup(&connection).map_err(|e| explain(path, &e))?;
-    schema::migrate(path, &mut connection, kinds)?;
-    Ok(connection)
+    schema::migrate(place, &mut connection, kinds, |transaction| {
+        ownership.check(transaction).map_err(|fault| fault.at(place))
+    })?;
+    Ok((connection, lock))
 }
 
 /// Opens a ledger for reading only; it may be in use by a validator.
-pub(super) fn readable(path: &Path, kinds: &[Schema]) -> Result<Connection, LedgerError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(|e| explain(path, &e))?;
-    let setup = |connection: &Connection| -> rusqlite::Result<()> {
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.pragma_update(None, "mmap_size", 1_i64 << 36)?;
-        connection.set_prepared_statement_cache_capacity(64);
-        Ok(())
+pub(super) fn readable(place: &Place, kinds: &[Schema]) -> Result<Connection, LedgerError> {
+    let connection = match place {
+        Place::File(path) => Connection::from(file::readable(path)?),
+        #[cfg(feature = "postgres")]
+        Place::Database(address) => connect(address, postgres::Purpose::Read)?,
+        #[cfg(not(feature = "postgres"))]
+        Place::Database(_) => return Err(unknown(place)),
     };
-    setup(&connection).map_err(|e| explain(path, &e))?;
-    schema::check(path, &connection, kinds)?;
+    schema::check(place, &connection, kinds)?;
     Ok(connection)
+}
+
+#[cfg(feature = "postgres")]
+fn connect(address: &super::place::Address, purpose: postgres::Purpose) -> Result<Connection, LedgerError> {
+    Connection::of_postgres(address, purpose).map_err(|e| super::error::explain(&address.into(), &e))
+}
+
+impl super::place::Address {
+    /// The ledgers in the same database, by schema.
+    ///
+    /// # Errors
+    /// [`LedgerError::Away`], [`LedgerError::Refused`].
+    #[cfg(feature = "postgres")]
+    pub fn ledgers(&self) -> Result<Vec<Self>, LedgerError> {
+        let find = |connection: &Connection| -> Result<Vec<String>, Fault> {
+            let sql = "SELECT schemaname FROM pg_tables WHERE tablename = 'schema_versions' ORDER BY schemaname";
+            Ok(connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect::<super::sql::Result<_>>()?)
+        };
+        let found = find(&connect(self, postgres::Purpose::Read)?).map_err(|fault| fault.at(&self.into()))?;
+        Ok(found.into_iter().filter_map(|schema| self.clone().in_schema(schema).ok()).collect())
+    }
+
+    /// The ledgers in the same database, by schema.
+    ///
+    /// # Errors
+    /// [`LedgerError::Refused`].
+    #[cfg(not(feature = "postgres"))]
+    pub fn ledgers(&self) -> Result<Vec<Self>, LedgerError> {
+        Err(unknown(&self.into()))
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+fn unknown(place: &Place) -> LedgerError {
+    let reason = "this program was built without the feature `postgres`".to_owned();
+    LedgerError::Refused { place: place.clone(), reason }
 }

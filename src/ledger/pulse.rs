@@ -3,17 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::Connection;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::sql::Connection;
+
 /// How often it is looked.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// SQLite's own count of others' commits.
-pub(crate) fn data_version(file: &Connection) -> Option<i64> {
-    file.pragma_query_value(None, "data_version", |row| row.get(0)).ok()
-}
 
 /// Looks at the `state` of a ledger for as long as the task lives, and counts how often it was another than before. The ledger is
 /// opened when it is there, and kept open.
@@ -28,7 +24,7 @@ pub(crate) fn pulse<T: Default + PartialEq + Send + 'static>(
         let mut last = T::default();
         loop {
             let eyes = Arc::clone(&eyes);
-            // SQLite may wait for a disk.
+            // A database may wait for a disk.
             let looked = tokio::task::spawn_blocking(move || {
                 let (open, state) = &*eyes;
                 let file = file.or_else(open);

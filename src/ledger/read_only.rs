@@ -1,17 +1,18 @@
 //! A ledger as something to look at, also while a role uses it.
 
-use std::path::{Path, PathBuf};
-
-use rusqlite::Connection;
+use std::path::Path;
 
 use super::error::{Fault, JobError as _, LedgerError, explain};
 use super::open;
+use super::place::Place;
 use super::schema::Schema;
+use super::sql::Connection;
+use super::transfer;
 
 /// A ledger opened for reading. Blocks; for commands and threads of their own, not for async threads.
 #[derive(Debug)]
 pub struct ReadOnly {
-    path: PathBuf,
+    place: Place,
     kind: Schema,
     connection: Connection,
 }
@@ -21,25 +22,25 @@ impl ReadOnly {
     ///
     /// # Errors
     /// [`LedgerError::File`], [`LedgerError::Corrupt`], [`LedgerError::TooNew`], [`LedgerError::TooOld`],
-    /// [`LedgerError::OtherKind`].
-    pub fn open(path: impl AsRef<Path>, kind: Schema) -> Result<Self, LedgerError> {
-        let path = path.as_ref().to_path_buf();
-        let connection = open::readable(&path, &[kind])?;
-        Ok(Self { path, kind, connection })
+    /// [`LedgerError::OtherKind`], [`LedgerError::Away`], [`LedgerError::Refused`].
+    pub fn open(place: impl Into<Place>, kind: Schema) -> Result<Self, LedgerError> {
+        let place = place.into();
+        let connection = open::readable(&place, &[kind])?;
+        Ok(Self { place, kind, connection })
     }
 
-    /// Another connection to the same file, for another thread.
+    /// Another connection to the same ledger, for another thread.
     ///
     /// # Errors
     /// As [`ReadOnly::open`].
-    pub fn again(path: &Path, kind: Schema) -> Result<Connection, LedgerError> {
-        open::readable(path, &[kind])
+    pub fn again(place: &Place, kind: Schema) -> Result<Connection, LedgerError> {
+        open::readable(place, &[kind])
     }
 
     /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// What is read with.
@@ -53,7 +54,7 @@ impl ReadOnly {
     /// # Errors
     /// That of `result`.
     pub fn named<T>(&self, result: Result<T, Fault>) -> Result<T, LedgerError> {
-        result.map_err(|fault| fault.at(&self.path))
+        result.map_err(|fault| fault.at(&self.place))
     }
 
     /// Writes a compact copy to a new file.
@@ -64,9 +65,12 @@ impl ReadOnly {
         if target.exists() {
             return Err(LedgerError::Exists { path: target.to_path_buf() });
         }
+        if self.place.file().is_none() {
+            return transfer::copy(&self.place, &self.connection, &target.into(), &[self.kind]).map(|_| ());
+        }
         let text = target.to_string_lossy().into_owned();
         let done = self.connection.execute("VACUUM INTO ?1", [text]);
-        done.map(|_| ()).map_err(|e| explain(target, &e))
+        done.map(|_| ()).map_err(|e| explain(&target.into(), &e))
     }
 
     /// The kind of work whose tables are read.

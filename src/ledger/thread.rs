@@ -1,12 +1,12 @@
 //! A thread that owns a connection and does jobs in order, with an async face.
 
-use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::{JobError, LedgerError};
+use super::place::Place;
+use super::sql::Connection;
 
 /// Jobs that may wait before callers are held back.
 const QUEUE: usize = 64;
@@ -16,7 +16,7 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 /// The thread, and the way to it. Dropping ends the thread after the jobs that are queued.
 #[derive(Debug)]
 pub(super) struct Worker {
-    path: PathBuf,
+    place: Place,
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -25,7 +25,7 @@ impl Worker {
     /// Starts the thread. `held` (the lock) is released when it ends.
     pub(super) fn spawn<H: Send + 'static>(
         name: &str,
-        path: &Path,
+        place: &Place,
         mut connection: Connection,
         held: H,
     ) -> Result<Self, LedgerError> {
@@ -39,8 +39,8 @@ impl Worker {
                 drop(connection);
                 drop(held);
             })
-            .map_err(|e| LedgerError::File { path: path.to_path_buf(), reason: format!("no thread: {e}") })?;
-        Ok(Self { path: path.to_path_buf(), jobs: Some(jobs), thread: Some(thread) })
+            .map_err(|e| LedgerError::Bug { place: place.clone(), reason: format!("no thread: {e}") })?;
+        Ok(Self { place: place.clone(), jobs: Some(jobs), thread: Some(thread) })
     }
 
     /// Does a job on the thread and waits for it without blocking the caller's thread.
@@ -50,12 +50,12 @@ impl Worker {
         E: JobError,
         F: FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
     {
-        let closed = || LedgerError::Closed { path: self.path.clone() };
+        let closed = || LedgerError::Closed { place: self.place.clone() };
         let (reply, answer) = oneshot::channel();
-        let path = self.path.clone();
+        let place = self.place.clone();
         let boxed: Job = Box::new(move |connection| {
             // A caller that went away is no reason not to record what it handed over.
-            let _ = reply.send(job(connection).map_err(|error| error.at(&path)));
+            let _ = reply.send(job(connection).map_err(|error| error.at(&place)));
         });
         self.jobs.as_ref().ok_or_else(closed)?.send(boxed).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?

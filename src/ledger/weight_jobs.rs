@@ -1,7 +1,7 @@
 //! The journal of weights: a job for each time that weights were due, and the steps it took. What a job's plan says, only
 //! whoever writes weights knows.
 
-use rusqlite::{Connection, Row, Transaction, params};
+use crate::ledger::sql::{self, Connection, Row, Transaction, params};
 use serde::Serialize;
 
 use super::error::Fault;
@@ -52,21 +52,13 @@ pub struct WeightStep {
 /// # Errors
 /// Those of the file.
 pub fn open(transaction: &Transaction<'_>, job: &WeightJob, steps: &[WeightStep]) -> Result<i64, Fault> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO weight_jobs (mechanism, after_block, mode, stage, open, weights, plan)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
-            job.mechanism,
-            integer(job.after),
-            job.mode,
-            job.stage,
-            job.open,
-            numbers(&job.weights)?,
-            job.plan
-        ])?;
-    let id = transaction.last_insert_rowid();
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO weight_jobs (mechanism, after_block, mode, stage, open, weights, plan)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
+    )?;
+    let weights = numbers(&job.weights)?;
+    let values = params![job.mechanism, integer(job.after), job.mode, job.stage, job.open, weights, job.plan];
+    let id: i64 = insert.query_row(values, |row| row.get(0))?;
     add_steps(transaction, id, steps)?;
     transaction
         .prepare_cached("DELETE FROM weight_jobs WHERE id <= ?1 AND open = 0")?
@@ -123,13 +115,13 @@ pub fn steps(connection: &Connection, job: i64) -> Result<Vec<WeightStep>, Fault
     let step = |row: &Row<'_>| {
         Ok(WeightStep {
             at: UnixMs(row.get(0)?),
-            block: row.get::<_, i64>(1)?.unsigned_abs(),
+            block: row.get::<i64>(1)?.unsigned_abs(),
             hash: row.get(2)?,
             step: row.get(3)?,
             cause: row.get(4)?,
         })
     };
-    Ok(query.query_map([job], step)?.collect::<rusqlite::Result<_>>()?)
+    Ok(query.query_map([job], step)?.collect::<sql::Result<_>>()?)
 }
 
 fn jobs(connection: &Connection, sql: &str, count: usize) -> Result<Vec<WeightJob>, Fault> {
@@ -143,7 +135,7 @@ fn jobs(connection: &Connection, sql: &str, count: usize) -> Result<Vec<WeightJo
         found.push(WeightJob {
             id: row.get(0)?,
             mechanism: row.get(1)?,
-            after: row.get::<_, i64>(2)?.unsigned_abs(),
+            after: row.get::<i64>(2)?.unsigned_abs(),
             mode: row.get(3)?,
             stage: row.get(4)?,
             open: row.get(5)?,

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::announce::Announcement;
 use super::error::RoleError;
 use super::miner::MinerParts;
@@ -15,7 +17,7 @@ use crate::axon::{AdmissionPolicy, AxonConfig, Network, Proxies, Rate};
 use crate::clock::Clock;
 use crate::config::{Resolved, Settings};
 use crate::dendrite::{Dendrite, DendriteConfig, Dialect};
-use crate::ledger::{Ledger, Schema};
+use crate::ledger::{Address, Ledger, LedgerError, Place, Schema};
 use crate::subnets::registry::{self, KindError};
 use crate::subnets::work::{Kind, MinerNeeds, Shares, ValidatorNeeds};
 use crate::subtensor::{Subtensor, SubtensorConfig};
@@ -88,7 +90,7 @@ pub async fn validator(resolved: &Resolved, settings: &Settings) -> Result<Valid
     let clock = Clock::wall();
     let subnet = registered(settings, netuid, &hotkey).await?;
     let tables: Vec<Schema> = kind.schema.into_iter().collect();
-    let ledger = Ledger::open(ledger_path(settings, netuid, &hotkey.account()), &tables)?;
+    let ledger = Ledger::open(ledger_place(settings, netuid, &hotkey.account())?, &tables)?;
     let dendrite = Arc::new(Dendrite::new(calling, Arc::clone(&hotkey))?);
     let needs = ValidatorNeeds {
         hotkey: Arc::clone(&hotkey),
@@ -118,10 +120,44 @@ pub fn weights_policy(settings: &Settings) -> WeightsPolicy {
     WeightsPolicy { interval_blocks: settings.weights.interval_blocks, commit }
 }
 
-/// One ledger per subnet and hotkey.
-#[must_use]
-pub fn ledger_path(settings: &Settings, netuid: NetUid, hotkey: &Account) -> PathBuf {
-    settings.db.directory.join(format!("netuid{netuid}")).join(format!("{hotkey}.sqlite"))
+/// One ledger per subnet and hotkey: a file, or a schema of the database that `db.url` names.
+///
+/// # Errors
+/// `db.url` is none; the file with its password cannot be read.
+pub fn ledger_place(settings: &Settings, netuid: NetUid, hotkey: &Account) -> Result<Place, LedgerError> {
+    match database(settings)? {
+        Some(database) => Ok(Place::Database(database.in_schema(format!("sn{netuid}_{hotkey}"))?)),
+        None => Ok(settings.db.directory.join(format!("netuid{netuid}")).join(format!("{hotkey}.sqlite")).into()),
+    }
+}
+
+/// The database that `db.url` names, with its password: in the URL, in `db.password_file`, or in `PGPASSWORD`.
+///
+/// # Errors
+/// As [`ledger_place`].
+pub fn database(settings: &Settings) -> Result<Option<Address>, LedgerError> {
+    let Some(url) = &settings.db.url else { return Ok(None) };
+    with_password(Place::Database(url.parse()?), settings).map(|place| match place {
+        Place::Database(address) => Some(address),
+        Place::File(_) => None,
+    })
+}
+
+/// A place with the password of the settings, where it is a database and has none.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn with_password(place: Place, settings: &Settings) -> Result<Place, LedgerError> {
+    let Place::Database(address) = place else { return Ok(place) };
+    let password = match &settings.db.password_file {
+        Some(path) => {
+            let unread = |e: std::io::Error| LedgerError::File { path: path.clone(), reason: e.to_string() };
+            let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unread)?);
+            Some(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+        None => std::env::var("PGPASSWORD").ok().map(Zeroizing::new),
+    };
+    Ok(Place::Database(address.with_password(password).with_roots(settings.db.tls_roots.clone())))
 }
 
 /// One file per subnet and hotkey for what a miner wants to remember. Its ending tells it from a validator's ledger.

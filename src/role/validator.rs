@@ -1,6 +1,5 @@
 //! The validator as a long-running process.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::subnet::{Snapshot, Subnet};
 use super::tasks::Tasks;
 use super::weights::{WeightsOutcome, WeightsView, WeightsWriter};
 use crate::dendrite::{Dendrite, Target};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Place};
 use crate::subnets::work::{ChainSeen, Known, Peer, Peers, ValidatorWork};
 use crate::subtensor::{Neuron, Retry};
 use crate::units::{Account, Identity, Uid};
@@ -58,7 +57,7 @@ pub struct Validator {
     dendrite: Arc<Dendrite>,
     subnet: Subnet,
     hotkey: Account,
-    ledger: PathBuf,
+    ledger: Place,
     board: Arc<Board>,
     weights: Option<Arc<WeightsView>>,
     tasks: Tasks,
@@ -94,7 +93,7 @@ impl Validator {
         } else {
             tracing::warn!("weights are disabled: this validator scores, but writes nothing to the chain");
         }
-        let ledger = ledger.path().to_owned();
+        let ledger = ledger.place().clone();
         Self { work, dendrite, subnet, hotkey, ledger, board, weights: view, tasks }
     }
 
@@ -114,7 +113,7 @@ impl Validator {
         self.hotkey
     }
 
-    pub(super) fn ledger(&self) -> &Path {
+    pub(super) const fn ledger(&self) -> &Place {
         &self.ledger
     }
 

@@ -1,7 +1,6 @@
 //! What there is to look at of a running role: for its page. Nothing in here is counted for show; it is what decides.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use super::metrics::Watched;
@@ -11,6 +10,7 @@ use super::validator::Validator;
 use super::weights::WeightsView;
 use crate::axon::Handle;
 use crate::dendrite::Dendrite;
+use crate::ledger::Place;
 use crate::subnets::work::MinerWork;
 use crate::telemetry::Health;
 use crate::units::Account;
@@ -32,7 +32,7 @@ pub struct Watch {
     /// How its weights stand; `None` when it writes none.
     pub weights: Option<Arc<WeightsView>>,
     /// Its ledger.
-    pub ledger: Option<PathBuf>,
+    pub ledger: Option<Place>,
     /// What it calls with.
     pub dendrite: Option<Arc<Dendrite>>,
     /// Where it serves.
@@ -59,7 +59,7 @@ impl Validator {
             subnet: self.subnet().clone(),
             health: Arc::from(self.health()),
             weights: self.weights(),
-            ledger: Some(self.ledger().to_owned()),
+            ledger: Some(self.ledger().clone()),
             dendrite: Some(self.shared_dendrite()),
             axon: None,
             answers: None,

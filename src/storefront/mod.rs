@@ -27,7 +27,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::clock::Clock;
 use crate::config::Resolved;
 use crate::gateway::KeysError;
-use crate::ledger::{LedgerError, ReadOnly};
+use crate::ledger::{LedgerError, Place, ReadOnly};
 use crate::role::{Subnet, Watch};
 use crate::scoring::Rules;
 use crate::subnets::events::KIND;
@@ -42,7 +42,7 @@ pub const OPENAPI: &str = include_str!("openapi.json");
 #[derive(Debug, Clone)]
 pub struct Source {
     /// The ledger.
-    pub ledger: PathBuf,
+    pub ledger: Place,
     /// The rules by which it scores.
     pub rules: Rules,
     /// Where a miner's uid is looked up; `None` for a ledger at rest, which knows miners by hotkey alone.
@@ -66,9 +66,9 @@ impl Source {
     ///
     /// # Errors
     /// [`StorefrontError::Ledger`], [`StorefrontError::Settings`].
-    pub fn at_rest(ledger: &Path, resolved: &Resolved) -> Result<Self, StorefrontError> {
+    pub fn at_rest(ledger: &Place, resolved: &Resolved) -> Result<Self, StorefrontError> {
         ReadOnly::open(ledger, SCHEMA)?;
-        Ok(Self { ledger: ledger.to_owned(), rules: rules(resolved)?, subnet: None, clock: Clock::wall() })
+        Ok(Self { ledger: ledger.clone(), rules: rules(resolved)?, subnet: None, clock: Clock::wall() })
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::path::PathBuf;
 
 use axum::Extension;
 use axum::extract::State;
@@ -22,8 +21,9 @@ use super::answers::time;
 use super::problem::Problem;
 use super::shelf::{Shelf, Shop};
 use crate::gateway::Guest;
-use crate::ledger::ReadOnly;
-use crate::ledger::pulse::{LOOK_EVERY, data_version, pulse};
+use crate::ledger::pulse::{LOOK_EVERY, pulse};
+use crate::ledger::sql::Connection;
+use crate::ledger::{Place, ReadOnly};
 use crate::subnets::events::ledger::{NumberedChange, SCHEMA, state_name};
 use crate::units::UnixMs;
 
@@ -36,9 +36,9 @@ pub(super) struct Pulse(watch::Receiver<u64>);
 
 impl Pulse {
     /// Looks at the ledger for as long as the task lives.
-    pub(super) fn of(ledger: PathBuf) -> (Self, JoinHandle<()>) {
+    pub(super) fn of(ledger: Place) -> (Self, JoinHandle<()>) {
         let open = move || ReadOnly::again(&ledger, SCHEMA).ok();
-        let (seen, looking) = pulse(open, |file| file.and_then(data_version));
+        let (seen, looking) = pulse(open, |file| file.and_then(Connection::pulse));
         (Self(seen), looking)
     }
 }

@@ -20,6 +20,7 @@ use neuron::subnets::events::{EventsMiner, EventsValidator, Limits, TickSummary}
 use neuron::subnets::work::Peer;
 use neuron::units::{Identity, Probability, Uid, UnixMs};
 
+use crate::places::place;
 use crate::axon_kit::key;
 use crate::wire_fakes::{dendrite, target};
 
@@ -169,7 +170,7 @@ impl Stage {
             axons.push(axon);
         }
         let options = Options { rules, ..Options::default() };
-        let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
+        let ledger = EventsLedger::open(place(folder.path().join("ledger.sqlite")), options).unwrap();
         let limits = Limits {
             max_question_bytes: 8192,
             max_events: 10,

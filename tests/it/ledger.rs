@@ -15,6 +15,7 @@ use neuron::subnets::events::ledger::{
 };
 use neuron::units::{Account, Identity, UnixMs};
 
+use crate::places::{are_files, place};
 use crate::support::open_ledger;
 
 /// 2024-06-01T00:00Z, the start of an interval.
@@ -270,14 +271,16 @@ async fn what_was_recorded_before_the_pick_of_prices_changed_is_still_scored() {
 async fn two_validators_never_share_a_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let first = open(folder.path(), Rules::default());
-    let path = first.core().path().to_path_buf();
-    let refused = EventsLedger::open(&path, Options::default()).unwrap_err();
+    let path = folder.path().join("db/ledger.sqlite");
+    let refused = EventsLedger::open(place(&path), Options::default()).unwrap_err();
     assert!(matches!(refused, LedgerError::InUse { .. }), "{refused}");
     assert!(refused.to_string().contains("--db.directory"), "{refused}");
     drop(first);
     open_ledger(&path, &Options::default());
-    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+    if are_files() {
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
 }
 
 #[tokio::test]
@@ -468,6 +471,9 @@ async fn the_peer_rule_judges_the_silence_of_those_that_were_there() {
 
 #[tokio::test]
 async fn a_ledger_of_before_there_were_kinds_of_work_is_taken_over_whole() {
+    if !are_files() {
+        return; // Nobody has such a database.
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("old.sqlite");
     let old = rusqlite::Connection::open(&path).unwrap();

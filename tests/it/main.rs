@@ -54,6 +54,7 @@ mod metrics;
 mod miner_record;
 mod model_cli;
 mod operator_walk;
+mod places;
 mod planted_skill;
 #[cfg(feature = "localnet")]
 mod processes;

@@ -88,7 +88,7 @@ tools!(
     market_tape,
     score,
     storefront,
-    support,
+    places, support,
     timeseries_round,
     wallet_cli,
     wallet_walk,

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use neuron::ledger::Fault;
+use neuron::ledger::sql::Connection;
 use neuron::scoring::Rules;
 use neuron::scoring::admission::EventState;
 use neuron::scoring::rules::{RuleName, SequentialOrder};
@@ -14,6 +16,8 @@ use neuron::subnets::events::ledger::{
 use neuron::subnets::events::synapse::EventPredictionSynapse;
 use neuron::synapse::body;
 use neuron::units::{Account, Identity, UnixMs};
+
+use crate::places::place;
 
 /// 2024-06-01T00:00Z, the start of an interval; the event is open for exactly one.
 const START: i64 = 1_717_200_000_000;
@@ -62,7 +66,7 @@ impl Scene<'_> {
         let folder = tempfile::tempdir().unwrap();
         let rules = Rules { rule, sequential_order, ..Rules::default() };
         let ledger =
-            EventsLedger::open(folder.path().join("ledger.sqlite"), Options { rules, ..Options::default() }).unwrap();
+            EventsLedger::open(place(folder.path().join("ledger.sqlite")), Options { rules, ..Options::default() }).unwrap();
         ledger.upsert_events(vec![event()]).await.unwrap();
         let key: Arc<str> = KEY.into();
         let price = |(after, price): &(i64, f64)| PriceRow {
@@ -313,7 +317,7 @@ async fn a_void_event_counts_for_nobody() {
 #[tokio::test]
 async fn an_outcome_that_is_none_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
+    let ledger = EventsLedger::open(place(folder.path().join("ledger.sqlite")), Options::default()).unwrap();
     ledger.upsert_events(vec![event()]).await.unwrap();
     for payout in [f64::NAN, f64::INFINITY, -0.1, 1.1] {
         let resolution =
@@ -333,7 +337,7 @@ async fn a_million_answers_to_one_event() {
     const EACH: u64 = 400;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
-    let ledger = EventsLedger::open(&path, Options::default()).unwrap();
+    let ledger = EventsLedger::open(place(&path), Options::default()).unwrap();
     ledger.upsert_events(vec![event()]).await.unwrap();
     let key: Arc<str> = KEY.into();
     let identity = |n: u64| Identity { hotkey: Account([n as u8; 32]), registered_at: n };
@@ -362,11 +366,10 @@ async fn a_million_answers_to_one_event() {
     let want = gains.sum::<f64>() / 16.0;
     assert_eq!(settled.scores.len() as u64, MINERS);
     assert!(settled.scores.iter().all(|(_, score)| (score - want).abs() < 1e-12), "{want}");
-    drop(ledger);
     // Single answers are gone with the log; the rest is 80 bytes a miner.
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    let bytes: i64 = connection.query_row("SELECT SUM(LENGTH(block)) FROM stats", [], |row| row.get(0)).unwrap();
-    assert_eq!(bytes, 4 + 80 * MINERS as i64);
-    let single: i64 = connection.query_row("SELECT COUNT(*) FROM raw", [], |row| row.get(0)).unwrap();
-    assert_eq!(single, 0);
+    let kept = |connection: &Connection| -> Result<(i64, i64), Fault> {
+        let bytes = connection.query_row("SELECT SUM(LENGTH(block)) FROM stats", [], |row| row.get(0))?;
+        Ok((bytes, connection.query_row("SELECT COUNT(*) FROM raw", [], |row| row.get(0))?))
+    };
+    assert_eq!(ledger.core().read(kept).await.unwrap(), (4 + 80 * MINERS as i64, 0));
 }

@@ -12,6 +12,8 @@ use neuron::subnets::events::settings::EventsSettings;
 use neuron::subnets::registry;
 use neuron::units::{Account, Identity, UnixMs};
 
+use crate::places::place;
+
 /// 2024-06-01T00:00Z, the start of an interval.
 const START: i64 = 1_717_200_000_000;
 const MINUTE: i64 = 60_000;
@@ -67,7 +69,7 @@ fn pseudo(a: i64, b: i64) -> f64 {
 async fn paid(rules: Rules) -> Option<Vec<u64>> {
     let folder = tempfile::tempdir().unwrap();
     let ledger =
-        EventsLedger::open(folder.path().join("ledger.sqlite"), Options { rules, ..Options::default() }).unwrap();
+        EventsLedger::open(place(folder.path().join("ledger.sqlite")), Options { rules, ..Options::default() }).unwrap();
     for event in 0..EVENTS {
         // One event a day, so that days have averages of their own.
         let opened = START + event * 24 * 60 * MINUTE;

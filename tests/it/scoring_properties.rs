@@ -17,6 +17,8 @@ use neuron::subnets::events::ledger::{
 use neuron::units::{Account, Identity, Uid, UnixMs};
 use proptest::prelude::*;
 
+use crate::places::place;
+
 const HOUR: i64 = 3_600_000;
 const INTERVAL: i64 = 4 * HOUR;
 
@@ -461,7 +463,7 @@ proptest! {
 #[tokio::test]
 async fn settling_again_is_idempotent_and_forgets_what_was_settled_before() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
+    let ledger = EventsLedger::open(place(folder.path().join("ledger.sqlite")), Options::default()).unwrap();
     let offered = |id: &str| NewEvent {
         key: format!("test-{id}"),
         provider: "test".into(),

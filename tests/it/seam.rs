@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use neuron::axon::{AdmissionPolicy, AxonConfig, Builder, Caller, Handler, Refusal, Reply};
 use neuron::clock::Clock;
 use neuron::dendrite::{Deadlines, Dendrite, DendriteConfig, Target};
+use neuron::ledger::sql::{self, params};
 use neuron::ledger::{Fault, Ledger, LedgerError, Schema, miners, weight_jobs};
 use neuron::role::metrics::Watched as _;
 use neuron::role::{Miner, MinerParts, Others, Subnet, Validator, ValidatorParts, WeightsPolicy, WeightsWriter};
@@ -21,6 +22,7 @@ use neuron::synapse::Synapse;
 use neuron::telemetry::{Gauges, Health, Registry, Sheet, facts};
 use neuron::units::{Identity, Rao, UnixMs};
 
+use crate::places::place;
 use crate::subtensor::{EVENTS, key, quick, start};
 use crate::subtensor_neuron::permit;
 
@@ -83,22 +85,22 @@ impl Gatherer {
     }
 }
 
-fn record(transaction: &rusqlite::Transaction<'_>, heard: &[(Identity, f64)], at: UnixMs) -> Result<(), Fault> {
+fn record(transaction: &sql::Transaction<'_>, heard: &[(Identity, f64)], at: UnixMs) -> Result<(), Fault> {
     for (identity, number) in heard {
         let miner = miners::id(transaction, *identity, at)?;
         transaction.execute(
-            "INSERT INTO hunches (miner, total) VALUES (?1, ?2) ON CONFLICT (miner) DO UPDATE SET total = total + ?2",
-            (miner, number),
+            "INSERT INTO hunches (miner, total) VALUES (?1, ?2) ON CONFLICT (miner) DO UPDATE SET total = hunches.total + ?2",
+            params![miner, number],
         )?;
     }
     Ok(())
 }
 
-fn totals(connection: &rusqlite::Connection, of: &[Identity]) -> Result<Vec<(Identity, f64)>, Fault> {
+fn totals(connection: &sql::Connection, of: &[Identity]) -> Result<Vec<(Identity, f64)>, Fault> {
     let mut found = Vec::new();
     for identity in of {
         let miner = miners::find(connection, *identity)?.unwrap_or(u32::MAX);
-        let sql = "SELECT TOTAL(total) FROM hunches WHERE miner = ?1";
+        let sql = "SELECT COALESCE(SUM(total), 0.0) FROM hunches WHERE miner = ?1";
         found.push((*identity, connection.query_row(sql, [miner], |row| row.get(0))?));
     }
     Ok(found)
@@ -165,7 +167,7 @@ async fn a_kind_of_work_that_nobody_knows_of_runs_and_is_paid() {
     subnet.refresh().await.unwrap();
 
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(folder.path().join("hunches.sqlite"), &[TABLES]).unwrap();
+    let ledger = Ledger::open(place(folder.path().join("hunches.sqlite")), &[TABLES]).unwrap();
     let calling = DendriteConfig { allow_private: true, ..DendriteConfig::default() };
     let dendrite = Arc::new(Dendrite::new(calling, Arc::clone(&validator)).unwrap());
     let work = Arc::new(Gatherer(ValidatorNeeds {

@@ -10,6 +10,8 @@ use std::time::Duration;
 use neuron::ledger::LedgerError;
 use neuron::subnets::events::ledger::{EventsLedger, Options};
 
+use crate::places::place;
+
 /// The text of a fixture of our own.
 pub fn fixture(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
@@ -37,7 +39,7 @@ pub fn free_port() -> u16 {
 /// files, locks included, until it has become its program; so a lock given back may seem taken for some milliseconds.
 pub fn open_ledger(path: &Path, options: &Options) -> EventsLedger {
     for _ in 0..500 {
-        match EventsLedger::open(path, options.clone()) {
+        match EventsLedger::open(place(path), options.clone()) {
             Err(LedgerError::InUse { .. }) => std::thread::sleep(Duration::from_millis(10)),
             other => return other.unwrap(),
         }

@@ -26,6 +26,8 @@ use neuron::subnets::work::{MinerWork, Peer};
 use neuron::units::{Identity, Uid, UnixMs};
 use neuron::wallet::{Keypair, Scheme};
 
+use crate::places::place;
+
 /// The first round; candles begin 40 days before, so that a history fits.
 pub const BEGIN: UnixMs = UnixMs(1_767_225_600_000);
 const BEFORE: i64 = 40 * 288;
@@ -72,7 +74,7 @@ impl World {
     pub fn validator(&self, protocol: Protocol) -> TimeseriesValidator {
         let tables = PercentileTables::built_in().unwrap();
         let rules = Rules { tables, start: Start::Mean, spread: Spread::V6 };
-        let ledger = Ledger::open(self.path("validator.sqlite"), &[SCHEMA]).unwrap();
+        let ledger = Ledger::open(place(self.path("validator.sqlite")), &[SCHEMA]).unwrap();
         let dendrite = DendriteConfig { allow_private: true, ..DendriteConfig::default() };
         TimeseriesValidator {
             ledger: TimeseriesLedger::over(ledger, rules),

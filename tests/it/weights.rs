@@ -22,6 +22,7 @@ use neuron::units::{Identity, Rao, Uid};
 use neuron::wallet::Keypair;
 use subxt::dynamic::{self, Value};
 
+use crate::places::place;
 use crate::localnet::client::{self as raw, Net};
 use crate::subtensor::{EVENTS, key};
 use crate::subtensor_neuron::permit;
@@ -77,7 +78,7 @@ struct Writing {
 
 async fn writing(chain: &Subtensor, validator: &Arc<Keypair>, commit: CommitBy) -> Writing {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(folder.path().join("weights.sqlite"), &[]).unwrap();
+    let ledger = Ledger::open(place(folder.path().join("weights.sqlite")), &[]).unwrap();
     let subnet = Subnet::read(chain.clone(), EVENTS).await.unwrap();
     let policy = WeightsPolicy { interval_blocks: None, commit };
     let shares = Arc::new(Rising);

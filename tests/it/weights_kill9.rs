@@ -22,6 +22,7 @@ use neuron::subnets::work::{Allotment, Shares};
 use neuron::subtensor::{Subtensor, SubtensorConfig};
 use neuron::units::{Identity, Rao};
 
+use crate::places::place;
 use crate::localnet::client as raw;
 use crate::subtensor::{EVENTS, key};
 use crate::subtensor_neuron::permit;
@@ -51,7 +52,7 @@ impl Shares for Moody {
 
 fn open(folder: &Path) -> Ledger {
     for _ in 0..500 {
-        match Ledger::open(folder.join("weights.sqlite"), &[]) {
+        match Ledger::open(place(folder.join("weights.sqlite")), &[]) {
             Err(LedgerError::InUse { .. }) => std::thread::sleep(Duration::from_millis(10)),
             other => return other.unwrap(),
         }

@@ -20,7 +20,9 @@ use super::output::Output;
 use super::{Exit, Failure, OrExit, Verb, args};
 use crate::config::Settings;
 use crate::config::table::Group;
+use crate::ledger::{Address, Place};
 use crate::report::{Case, ReportError};
+use crate::role::setup;
 use crate::subnets::events::ledger::Archive;
 use crate::subnets::events::settings::{EventsSettings, SCORING};
 use crate::units::{Account, Identity};
@@ -72,35 +74,55 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 
 /// `--ledger FILE`, for every command that reads one.
 pub(super) fn ledger() -> Arg {
-    Arg::new("ledger").long("ledger").value_name("FILE").value_parser(value_parser!(PathBuf))
+    Arg::new("ledger").long("ledger").value_name("FILE|URL").value_parser(|text: &str| text.parse::<Place>())
 }
 
 /// The ledger that is named, or the only one there is.
-fn chosen(matches: &ArgMatches, settings: &Settings) -> Result<PathBuf, Failure> {
-    match matches.get_one::<PathBuf>("ledger") {
-        Some(path) => Ok(path.clone()),
-        None => only_ledger(&settings.db.directory),
+fn chosen(matches: &ArgMatches, settings: &Settings) -> Result<Place, Failure> {
+    match (matches.get_one::<Place>("ledger"), setup::database(settings)?) {
+        (Some(place), _) => Ok(setup::with_password(place.clone(), settings)?),
+        (None, Some(database)) => only_schema(&database),
+        (None, None) => only_ledger(&settings.db.directory).map(Place::File),
     }
 }
 
-/// The same, when it is a file: for what is served until somebody stops it.
-pub(super) fn file_of(matches: &ArgMatches, settings: &Settings) -> Result<PathBuf, Failure> {
-    let path = chosen(matches, settings)?;
-    if path.is_file() { Ok(path) } else { Err(no_file(&path)) }
+/// The same, when it is there: for what is served until somebody stops it.
+pub(super) fn place_of(matches: &ArgMatches, settings: &Settings) -> Result<Place, Failure> {
+    let place = chosen(matches, settings)?;
+    match &place {
+        Place::File(path) if !path.is_file() => Err(no_file(path)),
+        _ => Ok(place),
+    }
+}
+
+/// The one ledger in a database.
+fn only_schema(database: &Address) -> Result<Place, Failure> {
+    let found = database.ledgers()?;
+    match found.as_slice() {
+        [one] => Ok(one.into()),
+        [] => {
+            let error = anyhow!("no ledger in {database}; name one with --ledger");
+            Err(Failure::new(Exit::Missing, error))
+        }
+        several => {
+            let list: Vec<_> = several.iter().map(|address| format!("\n  {address}")).collect();
+            Err(Failure::new(Exit::Usage, anyhow!("several ledgers; choose with --ledger:{}", list.concat())))
+        }
+    }
 }
 
 fn no_file(path: &Path) -> Failure {
     Failure::new(Exit::Missing, anyhow!("there is no file {}; name a ledger with --ledger", path.display()))
 }
 
-fn open(path: &Path) -> Result<Archive, Failure> {
-    if path.is_dir() {
+fn open(place: &Place) -> Result<Archive, Failure> {
+    if let Some(path) = place.file().filter(|path| path.is_dir()) {
         return Err(Failure::new(Exit::Usage, anyhow!("{} is a folder; name a file with --ledger", path.display())));
     }
-    if !path.exists() {
+    if let Some(path) = place.file().filter(|path| !path.exists()) {
         return Err(no_file(path));
     }
-    Ok(Archive::open(path)?)
+    Ok(Archive::open(place)?)
 }
 
 /// The one ledger below a folder. A copy that was exported into the same folder is no second one: validators keep theirs in

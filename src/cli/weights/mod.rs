@@ -4,7 +4,6 @@ mod given;
 mod show;
 mod text;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
@@ -17,7 +16,7 @@ use super::{Exit, Failure, Verb, args, block_on, role};
 use crate::clock::Clock;
 use crate::config::table::Group;
 use crate::config::{Resolved, Settings};
-use crate::ledger::{Ledger, LedgerError, ReadOnly, Schema};
+use crate::ledger::{Ledger, LedgerError, Place, ReadOnly, Schema};
 use crate::role::weights::{
     Job, WeightsExplanation, WeightsOutcome, WeightsPolicy, WeightsStatus, WeightsWriter, forecast, history, open_jobs,
     row,
@@ -44,9 +43,9 @@ fn command() -> Command {
     let ledger = || {
         Arg::new("ledger")
             .long("ledger")
-            .value_name("FILE")
-            .value_parser(value_parser!(PathBuf))
-            .help("The validator's ledger, or a copy of it [default: the one below --db.directory]")
+            .value_name("FILE|URL")
+            .value_parser(|text: &str| text.parse::<Place>())
+            .help("The validator's ledger, or a copy of it [default: the one below --db.directory, or in --db.url]")
     };
     let count = Arg::new("count")
         .long("count")
@@ -114,7 +113,7 @@ struct Case {
     settings: Settings,
     netuid: NetUid,
     hotkey: Account,
-    ledger: PathBuf,
+    ledger: Place,
     policy: WeightsPolicy,
 }
 
@@ -122,8 +121,11 @@ impl Case {
     fn of(matches: &ArgMatches, resolved: Resolved, settings: Settings) -> Result<Self, Failure> {
         let netuid = netuid(&settings)?;
         let hotkey = address(&settings, KeyKind::Hotkey, None)?;
-        let named = matches.try_get_one::<PathBuf>("ledger").ok().flatten().cloned();
-        let ledger = named.unwrap_or_else(|| setup::ledger_path(&settings, netuid, &hotkey));
+        let named = matches.try_get_one::<Place>("ledger").ok().flatten().cloned();
+        let ledger = match named {
+            Some(named) => setup::with_password(named, &settings)?,
+            None => setup::ledger_place(&settings, netuid, &hotkey)?,
+        };
         let policy = setup::weights_policy(&settings);
         Ok(Self { resolved, settings, netuid, hotkey, ledger, policy })
     }
@@ -138,13 +140,18 @@ impl Case {
         Ok((chain, ground))
     }
 
+    /// Whether there is no such file; a database says so by itself.
+    fn is_missing(&self) -> bool {
+        self.ledger.file().is_some_and(|path| !path.exists())
+    }
+
     /// The ledger to look at.
     fn archive(&self) -> Result<ReadOnly, Failure> {
         let schema = self.kind()?.schema.ok_or_else(|| anyhow::anyhow!("this kind of work keeps no ledger"))?;
-        if !self.ledger.exists() {
+        if self.is_missing() {
             let error = anyhow::anyhow!(
                 "there is no ledger {}: a validator makes it; name another with --ledger",
-                self.ledger.display()
+                self.ledger
             );
             return Err(Failure::new(Exit::Missing, error));
         }
@@ -153,7 +160,7 @@ impl Case {
 
     /// The journal's open jobs; none where there is no ledger yet.
     fn jobs(&self) -> Result<Vec<Job>, Failure> {
-        if !self.ledger.exists() {
+        if self.is_missing() {
             return Ok(Vec::new());
         }
         let archive = self.archive()?;
@@ -208,7 +215,7 @@ async fn foretell(case: &Case, mechanism: u8, output: Output) -> Result<(), Fail
 
 /// Shares out of a ledger that the command itself has open.
 struct Kept {
-    ledger: PathBuf,
+    ledger: Place,
     schema: Schema,
     resolved: Resolved,
     shares: SharesIn,
@@ -218,7 +225,7 @@ impl Shares for Kept {
     fn shares<'a>(&'a self, registered: &'a [Identity]) -> BoxFuture<'a, Result<Allotment, LedgerError>> {
         let found = ReadOnly::open(&self.ledger, self.schema).and_then(|archive| {
             (self.shares)(&self.resolved, &archive, registered)
-                .map_err(|e| LedgerError::Bug { path: self.ledger.clone(), reason: e.to_string() })
+                .map_err(|e| LedgerError::Bug { place: self.ledger.clone(), reason: e.to_string() })
         });
         async move { found }.boxed()
     }

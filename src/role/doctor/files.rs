@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Patient;
-use crate::ledger::{LedgerError, ReadOnly};
+use crate::ledger::{LedgerError, Place, ReadOnly, Schema};
 use crate::role::setup;
 use crate::subnets::finding::Finding;
 use crate::wallet::{KeyKind, Unlock, Verdict, examine, split_name};
@@ -76,7 +76,11 @@ fn ledger(patient: &Patient<'_>) -> Option<Finding> {
     const AREA: &str = "ledger";
     let (netuid, hotkey) = (patient.netuid?, patient.hotkey?);
     let (_, kind) = setup::subnet_and_kind(patient.settings).ok()?;
-    let path = setup::ledger_path(patient.settings, netuid, &hotkey);
+    let path = match setup::ledger_place(patient.settings, netuid, &hotkey) {
+        Ok(Place::File(path)) => path,
+        Ok(place) => return Some(database(&place, kind.schema?)),
+        Err(error) => return Some(Finding::bad(AREA, "validator's ledger", error.to_string(), "see what it says")),
+    };
     if !path.exists() {
         let seen = format!("{} is not there; a validator makes it when it starts", path.display());
         return Some(Finding::good(AREA, "validator's ledger", seen));
@@ -85,7 +89,7 @@ fn ledger(patient: &Patient<'_>) -> Option<Finding> {
     let seen = |more: &str| format!("{}, {:.1} MB{more}", path.display(), size as f64 / 1e6);
     Some(match ReadOnly::open(&path, kind.schema?) {
         Ok(file) => {
-            let check = file.connection().query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+            let check = file.connection().query_row("PRAGMA quick_check(1)", [], |row| row.get::<String>(0));
             match check.as_deref() {
                 Ok("ok") => Finding::good(AREA, "validator's ledger", seen("")),
                 Ok(said) => Finding::bad(
@@ -102,6 +106,18 @@ fn ledger(patient: &Patient<'_>) -> Option<Finding> {
         }
         Err(error) => Finding::bad(AREA, "validator's ledger", error.to_string(), "see what it says"),
     })
+}
+
+fn database(place: &Place, schema: Schema) -> Finding {
+    let what = "validator's ledger";
+    match ReadOnly::open(place, schema) {
+        Ok(_) => Finding::good("ledger", what, place.to_string()),
+        Err(LedgerError::Corrupt { .. }) => {
+            Finding::good("ledger", what, format!("{place} is not there; a validator makes it when it starts"))
+        }
+        Err(error @ LedgerError::Away { .. }) => Finding::bad("ledger", what, error.to_string(), "start the database"),
+        Err(error) => Finding::bad("ledger", what, error.to_string(), "see what it says, and docs/postgres.md"),
+    }
 }
 
 fn disk(folder: &Path) -> Finding {

@@ -1,6 +1,6 @@
 //! The journal in the ledger: every step is on disk before the next one is taken.
 
-use rusqlite::Connection;
+use crate::ledger::sql::Connection;
 
 use super::job::{At, Job, step};
 use super::machine::Ruling;

@@ -1,6 +1,6 @@
 //! What people are told about weights: how they stand, what would be written now and why, what was written before.
 
-use rusqlite::Connection;
+use crate::ledger::sql::Connection;
 use serde::Serialize;
 
 use super::due::{self, WeightsPolicy};

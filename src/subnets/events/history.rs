@@ -60,7 +60,7 @@ impl History {
         let now = self.past.clock().now();
         if now == self.starts {
             if !ledger.all_events().await?.is_empty() {
-                let path = ledger.core().path().display().to_string();
+                let path = ledger.core().place().to_string();
                 return Err(WorkError::Setting(format!(
                     "`--test_only_historical 1` does not mix a recording with the events in {path}: name another \
                      `--db.directory`"

@@ -155,7 +155,7 @@ impl std::fmt::Debug for EventsValidator {
         let providers: Vec<_> = self.providers.iter().map(|p| p.name()).collect();
         f.debug_struct("EventsValidator")
             .field("providers", &providers)
-            .field("ledger", &self.ledger.core().path())
+            .field("ledger", &self.ledger.core().place())
             .finish()
     }
 }

@@ -77,7 +77,7 @@ impl std::fmt::Debug for TimeseriesValidator {
         f.debug_struct("TimeseriesValidator")
             .field("protocol", &self.protocol)
             .field("truth", &self.truth)
-            .field("ledger", &self.ledger.core().path())
+            .field("ledger", &self.ledger.core().place())
             .finish_non_exhaustive()
     }
 }

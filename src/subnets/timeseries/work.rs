@@ -13,7 +13,7 @@ use super::settings::TimeseriesSettings;
 use super::validator::{Protocol, Step, TimeseriesValidator};
 use crate::clock::{self, Clock};
 use crate::config::Resolved;
-use crate::ledger::{LedgerError, ReadOnly};
+use crate::ledger::{LedgerError, Place, ReadOnly};
 use crate::scoring::timeseries::chain::Spread;
 use crate::scoring::timeseries::long_run::Start;
 use crate::scoring::timeseries::volatility::PercentileTables;
@@ -68,7 +68,7 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
     let mut schedule = settings.schedule()?;
     let protocol = if is_past { Protocol::V4 } else { settings.timeseries.protocol };
     if protocol == Protocol::V4 && !is_past {
-        schedule.offset = delay(ledger.path(), schedule);
+        schedule.offset = delay(ledger.place(), schedule);
     }
     let validator = TimeseriesValidator {
         ledger: TimeseriesLedger::over(ledger, rules(&settings)?),
@@ -84,8 +84,11 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
 
 /// The delay of a validator of January 2024, 0 to 550 s: random, and the same after a restart, for it follows from the
 /// ledger's name, which holds the hotkey.
-fn delay(ledger: &std::path::Path, schedule: Schedule) -> Duration {
-    let name = ledger.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+fn delay(ledger: &Place, schedule: Schedule) -> Duration {
+    let name = match ledger {
+        Place::File(path) => path.file_name().and_then(|name| name.to_str()).unwrap_or_default(),
+        Place::Database(address) => address.schema(),
+    };
     let share = crate::market::simulator::uniform(&[crate::market::simulator::label(name)]);
     let most = schedule.period.min(Duration::from_secs(1800)).mul_f64(550.0 / 1800.0);
     schedule.offset + most.mul_f64(share)

@@ -3,9 +3,9 @@
 //! Blocks; for commands, not for async threads.
 
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rusqlite::Connection;
+use crate::ledger::sql::Connection;
 use serde::Serialize;
 
 use super::error::EventsLedgerError;
@@ -16,7 +16,7 @@ use super::settle::{self, Scored};
 use super::types::{EventChange, EventRow, IntervalLine};
 use super::{SCHEMA, changes, prices};
 use crate::ledger::miners::{self, MinerId};
-use crate::ledger::{Fault, JobError, LedgerError, ReadOnly};
+use crate::ledger::{Fault, JobError, LedgerError, Place, ReadOnly};
 use crate::scoring::Rules;
 use crate::scoring::admission::EventState;
 use crate::scoring::window::ScoredEvent;
@@ -32,7 +32,7 @@ pub struct Archive {
 /// What the threads that recompute share: a connection is each one's own.
 #[derive(Debug)]
 pub(super) struct Book {
-    path: PathBuf,
+    place: Place,
     miners: KnownMiners,
 }
 
@@ -104,13 +104,13 @@ impl Book {
                 .map(|items| {
                     let job = &job;
                     scope.spawn(move || -> Result<Vec<T>, LedgerError> {
-                        let connection = ReadOnly::again(&self.path, SCHEMA)?;
+                        let connection = ReadOnly::again(&self.place, SCHEMA)?;
                         let results: Result<_, Fault> = items.iter().map(|item| job(&connection, item)).collect();
-                        results.map_err(|fault| fault.at(&self.path))
+                        results.map_err(|fault| fault.at(&self.place))
                     })
                 })
                 .collect();
-            let panicked = || LedgerError::Bug { path: self.path.clone(), reason: "a thread panicked".into() };
+            let panicked = || LedgerError::Bug { place: self.place.clone(), reason: "a thread panicked".into() };
             workers.into_iter().map(|worker| worker.join().map_err(|_| panicked())?).collect::<Result<Vec<_>, _>>()
         })?;
         Ok(results.into_iter().flatten().collect())
@@ -167,10 +167,10 @@ impl Archive {
     ///
     /// # Errors
     /// [`LedgerError::File`], [`LedgerError::Corrupt`], [`LedgerError::TooNew`].
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
-        let file = ReadOnly::open(path, SCHEMA)?;
+    pub fn open(place: impl Into<Place>) -> Result<Self, LedgerError> {
+        let file = ReadOnly::open(place, SCHEMA)?;
         let miners = file.named(miners::all(file.connection()))?;
-        Ok(Self { book: Book { path: file.path().to_path_buf(), miners: miners.into() }, file })
+        Ok(Self { book: Book { place: file.place().clone(), miners: miners.into() }, file })
     }
 
     pub(super) fn named<T>(&self, result: Result<T, Fault>) -> Result<T, LedgerError> {

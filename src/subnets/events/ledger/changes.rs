@@ -1,6 +1,6 @@
 //! The life of an event: every change of its state, cutoff or outcome, with the time at which it was seen.
 
-use rusqlite::{Connection, Row, Transaction, params};
+use crate::ledger::sql::{self, Connection, Row, Transaction, params};
 
 use super::front::NumberedChange;
 use super::read::{state_name, state_of};
@@ -10,7 +10,7 @@ use crate::scoring::admission::EventState;
 use crate::units::UnixMs;
 
 /// Notes that an event is open, with this cutoff from `at` on.
-pub(super) fn offered(transaction: &Transaction<'_>, key: &str, at: UnixMs) -> rusqlite::Result<()> {
+pub(super) fn offered(transaction: &Transaction<'_>, key: &str, at: UnixMs) -> sql::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO changes (event, at, state, cutoff, outcome)
@@ -23,7 +23,7 @@ pub(super) fn offered(transaction: &Transaction<'_>, key: &str, at: UnixMs) -> r
 }
 
 /// Notes how an event was settled, or settled anew.
-pub(super) fn settled(transaction: &Transaction<'_>, id: i64, event: &EventRow, at: UnixMs) -> rusqlite::Result<()> {
+pub(super) fn settled(transaction: &Transaction<'_>, id: i64, event: &EventRow, at: UnixMs) -> sql::Result<()> {
     transaction
         .prepare_cached("INSERT INTO changes (event, at, state, cutoff, outcome) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![id, at.0, state_name(event.state), event.cutoff.0, event.outcome])
@@ -39,7 +39,7 @@ pub(super) fn of(connection: &Connection, key: &str) -> Result<Vec<EventChange>,
     let mut rows = query.query([key])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(change(row, 0)?);
+        found.push(change(&row, 0)?);
     }
     Ok(found)
 }
@@ -53,7 +53,7 @@ pub(super) fn after(connection: &Connection, number: i64, count: i64) -> Result<
     let mut rows = query.query(params![number, count])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(NumberedChange { number: row.get(0)?, event: row.get(1)?, change: change(row, 2)? });
+        found.push(NumberedChange { number: row.get(0)?, event: row.get(1)?, change: change(&row, 2)? });
     }
     Ok(found)
 }

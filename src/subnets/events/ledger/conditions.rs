@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rusqlite::{Connection, Transaction, params};
+use crate::ledger::sql::{self, Connection, Transaction, params};
 
 use super::types::{ConditionSet, Submission, Tick};
 use crate::ledger::Fault;
@@ -56,8 +56,8 @@ fn load(connection: &Connection, sent: UnixMs, seen: UnixMs) -> Result<RulesOf, 
     let mut rows = query.query([sent.0, seen.0])?;
     let mut found: BTreeMap<Identity, Vec<_>> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let identity = miners::identity(row)?;
-        let text = |column: usize| row.get::<_, String>(column).map(Arc::<str>::from);
+        let identity = miners::identity(&row)?;
+        let text = |column: usize| row.get::<String>(column).map(Arc::<str>::from);
         let side = if row.get(5)? { Side::Above } else { Side::Below };
         let rule = Conditional { event: text(2)?, p: row.get(3)?, if_event: text(4)?, side, threshold: row.get(6)? };
         found.entry(identity).or_default().push(rule);
@@ -69,15 +69,15 @@ fn load(connection: &Connection, sent: UnixMs, seen: UnixMs) -> Result<RulesOf, 
 fn open(connection: &Connection, at: UnixMs) -> Result<BTreeSet<Arc<str>>, Fault> {
     let mut query =
         connection.prepare_cached("SELECT key FROM events WHERE state = 'open' AND opened_at <= ?1 AND cutoff > ?1")?;
-    let rows = query.query_map([at.0], |row| Ok(row.get::<_, String>(0)?.into()))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let rows = query.query_map([at.0], |row| Ok(row.get::<String>(0)?.into()))?;
+    Ok(rows.collect::<sql::Result<_>>()?)
 }
 
 fn aggregates(connection: &Connection, since: UnixMs) -> Result<BTreeMap<Arc<str>, f64>, Fault> {
     let mut query = connection
         .prepare_cached("SELECT e.key, a.p FROM aggregates a JOIN events e ON e.id = a.event WHERE a.tick >= ?1")?;
-    let rows = query.query_map([since.0], |row| Ok((row.get::<_, String>(0)?.into(), row.get(1)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let rows = query.query_map([since.0], |row| Ok((row.get::<String>(0)?.into(), row.get(1)?)))?;
+    Ok(rows.collect::<sql::Result<_>>()?)
 }
 
 /// Notes the aggregate of an event's round: of each miner its last report.
@@ -90,8 +90,11 @@ pub(super) fn note_aggregate(
     let mut values: Vec<f64> = reports.values().copied().collect();
     if let Some(p) = conditional::aggregate(&mut values) {
         transaction
-            .prepare_cached("INSERT OR REPLACE INTO aggregates (event, tick, p, reports) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![event, tick.0, p, values.len() as i64])?;
+            .prepare_cached(
+                "INSERT INTO aggregates (event, tick, p, reports) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (event) DO UPDATE SET tick = excluded.tick, p = excluded.p, reports = excluded.reports",
+            )?
+            .send(params![event, tick.0, p, values.len() as i64])?;
     }
     Ok(())
 }
@@ -102,18 +105,18 @@ pub(super) fn note_spoken(
     event: i64,
     miner: MinerId,
     interval: i64,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO by_rule (event, miner, interval, reports) VALUES (?1, ?2, ?3, 1)
-             ON CONFLICT (event, miner, interval) DO UPDATE SET reports = reports + 1",
+             ON CONFLICT (event, miner, interval) DO UPDATE SET reports = by_rule.reports + 1",
         )?
-        .execute(params![event, miner, interval])?;
+        .send(params![event, miner, interval])?;
     Ok(())
 }
 
 /// How many of a miner's reports on an event came from its rules, by interval.
-pub(super) fn spoken(connection: &Connection, event: i64, miner: MinerId) -> rusqlite::Result<BTreeMap<i64, u32>> {
+pub(super) fn spoken(connection: &Connection, event: i64, miner: MinerId) -> sql::Result<BTreeMap<i64, u32>> {
     let mut query =
         connection.prepare_cached("SELECT interval, reports FROM by_rule WHERE event = ?1 AND miner = ?2")?;
     let rows = query.query_map(params![event, miner], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -129,7 +132,7 @@ pub(super) fn replace(transaction: &Transaction<'_>, tick: &Tick) -> Result<(), 
         let mut forget = transaction.prepare_cached("DELETE FROM conditions WHERE miner = ?1 AND event = ?2")?;
         for submission in tick.submissions.iter().filter(|s| s.p.is_finite() && about(s)) {
             let miner = miners::id(transaction, submission.identity, tick.at)?;
-            forget.execute(params![miner, &*submission.event])?;
+            forget.send(params![miner, &*submission.event])?;
         }
     }
     for set in &tick.conditions {
@@ -146,7 +149,7 @@ fn store(transaction: &Transaction<'_>, at: UnixMs, set: &ConditionSet) -> Resul
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     for (place, rule) in set.rules.iter().filter(|rule| rule.is_sound()).take(MAX_PER_MINER).enumerate() {
-        insert.execute(params![
+        insert.send(params![
             miner,
             place as i64,
             &*rule.event,

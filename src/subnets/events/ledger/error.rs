@@ -1,8 +1,6 @@
 //! What can go wrong with the ledger of events, beside the file itself.
 
-use std::path::Path;
-
-use crate::ledger::{Fault, JobError, LedgerError, rusqlite};
+use crate::ledger::{Fault, JobError, LedgerError, Place, sql};
 
 /// See the variants.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +38,8 @@ impl From<Fault> for EventFault {
     }
 }
 
-impl From<rusqlite::Error> for EventFault {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<sql::Error> for EventFault {
+    fn from(error: sql::Error) -> Self {
         Self::Ledger(error.into())
     }
 }
@@ -49,9 +47,9 @@ impl From<rusqlite::Error> for EventFault {
 impl JobError for EventFault {
     type Named = EventsLedgerError;
 
-    fn at(self, path: &Path) -> EventsLedgerError {
+    fn at(self, place: &Place) -> EventsLedgerError {
         match self {
-            Self::Ledger(fault) => fault.at(path).into(),
+            Self::Ledger(fault) => fault.at(place).into(),
             Self::UnknownEvent { key } => EventsLedgerError::UnknownEvent { key },
             Self::BadOutcome { key, payout } => EventsLedgerError::BadOutcome { key, payout },
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use crate::ledger::sql::{self, Connection, OptionalExtension as _, params};
 
 use super::archive::Archive;
 use super::changes;
@@ -139,7 +139,7 @@ impl Archive {
                 "SELECT DISTINCT s.miner FROM events e JOIN scores s ON s.event = e.id
                  WHERE e.state = 'scored' AND e.settled_at >= ?1",
             )?;
-            Ok(query.query_map([since.0], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+            Ok(query.query_map([since.0], |row| row.get(0))?.collect::<sql::Result<_>>()?)
         };
         Ok(self.named(found())?.into_iter().filter_map(|miner| self.book.identity(miner)).collect())
     }
@@ -172,7 +172,7 @@ impl Archive {
         let last = || -> Result<Option<(UnixMs, u64)>, Fault> {
             let sql = "SELECT at, counted FROM ticks ORDER BY at DESC LIMIT 1";
             let mut query = self.file.connection().prepare_cached(sql)?;
-            let row = query.query_row([], |row| Ok((UnixMs(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())));
+            let row = query.query_row([], |row| Ok((UnixMs(row.get(0)?), row.get::<i64>(1)?.unsigned_abs())));
             Ok(row.optional()?)
         };
         self.named(last())
@@ -188,7 +188,7 @@ fn prices(connection: &Connection, id: i64, after: Option<UnixMs>, count: usize)
     let mut query = connection.prepare_cached(sql)?;
     let after = after.map_or(i64::MIN, |at| at.0);
     let rows = query.query_map(params![id, after, whole(count)], |row| Ok((UnixMs(row.get(0)?), row.get(1)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }
 
 /// A miner's scores, latest resolution first, from behind `before`; events that it did not predict are in, without a score.
@@ -209,11 +209,11 @@ pub(super) fn history(
     let rows = query.query_map(params![miner, at, key, whole(count), scored], |row| {
         Ok(ScoredLine {
             event: row.get(0)?,
-            description: row.get::<_, String>(1)?.into(),
+            description: row.get::<String>(1)?.into(),
             outcome: row.get(2)?,
             resolved_at: UnixMs(row.get(3)?),
             score: row.get(4)?,
         })
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }

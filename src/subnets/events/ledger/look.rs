@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use crate::ledger::sql::{Connection, OptionalExtension, params};
 
 use super::archive::Archive;
 use super::reports::CellLine;
@@ -105,6 +105,6 @@ pub(super) fn listed(connection: &Connection, id: i64, event: EventRow) -> Resul
     let price = number("SELECT price FROM prices WHERE event = ?1 ORDER BY at DESC LIMIT 1")?;
     let crowd = number("SELECT p FROM aggregates WHERE event = ?1")?;
     let mut count = connection.prepare_cached("SELECT COUNT(*) FROM scores WHERE event = ?1")?;
-    let miners = count.query_row([id], |row| row.get::<_, i64>(0))?.unsigned_abs();
+    let miners = count.query_row([id], |row| row.get::<i64>(0))?.unsigned_abs();
     Ok(Listed { event, price, crowd, miners })
 }

@@ -37,7 +37,6 @@ mod told;
 mod types;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 pub use archive::{Archive, Difference, Rescored, Verification};
 pub use error::EventsLedgerError;
@@ -53,8 +52,8 @@ pub use types::{
     Settlement, Standing, Standings, Submission, Tick, TickReport,
 };
 
-use crate::ledger::rusqlite::{Connection, Transaction};
-use crate::ledger::{Fault, Ledger, LedgerError, Schema, miners};
+use crate::ledger::sql::{Connection, Transaction};
+use crate::ledger::{Fault, Ledger, LedgerError, Place, Schema, miners};
 use crate::scoring::Rules;
 use crate::scoring::grid::Grid;
 use crate::scoring::window::shares;
@@ -105,12 +104,12 @@ pub struct EventsLedger {
 }
 
 impl EventsLedger {
-    /// Opens the ledger at `path` by itself. Blocks shortly.
+    /// Opens the ledger at `place` by itself. Blocks shortly.
     ///
     /// # Errors
     /// As [`Ledger::open`].
-    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, LedgerError> {
-        Ok(Self::over(Ledger::open(path, &[SCHEMA])?, options))
+    pub fn open(place: impl Into<Place>, options: Options) -> Result<Self, LedgerError> {
+        Ok(Self::over(Ledger::open(place, &[SCHEMA])?, options))
     }
 
     /// The events in a ledger that was opened with [`SCHEMA`].

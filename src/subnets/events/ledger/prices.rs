@@ -1,6 +1,6 @@
 //! The prices that are kept, with what they are made of, and where a second source contradicted them.
 
-use rusqlite::{Connection, Transaction, params};
+use crate::ledger::sql::{self, Connection, Transaction, params};
 use serde::Serialize;
 
 use super::types::PriceRow;
@@ -48,14 +48,16 @@ pub struct PriceDispute {
 /// Counts comparisons, and keeps those that differ by more than `bound`.
 pub(super) fn record_checks(transaction: &Transaction<'_>, checks: &[PriceCheck], bound: f64) -> Result<(), Fault> {
     let mut insert = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO price_disputes (event, at, price, source, read_at, other, other_source)
-         SELECT id, ?2, ?3, ?4, ?5, ?6, ?7 FROM events WHERE key = ?1",
+        "INSERT INTO price_disputes (event, at, price, source, read_at, other, other_source)
+         SELECT id, ?2, ?3, ?4, ?5, ?6, ?7 FROM events WHERE key = ?1
+         ON CONFLICT (event, at) DO UPDATE SET price = excluded.price, source = excluded.source,
+             read_at = excluded.read_at, other = excluded.other, other_source = excluded.other_source",
     )?;
     let mut disputed = 0;
     for PriceCheck { price, other } in checks.iter().filter(|check| check.distance() > bound) {
         disputed += 1;
         let (source, other_source) = (price.source.code(), other.source.code());
-        insert.execute(params![
+        insert.send(params![
             &*price.event,
             other.at.0,
             price.price,
@@ -77,7 +79,7 @@ pub(super) fn of(connection: &Connection, key: &str) -> Result<Vec<PriceSeen>, F
         let source = PriceSource::of_code(row.get(2)?);
         Ok(PriceSeen { at: UnixMs(row.get(0)?), price: row.get(1)?, source })
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }
 
 /// The disputes about an event's prices, by time.
@@ -93,5 +95,5 @@ pub(super) fn disputes(connection: &Connection, key: &str) -> Result<Vec<PriceDi
             other: PriceSeen { at: UnixMs(row.get(0)?), price: row.get(4)?, source: other },
         })
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }

@@ -1,6 +1,6 @@
 //! Queries: everything a page, a command or a metric shows.
 
-use rusqlite::{Connection, Row, params};
+use crate::ledger::sql::{self, Connection, Row, params};
 
 use super::block::Columns;
 use super::conditions;
@@ -45,12 +45,12 @@ const EVENT_COLUMNS: &str = "key, provider, provider_id, description, opened_at,
                              outcome, resolved_at, settled_at, state, id";
 
 fn event_row(row: &Row<'_>) -> Result<(i64, EventRow), Fault> {
-    let time = |i: usize| row.get::<_, Option<i64>>(i).map(|t| t.map(UnixMs));
+    let time = |i: usize| row.get::<Option<i64>>(i).map(|t| t.map(UnixMs));
     let event = EventRow {
         key: row.get(0)?,
         provider: row.get(1)?,
         id: row.get(2)?,
-        description: row.get::<_, String>(3)?.into(),
+        description: row.get::<String>(3)?.into(),
         opened_at: UnixMs(row.get(4)?),
         cutoff: UnixMs(row.get(5)?),
         ends_at: time(6)?,
@@ -93,7 +93,7 @@ pub(super) fn events(connection: &Connection, which: Which) -> Result<Vec<(i64, 
     let mut rows = query.query(params![now, limit])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(event_row(row)?);
+        found.push(event_row(&row)?);
     }
     Ok(found)
 }
@@ -128,7 +128,7 @@ pub(super) fn part(
     let mut rows = query.query(params![state.map_or("", state_name), whole(count), whole(skip)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(event_row(row)?);
+        found.push(event_row(&row)?);
     }
     Ok(found)
 }
@@ -148,7 +148,7 @@ pub(super) fn newest(
     let mut rows = query.query(params![before, state.map_or("", state_name), count])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(event_row(row)?);
+        found.push(event_row(&row)?);
     }
     Ok(found)
 }
@@ -156,11 +156,11 @@ pub(super) fn newest(
 pub(super) fn event(connection: &Connection, key: &str) -> Result<Option<(i64, EventRow)>, Fault> {
     let mut query = connection.prepare_cached(&format!("SELECT {EVENT_COLUMNS} FROM events WHERE key = ?1"))?;
     let mut rows = query.query([key])?;
-    rows.next()?.map(event_row).transpose()
+    rows.next()?.map(|row| event_row(&row)).transpose()
 }
 
 /// The stored scores of an event, by miner number.
-pub(super) fn scores(connection: &Connection, event: i64) -> rusqlite::Result<Vec<(MinerId, f64)>> {
+pub(super) fn scores(connection: &Connection, event: i64) -> sql::Result<Vec<(MinerId, f64)>> {
     let mut query = connection.prepare_cached("SELECT miner, score FROM scores WHERE event = ?1 ORDER BY miner")?;
     let rows = query.query_map([event], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
@@ -194,5 +194,5 @@ pub(super) fn prices(connection: &Connection, key: &str) -> Result<Vec<(UnixMs, 
         "SELECT p.at, p.price FROM prices p JOIN events e ON e.id = p.event WHERE e.key = ?1 ORDER BY p.at",
     )?;
     let rows = query.query_map([key], |row| Ok((UnixMs(row.get(0)?), row.get(1)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }

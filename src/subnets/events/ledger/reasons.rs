@@ -1,6 +1,6 @@
 //! What miners say beside their numbers: the last words of each about each event, cut, for a week.
 
-use rusqlite::{Transaction, params};
+use crate::ledger::sql::{Transaction, params};
 
 use super::archive::Archive;
 use super::read::{self, state_name};
@@ -33,7 +33,7 @@ pub(super) fn keep(transaction: &Transaction<'_>, tick: &Tick) -> Result<(), Fau
     for said in &tick.reasonings {
         let miner = miners::id(transaction, said.identity, tick.at)?;
         let text = cut(said.text.as_raw());
-        insert.execute(params![&*said.event, miner, tick.at.0, text, state_name(EventState::Open)])?;
+        insert.send(params![&*said.event, miner, tick.at.0, text, state_name(EventState::Open)])?;
     }
     Ok(())
 }
@@ -66,7 +66,7 @@ impl Archive {
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 let Some(identity) = self.book.identity(row.get(0)?) else { continue };
-                found.push(Reason { identity, at: UnixMs(row.get(1)?), text: row.get::<_, String>(2)?.into() });
+                found.push(Reason { identity, at: UnixMs(row.get(1)?), text: row.get::<String>(2)?.into() });
             }
             Ok(found)
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use crate::ledger::sql::{self, Connection, OptionalExtension, Transaction, params};
 
 use super::block::{self, Cells, Columns, Logged};
 use super::changes;
@@ -37,7 +37,7 @@ pub(super) fn upsert_events(transaction: &Transaction<'_>, events: &[NewEvent], 
         let mut update = transaction.prepare_cached(
             "UPDATE events SET description = ?2, cutoff = ?3, ends_at = ?4
              WHERE key = ?1 AND state = 'open'
-               AND (description <> ?2 OR cutoff <> ?3 OR ends_at IS NOT ?4)",
+               AND (description <> ?2 OR cutoff <> ?3 OR ends_at IS DISTINCT FROM ?4)",
         )?;
         for event in events {
             let ends_at = event.ends_at.map(|t| t.0);
@@ -72,7 +72,7 @@ struct Open {
     is_open: bool,
 }
 
-fn find(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<Option<Open>> {
+fn find(transaction: &Transaction<'_>, key: &str) -> sql::Result<Option<Open>> {
     transaction
         .prepare_cached("SELECT id, opened_at, cutoff, interval_minutes, state FROM events WHERE key = ?1")?
         .query_row([key], |row| {
@@ -120,7 +120,7 @@ pub(super) fn record_tick(transaction: &Transaction<'_>, tick: &Tick, rules: &Ru
     reasons::keep(transaction, tick)?;
     transaction
         .prepare_cached("INSERT INTO ticks (at, counted) VALUES (?1, ?2)")?
-        .execute(params![tick.at.0, report.counted() as i64])?;
+        .send(params![tick.at.0, report.counted() as i64])?;
     let fates = report.fates.iter().map(|(name, n)| (name.as_str(), *n));
     let dropped = tick.dropped.iter().map(|(name, n)| (name.as_str(), *n));
     counters::add(transaction, fates.chain(dropped))?;
@@ -205,7 +205,7 @@ impl Part<'_> {
             conditions::note_aggregate(self.transaction, self.event.id, self.tick, &standing)?;
             self.transaction
                 .prepare_cached("INSERT INTO raw (event, tick, block) VALUES (?1, ?2, ?3)")?
-                .execute(params![self.event.id, self.tick.0, block::pack_reports(self.tick, &log)])?;
+                .send(params![self.event.id, self.tick.0, block::pack_reports(self.tick, &log)])?;
         }
         Ok(())
     }
@@ -249,11 +249,11 @@ pub(super) fn prices_from(
     event: i64,
     from: UnixMs,
     rules: &Rules,
-) -> rusqlite::Result<Prices> {
+) -> sql::Result<Prices> {
     let mut query =
         connection.prepare_cached("SELECT at, price FROM prices WHERE event = ?1 AND at >= ?2 ORDER BY at")?;
     let rows = query.query_map(params![event, from.0], |row| Ok((UnixMs(row.get(0)?), row.get(1)?)))?;
-    Ok(prices_for(rules, Prices::new(rows.collect::<rusqlite::Result<Vec<_>>>()?)))
+    Ok(prices_for(rules, Prices::new(rows.collect::<sql::Result<Vec<_>>>()?)))
 }
 
 fn load_cells(transaction: &Transaction<'_>, event: i64, interval: i64, bracket: u8) -> Result<Cells, Fault> {
@@ -275,13 +275,13 @@ fn store_cells(
     interval: i64,
     bracket: u8,
     cells: &Cells,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO stats (event, interval, bracket, block) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (event, interval, bracket) DO UPDATE SET block = excluded.block",
         )?
-        .execute(params![event, interval, bracket, block::pack(cells)])?;
+        .send(params![event, interval, bracket, block::pack(cells)])?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use rusqlite::{Connection, params};
+use crate::ledger::sql::{Connection, params};
 
 use super::archive::Archive;
 use super::block::Columns;

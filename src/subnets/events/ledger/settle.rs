@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use crate::ledger::sql::{self, Connection, OptionalExtension, Transaction, params};
 
 use super::block::{self, Cells, Columns};
 use super::changes;
@@ -71,15 +71,15 @@ fn store(
     event: &EventRow,
     scores: &[(MinerId, f64)],
     seen: UnixMs,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     transaction
         .prepare_cached("UPDATE events SET state = ?2, outcome = ?3, resolved_at = ?4, settled_at = ?5 WHERE id = ?1")?
         .execute(params![id, state_name(event.state), event.outcome, event.resolved_at.map(|t| t.0), seen.0])?;
     changes::settled(transaction, id, event, seen)?;
-    transaction.prepare_cached("DELETE FROM scores WHERE event = ?1")?.execute([id])?;
+    transaction.prepare_cached("DELETE FROM scores WHERE event = ?1")?.send([id])?;
     let mut insert = transaction.prepare_cached("INSERT INTO scores (event, miner, score) VALUES (?1, ?2, ?3)")?;
     for (miner, score) in scores {
-        insert.execute(params![id, miner, score])?;
+        insert.send(params![id, miner, score])?;
     }
     Ok(())
 }
@@ -178,7 +178,7 @@ pub(super) fn intervals(
 }
 
 /// The first price from a time on: what says whether an event counts, and the prior.
-fn first_price(connection: &Connection, event: i64, from: UnixMs) -> rusqlite::Result<Prices> {
+fn first_price(connection: &Connection, event: i64, from: UnixMs) -> sql::Result<Prices> {
     let sql = "SELECT at, price FROM prices WHERE event = ?1 AND at >= ?2 ORDER BY at LIMIT 1";
     let found = connection
         .prepare_cached(sql)?
@@ -276,7 +276,7 @@ impl Case<'_> {
         let sql = "SELECT id FROM miners WHERE known_since <= ?1 AND seen_until >= ?2 ORDER BY id";
         let mut query = self.connection.prepare_cached(sql)?;
         let found = query.query_map([by.0, until.0], |row| row.get(0))?;
-        Ok(found.collect::<rusqlite::Result<_>>()?)
+        Ok(found.collect::<sql::Result<_>>()?)
     }
 
     /// The places of the miners to score: by hotkey, and by number. The peer rule also judges those that were registered

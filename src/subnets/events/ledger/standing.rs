@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, params};
+use crate::ledger::sql::{self, Connection, params};
 
 use super::read::{self, Which};
 use super::types::{Standing, Standings};
@@ -39,6 +39,6 @@ pub(super) fn standings(connection: &Connection, rules: &Rules) -> Result<Standi
 /// How many events each miner has a score in, over all of the ledger.
 pub(super) fn predicted(connection: &Connection) -> Result<BTreeMap<MinerId, u64>, Fault> {
     let mut query = connection.prepare_cached("SELECT miner, COUNT(*) FROM scores GROUP BY miner")?;
-    let rows = query.query_map(params![], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let rows = query.query_map(params![], |row| Ok((row.get(0)?, row.get::<i64>(1)?.unsigned_abs())))?;
+    Ok(rows.collect::<sql::Result<_>>()?)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Transaction, params};
+use crate::ledger::sql::{self, Connection, Transaction, params};
 
 use super::EventsLedger;
 use super::block::Columns;
@@ -80,7 +80,7 @@ impl EventsLedger {
                      ON CONFLICT DO NOTHING",
                 )?;
                 for (event, interval) in &told {
-                    insert.execute(params![event, interval])?;
+                    insert.send(params![event, interval])?;
                 }
                 Ok(())
             })
@@ -130,13 +130,13 @@ fn results(connection: &Connection, provider: &str, now: UnixMs, count: usize) -
     let known = miners::all(connection)?;
     let mut query = connection.prepare_cached(
         "SELECT e.key FROM events e LEFT JOIN told_results t ON t.event = e.id
-         WHERE e.provider = ?1 AND e.state = ?2 AND e.settled_at > ?3 AND t.settled_at IS NOT e.settled_at
+         WHERE e.provider = ?1 AND e.state = ?2 AND e.settled_at > ?3 AND t.settled_at IS DISTINCT FROM e.settled_at
          ORDER BY e.settled_at, e.id LIMIT ?4",
     )?;
     let limit = i64::try_from(count).unwrap_or(i64::MAX);
     let scored = state_name(EventState::Scored);
     let keys = query.query_map(params![provider, scored, now.0 - TOLD_WITHIN_MS, limit], |row| row.get(0))?;
-    let keys: Vec<String> = keys.collect::<rusqlite::Result<_>>()?;
+    let keys: Vec<String> = keys.collect::<sql::Result<_>>()?;
     let mut found = Vec::new();
     for key in keys {
         let Some((id, event)) = read::event(connection, &key)? else { continue };

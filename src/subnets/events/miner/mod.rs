@@ -177,7 +177,7 @@ impl MinerWork for EventsMiner {
     fn show(&self) -> Vec<Block> {
         let mut blocks = show::memory(&self.cache);
         if let Some(record) = &self.record {
-            blocks.extend(show::record(record.path(), self.cache.clock().now()));
+            blocks.extend(show::record(record.place(), self.cache.clock().now()));
         }
         blocks
     }

@@ -1,9 +1,8 @@
 //! What a miner of events has to show: what it is asked, what it said, how that turned out, and who asks.
 
-use std::path::Path;
-
 use super::super::record::{EventHistory, History, Outcome, Tally};
 use crate::forecast::{Cache, Remembered};
+use crate::ledger::Place;
 use crate::subnets::shown::{Block, Cell, Table};
 use crate::units::UnixMs;
 
@@ -33,8 +32,8 @@ pub(super) fn memory(cache: &Cache) -> Vec<Block> {
 }
 
 /// What the record at `path` says of the last thirty days. Blocks.
-pub(super) fn record(path: &Path, now: UnixMs) -> Vec<Block> {
-    let history = match History::read(path, now.plus_ms(-BACK_MS)) {
+pub(super) fn record(place: &Place, now: UnixMs) -> Vec<Block> {
+    let history = match History::read(place, now.plus_ms(-BACK_MS)) {
         Ok(history) => history,
         Err(error) => return vec![Block::Note(format!("The record cannot be read: {error}"))],
     };

@@ -18,7 +18,7 @@ pub use read::{Asker, EventHistory, History, Outcome};
 pub use store::Unsettled;
 pub use tally::Tally;
 
-use crate::ledger::{Fault, Ledger, LedgerError, Schema};
+use crate::ledger::{Fault, Ledger, LedgerError, Place, Schema};
 use crate::market::{EventKey, Resolution};
 use crate::scoring::grid::Grid;
 use crate::units::{Account, UnixMs, millis};
@@ -55,8 +55,8 @@ impl Record {
 
     /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        self.0.file.path()
+    pub fn place(&self) -> &Place {
+        self.0.file.place()
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {

@@ -1,12 +1,10 @@
 //! A miner's record, read: also while the miner writes it.
 
-use std::path::Path;
-
 use serde::Serialize;
 
 use super::store::{ENDED, VOID};
 use super::{SCHEMA, Tally};
-use crate::ledger::{Fault, LedgerError, ReadOnly, rusqlite};
+use crate::ledger::{Fault, LedgerError, Place, ReadOnly, sql};
 use crate::units::{Account, Foreign, UnixMs};
 
 /// Everything that is remembered.
@@ -72,47 +70,47 @@ pub struct Asker {
 }
 
 impl History {
-    /// Reads the record at `path`, of what was asked at `since` or later. Blocks.
+    /// Reads the record at `place`, of what was asked at `since` or later. Blocks.
     ///
     /// # Errors
     /// As [`ReadOnly::open`].
-    pub fn read(path: &Path, since: UnixMs) -> Result<Self, LedgerError> {
-        let file = ReadOnly::open(path, SCHEMA)?;
+    pub fn read(place: impl Into<Place>, since: UnixMs) -> Result<Self, LedgerError> {
+        let file = ReadOnly::open(place, SCHEMA)?;
         file.named(read(file.connection(), since))
     }
 }
 
-fn read(connection: &rusqlite::Connection, since: UnixMs) -> Result<History, Fault> {
-    let mut events = connection.prepare(
+fn read(connection: &sql::Connection, since: UnixMs) -> Result<History, Fault> {
+    let mut events = connection.prepare_cached(
         "SELECT key, provider, description, first_ms, last_ms, asked, answered, state, outcome, ended_ms, id
          FROM asked_events WHERE last_ms >= ?1 ORDER BY first_ms, id",
     )?;
-    let mut tallies = connection.prepare(
+    let mut tallies = connection.prepare_cached(
         "SELECT answers, sum_p, sum_p2, priced, priced_p, priced_p2, sum_r, sum_r2
          FROM answer_tallies WHERE event = ?1 ORDER BY interval",
     )?;
     let mut history = History::default();
     let mut rows = events.query([since.0])?;
     while let Some(row) = rows.next()? {
-        let sums = tallies.query_map([row.get::<_, i64>(10)?], tally)?;
+        let sums = tallies.query_map([row.get::<i64>(10)?], tally)?;
         history.events.push(EventHistory {
             key: row.get(0)?,
             provider: row.get(1)?,
-            description: row.get::<_, String>(2)?.into(),
+            description: row.get::<String>(2)?.into(),
             asked_between: (UnixMs(row.get(3)?), UnixMs(row.get(4)?)),
             asked: count(row, 5)?,
             answered: count(row, 6)?,
-            outcome: match (row.get::<_, u8>(7)?, row.get(8)?) {
+            outcome: match (row.get::<u8>(7)?, row.get(8)?) {
                 (ENDED, Some(outcome)) => Outcome::Ended { outcome, at: UnixMs(row.get(9)?) },
                 (VOID, _) => Outcome::Void,
                 _ => Outcome::Open,
             },
-            tallies: sums.collect::<rusqlite::Result<_>>()?,
+            tallies: sums.collect::<sql::Result<_>>()?,
         });
     }
     let sql = "SELECT hotkey, first_ms, last_ms, requests, events FROM askers WHERE last_ms >= ?1
                ORDER BY requests DESC, hotkey";
-    let mut askers = connection.prepare(sql)?;
+    let mut askers = connection.prepare_cached(sql)?;
     let rows = askers.query_map([since.0], |row| {
         Ok(Asker {
             hotkey: Account(row.get(0)?),
@@ -122,11 +120,11 @@ fn read(connection: &rusqlite::Connection, since: UnixMs) -> Result<History, Fau
             events: count(row, 4)?,
         })
     })?;
-    history.askers = rows.collect::<rusqlite::Result<_>>()?;
+    history.askers = rows.collect::<sql::Result<_>>()?;
     Ok(history)
 }
 
-fn tally(row: &rusqlite::Row<'_>) -> rusqlite::Result<Tally> {
+fn tally(row: &sql::Row<'_>) -> sql::Result<Tally> {
     Ok(Tally {
         answers: count(row, 0)?,
         sum_p: row.get(1)?,
@@ -140,6 +138,6 @@ fn tally(row: &rusqlite::Row<'_>) -> rusqlite::Result<Tally> {
 }
 
 /// A count: never below 0.
-fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(column).map(|n| u64::try_from(n).unwrap_or_default())
+fn count(row: &sql::Row<'_>, column: usize) -> sql::Result<u64> {
+    row.get::<i64>(column).map(|n| u64::try_from(n).unwrap_or_default())
 }

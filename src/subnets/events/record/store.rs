@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, params};
+use crate::ledger::sql::{Connection, Transaction, params};
 
 use super::pending::{Asker, Pending, Seen};
 use crate::ledger::Fault;
-use crate::ledger::rusqlite;
+use crate::ledger::sql;
 use crate::market::{EventKey, Resolution};
 use crate::units::{Account, UnixMs, millis};
 
@@ -40,7 +40,7 @@ pub(super) fn add(transaction: &Transaction<'_>, pending: &Pending) -> Result<()
     Ok(())
 }
 
-fn event(transaction: &Transaction<'_>, seen: &Seen) -> rusqlite::Result<i64> {
+fn event(transaction: &Transaction<'_>, seen: &Seen) -> sql::Result<i64> {
     let Seen { question, first, last, asked, answered, last_p, .. } = seen;
     // A validator that names another cutoff than the one before is believed: markets move them.
     let sql = "
@@ -48,9 +48,10 @@ fn event(transaction: &Transaction<'_>, seen: &Seen) -> rusqlite::Result<i64> {
             (key, provider, market_id, description, cutoff_ms, first_ms, last_ms, asked, answered, last_p)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
         ON CONFLICT (key) DO UPDATE SET
-            cutoff_ms = COALESCE(excluded.cutoff_ms, cutoff_ms), last_ms = MAX(last_ms, excluded.last_ms),
-            asked = asked + excluded.asked, answered = answered + excluded.answered,
-            last_p = COALESCE(excluded.last_p, last_p)
+            cutoff_ms = COALESCE(excluded.cutoff_ms, asked_events.cutoff_ms),
+            last_ms = CASE WHEN excluded.last_ms > asked_events.last_ms THEN excluded.last_ms ELSE asked_events.last_ms END,
+            asked = asked_events.asked + excluded.asked, answered = asked_events.answered + excluded.answered,
+            last_p = COALESCE(excluded.last_p, asked_events.last_p)
         RETURNING id";
     transaction.prepare_cached(sql)?.query_row(
         params![
@@ -69,15 +70,15 @@ fn event(transaction: &Transaction<'_>, seen: &Seen) -> rusqlite::Result<i64> {
     )
 }
 
-fn tallies(transaction: &Transaction<'_>, event: i64, seen: &Seen) -> rusqlite::Result<()> {
+fn tallies(transaction: &Transaction<'_>, event: i64, seen: &Seen) -> sql::Result<()> {
     let sql = "
-        INSERT INTO answer_tallies
+        INSERT INTO answer_tallies AS t
             (event, interval, answers, sum_p, sum_p2, priced, priced_p, priced_p2, sum_r, sum_r2)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
         ON CONFLICT (event, interval) DO UPDATE SET
-            answers = answers + excluded.answers, sum_p = sum_p + excluded.sum_p, sum_p2 = sum_p2 + excluded.sum_p2,
-            priced = priced + excluded.priced, priced_p = priced_p + excluded.priced_p,
-            priced_p2 = priced_p2 + excluded.priced_p2, sum_r = sum_r + excluded.sum_r, sum_r2 = sum_r2 + excluded.sum_r2";
+            answers = t.answers + excluded.answers, sum_p = t.sum_p + excluded.sum_p, sum_p2 = t.sum_p2 + excluded.sum_p2,
+            priced = t.priced + excluded.priced, priced_p = t.priced_p + excluded.priced_p,
+            priced_p2 = t.priced_p2 + excluded.priced_p2, sum_r = t.sum_r + excluded.sum_r, sum_r2 = t.sum_r2 + excluded.sum_r2";
     let mut insert = transaction.prepare_cached(sql)?;
     for (interval, t) in &seen.tallies {
         insert.execute(params![
@@ -96,12 +97,12 @@ fn tallies(transaction: &Transaction<'_>, event: i64, seen: &Seen) -> rusqlite::
     Ok(())
 }
 
-fn add_asker(transaction: &Transaction<'_>, hotkey: &Account, asker: &Asker) -> rusqlite::Result<()> {
+fn add_asker(transaction: &Transaction<'_>, hotkey: &Account, asker: &Asker) -> sql::Result<()> {
     let sql = "
-        INSERT INTO askers (hotkey, first_ms, last_ms, requests, events) VALUES (?1, ?2, ?3, ?4, ?5)
+        INSERT INTO askers AS a (hotkey, first_ms, last_ms, requests, events) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (hotkey) DO UPDATE SET
-            last_ms = MAX(last_ms, excluded.last_ms), requests = requests + excluded.requests,
-            events = events + excluded.events";
+            last_ms = CASE WHEN excluded.last_ms > a.last_ms THEN excluded.last_ms ELSE a.last_ms END,
+            requests = a.requests + excluded.requests, events = a.events + excluded.events";
     let Asker { first, last, requests, events } = asker;
     let row = params![hotkey.as_bytes().as_slice(), first.0, last.0, count(*requests), count(*events)];
     transaction.prepare_cached(sql)?.execute(row).map(|_| ())
@@ -121,13 +122,13 @@ pub(super) fn unsettled(
     let sql = "
         SELECT key, provider, market_id FROM asked_events
         WHERE state = ?1 AND (looked_ms IS NULL OR looked_ms <= ?2) AND COALESCE(cutoff_ms, last_ms + ?3) <= ?4
-        ORDER BY looked_ms, cutoff_ms LIMIT ?5";
+        ORDER BY looked_ms NULLS FIRST, cutoff_ms NULLS FIRST LIMIT ?5";
     let pause = millis(pause);
     let mut query = connection.prepare_cached(sql)?;
     let rows = query.query_map(params![OPEN, now.0.saturating_sub(pause), SILENCE_MS, now.0, limit], |row| {
         Ok(Unsettled { key: EventKey(row.get(0)?), provider: row.get(1)?, id: row.get(2)? })
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }
 
 pub(super) fn looked(
@@ -149,11 +150,11 @@ pub(super) fn looked(
 }
 
 /// Forgets events last asked about before `before`, and beyond `most` the oldest; of askers those not heard of since then.
-pub(super) fn forget(transaction: &Transaction<'_>, before: UnixMs, most: u32) -> rusqlite::Result<usize> {
+pub(super) fn forget(transaction: &Transaction<'_>, before: UnixMs, most: u32) -> sql::Result<usize> {
     transaction.execute("DELETE FROM askers WHERE last_ms < ?1", [before.0])?;
     let old = transaction.execute("DELETE FROM asked_events WHERE last_ms < ?1", [before.0])?;
     let surplus = "
         DELETE FROM asked_events WHERE id IN (
-            SELECT id FROM asked_events ORDER BY last_ms DESC, id DESC LIMIT -1 OFFSET ?1)";
+            SELECT id FROM asked_events ORDER BY last_ms DESC, id DESC LIMIT 9223372036854775807 OFFSET ?1)";
     Ok(old + transaction.execute(surplus, [most])?)
 }

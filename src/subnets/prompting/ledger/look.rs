@@ -1,8 +1,8 @@
 //! Questions and answers as pages show them.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use crate::ledger::sql::{Connection, OptionalExtension, Row, params};
 
-use crate::ledger::{Fault, miners, rusqlite};
+use crate::ledger::{Fault, miners, sql};
 use crate::units::{Foreign, Identity, UnixMs};
 
 /// A question in a list.
@@ -62,7 +62,7 @@ fn messages(text: &str) -> Vec<(String, Foreign)> {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-fn row(row: &Row<'_>) -> rusqlite::Result<Asked> {
+fn row(row: &Row<'_>) -> sql::Result<Asked> {
     let said: String = row.get(3)?;
     let question = messages(&said).pop().map(|(_, text)| text).unwrap_or_default();
     Ok(Asked {
@@ -70,8 +70,8 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Asked> {
         at: UnixMs(row.get(1)?),
         task: row.get(2)?,
         question,
-        took_ms: row.get::<_, i64>(4)? as f64,
-        answers: row.get::<_, i64>(5)?.unsigned_abs(),
+        took_ms: row.get::<i64>(4)? as f64,
+        answers: row.get::<i64>(5)?.unsigned_abs(),
         mean_reward: row.get(6)?,
     })
 }
@@ -79,8 +79,8 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Asked> {
 /// How many questions there are of each kind.
 pub(in super::super) fn counts(connection: &Connection) -> Result<Vec<(String, usize)>, Fault> {
     let mut query = connection.prepare_cached("SELECT task, COUNT(*) FROM prompt_rounds GROUP BY task")?;
-    let rows = query.query_map([], |row| Ok((row.get(0)?, usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0))))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let rows = query.query_map([], |row| Ok((row.get(0)?, usize::try_from(row.get::<i64>(1)?).unwrap_or(0))))?;
+    Ok(rows.collect::<sql::Result<_>>()?)
 }
 
 /// A part of the questions, latest first.
@@ -97,13 +97,13 @@ pub(in super::super) fn asked(
     let whole = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let mut query = connection.prepare_cached(&sql)?;
     let rows = query.query_map(params![task.unwrap_or_default(), whole(count), whole(skip)], row)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }
 
 /// One round.
 pub(in super::super) fn round(connection: &Connection, id: i64) -> Result<Option<Round>, Fault> {
     let sql = format!("SELECT {COLUMNS}, r.reference FROM prompt_rounds r WHERE r.id = ?1");
-    let head = |found: &Row<'_>| Ok((row(found)?, found.get::<_, String>(3)?, found.get::<_, String>(7)?));
+    let head = |found: &Row<'_>| Ok((row(found)?, found.get::<String>(3)?, found.get::<String>(7)?));
     let Some((asked, said, reference)) = connection.prepare_cached(&sql)?.query_row([id], head).optional()? else {
         return Ok(None);
     };
@@ -114,7 +114,7 @@ pub(in super::super) fn round(connection: &Connection, id: i64) -> Result<Option
     let mut answers = Vec::new();
     while let Some(row) = rows.next()? {
         if let Some((miner, _)) = known.get(&row.get(0)?) {
-            answers.push(answer(row, 1, *miner)?);
+            answers.push(answer(&row, 1, *miner)?);
         }
     }
     Ok(Some(Round { asked, messages: messages(&said), reference: reference.into(), answers }))
@@ -123,13 +123,13 @@ pub(in super::super) fn round(connection: &Connection, id: i64) -> Result<Option
 const ANSWER: &str = "a.miner, a.completion, a.timing_ms, a.ended, a.reason, a.reward";
 
 /// An answer whose columns begin at `first`.
-fn answer(row: &Row<'_>, first: usize, miner: Identity) -> rusqlite::Result<Said> {
+fn answer(row: &Row<'_>, first: usize, miner: Identity) -> sql::Result<Said> {
     Ok(Said {
         miner,
-        completion: row.get::<_, String>(first)?.into(),
+        completion: row.get::<String>(first)?.into(),
         timing_ms: row.get(first + 1)?,
         ended: row.get(first + 2)?,
-        reason: row.get::<_, Option<String>>(first + 3)?.map(Foreign::from),
+        reason: row.get::<Option<String>>(first + 3)?.map(Foreign::from),
         reward: row.get(first + 4)?,
     })
 }
@@ -148,5 +148,5 @@ pub(in super::super) fn of_miner(
     let mut query = connection.prepare_cached(&sql)?;
     let both = |found: &Row<'_>| Ok((row(found)?, answer(found, 8, identity)?));
     let rows = query.query_map(params![miner, i64::try_from(count).unwrap_or(i64::MAX)], both)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }

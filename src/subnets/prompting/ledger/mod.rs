@@ -5,7 +5,7 @@ mod look;
 use std::collections::BTreeMap;
 
 use crate::ledger::miners::{self, MinerId};
-use crate::ledger::rusqlite::{Connection, Transaction, params};
+use crate::ledger::sql::{Connection, Transaction, params};
 use crate::ledger::{Fault, Ledger, LedgerError, Schema};
 use crate::scoring::streaming::decayed_step;
 use crate::units::{Foreign, Identity, UnixMs, millis};
@@ -98,8 +98,9 @@ impl PromptingLedger {
 fn record(transaction: &Transaction<'_>, round: &Round, averaging: Averaging) -> Result<(), Fault> {
     let messages: Vec<(&str, &str)> =
         round.said.turns().iter().map(|turn| (turn.role.name(), turn.text.as_raw())).collect();
-    transaction.execute(
-        "INSERT INTO prompt_rounds (at, task, turn, messages, reference, took_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    let number: i64 = transaction.query_row(
+        "INSERT INTO prompt_rounds (at, task, turn, messages, reference, took_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         RETURNING id",
         params![
             round.at.0,
             round.task.name(),
@@ -108,8 +109,8 @@ fn record(transaction: &Transaction<'_>, round: &Round, averaging: Averaging) ->
             round.reference.as_raw(),
             millis(round.took),
         ],
+        |row| row.get(0),
     )?;
-    let number = transaction.last_insert_rowid();
     let mut batch = Vec::with_capacity(round.answers.len());
     for answer in &round.answers {
         let miner = miners::id(transaction, answer.peer.identity, round.at)?;
@@ -124,7 +125,7 @@ fn record(transaction: &Transaction<'_>, round: &Round, averaging: Averaging) ->
                 "INSERT INTO prompt_scores (miner, score, asked, said, rewards) VALUES (?1, ?2, 0, 0, 0)
                  ON CONFLICT (miner) DO UPDATE SET score = ?2",
             )?
-            .execute(params![miner, score])?;
+            .send(params![miner, score])?;
     }
     for (answer, (miner, reward)) in round.answers.iter().zip(batch) {
         let said = !answer.heard.completion.as_raw().is_empty();
@@ -132,7 +133,7 @@ fn record(transaction: &Transaction<'_>, round: &Round, averaging: Averaging) ->
             .prepare_cached(
                 "UPDATE prompt_scores SET asked = asked + 1, said = said + ?2, rewards = rewards + ?3 WHERE miner = ?1",
             )?
-            .execute(params![miner, said, reward])?;
+            .send(params![miner, said, reward])?;
     }
     Ok(())
 }
@@ -146,7 +147,7 @@ fn insert(transaction: &Transaction<'_>, round: i64, miner: MinerId, answer: &Sc
              (round, miner, uid, completion, chunks, status, timing_ms, ended, reason, judgement, reward)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
-        .execute(params![
+        .send(params![
             round,
             miner,
             peer.uid.0,
@@ -178,8 +179,8 @@ pub(super) fn standings(connection: &Connection) -> Result<Vec<Standing>, Fault>
     let mut rows = query.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let (asked, said) = (row.get::<_, i64>(2)?.unsigned_abs(), row.get::<_, i64>(3)?.unsigned_abs());
-        let mean = row.get::<_, f64>(4)? / asked.max(1) as f64;
+        let (asked, said) = (row.get::<i64>(2)?.unsigned_abs(), row.get::<i64>(3)?.unsigned_abs());
+        let mean = row.get::<f64>(4)? / asked.max(1) as f64;
         if let Some((identity, _)) = known.get(&row.get(0)?) {
             found.push(Standing { identity: *identity, score: row.get(1)?, mean, asked, said });
         }

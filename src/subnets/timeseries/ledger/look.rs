@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use crate::ledger::sql::{Connection, OptionalExtension, Row, params};
 
 use super::unpack;
 use crate::ledger::miners;
-use crate::ledger::{Fault, rusqlite};
+use crate::ledger::{Fault, sql};
 use crate::units::{Identity, UnixMs};
 
 /// A request in a list.
@@ -73,16 +73,16 @@ const COLUMNS: &str = "r.uuid, r.round, r.starts_at, r.state, r.reason, r.volati
     (SELECT COUNT(*) FROM ts_commitments c WHERE c.request = r.id),
     (SELECT COUNT(*) FROM ts_forecasts f WHERE f.request = r.id)";
 
-fn request(row: &Row<'_>) -> rusqlite::Result<Request> {
-    let count = |i: usize| row.get::<_, i64>(i).map(i64::unsigned_abs);
+fn request(row: &Row<'_>) -> sql::Result<Request> {
+    let count = |i: usize| row.get::<i64>(i).map(i64::unsigned_abs);
     Ok(Request {
         uuid: row.get(0)?,
         round: UnixMs(row.get(1)?),
-        starts_at: row.get::<_, Option<i64>>(2)?.map(UnixMs),
+        starts_at: row.get::<Option<i64>>(2)?.map(UnixMs),
         state: row.get(3)?,
         reason: row.get(4)?,
         volatility: row.get(5)?,
-        scored_at: row.get::<_, Option<i64>>(6)?.map(UnixMs),
+        scored_at: row.get::<Option<i64>>(6)?.map(UnixMs),
         commitments: count(7)?,
         forecasts: count(8)?,
     })
@@ -91,8 +91,8 @@ fn request(row: &Row<'_>) -> rusqlite::Result<Request> {
 /// How many requests there are in each state.
 pub(in super::super) fn counts(connection: &Connection) -> Result<BTreeMap<String, usize>, Fault> {
     let mut query = connection.prepare_cached("SELECT state, COUNT(*) FROM ts_requests GROUP BY state")?;
-    let rows = query.query_map([], |row| Ok((row.get(0)?, usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0))))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let rows = query.query_map([], |row| Ok((row.get(0)?, usize::try_from(row.get::<i64>(1)?).unwrap_or(0))))?;
+    Ok(rows.collect::<sql::Result<_>>()?)
 }
 
 /// A part of the requests, latest first.
@@ -108,13 +108,13 @@ pub(in super::super) fn requests(
     let whole = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let mut query = connection.prepare_cached(&sql)?;
     let rows = query.query_map(params![state.unwrap_or_default(), whole(count), whole(skip)], request)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }
 
 /// Everything about one request.
 pub(in super::super) fn whole(connection: &Connection, uuid: &str) -> Result<Option<Whole>, Fault> {
     let sql = format!("SELECT {COLUMNS}, r.id, r.truth FROM ts_requests r WHERE r.uuid = ?1");
-    let head = |row: &Row<'_>| Ok((request(row)?, row.get::<_, i64>(9)?, row.get::<_, Option<Vec<u8>>>(10)?));
+    let head = |row: &Row<'_>| Ok((request(row)?, row.get::<i64>(9)?, row.get::<Option<Vec<u8>>>(10)?));
     let Some((request, id, truth)) = connection.prepare_cached(&sql)?.query_row([uuid], head).optional()? else {
         return Ok(None);
     };
@@ -134,7 +134,7 @@ pub(in super::super) fn whole(connection: &Connection, uuid: &str) -> Result<Opt
          AND miner NOT IN (SELECT miner FROM ts_forecasts WHERE request = ?1)",
     )?;
     let rows: Vec<(miners::MinerId, Option<String>)> =
-        query.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+        query.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<sql::Result<_>>()?;
     let others = rows.into_iter().filter_map(|(miner, fate)| Some((known.get(&miner)?.0, fate))).collect();
     Ok(Some(Whole { request, truth: unpack(&truth.unwrap_or_default()), forecasts, others }))
 }
@@ -153,5 +153,5 @@ pub(in super::super) fn of_miner(
     let row = |row: &Row<'_>| Ok(OfMiner { request: request(row)?, rmse: row.get(9)?, share: row.get(10)? });
     let mut query = connection.prepare_cached(&sql)?;
     let rows = query.query_map(params![miner, i64::try_from(count).unwrap_or(i64::MAX)], row)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }

@@ -7,7 +7,7 @@ mod look;
 mod read;
 mod record;
 
-use crate::ledger::{Fault, Ledger, LedgerError, Schema, rusqlite};
+use crate::ledger::{Fault, Ledger, LedgerError, Schema, sql};
 use crate::scoring::timeseries::chain::Spread;
 use crate::scoring::timeseries::long_run::Start;
 use crate::scoring::timeseries::volatility::PercentileTables;
@@ -129,7 +129,7 @@ impl TimeseriesLedger {
     /// # Errors
     /// Those of the file.
     pub async fn record_whole(&self, request: NewRequest, revealed: Revealed) -> Result<bool, LedgerError> {
-        let whole = move |transaction: &rusqlite::Transaction<'_>| {
+        let whole = move |transaction: &sql::Transaction<'_>| {
             let is_new = record::begin(transaction, &request)?;
             if is_new {
                 record::reveal(transaction, &request.uuid, &revealed)?;

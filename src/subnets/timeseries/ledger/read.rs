@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension};
+use crate::ledger::sql::{Connection, OptionalExtension};
 
 use super::{Commitment, NewRequest, unpack};
 use crate::ledger::miners::{self, MinerId};
-use crate::ledger::{Fault, rusqlite};
+use crate::ledger::{Fault, sql};
 use crate::scoring::timeseries::chain::Spread;
 use crate::units::{Identity, UnixMs};
 
@@ -44,12 +44,12 @@ pub(super) fn committed(connection: &Connection) -> Result<Vec<NewRequest>, Faul
     let mut query = connection
         .prepare_cached("SELECT id, uuid, round FROM ts_requests WHERE state = 'committed' ORDER BY round")?;
     let heads: Vec<(i64, String, i64)> =
-        query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<rusqlite::Result<_>>()?;
+        query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<sql::Result<_>>()?;
     let mut query = connection.prepare_cached("SELECT miner, hash FROM ts_commitments WHERE request = ?1")?;
     let mut found = Vec::new();
     for (id, uuid, round) in heads {
         let rows: Vec<(MinerId, String)> =
-            query.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+            query.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<sql::Result<_>>()?;
         let commitment = |(miner, hash)| Some(Commitment { miner: known.get(&miner)?.0, hash });
         let commitments = rows.into_iter().filter_map(commitment).collect();
         found.push(NewRequest { uuid, round: UnixMs(round), commitments });
@@ -61,7 +61,7 @@ pub(super) fn open(connection: &Connection) -> Result<Vec<Open>, Fault> {
     let mut query = connection
         .prepare_cached("SELECT uuid, starts_at FROM ts_requests WHERE state = 'open' ORDER BY starts_at, id")?;
     let found = query.query_map([], |row| Ok(Open { uuid: row.get(0)?, starts_at: UnixMs(row.get(1)?) }))?;
-    Ok(found.collect::<rusqlite::Result<_>>()?)
+    Ok(found.collect::<sql::Result<_>>()?)
 }
 
 /// The number of an open request.
@@ -73,13 +73,13 @@ pub(super) fn id_of_open(connection: &Connection, uuid: &str) -> Result<Option<i
 pub(super) fn forecasts(connection: &Connection, request: i64) -> Result<Vec<(MinerId, Vec<f64>)>, Fault> {
     let mut query =
         connection.prepare_cached("SELECT miner, closes FROM ts_forecasts WHERE request = ?1 ORDER BY miner")?;
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, unpack(row.get_ref(1)?.as_blob()?)));
-    Ok(query.query_map([request], row)?.collect::<rusqlite::Result<_>>()?)
+    let row = |row: &sql::Row<'_>| Ok((row.get(0)?, unpack(&row.get::<Vec<u8>>(1)?)));
+    Ok(query.query_map([request], row)?.collect::<sql::Result<_>>()?)
 }
 
 pub(super) fn weights(connection: &Connection) -> Result<BTreeMap<MinerId, f64>, Fault> {
     let mut query = connection.prepare_cached("SELECT miner, weight FROM ts_weights")?;
-    Ok(query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+    Ok(query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<sql::Result<_>>()?)
 }
 
 pub(in super::super) fn standings(connection: &Connection) -> Result<Vec<Standing>, Fault> {
@@ -89,7 +89,7 @@ pub(in super::super) fn standings(connection: &Connection) -> Result<Vec<Standin
     let known = miners::all(connection)?;
     let rows: Vec<(MinerId, f64, u32, f64, f64)> = query
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?
-        .collect::<rusqlite::Result<_>>()?;
+        .collect::<sql::Result<_>>()?;
     let standing = |(id, weight, predicted, shares, errors): (MinerId, f64, u32, f64, f64)| {
         Some(Standing {
             miner: known.get(&id)?.0,

@@ -3,31 +3,30 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ndarray::ArrayView1;
-use rusqlite::{OptionalExtension, Transaction, params};
+use crate::ledger::sql::{OptionalExtension, Transaction, params};
 
 use super::{NewRequest, Revealed, Rules, Scored, pack, read};
 use crate::ledger::miners::{self, MinerId};
-use crate::ledger::{Fault, rusqlite};
+use crate::ledger::Fault;
 use crate::scoring::timeseries::long_run;
 use crate::scoring::timeseries::rmse::weighted_rmse;
 use crate::scoring::timeseries::scaling::request_shares;
 use crate::units::{Identity, UnixMs};
 
 pub(super) fn begin(transaction: &Transaction<'_>, request: &NewRequest) -> Result<bool, Fault> {
-    let new = transaction
+    let new: Option<i64> = transaction
         .prepare_cached(
-            "INSERT INTO ts_requests (uuid, round, state) VALUES (?1, ?2, 'committed') ON CONFLICT (round) DO NOTHING",
+            "INSERT INTO ts_requests (uuid, round, state) VALUES (?1, ?2, 'committed')
+             ON CONFLICT (round) DO NOTHING RETURNING id",
         )?
-        .execute(params![request.uuid, request.round.0])?;
-    if new == 0 {
-        return Ok(false);
-    }
-    let id = transaction.last_insert_rowid();
+        .query_row(params![request.uuid, request.round.0], |row| row.get(0))
+        .optional()?;
+    let Some(id) = new else { return Ok(false) };
     for commitment in &request.commitments {
         let miner = miners::id(transaction, commitment.miner, request.round)?;
         transaction
-            .prepare_cached("INSERT OR IGNORE INTO ts_commitments (request, miner, hash) VALUES (?1, ?2, ?3)")?
-            .execute(params![id, miner, commitment.hash])?;
+            .prepare_cached("INSERT INTO ts_commitments (request, miner, hash) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+            .send(params![id, miner, commitment.hash])?;
     }
     Ok(true)
 }
@@ -44,14 +43,14 @@ pub(super) fn reveal(transaction: &Transaction<'_>, uuid: &str, revealed: &Revea
     for forecast in &revealed.forecasts {
         let miner = miners::id(transaction, forecast.miner, revealed.starts_at)?;
         transaction
-            .prepare_cached("INSERT OR IGNORE INTO ts_forecasts (request, miner, closes) VALUES (?1, ?2, ?3)")?
-            .execute(params![id, miner, pack(&forecast.closes)])?;
+            .prepare_cached("INSERT INTO ts_forecasts (request, miner, closes) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+            .send(params![id, miner, pack(&forecast.closes)])?;
     }
     let mut note =
         transaction.prepare_cached("UPDATE ts_commitments SET fate = ?3 WHERE request = ?1 AND miner = ?2")?;
     for (identity, fate) in &revealed.fates {
         if let Some(miner) = miners::find(transaction, *identity)? {
-            note.execute(params![id, miner, fate])?;
+            note.send(params![id, miner, fate])?;
         }
     }
     Ok(())
@@ -99,8 +98,8 @@ pub(super) fn score(
     )?;
     for (miner, share) in shares {
         let rmse = of.get(&miner).copied().unwrap_or(f64::MAX);
-        write.execute(params![id, miner, rmse, share])?;
-        sum.execute(params![miner, share, rmse])?;
+        write.send(params![id, miner, rmse, share])?;
+        sum.send(params![miner, share, rmse])?;
         if let Some((identity, _)) = known.get(&miner) {
             scored.miners.push((*identity, rmse, share));
         }
@@ -139,7 +138,7 @@ fn update_weights(
         "INSERT INTO ts_weights (miner, weight) VALUES (?1, ?2) ON CONFLICT (miner) DO UPDATE SET weight = ?2",
     )?;
     for (miner, weight) in stored {
-        write.execute(params![miner, weight])?;
+        write.send(params![miner, weight])?;
     }
     Ok(())
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use rusqlite::params;
+use crate::ledger::sql::params;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use crate::ledger::{Fault, Ledger, LedgerError, Schema, rusqlite};
+use crate::ledger::{Fault, Ledger, LedgerError, Schema, sql};
 use crate::units::{Account, UnixMs};
 
 const SCHEMA: Schema = Schema {
@@ -67,7 +67,7 @@ impl Memory {
                 let rows = disk.read(read).await?;
                 self.promises.lock().await.extend(rows);
             }
-            Ok(())
+            Ok::<(), LedgerError>(())
         };
         self.read.get_or_try_init(load).await?;
         Ok(self.promises.lock().await)
@@ -120,14 +120,14 @@ impl Memory {
     }
 }
 
-fn read(connection: &rusqlite::Connection) -> Result<Vec<(Key, Promise)>, Fault> {
-    let mut query = connection.prepare("SELECT validator, round, uuid, hash, closes, last_close FROM ts_committed")?;
+fn read(connection: &sql::Connection) -> Result<Vec<(Key, Promise)>, Fault> {
+    let mut query = connection.prepare_cached("SELECT validator, round, uuid, hash, closes, last_close FROM ts_committed")?;
     let mut rows = query.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let validator: String = row.get(0)?;
         let validator = validator.parse().map_err(|e| Fault::Damaged(format!("ts_committed.validator: {e}")))?;
-        let closes = super::super::ledger::unpack(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?);
+        let closes = super::super::ledger::unpack(&row.get::<Vec<u8>>(4)?);
         let promise = Promise { uuid: row.get(2)?, hash: row.get(3)?, closes, last_close: row.get(5)? };
         found.push(((validator, UnixMs(row.get(1)?)), promise));
     }
@@ -135,7 +135,7 @@ fn read(connection: &rusqlite::Connection) -> Result<Vec<(Key, Promise)>, Fault>
 }
 
 fn write(
-    transaction: &rusqlite::Transaction<'_>,
+    transaction: &sql::Transaction<'_>,
     validator: Account,
     round: UnixMs,
     promise: &Promise,

@@ -1,0 +1,177 @@
+//! A connection that stands, with the statements that the server knows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Config, NoTls, Statement};
+
+use super::dialect;
+use super::error::PostgresError;
+use super::tls::Tls;
+use super::value::{Kind, kind, type_of};
+use crate::ledger::place::{Address, Encryption};
+use crate::ledger::sql::Owned;
+
+/// How long a server may take to let us in.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long a statement may take: the server ends it.
+const STATEMENT_S: u64 = 60;
+/// How long its answer may take: this end gives it up.
+const ANSWER: Duration = Duration::from_secs(STATEMENT_S + 5);
+/// Statements that the server keeps for a connection.
+const KEPT: usize = 256;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Live {
+    client: Client,
+    statements: HashMap<(Arc<str>, Box<[Kind]>), Statement>,
+    /// Taken when it is dropped: that must not wait where somebody else's futures run.
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Runs a future on `runtime`, wherever this is called.
+fn wait<T: Send>(runtime: &Runtime, future: impl Future<Output = T> + Send) -> T {
+    if Handle::try_current().is_err() {
+        return runtime.block_on(future);
+    }
+    // A thread of another runtime's must not run a second one.
+    let ended = std::thread::scope(|scope| scope.spawn(|| runtime.block_on(future)).join());
+    ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+async fn connected(config: &Config, address: &Address) -> Result<Client, PostgresError> {
+    match address.encryption() {
+        Encryption::Off => {
+            let (client, connection) = config.connect(NoTls).await?;
+            tokio::spawn(connection);
+            Ok(client)
+        }
+        Encryption::Offered | Encryption::Required => {
+            let tls = Tls::new(address.roots()).map_err(PostgresError::Refused)?;
+            let (client, connection) = config.connect(tls).await?;
+            tokio::spawn(connection);
+            Ok(client)
+        }
+    }
+}
+
+impl Live {
+    /// Connects and speaks to nobody else's schema.
+    pub(super) fn dial(address: &Address) -> Result<Self, PostgresError> {
+        let mut config: Config =
+            address.url().parse().map_err(|e: tokio_postgres::Error| PostgresError::Refused(e.to_string()))?;
+        if let Some(password) = address.password().filter(|_| config.get_password().is_none()) {
+            config.password(password);
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT);
+        }
+        config.application_name("neuron").keepalives_idle(Duration::from_secs(10)).ssl_mode(match address.encryption() {
+            Encryption::Off => SslMode::Disable,
+            Encryption::Offered => SslMode::Prefer,
+            Encryption::Required => SslMode::Require,
+        });
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| PostgresError::Away(format!("no room for a connection: {e}")))?;
+        let tried = wait(&runtime, async { tokio::time::timeout(2 * CONNECT, connected(&config, address)).await });
+        let client = tried.unwrap_or_else(|_| Err(PostgresError::Away("the server does not let us in in time".into())))?;
+        let mut live = Self { client, statements: HashMap::new(), runtime: Some(runtime) };
+        // Whoever holds rows locked and says nothing is cut off, by whichever end notices first.
+        live.batch(&format!(
+            "SET search_path TO {schema}; SET statement_timeout = '{STATEMENT_S}s'; SET lock_timeout = '10s';
+             SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning;
+             SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;",
+            schema = address.quoted_schema()
+        ))?;
+        // A commit is on disk before it is reported, whatever the server does by default.
+        live.batch("SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")?;
+        Ok(live)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Waits for an answer, but not for ever.
+    fn answer<T: Send>(
+        &self,
+        future: impl Future<Output = Result<T, tokio_postgres::Error>> + Send,
+    ) -> Result<T, PostgresError> {
+        let late = || PostgresError::Away(format!("no answer within {} s", ANSWER.as_secs()));
+        let Some(runtime) = &self.runtime else { return Err(late()) };
+        let ended = wait(runtime, async { tokio::time::timeout(ANSWER, future).await });
+        Ok(ended.map_err(|_| late())??)
+    }
+
+    /// Statements in the server's own words.
+    pub(super) fn batch(&mut self, sql: &str) -> Result<(), PostgresError> {
+        self.answer(self.client.batch_execute(sql))
+    }
+
+    /// A statement for values of these types.
+    fn prepared(&mut self, sql: &Arc<str>, values: &[Owned]) -> Result<Statement, PostgresError> {
+        let key = (Arc::clone(sql), values.iter().map(kind).collect());
+        if let Some(known) = self.statements.get(&key) {
+            return Ok(known.clone());
+        }
+        if self.statements.len() >= KEPT {
+            self.statements.clear();
+        }
+        let types: Vec<_> = values.iter().map(type_of).collect();
+        let text = dialect::statement(sql);
+        let statement = self.answer(self.client.prepare_typed(&text, &types))?;
+        self.statements.insert(key, statement.clone());
+        Ok(statement)
+    }
+
+    /// Sends statements one behind the other without waiting between them, then waits for all: a way of a millisecond costs one
+    /// and not a thousand. How many rows each touched; the first that fails ends it.
+    pub(super) fn run(&mut self, sent: &[(Arc<str>, Vec<Owned>)]) -> Result<Vec<u64>, PostgresError> {
+        let mut ready = Vec::with_capacity(sent.len());
+        for (sql, values) in sent {
+            ready.push((self.prepared(sql, values)?, values));
+        }
+        let client = &self.client;
+        let all = ready.iter().map(|(statement, values)| client.execute_raw(statement, values.iter()));
+        self.answer(futures_util::future::try_join_all(all))
+    }
+
+    pub(super) fn rows(&mut self, sql: &Arc<str>, values: &[Owned]) -> Result<Vec<tokio_postgres::Row>, PostgresError> {
+        use futures_util::TryStreamExt as _;
+        let statement = self.prepared(sql, values)?;
+        let client = &self.client;
+        self.answer(async { client.query_raw(&statement, values.iter()).await?.try_collect().await })
+    }
+
+    /// Puts rows into a table by `COPY`, in the binary form.
+    pub(super) fn copy(&mut self, table: &str, columns: &[String], rows: &[Vec<Owned>]) -> Result<(), PostgresError> {
+        let names = columns.join(", ");
+        let shape = self.answer(self.client.prepare(&format!("SELECT {names} FROM {table} LIMIT 0")))?;
+        let types: Vec<Type> = shape.columns().iter().map(|column| column.type_().clone()).collect();
+        let client = &self.client;
+        self.answer(async {
+            let sink = client.copy_in(&format!("COPY {table} ({names}) FROM STDIN BINARY")).await?;
+            let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &types));
+            for row in rows {
+                writer.as_mut().write_raw(row.iter()).await?;
+            }
+            writer.finish().await.map(|_| ())
+        })
+    }
+}

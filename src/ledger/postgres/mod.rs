@@ -1,0 +1,20 @@
+//! A ledger in a PostgreSQL database: one schema for each, one session that writes, some that read.
+//!
+//! A session belongs to a thread and waits for its answers there; under it the futures of `tokio-postgres` run on a small runtime
+//! of its own. Writes whose answer nobody needs go out one behind the other.
+
+mod away;
+mod dialect;
+mod error;
+mod live;
+mod pool;
+mod query;
+mod session;
+mod tls;
+mod value;
+
+pub use error::PostgresError;
+pub(super) use query::Query;
+pub(super) use session::{Purpose, Session};
+pub(super) use tokio_postgres::Row;
+pub(super) use value::value;

@@ -1,0 +1,247 @@
+//! One face of two databases, in the manner of `rusqlite`: what is written over it runs on SQLite and on PostgreSQL.
+//!
+//! One text of a statement serves both. It keeps to what both know: `?1` for values, `ON CONFLICT … DO UPDATE` with the names of
+//! tables before columns, `RETURNING id` for the number of a new row, `IS DISTINCT FROM` for what may be nothing. A table without
+//! a primary key has a `rowid`, by which its rows are in the order in which they came.
+//!
+//! SQLite is called as it would be without this room: values are bound and read where they lie.
+
+mod error;
+mod statement;
+mod value;
+
+use std::ops::Deref;
+
+pub use crate::__sql_params as params;
+pub use error::{Error, OptionalExtension, Result};
+pub use statement::{Mapped, Row, Rows, Statement};
+pub use value::{FromSql, Owned, Params, ToSql, Value, WrongKind};
+
+use super::error::{LedgerError, explain};
+use super::place::Place;
+#[cfg(feature = "postgres")]
+use super::postgres;
+
+/// A connection to one of the two. It belongs to one thread at a time.
+#[derive(Debug)]
+pub struct Connection(pub(super) Backend);
+
+#[derive(Debug)]
+pub(super) enum Backend {
+    Sqlite(rusqlite::Connection),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Session),
+}
+
+impl From<rusqlite::Connection> for Connection {
+    fn from(connection: rusqlite::Connection) -> Self {
+        Self(Backend::Sqlite(connection))
+    }
+}
+
+impl Connection {
+    /// A statement, kept for the next time by its text.
+    ///
+    /// # Errors
+    /// SQLite does not understand it. PostgreSQL says so when it is run: only then are the types of its values known.
+    pub fn prepare_cached(&self, sql: &str) -> Result<Statement<'_>> {
+        match &self.0 {
+            Backend::Sqlite(connection) => Ok(Statement::of_sqlite(connection.prepare_cached(sql)?)),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(session) => Ok(Statement::of_postgres(session, sql)),
+        }
+    }
+
+    /// Runs a statement, and says how many rows it touched.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn execute<P: Params>(&self, sql: &str, values: P) -> Result<usize> {
+        self.prepare_cached(sql)?.execute(values)
+    }
+
+    /// The first row of a query.
+    ///
+    /// # Errors
+    /// [`Error::NoRows`], those of the database.
+    pub fn query_row<P: Params, T>(
+        &self,
+        sql: &str,
+        values: P,
+        map: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.prepare_cached(sql)?.query_row(values, map)
+    }
+
+    /// Runs several statements without values, in the words of the database.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn execute_batch(&self, sql: &str) -> Result<()> {
+        match &self.0 {
+            Backend::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(session) => Ok(session.batch(sql)?),
+        }
+    }
+
+    /// Begins to write. Of several writers one goes on, the others wait a little and are refused.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn transaction(&mut self) -> Result<Transaction<'_>> {
+        match &self.0 {
+            Backend::Sqlite(connection) => connection.execute_batch("BEGIN IMMEDIATE")?,
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(session) => session.begin(false)?,
+        }
+        Ok(Transaction { connection: self, open: true })
+    }
+
+    /// Begins to read: what is read until it is dropped is of one moment.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn snapshot(&self) -> Result<Transaction<'_>> {
+        match &self.0 {
+            Backend::Sqlite(connection) => connection.execute_batch("BEGIN")?,
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(session) => session.begin(true)?,
+        }
+        Ok(Transaction { connection: self, open: true })
+    }
+
+    /// Puts rows into a table, many at once where the database knows a way.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn fill(&self, table: &str, columns: &[String], rows: &[Vec<Owned>]) -> Result<()> {
+        match &self.0 {
+            Backend::Sqlite(_) => {
+                let marks: Vec<String> = (1..=columns.len()).map(|number| format!("?{number}")).collect();
+                let sql = format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), marks.join(", "));
+                let mut insert = self.prepare_cached(&sql)?;
+                rows.iter().try_for_each(|row| insert.execute(row.as_slice()).map(|_| ()))
+            }
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(session) => Ok(session.copy(table, columns, rows)?),
+        }
+    }
+
+    /// Whether this is PostgreSQL.
+    #[must_use]
+    pub const fn is_postgres(&self) -> bool {
+        !matches!(self.0, Backend::Sqlite(_))
+    }
+
+    /// A number that is another one after others have written; `None` when that cannot be said now.
+    #[must_use]
+    pub fn pulse(&self) -> Option<i64> {
+        match &self.0 {
+            // SQLite's own count of others' commits.
+            Backend::Sqlite(connection) => connection.pragma_query_value(None, "data_version", |row| row.get(0)).ok(),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(session) => session.pulse(),
+        }
+    }
+
+    /// Whether there is a table of this name.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn has_table(&self, name: &str) -> Result<bool> {
+        let sql = if self.is_postgres() {
+            "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = ?1)"
+        } else {
+            "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1)"
+        };
+        self.query_row(sql, [name], |row| row.get(0))
+    }
+
+    /// Another connection to the same database as a ledger's, for tables beside the ledger's own. A schema that is not there is
+    /// made; nothing is locked, nothing migrated. Blocks.
+    ///
+    /// # Errors
+    /// [`LedgerError::Away`], [`LedgerError::Refused`]; a file is not opened so.
+    pub fn connect(place: &Place) -> std::result::Result<Self, LedgerError> {
+        match place {
+            #[cfg(feature = "postgres")]
+            Place::Database(address) => {
+                Self::of_postgres(address, postgres::Purpose::Beside).map_err(|e| explain(place, &e))
+            }
+            place => {
+                let reason = "only a database has room for several processes; this is a file".to_owned();
+                Err(LedgerError::Refused { place: place.clone(), reason })
+            }
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(super) fn of_postgres(address: &super::place::Address, purpose: postgres::Purpose) -> Result<Self> {
+        Ok(Self(Backend::Postgres(postgres::Session::connect(address.clone(), purpose)?)))
+    }
+
+    pub(super) const fn sqlite(&self) -> Option<&rusqlite::Connection> {
+        match &self.0 {
+            Backend::Sqlite(connection) => Some(connection),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(_) => None,
+        }
+    }
+}
+
+/// What happens as a whole or not at all: dropped without [`commit`](Self::commit), nothing has happened.
+#[derive(Debug)]
+pub struct Transaction<'c> {
+    connection: &'c Connection,
+    open: bool,
+}
+
+impl Transaction<'_> {
+    /// Makes it last. When this returns without error, it is on disk.
+    ///
+    /// # Errors
+    /// Those of the database: then nothing has happened. Only PostgreSQL may leave that open, and says so.
+    pub fn commit(mut self) -> Result<()> {
+        match &self.connection.0 {
+            Backend::Sqlite(connection) => connection.execute_batch("COMMIT")?,
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(session) => {
+                self.open = false;
+                session.commit()?;
+            }
+        }
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if !self.open {
+            return;
+        }
+        match &self.connection.0 {
+            // What SQLite has rolled back by itself, as on a full disk, is not open any more.
+            Backend::Sqlite(connection) if connection.is_autocommit() => {}
+            Backend::Sqlite(connection) => {
+                if let Err(error) = connection.execute_batch("ROLLBACK") {
+                    tracing::warn!(%error, "a transaction could not be rolled back; the file is as it was before it");
+                }
+            }
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(session) => session.roll_back(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
