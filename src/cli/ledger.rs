@@ -51,7 +51,10 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         for part in moved.iter().filter(|part| part.rows > 0) {
             table.row([part.table.clone(), part.rows.to_string()]);
         }
-        format!("{}\n{to} holds what {from} held; `neuron score verify --ledger '{to}'` recomputes its scores", table.render())
+        format!(
+            "{}\n{to} holds what {from} held; `neuron score verify --ledger '{to}'` recomputes its scores",
+            table.render()
+        )
     })?;
     Ok(())
 }

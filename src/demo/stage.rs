@@ -82,7 +82,8 @@ impl Stage {
         let miners = seat(&mut *company, &cast, &localnet, &subnet).await?;
 
         let tables: Vec<Schema> = kind.schema.into_iter().collect();
-        let ledger = Ledger::open(config.ledger.clone().unwrap_or_else(|| folder.path().join("ledger.sqlite").into()), &tables)?;
+        let ledger =
+            Ledger::open(config.ledger.clone().unwrap_or_else(|| folder.path().join("ledger.sqlite").into()), &tables)?;
         let dendrite = DendriteConfig { allow_private: true, ..DendriteConfig::default() };
         let dendrite = Arc::new(Dendrite::new(dendrite, Arc::clone(&validator))?);
         let play = company.rise(ValidatorNeeds {

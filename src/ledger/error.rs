@@ -33,7 +33,9 @@ pub enum LedgerError {
         table: String,
     },
     /// Another process holds the ledger.
-    #[error("{place} is in use by another validator; stop that one, or give this one its own `--db.directory` or `--db.url`")]
+    #[error(
+        "{place} is in use by another validator; stop that one, or give this one its own `--db.directory` or `--db.url`"
+    )]
     InUse {
         /// The ledger.
         place: Place,

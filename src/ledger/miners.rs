@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::sql::{Connection, OptionalExtension, Row, Transaction, params};
-
 use super::error::Fault;
+use crate::ledger::sql::{Connection, OptionalExtension, Row, ToSql, Transaction, params};
 use crate::units::{Identity, UnixMs};
 
 /// The ledger's number of a miner.
 pub type MinerId = u32;
+
+const FIND: &str = "SELECT id FROM miners WHERE hotkey = ?1 AND registered_block = ?2";
 
 /// The number of a miner; a new one is known since `seen`.
 ///
@@ -29,9 +30,19 @@ pub fn id(transaction: &Transaction<'_>, identity: Identity, seen: UnixMs) -> Re
 /// # Errors
 /// Those of the file.
 pub fn find(connection: &Connection, identity: Identity) -> Result<Option<MinerId>, Fault> {
-    let sql = "SELECT id FROM miners WHERE hotkey = ?1 AND registered_block = ?2";
-    let mut query = connection.prepare_cached(sql)?;
+    let mut query = connection.prepare_cached(FIND)?;
     Ok(query.query_row(params![identity.hotkey.ss58(), block_of(identity)], |row| row.get(0)).optional()?)
+}
+
+/// The numbers of several miners, of each that is known.
+///
+/// # Errors
+/// Those of the file.
+pub fn find_each(connection: &Connection, identities: &[Identity]) -> Result<Vec<Option<MinerId>>, Fault> {
+    let names: Vec<(String, i64)> = identities.iter().map(|i| (i.hotkey.ss58(), block_of(*i))).collect();
+    let each: Vec<[&dyn ToSql; 2]> = names.iter().map(|(hotkey, block)| [hotkey as &dyn ToSql, block]).collect();
+    let found = connection.prepare_cached(FIND)?.query_each(&each, |row| row.get(0))?;
+    Ok(found.into_iter().map(|mut ids| ids.pop()).collect())
 }
 
 /// All miners by their number, with when they were first known.
@@ -53,8 +64,8 @@ pub fn all(connection: &Connection) -> Result<BTreeMap<MinerId, (Identity, UnixM
 /// # Errors
 /// Those of the file.
 pub fn seen(transaction: &Transaction<'_>, miners: &[Identity], at: UnixMs) -> Result<(), Fault> {
-    for identity in miners {
-        let id = id(transaction, *identity, at)?;
+    for (identity, known) in miners.iter().zip(find_each(transaction, miners)?) {
+        let id = known.map_or_else(|| id(transaction, *identity, at), Ok)?;
         transaction
             .prepare_cached(
                 "UPDATE miners SET known_since = CASE WHEN known_since < ?2 THEN known_since ELSE ?2 END,

@@ -45,6 +45,8 @@ use std::sync::Arc;
 pub use error::{Fault, JobError, LedgerError};
 pub use open::{Fence, Ownership};
 pub use place::{Address, AddressError, Encryption, Place};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresError;
 pub use read_only::ReadOnly;
 pub use rusqlite;
 pub use schema::Schema;

@@ -120,12 +120,8 @@ pub(super) fn migrate(
 /// Refuses a file whose tables are not those known here; nothing is changed.
 pub(super) fn check(place: &Place, connection: &Connection, kinds: &[Schema]) -> Result<(), LedgerError> {
     let named = |error: Error| explain(place, &error);
-    let too_old = |kind: &str, found, known| LedgerError::TooOld {
-        place: place.clone(),
-        kind: kind.to_owned(),
-        found,
-        known,
-    };
+    let too_old =
+        |kind: &str, found, known| LedgerError::TooOld { place: place.clone(), kind: kind.to_owned(), found, known };
     match format_of(connection).map_err(named)? {
         0 => {
             let reason = "it has none of a ledger's tables".into();
@@ -161,12 +157,16 @@ pub(super) fn held(place: &Place, connection: &Connection, known: &[Schema]) -> 
 pub(super) fn tables(kinds: &[Schema]) -> Vec<String> {
     let mut tables: Vec<String> = Vec::new();
     let migrations = std::iter::once(&CORE).chain(kinds).flat_map(|schema| schema.migrations);
-    for statement in migrations.flat_map(|sql| sql.lines()).map(str::trim) {
-        let name = |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').next().map(str::to_owned);
-        if let Some(made) = statement.strip_prefix("CREATE TABLE ") {
-            tables.extend(name(made));
-        } else if let Some(gone) = statement.strip_prefix("DROP TABLE ").and_then(name) {
-            tables.retain(|table| *table != gone);
+    let code = |line: &'static str| line.split_once("--").map_or(line, |(code, _)| code);
+    let name = |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').next().map(str::to_owned);
+    for sql in migrations {
+        let plain: String = sql.lines().map(code).flat_map(|line| [line, " "]).collect();
+        for statement in plain.split(';').map(str::trim) {
+            if let Some(made) = statement.strip_prefix("CREATE TABLE ") {
+                tables.extend(name(made));
+            } else if let Some(gone) = statement.strip_prefix("DROP TABLE ").and_then(name) {
+                tables.retain(|table| *table != gone);
+            }
         }
     }
     tables
@@ -177,8 +177,8 @@ fn too_new(place: &Place, kind: &str, found: u32, known: u32) -> LedgerError {
 }
 
 fn other_kind(place: &Place, connection: &Connection, wanted: &str) -> sql::Result<LedgerError> {
-    let mut query = connection
-        .prepare_cached("SELECT kind FROM schema_versions WHERE kind <> ?1 AND kind <> ?2 ORDER BY kind")?;
+    let mut query =
+        connection.prepare_cached("SELECT kind FROM schema_versions WHERE kind <> ?1 AND kind <> ?2 ORDER BY kind")?;
     let holds: Vec<String> = query.query_map([CORE.kind, WHOLE], |row| row.get(0))?.collect::<sql::Result<_>>()?;
     let holds = if holds.is_empty() { "no kind of work".to_owned() } else { holds.join(", ") };
     Ok(LedgerError::OtherKind { place: place.clone(), wanted: wanted.to_owned(), holds })

@@ -1,10 +1,10 @@
 //! The journal of weights: a job for each time that weights were due, and the steps it took. What a job's plan says, only
 //! whoever writes weights knows.
 
-use crate::ledger::sql::{self, Connection, Row, Transaction, params};
 use serde::Serialize;
 
 use super::error::Fault;
+use crate::ledger::sql::{self, Connection, Row, Transaction, params};
 use crate::units::{BlockNumber, UnixMs};
 
 /// Jobs kept; of the usual tempo, some eight months.

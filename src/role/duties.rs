@@ -11,7 +11,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::status::{Board, Outcome, Rhythm};
 use super::subnet::Subnet;
-use crate::subnets::work::Duty;
+use crate::ledger::LedgerError;
+use crate::subnets::work::{Duty, WorkError};
 use crate::subtensor::SubtensorError;
 use crate::units::Account;
 
@@ -55,6 +56,11 @@ pub(super) async fn perform(duty: Duty, hotkey: Account, board: Arc<Board>, stop
         };
         let outcome = match ended {
             Ok(Ok(Ok(()))) => Outcome::Well,
+            // The ledger says once that its database is away, and once that it is back.
+            Ok(Ok(Err(e @ WorkError::Ledger(LedgerError::Away { .. })))) => {
+                tracing::debug!(duty = duty.name, "{e}; this pass of `{}` is lost", duty.name);
+                Outcome::Failed(e.to_string())
+            }
             Ok(Ok(Err(e))) => {
                 tracing::error!(
                     duty = duty.name,

@@ -20,8 +20,8 @@ use neuron::subnets::events::{EventsMiner, EventsValidator, Limits, TickSummary}
 use neuron::subnets::work::Peer;
 use neuron::units::{Identity, Probability, Uid, UnixMs};
 
-use crate::places::place;
 use crate::axon_kit::key;
+use crate::places::place;
 use crate::wire_fakes::{dendrite, target};
 
 /// 2024-06-01T00:00Z, the start of an interval.

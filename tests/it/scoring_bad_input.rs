@@ -66,7 +66,8 @@ impl Scene<'_> {
         let folder = tempfile::tempdir().unwrap();
         let rules = Rules { rule, sequential_order, ..Rules::default() };
         let ledger =
-            EventsLedger::open(place(folder.path().join("ledger.sqlite")), Options { rules, ..Options::default() }).unwrap();
+            EventsLedger::open(place(folder.path().join("ledger.sqlite")), Options { rules, ..Options::default() })
+                .unwrap();
         ledger.upsert_events(vec![event()]).await.unwrap();
         let key: Arc<str> = KEY.into();
         let price = |(after, price): &(i64, f64)| PriceRow {

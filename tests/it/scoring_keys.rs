@@ -69,7 +69,8 @@ fn pseudo(a: i64, b: i64) -> f64 {
 async fn paid(rules: Rules) -> Option<Vec<u64>> {
     let folder = tempfile::tempdir().unwrap();
     let ledger =
-        EventsLedger::open(place(folder.path().join("ledger.sqlite")), Options { rules, ..Options::default() }).unwrap();
+        EventsLedger::open(place(folder.path().join("ledger.sqlite")), Options { rules, ..Options::default() })
+            .unwrap();
     for event in 0..EVENTS {
         // One event a day, so that days have averages of their own.
         let opened = START + event * 24 * 60 * MINUTE;

@@ -22,8 +22,8 @@ use neuron::units::{Identity, Rao, Uid};
 use neuron::wallet::Keypair;
 use subxt::dynamic::{self, Value};
 
-use crate::places::place;
 use crate::localnet::client::{self as raw, Net};
+use crate::places::place;
 use crate::subtensor::{EVENTS, key};
 use crate::subtensor_neuron::permit;
 

@@ -22,8 +22,8 @@ use neuron::subnets::work::{Allotment, Shares};
 use neuron::subtensor::{Subtensor, SubtensorConfig};
 use neuron::units::{Identity, Rao};
 
-use crate::places::place;
 use crate::localnet::client as raw;
+use crate::places::place;
 use crate::subtensor::{EVENTS, key};
 use crate::subtensor_neuron::permit;
 

@@ -149,10 +149,8 @@ impl Case {
     fn archive(&self) -> Result<ReadOnly, Failure> {
         let schema = self.kind()?.schema.ok_or_else(|| anyhow::anyhow!("this kind of work keeps no ledger"))?;
         if self.is_missing() {
-            let error = anyhow::anyhow!(
-                "there is no ledger {}: a validator makes it; name another with --ledger",
-                self.ledger
-            );
+            let error =
+                anyhow::anyhow!("there is no ledger {}: a validator makes it; name another with --ledger", self.ledger);
             return Err(Failure::new(Exit::Missing, error));
         }
         Ok(ReadOnly::open(&self.ledger, schema)?)

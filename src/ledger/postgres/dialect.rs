@@ -33,7 +33,7 @@ pub(super) fn tables(sql: &str) -> String {
         .map(|line| line.split_once("--").map_or(line, |(code, _)| code))
         .flat_map(|line| [line, "\n"])
         .collect();
-    plain.split(';').filter(|part| !part.trim().is_empty()).map(|part| format!("{};\n", table(part))).collect()
+    plain.split(';').filter(|part| !part.trim().is_empty()).map(|part| format!("{};\n", table(part.trim()))).collect()
 }
 
 fn table(sql: &str) -> String {
@@ -69,7 +69,10 @@ mod tests {
 
     #[test]
     fn values_are_numbered_as_postgres_wants_it() {
-        assert_eq!(statement("SELECT a FROM t WHERE b = ?12 AND c = '?1'"), "SELECT a FROM t WHERE b = $12 AND c = '?1'");
+        assert_eq!(
+            statement("SELECT a FROM t WHERE b = ?12 AND c = '?1'"),
+            "SELECT a FROM t WHERE b = $12 AND c = '?1'"
+        );
         assert_eq!(parameter_count("a = ?1 AND b = ?3 OR c = ?1"), 3);
         assert_eq!(parameter_count("a = 1"), 0);
     }
@@ -87,6 +90,6 @@ mod tests {
     fn a_table_without_a_key_keeps_the_order_of_its_rows() {
         assert!(tables("CREATE TABLE t (a INTEGER)").contains("(rowid BIGINT GENERATED"));
         assert!(!tables("CREATE TABLE t (a INTEGER, PRIMARY KEY (a))").contains("rowid"));
-        assert_eq!(tables("CREATE INDEX i ON t (a)").trim(), "CREATE INDEX i ON t (a);");
+        assert_eq!(tables("CREATE INDEX i ON t (a);").trim(), "CREATE INDEX i ON t (a);");
     }
 }

@@ -59,7 +59,9 @@ impl From<Error> for PostgresError {
         };
         match code.code() {
             // Shutting down, starting, out of connections, too slow, a replica: all of that passes.
-            "57P01" | "57P02" | "57P03" | "57P05" | "57014" | "53300" | "55P03" | "25P03" | "25006" => Self::Away(told(&error)),
+            "57P01" | "57P02" | "57P03" | "57P05" | "57014" | "53300" | "55P03" | "25P03" | "25006" => {
+                Self::Away(told(&error))
+            }
             class if class.starts_with("08") => Self::Away(told(&error)),
             class if class.starts_with("28") => Self::Refused(told(&error)),
             "42501" | "3D000" => Self::Refused(told(&error)),
@@ -85,7 +87,9 @@ impl PostgresError {
             Self::Column(_) => LedgerError::Corrupt { place, reason },
             Self::Server(error) => match error.code() {
                 Some(code) if *code == SqlState::DISK_FULL => LedgerError::Full { place },
-                Some(code) if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED => {
+                Some(code)
+                    if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED =>
+                {
                     LedgerError::Fenced { place, reason }
                 }
                 Some(code) if *code == SqlState::UNDEFINED_TABLE || *code == SqlState::UNDEFINED_COLUMN => {

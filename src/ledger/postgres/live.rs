@@ -1,7 +1,9 @@
 //! A connection that stands, with the statements that the server knows.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -53,6 +55,24 @@ fn wait<T: Send>(runtime: &Runtime, future: impl Future<Output = T> + Send) -> T
     ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// Begins all in their order, then waits for each.
+async fn in_order<T, E, F: Future<Output = Result<T, E>>>(futures: Vec<F>) -> Result<Vec<T>, E> {
+    let mut begun = Vec::with_capacity(futures.len());
+    for future in futures {
+        let mut future = Box::pin(future);
+        let first = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+        begun.push((future, first));
+    }
+    let mut ended = Vec::with_capacity(begun.len());
+    for (future, first) in begun {
+        ended.push(match first {
+            Poll::Ready(done) => done?,
+            Poll::Pending => future.await?,
+        });
+    }
+    Ok(ended)
+}
+
 async fn connected(config: &Config, address: &Address) -> Result<Client, PostgresError> {
     match address.encryption() {
         Encryption::Off => {
@@ -80,17 +100,20 @@ impl Live {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT);
         }
-        config.application_name("neuron").keepalives_idle(Duration::from_secs(10)).ssl_mode(match address.encryption() {
-            Encryption::Off => SslMode::Disable,
-            Encryption::Offered => SslMode::Prefer,
-            Encryption::Required => SslMode::Require,
-        });
+        config.application_name("neuron").keepalives_idle(Duration::from_secs(10)).ssl_mode(
+            match address.encryption() {
+                Encryption::Off => SslMode::Disable,
+                Encryption::Offered => SslMode::Prefer,
+                Encryption::Required => SslMode::Require,
+            },
+        );
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|e| PostgresError::Away(format!("no room for a connection: {e}")))?;
         let tried = wait(&runtime, async { tokio::time::timeout(2 * CONNECT, connected(&config, address)).await });
-        let client = tried.unwrap_or_else(|_| Err(PostgresError::Away("the server does not let us in in time".into())))?;
+        let client =
+            tried.unwrap_or_else(|_| Err(PostgresError::Away("the server does not let us in in time".into())))?;
         let mut live = Self { client, statements: HashMap::new(), runtime: Some(runtime) };
         // Whoever holds rows locked and says nothing is cut off, by whichever end notices first.
         live.batch(&format!(
@@ -100,7 +123,9 @@ impl Live {
             schema = address.quoted_schema()
         ))?;
         // A commit is on disk before it is reported, whatever the server does by default.
-        live.batch("SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")?;
+        live.batch(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+        )?;
         Ok(live)
     }
 
@@ -149,7 +174,25 @@ impl Live {
         }
         let client = &self.client;
         let all = ready.iter().map(|(statement, values)| client.execute_raw(statement, values.iter()));
-        self.answer(futures_util::future::try_join_all(all))
+        self.answer(in_order(all.collect()))
+    }
+
+    /// The rows of one query for each of several sets of values, asked without waiting between them.
+    pub(super) fn rows_of_each(
+        &mut self,
+        sql: &Arc<str>,
+        each: &[Vec<Owned>],
+    ) -> Result<Vec<Vec<tokio_postgres::Row>>, PostgresError> {
+        use futures_util::TryStreamExt as _;
+        let mut ready = Vec::with_capacity(each.len());
+        for values in each {
+            ready.push((self.prepared(sql, values)?, values));
+        }
+        let client = &self.client;
+        let all = ready.iter().map(|(statement, values)| async move {
+            client.query_raw(statement, values.iter()).await?.try_collect().await
+        });
+        self.answer(in_order(all.collect()))
     }
 
     pub(super) fn rows(&mut self, sql: &Arc<str>, values: &[Owned]) -> Result<Vec<tokio_postgres::Row>, PostgresError> {

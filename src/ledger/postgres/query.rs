@@ -39,6 +39,10 @@ impl<'c> Query<'c> {
         self.session.rows(&self.sql, values.map(Owned::from).collect())
     }
 
+    pub(in crate::ledger) fn rows_of_each(&self, each: &[Vec<Owned>]) -> Result<Vec<Vec<Row>>, PostgresError> {
+        self.session.rows_of_each(&self.sql, each)
+    }
+
     pub(in crate::ledger) fn parameter_count(&self) -> usize {
         dialect::parameter_count(&self.sql)
     }

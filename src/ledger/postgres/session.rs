@@ -36,7 +36,8 @@ const DOUBT: Duration = Duration::from_secs(30);
 
 /// The one row that every commit of a ledger changes: readers see by it that something is new, and a writer whose connection
 /// broke in a commit sees by it whether that was through.
-const COMMITS: &str = "CREATE TABLE IF NOT EXISTS commits (one BIGINT PRIMARY KEY CHECK (one = 1), stamp BIGINT NOT NULL);
+const COMMITS: &str =
+    "CREATE TABLE IF NOT EXISTS commits (one BIGINT PRIMARY KEY CHECK (one = 1), stamp BIGINT NOT NULL);
      INSERT INTO commits (one, stamp) VALUES (1, 0) ON CONFLICT DO NOTHING;";
 
 /// See the module.
@@ -80,8 +81,8 @@ impl Session {
         if let Err(error) = &done
             && error.ends_connection()
         {
+            // Whether the server is away shows when it is dialled the next time.
             *live = None;
-            away::gone(&self.address, &error.to_string());
         }
         done
     }
@@ -114,6 +115,15 @@ impl Session {
         self.with(|live| live.rows(sql, &values))
     }
 
+    pub(in crate::ledger) fn rows_of_each(
+        &self,
+        sql: &Arc<str>,
+        each: &[Vec<Owned>],
+    ) -> Result<Vec<Vec<Row>>, PostgresError> {
+        self.flush()?;
+        self.with(|live| live.rows_of_each(sql, each))
+    }
+
     /// Statements in SQLite's words.
     pub(in crate::ledger) fn batch(&self, sql: &str) -> Result<(), PostgresError> {
         self.flush()?;
@@ -122,7 +132,12 @@ impl Session {
     }
 
     /// Many rows at once.
-    pub(in crate::ledger) fn copy(&self, table: &str, columns: &[String], rows: &[Vec<Owned>]) -> Result<(), PostgresError> {
+    pub(in crate::ledger) fn copy(
+        &self,
+        table: &str,
+        columns: &[String],
+        rows: &[Vec<Owned>],
+    ) -> Result<(), PostgresError> {
         self.flush()?;
         self.with(|live| live.copy(table, columns, rows))
     }

@@ -76,7 +76,9 @@ pub(in crate::ledger) fn value(row: &Row, column: usize) -> Result<Value<'_>, Po
         Type::TEXT | Type::VARCHAR | Type::NAME | Type::UNKNOWN => {
             row.try_get::<_, Option<&str>>(column).map_err(unread)?.map(Value::Text)
         }
-        ref other => return Err(PostgresError::Column(format!("column {column} is of type {other}, which no ledger has"))),
+        ref other => {
+            return Err(PostgresError::Column(format!("column {column} is of type {other}, which no ledger has")));
+        }
     };
     Ok(found.unwrap_or(Value::Null))
 }

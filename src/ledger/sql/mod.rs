@@ -64,12 +64,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`Error::NoRows`], those of the database.
-    pub fn query_row<P: Params, T>(
-        &self,
-        sql: &str,
-        values: P,
-        map: impl FnOnce(&Row<'_>) -> Result<T>,
-    ) -> Result<T> {
+    pub fn query_row<P: Params, T>(&self, sql: &str, values: P, map: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<T> {
         self.prepare_cached(sql)?.query_row(values, map)
     }
 

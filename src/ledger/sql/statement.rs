@@ -1,6 +1,8 @@
 //! Statements and their rows.
 
 use super::error::{Error, Result};
+#[cfg(feature = "postgres")]
+use super::value::Owned;
 use super::value::{FromSql, Params, Value, WrongKind};
 #[cfg(feature = "postgres")]
 use crate::ledger::postgres;
@@ -95,9 +97,13 @@ impl<'c> Statement<'c> {
     /// # Errors
     /// Those of the database.
     pub fn query<P: Params>(&mut self, values: P) -> Result<Rows<'_>> {
+        self.query_once(&values)
+    }
+
+    fn query_once<P: Params>(&mut self, values: &P) -> Result<Rows<'_>> {
         match &mut self.0 {
             Prepared::Sqlite(statement) => {
-                bind(statement, &values)?;
+                bind(statement, values)?;
                 Ok(Rows(Source::Sqlite(statement.raw_query())))
             }
             #[cfg(feature = "postgres")]
@@ -115,6 +121,40 @@ impl<'c> Statement<'c> {
         map: F,
     ) -> Result<Mapped<'_, F>> {
         Ok(Mapped { rows: self.query(values)?, map })
+    }
+
+    /// What `map` makes of the rows of each of several sets of values. PostgreSQL is asked for all at once: a way to the server
+    /// costs more than what is found there.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn query_each<P: Params, T>(
+        &mut self,
+        each: &[P],
+        mut map: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<Vec<T>>> {
+        match &mut self.0 {
+            Prepared::Sqlite(_) => {
+                let mut found = Vec::with_capacity(each.len());
+                for values in each {
+                    let mut rows = self.query_once(values)?;
+                    let mut of_one = Vec::new();
+                    while let Some(row) = rows.next()? {
+                        of_one.push(map(&row)?);
+                    }
+                    found.push(of_one);
+                }
+                Ok(found)
+            }
+            #[cfg(feature = "postgres")]
+            Prepared::Postgres(query) => {
+                let each: Vec<Vec<Owned>> =
+                    each.iter().map(|values| values.values().map(Owned::from).collect()).collect();
+                let found = query.rows_of_each(&each)?;
+                let rows = |rows: Vec<postgres::Row>| rows.iter().map(|row| map(&Row(Line::Postgres(row)))).collect();
+                found.into_iter().map(rows).collect()
+            }
+        }
     }
 
     /// What `map` makes of its first row.

@@ -20,7 +20,12 @@ fn what_is_written_is_read_back() {
     }
     let mut query = connection.prepare_cached("SELECT mm, place, raw, at FROM rain ORDER BY at").unwrap();
     let rows = query.query_map([], |row| {
-        Ok((row.get::<f64>(0)?, row.get::<Option<String>>(1)?, row.get_ref(2)?.as_blob().unwrap().to_vec(), row.get(3)?))
+        Ok((
+            row.get::<f64>(0)?,
+            row.get::<Option<String>>(1)?,
+            row.get_ref(2)?.as_blob().unwrap().to_vec(),
+            row.get(3)?,
+        ))
     });
     let rows: Vec<(f64, Option<String>, Vec<u8>, u8)> = rows.unwrap().collect::<Result<_>>().unwrap();
     assert_eq!(rows, [(0.1, None, vec![1], 1), (f64::MIN_POSITIVE, None, vec![2], 2)]);

@@ -1,10 +1,9 @@
 //! The journal in the ledger: every step is on disk before the next one is taken.
 
-use crate::ledger::sql::Connection;
-
 use super::job::{At, Job, step};
 use super::machine::Ruling;
 use crate::clock::Clock;
+use crate::ledger::sql::Connection;
 use crate::ledger::{Fault, Ledger, LedgerError, WeightStep, weight_jobs};
 use crate::subtensor::weights::{Hash32, MechId};
 use crate::units::BlockNumber;

@@ -1,11 +1,11 @@
 //! What people are told about weights: how they stand, what would be written now and why, what was written before.
 
-use crate::ledger::sql::Connection;
 use serde::Serialize;
 
 use super::due::{self, WeightsPolicy};
 use super::job::{Job, Mode};
 use super::{build, machine};
+use crate::ledger::sql::Connection;
 use crate::ledger::{Fault, WeightStep, weight_jobs};
 use crate::scoring::weights::read_back;
 use crate::subtensor::weights::{Beacon, Hash32, MechId, MechanismGround, Row, WeightRules, WeightsGround};

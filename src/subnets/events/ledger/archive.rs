@@ -5,7 +5,6 @@
 use std::num::NonZero;
 use std::path::Path;
 
-use crate::ledger::sql::Connection;
 use serde::Serialize;
 
 use super::error::EventsLedgerError;
@@ -16,6 +15,7 @@ use super::settle::{self, Scored};
 use super::types::{EventChange, EventRow, IntervalLine};
 use super::{SCHEMA, changes, prices};
 use crate::ledger::miners::{self, MinerId};
+use crate::ledger::sql::Connection;
 use crate::ledger::{Fault, JobError, LedgerError, Place, ReadOnly};
 use crate::scoring::Rules;
 use crate::scoring::admission::EventState;

@@ -1,11 +1,10 @@
 //! The life of an event: every change of its state, cutoff or outcome, with the time at which it was seen.
 
-use crate::ledger::sql::{self, Connection, Row, Transaction, params};
-
 use super::front::NumberedChange;
 use super::read::{state_name, state_of};
 use super::types::{EventChange, EventRow};
 use crate::ledger::Fault;
+use crate::ledger::sql::{self, Connection, Row, Transaction, params};
 use crate::scoring::admission::EventState;
 use crate::units::UnixMs;
 

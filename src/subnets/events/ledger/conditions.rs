@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::ledger::sql::{self, Connection, Transaction, params};
-
 use super::types::{ConditionSet, Submission, Tick};
 use crate::ledger::Fault;
 use crate::ledger::miners::{self, MinerId};
+use crate::ledger::sql::{self, Connection, Transaction, params};
 use crate::scoring::conditional::{self, Conditional, MAX_PER_MINER, Side};
 use crate::units::{Identity, UnixMs};
 
@@ -100,12 +99,7 @@ pub(super) fn note_aggregate(
 }
 
 /// Counts a report that a rule has made.
-pub(super) fn note_spoken(
-    transaction: &Transaction<'_>,
-    event: i64,
-    miner: MinerId,
-    interval: i64,
-) -> sql::Result<()> {
+pub(super) fn note_spoken(transaction: &Transaction<'_>, event: i64, miner: MinerId, interval: i64) -> sql::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO by_rule (event, miner, interval, reports) VALUES (?1, ?2, ?3, 1)

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::ledger::sql::{self, Connection, OptionalExtension as _, params};
-
 use super::archive::Archive;
 use super::changes;
 use super::look::{Listed, listed};
@@ -12,6 +10,7 @@ use super::read::{self, state_name};
 use super::reports::CellLine;
 use super::types::{EventChange, EventRow, ScoredLine};
 use crate::ledger::miners::{self, MinerId};
+use crate::ledger::sql::{self, Connection, OptionalExtension as _, params};
 use crate::ledger::{Fault, LedgerError};
 use crate::scoring::admission::EventState;
 use crate::scoring::grid::Grid;

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::sql::{Connection, OptionalExtension, params};
-
 use super::archive::Archive;
 use super::reports::CellLine;
 use super::types::{EventRow, ScoredLine, Standings};
 use super::{read, standing};
+use crate::ledger::sql::{Connection, OptionalExtension, params};
 use crate::ledger::{Fault, LedgerError};
 use crate::scoring::Rules;
 use crate::scoring::admission::EventState;

@@ -1,9 +1,9 @@
 //! The prices that are kept, with what they are made of, and where a second source contradicted them.
 
-use crate::ledger::sql::{self, Connection, Transaction, params};
 use serde::Serialize;
 
 use super::types::PriceRow;
+use crate::ledger::sql::{self, Connection, Transaction, params};
 use crate::ledger::{Fault, counters};
 use crate::market::PriceSource;
 use crate::units::UnixMs;
@@ -57,15 +57,7 @@ pub(super) fn record_checks(transaction: &Transaction<'_>, checks: &[PriceCheck]
     for PriceCheck { price, other } in checks.iter().filter(|check| check.distance() > bound) {
         disputed += 1;
         let (source, other_source) = (price.source.code(), other.source.code());
-        insert.send(params![
-            &*price.event,
-            other.at.0,
-            price.price,
-            source,
-            price.at.0,
-            other.price,
-            other_source
-        ])?;
+        insert.send(params![&*price.event, other.at.0, price.price, source, price.at.0, other.price, other_source])?;
     }
     counters::add(transaction, [("price_checked", checks.len() as u64), ("price_disputed", disputed)].into_iter())
 }

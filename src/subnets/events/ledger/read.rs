@@ -1,13 +1,12 @@
 //! Queries: everything a page, a command or a metric shows.
 
-use crate::ledger::sql::{self, Connection, Row, params};
-
 use super::block::Columns;
 use super::conditions;
 use super::record::IN_FORCE;
 use super::types::{EventRow, IntervalLine};
 use crate::ledger::Fault;
 use crate::ledger::miners::MinerId;
+use crate::ledger::sql::{self, Connection, Row, params};
 use crate::scoring::admission::EventState;
 use crate::scoring::grid::Grid;
 use crate::units::UnixMs;

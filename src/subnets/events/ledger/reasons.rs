@@ -1,11 +1,10 @@
 //! What miners say beside their numbers: the last words of each about each event, cut, for a week.
 
-use crate::ledger::sql::{Transaction, params};
-
 use super::archive::Archive;
 use super::read::{self, state_name};
 use super::types::Tick;
 use crate::ledger::miners;
+use crate::ledger::sql::{Transaction, params};
 use crate::ledger::{Fault, LedgerError};
 use crate::scoring::admission::EventState;
 use crate::units::{CUT, Foreign, Identity, UnixMs};

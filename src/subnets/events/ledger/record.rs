@@ -1,9 +1,6 @@
 //! Writing what happens: events and ticks.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
-
-use crate::ledger::sql::{self, Connection, OptionalExtension, Transaction, params};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::block::{self, Cells, Columns, Logged};
 use super::changes;
@@ -13,6 +10,7 @@ use super::reasons;
 use super::types::{NewEvent, Submission, Tick, TickReport, fate_name};
 use crate::ledger::Fault;
 use crate::ledger::miners::{self, MinerId};
+use crate::ledger::sql::{self, Connection, Row, Transaction, params};
 use crate::ledger::{counters, notes};
 use crate::scoring::admission::{Admitted, EventState, Fate, Prices, Window};
 use crate::scoring::grid::Grid;
@@ -72,20 +70,21 @@ struct Open {
     is_open: bool,
 }
 
-fn find(transaction: &Transaction<'_>, key: &str) -> sql::Result<Option<Open>> {
-    transaction
+/// The events of a tick that are known, by key.
+fn find<'k>(transaction: &Transaction<'_>, keys: BTreeSet<&'k str>) -> sql::Result<HashMap<&'k str, Open>> {
+    let each: Vec<[&str; 1]> = keys.iter().map(|key| [*key]).collect();
+    let found = transaction
         .prepare_cached("SELECT id, opened_at, cutoff, interval_minutes, state FROM events WHERE key = ?1")?
-        .query_row([key], |row| {
+        .query_each(&each, |row| {
             let window = Window { opened: UnixMs(row.get(1)?), cutoff: UnixMs(row.get(2)?), resolved: None };
-            let state: String = row.get(4)?;
             Ok(Open {
                 id: row.get(0)?,
                 window,
                 grid: Grid::of_minutes(row.get(3)?),
-                is_open: state == state_name(EventState::Open),
+                is_open: row.get_ref(4)?.as_str() == Ok(state_name(EventState::Open)),
             })
-        })
-        .optional()
+        })?;
+    Ok(keys.into_iter().zip(found).filter_map(|(key, mut rows)| Some((key, rows.pop()?))).collect())
 }
 
 /// Records a query round, or does nothing when its time was recorded before.
@@ -98,23 +97,27 @@ pub(super) fn record_tick(transaction: &Transaction<'_>, tick: &Tick, rules: &Ru
         return Ok(report);
     }
     report.recorded = true;
-    record_prices(transaction, tick, &mut report)?;
     let conditional = conditions::due(transaction, tick)?;
     let by_rule: HashSet<(Identity, &str)> = conditional.iter().map(|s| (s.identity, &*s.event)).collect();
-    let mut by_event: BTreeMap<&Arc<str>, Vec<&Submission>> = BTreeMap::new();
+    let mut by_event: BTreeMap<&str, Vec<&Submission>> = BTreeMap::new();
     for submission in tick.submissions.iter().chain(&conditional) {
         by_event.entry(&submission.event).or_default().push(submission);
     }
-    let mut miners = Miners::default();
+    let priced = tick.prices.iter().map(|price| &*price.event);
+    let events = find(transaction, by_event.keys().copied().chain(priced).collect())?;
+    record_prices(transaction, tick, &events, &mut report)?;
+    let mut parts = Vec::with_capacity(by_event.len());
     for (key, submissions) in by_event {
-        match find(transaction, key)? {
-            Some(event) if event.is_open => {
-                let part = Part { transaction, tick: tick.at, event, rules, by_rule: &by_rule };
-                part.record(&submissions, &mut miners, &mut report)?;
-            }
+        match events.get(key) {
+            Some(event) if event.is_open => parts.push(Part { event, submissions }),
             Some(_) => submissions.iter().for_each(|_| report.count(fate_name(Fate::Late))),
             None => submissions.iter().for_each(|_| report.count("unknown_event")),
         }
+    }
+    let mut round = Round { transaction, tick: tick.at, rules, by_rule: &by_rule, miners: Miners::default() };
+    round.miners.look_up(transaction, &parts)?;
+    for parts in parts.chunks(AT_ONCE) {
+        round.record(parts, &mut report)?;
     }
     conditions::replace(transaction, tick)?;
     reasons::keep(transaction, tick)?;
@@ -127,15 +130,22 @@ pub(super) fn record_tick(transaction: &Transaction<'_>, tick: &Tick, rules: &Ru
     Ok(report)
 }
 
-fn record_prices(transaction: &Transaction<'_>, tick: &Tick, report: &mut TickReport) -> Result<(), Fault> {
+fn record_prices(
+    transaction: &Transaction<'_>,
+    tick: &Tick,
+    events: &HashMap<&str, Open>,
+    report: &mut TickReport,
+) -> Result<(), Fault> {
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO prices (event, at, price, source) SELECT id, ?2, ?3, ?4 FROM events WHERE key = ?1 AND state = 'open'
+        "INSERT INTO prices (event, at, price, source) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (event, at) DO UPDATE SET price = excluded.price, source = excluded.source",
     )?;
     for row in &tick.prices {
         if !(0.0..=1.0).contains(&row.price) {
             report.count("invalid_price");
-        } else if insert.execute(params![&*row.event, row.at.0, row.price, row.source.code()])? == 0 {
+        } else if let Some(event) = events.get(&*row.event).filter(|event| event.is_open) {
+            insert.send(params![event.id, row.at.0, row.price, row.source.code()])?;
+        } else {
             report.count("unknown_event_price");
         }
     }
@@ -147,6 +157,15 @@ fn record_prices(transaction: &Transaction<'_>, tick: &Tick, report: &mut TickRe
 struct Miners(HashMap<Identity, MinerId>);
 
 impl Miners {
+    /// Those of a whole tick, so that a database far away is asked once.
+    fn look_up(&mut self, transaction: &Transaction<'_>, parts: &[Part<'_>]) -> Result<(), Fault> {
+        let said = parts.iter().flat_map(|part| &part.submissions).map(|submission| submission.identity);
+        let identities: Vec<Identity> = said.collect::<BTreeSet<_>>().into_iter().collect();
+        let found = miners::find_each(transaction, &identities)?;
+        self.0.extend(identities.into_iter().zip(found).filter_map(|(identity, id)| Some((identity, id?))));
+        Ok(())
+    }
+
     fn id(&mut self, transaction: &Transaction<'_>, identity: Identity, seen: UnixMs) -> Result<MinerId, Fault> {
         if let Some(id) = self.0.get(&identity) {
             return Ok(*id);
@@ -157,14 +176,23 @@ impl Miners {
     }
 }
 
+/// Events whose statistics are in memory at once: some 20 kB each with 256 miners.
+const AT_ONCE: usize = 64;
+
 /// The part of a tick that concerns one event.
 struct Part<'a> {
+    event: &'a Open,
+    submissions: Vec<&'a Submission>,
+}
+
+/// A tick that is being recorded.
+struct Round<'a> {
     transaction: &'a Transaction<'a>,
     tick: UnixMs,
-    event: Open,
     rules: &'a Rules,
     /// Whose submissions about which event come from conditional forecasts.
     by_rule: &'a HashSet<(Identity, &'a str)>,
+    miners: Miners,
 }
 
 /// A report that counts, in its interval.
@@ -174,57 +202,94 @@ struct Counted {
     admitted: Admitted,
 }
 
-impl Part<'_> {
-    fn record(&self, submissions: &[&Submission], miners: &mut Miners, out: &mut TickReport) -> Result<(), Fault> {
-        let Some(earliest) = submissions.iter().map(|s| s.at).min() else { return Ok(()) };
+/// Reports about an event in an interval, to be added to its statistics against one price.
+struct Addition {
+    event: i64,
+    interval: i64,
+    bracket: u8,
+    reports: Vec<(MinerId, Report)>,
+}
+
+impl Round<'_> {
+    fn record(&mut self, parts: &[Part<'_>], out: &mut TickReport) -> Result<(), Fault> {
+        let mut additions = Vec::new();
+        for (part, prices) in parts.iter().zip(self.prices(parts)?) {
+            let by_interval = self.admit(part, &prices, out)?;
+            let reports = by_interval.into_iter().flat_map(|(interval, counted)| {
+                self.brackets()
+                    .iter()
+                    .map(move |bracket| addition(part.event.id, interval, *bracket, &counted))
+                    .collect::<Vec<_>>()
+            });
+            additions.extend(reports);
+        }
+        let before = load_cells(self.transaction, &additions)?;
+        let mut store = self.transaction.prepare_cached(STORE_CELLS)?;
+        for (Addition { event, interval, bracket, reports }, mut cells) in additions.into_iter().zip(before) {
+            block::merge(&mut cells, reports.into_iter());
+            store.send(params![event, interval, bracket, block::pack(&cells)])?;
+        }
+        Ok(())
+    }
+
+    const fn brackets(&self) -> &'static [u8] {
+        match self.rules.reference_pick {
+            ReferencePick::AtOrBefore => &[IN_FORCE],
+            ReferencePick::WorstBracket => &[IN_FORCE, LOWER, HIGHER],
+        }
+    }
+
+    /// The prices that may be in force for what is said in each part.
+    fn prices(&self, parts: &[Part<'_>]) -> Result<Vec<Prices>, Fault> {
         let max_age = self.rules.price_max_age_ms();
-        let prices = prices_from(self.transaction, self.event.id, earliest.plus_ms(-max_age), self.rules)?;
+        let from =
+            |part: &Part<'_>| part.submissions.iter().map(|s| s.at.plus_ms(-max_age).0).min().unwrap_or(i64::MAX);
+        let each: Vec<[i64; 2]> = parts.iter().map(|part| [part.event.id, from(part)]).collect();
+        let row = |row: &Row<'_>| Ok((UnixMs(row.get(0)?), row.get(1)?));
+        let found = self.transaction.prepare_cached(PRICES_FROM)?.query_each(&each, row)?;
+        Ok(found.into_iter().map(|rows| prices_for(self.rules, Prices::new(rows))).collect())
+    }
+
+    /// What counts of a part, by interval. It is noted as what was said by rule, as the aggregate and as single reports.
+    fn admit(
+        &mut self,
+        part: &Part<'_>,
+        prices: &Prices,
+        out: &mut TickReport,
+    ) -> Result<BTreeMap<i64, Vec<Counted>>, Fault> {
+        let Part { event, submissions } = part;
         let mut by_interval: BTreeMap<i64, Vec<Counted>> = BTreeMap::new();
         let mut log = Vec::with_capacity(submissions.len());
         for submission in submissions {
             let t = submission.at;
-            match self.event.window.admit(t, submission.p, &prices, max_age) {
+            match event.window.admit(t, submission.p, prices, self.rules.price_max_age_ms()) {
                 Ok(admitted) => {
-                    let miner = miners.id(self.transaction, submission.identity, t)?;
+                    let miner = self.miners.id(self.transaction, submission.identity, t)?;
                     if self.by_rule.contains(&(submission.identity, &*submission.event)) {
-                        conditions::note_spoken(self.transaction, self.event.id, miner, self.event.grid.index(t))?;
+                        conditions::note_spoken(self.transaction, event.id, miner, event.grid.index(t))?;
                     }
                     log.push(Logged { miner, t, p: admitted.p });
-                    by_interval.entry(self.event.grid.index(t)).or_default().push(Counted { miner, t, admitted });
+                    by_interval.entry(event.grid.index(t)).or_default().push(Counted { miner, t, admitted });
                     out.count(fate_name(Fate::Scored));
                 }
                 Err(fate) => out.count(fate_name(fate)),
             }
         }
-        for (interval, reports) in by_interval {
-            self.merge(interval, &reports)?;
-        }
         if !log.is_empty() {
             // In order of arrival: of several reports of a miner the last one stands.
             let standing = log.iter().map(|report| (report.miner, report.p)).collect();
-            conditions::note_aggregate(self.transaction, self.event.id, self.tick, &standing)?;
+            conditions::note_aggregate(self.transaction, event.id, self.tick, &standing)?;
             self.transaction
                 .prepare_cached("INSERT INTO raw (event, tick, block) VALUES (?1, ?2, ?3)")?
-                .send(params![self.event.id, self.tick.0, block::pack_reports(self.tick, &log)])?;
+                .send(params![event.id, self.tick.0, block::pack_reports(self.tick, &log)])?;
         }
-        Ok(())
+        Ok(by_interval)
     }
+}
 
-    fn merge(&self, interval: i64, reports: &[Counted]) -> Result<(), Fault> {
-        let brackets: &[u8] = match self.rules.reference_pick {
-            ReferencePick::AtOrBefore => &[IN_FORCE],
-            ReferencePick::WorstBracket => &[IN_FORCE, LOWER, HIGHER],
-        };
-        for &bracket in brackets {
-            let reference = |a: &Admitted| reference(bracket, a);
-            let reports =
-                reports.iter().map(|c| (c.miner, Report { t: c.t, p: c.admitted.p, r: reference(&c.admitted) }));
-            let mut cells = load_cells(self.transaction, self.event.id, interval, bracket)?;
-            block::merge(&mut cells, reports);
-            store_cells(self.transaction, self.event.id, interval, bracket, &cells)?;
-        }
-        Ok(())
-    }
+fn addition(event: i64, interval: i64, bracket: u8, counted: &[Counted]) -> Addition {
+    let report = |c: &Counted| (c.miner, Report { t: c.t, p: c.admitted.p, r: reference(bracket, &c.admitted) });
+    Addition { event, interval, bracket, reports: counted.iter().map(report).collect() }
 }
 
 /// The price that a bracket compares with.
@@ -244,46 +309,27 @@ pub(super) fn prices_for(rules: &Rules, prices: Prices) -> Prices {
     if rules.needs_price() { prices } else { prices.or_else(NO_PRICE) }
 }
 
-pub(super) fn prices_from(
-    connection: &Connection,
-    event: i64,
-    from: UnixMs,
-    rules: &Rules,
-) -> sql::Result<Prices> {
-    let mut query =
-        connection.prepare_cached("SELECT at, price FROM prices WHERE event = ?1 AND at >= ?2 ORDER BY at")?;
+pub(super) fn prices_from(connection: &Connection, event: i64, from: UnixMs, rules: &Rules) -> sql::Result<Prices> {
+    let mut query = connection.prepare_cached(PRICES_FROM)?;
     let rows = query.query_map(params![event, from.0], |row| Ok((UnixMs(row.get(0)?), row.get(1)?)))?;
     Ok(prices_for(rules, Prices::new(rows.collect::<sql::Result<Vec<_>>>()?)))
 }
 
-fn load_cells(transaction: &Transaction<'_>, event: i64, interval: i64, bracket: u8) -> Result<Cells, Fault> {
-    let mut query =
-        transaction.prepare_cached("SELECT block FROM stats WHERE event = ?1 AND interval = ?2 AND bracket = ?3")?;
-    let mut rows = query.query(params![event, interval, bracket])?;
-    match rows.next()? {
-        None => Ok(Cells::new()),
-        Some(row) => {
-            let block = row.get_ref(0)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()))?;
-            Ok(Columns::of(block)?.cells().collect())
-        }
-    }
+/// The statistics that are there already, for each addition.
+fn load_cells(transaction: &Transaction<'_>, additions: &[Addition]) -> Result<Vec<Cells>, Fault> {
+    let each: Vec<[i64; 3]> = additions.iter().map(|a| [a.event, a.interval, i64::from(a.bracket)]).collect();
+    let sql = "SELECT block FROM stats WHERE event = ?1 AND interval = ?2 AND bracket = ?3";
+    let found = transaction.prepare_cached(sql)?.query_each(&each, |row| {
+        let block = row.get_ref(0)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()));
+        Ok(block.and_then(|block| Ok(Columns::of(block)?.cells().collect::<Cells>())))
+    })?;
+    found.into_iter().map(|mut rows| rows.pop().unwrap_or_else(|| Ok(Cells::new()))).collect()
 }
 
-fn store_cells(
-    transaction: &Transaction<'_>,
-    event: i64,
-    interval: i64,
-    bracket: u8,
-    cells: &Cells,
-) -> sql::Result<()> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO stats (event, interval, bracket, block) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (event, interval, bracket) DO UPDATE SET block = excluded.block",
-        )?
-        .send(params![event, interval, bracket, block::pack(cells)])?;
-    Ok(())
-}
+const STORE_CELLS: &str = "INSERT INTO stats (event, interval, bracket, block) VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT (event, interval, bracket) DO UPDATE SET block = excluded.block";
+
+const PRICES_FROM: &str = "SELECT at, price FROM prices WHERE event = ?1 AND at >= ?2 ORDER BY at";
 
 /// Forgets single reports older than `raw_before`, and everything about events settled before `settled_before`.
 /// Returns how many events were forgotten.

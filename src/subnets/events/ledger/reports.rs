@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::ledger::sql::{Connection, params};
-
 use super::archive::Archive;
 use super::block::Columns;
 use super::record::IN_FORCE;
 use super::types::EventRow;
 use crate::ledger::miners::MinerId;
+use crate::ledger::sql::{Connection, params};
 use crate::ledger::{Fault, LedgerError};
 use crate::scoring::IntervalStats;
 use crate::scoring::admission::EventState;

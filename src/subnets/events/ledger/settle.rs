@@ -5,8 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::ledger::sql::{self, Connection, OptionalExtension, Transaction, params};
-
 use super::block::{self, Cells, Columns};
 use super::changes;
 use super::conditions;
@@ -16,6 +14,7 @@ use super::read::{self, state_name};
 use super::record::{HIGHER, IN_FORCE, LOWER, RAW_SINCE, prices_for, prices_from, reference};
 use super::types::{EventRow, IntervalLine, Outcome, Resolution, Settlement};
 use crate::ledger::miners::{self, MinerId};
+use crate::ledger::sql::{self, Connection, OptionalExtension, Transaction, params};
 use crate::ledger::{Fault, notes};
 use crate::scoring::admission::{EventState, Prices, Window};
 use crate::scoring::event::{EventFrame, EventStats, selected};

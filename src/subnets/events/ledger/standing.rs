@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::sql::{self, Connection, params};
-
 use super::read::{self, Which};
 use super::types::{Standing, Standings};
 use crate::ledger::Fault;
 use crate::ledger::miners::{self, MinerId};
+use crate::ledger::sql::{self, Connection, params};
 use crate::scoring::Rules;
 use crate::scoring::window::{ScoredEvent, averages};
 use crate::units::UnixMs;

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::sql::{self, Connection, Transaction, params};
-
 use super::EventsLedger;
 use super::block::Columns;
 use super::read::{self, state_name};
 use super::record::IN_FORCE;
 use super::types::EventRow;
 use crate::ledger::miners::{self, MinerId};
+use crate::ledger::sql::{self, Connection, Transaction, params};
 use crate::ledger::{Fault, LedgerError};
 use crate::scoring::IntervalStats;
 use crate::scoring::admission::EventState;

@@ -98,8 +98,8 @@ fn read(connection: &sql::Connection, since: UnixMs) -> Result<History, Fault> {
             provider: row.get(1)?,
             description: row.get::<String>(2)?.into(),
             asked_between: (UnixMs(row.get(3)?), UnixMs(row.get(4)?)),
-            asked: count(row, 5)?,
-            answered: count(row, 6)?,
+            asked: count(&row, 5)?,
+            answered: count(&row, 6)?,
             outcome: match (row.get::<u8>(7)?, row.get(8)?) {
                 (ENDED, Some(outcome)) => Outcome::Ended { outcome, at: UnixMs(row.get(9)?) },
                 (VOID, _) => Outcome::Void,

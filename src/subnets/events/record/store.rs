@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::ledger::sql::{Connection, Transaction, params};
-
 use super::pending::{Asker, Pending, Seen};
 use crate::ledger::Fault;
 use crate::ledger::sql;
+use crate::ledger::sql::{Connection, Transaction, params};
 use crate::market::{EventKey, Resolution};
 use crate::units::{Account, UnixMs, millis};
 

@@ -1,7 +1,6 @@
 //! Questions and answers as pages show them.
 
 use crate::ledger::sql::{Connection, OptionalExtension, Row, params};
-
 use crate::ledger::{Fault, miners, sql};
 use crate::units::{Foreign, Identity, UnixMs};
 

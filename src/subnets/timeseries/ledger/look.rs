@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::sql::{Connection, OptionalExtension, Row, params};
-
 use super::unpack;
 use crate::ledger::miners;
+use crate::ledger::sql::{Connection, OptionalExtension, Row, params};
 use crate::ledger::{Fault, sql};
 use crate::units::{Identity, UnixMs};
 

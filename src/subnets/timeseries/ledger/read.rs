@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::sql::{Connection, OptionalExtension};
-
 use super::{Commitment, NewRequest, unpack};
 use crate::ledger::miners::{self, MinerId};
+use crate::ledger::sql::{Connection, OptionalExtension};
 use crate::ledger::{Fault, sql};
 use crate::scoring::timeseries::chain::Spread;
 use crate::units::{Identity, UnixMs};

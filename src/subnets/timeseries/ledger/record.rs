@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use ndarray::ArrayView1;
-use crate::ledger::sql::{OptionalExtension, Transaction, params};
-
 use super::{NewRequest, Revealed, Rules, Scored, pack, read};
-use crate::ledger::miners::{self, MinerId};
 use crate::ledger::Fault;
+use crate::ledger::miners::{self, MinerId};
+use crate::ledger::sql::{OptionalExtension, Transaction, params};
 use crate::scoring::timeseries::long_run;
 use crate::scoring::timeseries::rmse::weighted_rmse;
 use crate::scoring::timeseries::scaling::request_shares;
 use crate::units::{Identity, UnixMs};
+use ndarray::ArrayView1;
 
 pub(super) fn begin(transaction: &Transaction<'_>, request: &NewRequest) -> Result<bool, Fault> {
     let new: Option<i64> = transaction
@@ -25,7 +24,9 @@ pub(super) fn begin(transaction: &Transaction<'_>, request: &NewRequest) -> Resu
     for commitment in &request.commitments {
         let miner = miners::id(transaction, commitment.miner, request.round)?;
         transaction
-            .prepare_cached("INSERT INTO ts_commitments (request, miner, hash) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+            .prepare_cached(
+                "INSERT INTO ts_commitments (request, miner, hash) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            )?
             .send(params![id, miner, commitment.hash])?;
     }
     Ok(true)
@@ -43,7 +44,9 @@ pub(super) fn reveal(transaction: &Transaction<'_>, uuid: &str, revealed: &Revea
     for forecast in &revealed.forecasts {
         let miner = miners::id(transaction, forecast.miner, revealed.starts_at)?;
         transaction
-            .prepare_cached("INSERT INTO ts_forecasts (request, miner, closes) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+            .prepare_cached(
+                "INSERT INTO ts_forecasts (request, miner, closes) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            )?
             .send(params![id, miner, pack(&forecast.closes)])?;
     }
     let mut note =

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::ledger::sql::params;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
+use crate::ledger::sql::params;
 use crate::ledger::{Fault, Ledger, LedgerError, Schema, sql};
 use crate::units::{Account, UnixMs};
 
@@ -121,7 +121,8 @@ impl Memory {
 }
 
 fn read(connection: &sql::Connection) -> Result<Vec<(Key, Promise)>, Fault> {
-    let mut query = connection.prepare_cached("SELECT validator, round, uuid, hash, closes, last_close FROM ts_committed")?;
+    let mut query =
+        connection.prepare_cached("SELECT validator, round, uuid, hash, closes, last_close FROM ts_committed")?;
     let mut rows = query.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
