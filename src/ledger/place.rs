@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -92,7 +93,10 @@ pub enum Encryption {
 
 /// A schema of a PostgreSQL database, and how to reach it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Address {
+pub struct Address(Arc<Parts>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Parts {
     /// Without password and without parameters.
     shown: String,
     /// The whole, as it is dialled; without the parameters that are ours.
@@ -121,57 +125,61 @@ impl Address {
         if schema.is_empty() || schema.len() > 63 || schema.contains('\0') {
             return Err(AddressError::Schema);
         }
-        self.schema = schema;
+        Arc::make_mut(&mut self.0).schema = schema;
         Ok(self)
     }
 
     /// With a password, where the URL has none.
     #[must_use]
     pub fn with_password(mut self, password: Option<Zeroizing<String>>) -> Self {
-        self.password = self.password.or(password);
+        if self.0.password.is_none() {
+            Arc::make_mut(&mut self.0).password = password;
+        }
         self
     }
 
     /// Trusts the certificates in this file (PEM) and no others.
     #[must_use]
     pub fn with_roots(mut self, roots: Option<PathBuf>) -> Self {
-        self.roots = roots.or(self.roots);
+        if roots.is_some() {
+            Arc::make_mut(&mut self.0).roots = roots;
+        }
         self
     }
 
     /// The schema.
     #[must_use]
     pub fn schema(&self) -> &str {
-        &self.schema
+        &self.0.schema
     }
 
     /// The schema as a name in SQL.
     #[must_use]
     pub fn quoted_schema(&self) -> String {
-        format!("\"{}\"", self.schema.replace('"', "\"\""))
+        format!("\"{}\"", self.0.schema.replace('"', "\"\""))
     }
 
     /// Whether the way to it is encrypted.
     #[must_use]
-    pub const fn encryption(&self) -> Encryption {
-        self.encryption
+    pub fn encryption(&self) -> Encryption {
+        self.0.encryption
     }
 
     /// The file of trusted certificates, where there is one.
     #[must_use]
     pub fn roots(&self) -> Option<&Path> {
-        self.roots.as_deref()
+        self.0.roots.as_deref()
     }
 
     /// What is dialled. Holds the password that the URL had.
     #[cfg(feature = "postgres")]
     pub(super) fn url(&self) -> &str {
-        &self.url
+        &self.0.url
     }
 
     #[cfg(feature = "postgres")]
     pub(super) fn password(&self) -> Option<&str> {
-        self.password.as_deref().map(String::as_str)
+        self.0.password.as_deref().map(String::as_str)
     }
 }
 
@@ -222,7 +230,7 @@ impl FromStr for Address {
             if theirs.is_empty() { "" } else { "?" },
             theirs.join("&")
         );
-        Self {
+        let parts = Parts {
             shown: format!("postgres://{at}{host}/{database}"),
             url: Zeroizing::new(url),
             password: None,
@@ -230,14 +238,14 @@ impl FromStr for Address {
             // The password and what miners said are nobody's on the way.
             encryption: encryption.unwrap_or(if is_far { Encryption::Required } else { Encryption::Off }),
             roots,
-        }
-        .in_schema(schema)
+        };
+        Self(Arc::new(parts)).in_schema(schema)
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}?schema={}", self.shown, self.schema)
+        write!(f, "{}?schema={}", self.0.shown, self.0.schema)
     }
 }
 

@@ -17,7 +17,7 @@ pub use error::{Error, OptionalExtension, Result};
 pub use statement::{Mapped, Row, Rows, Statement};
 pub use value::{FromSql, Owned, Params, ToSql, Value, WrongKind};
 
-use super::error::{LedgerError, explain};
+use super::error::LedgerError;
 use super::place::Place;
 #[cfg(feature = "postgres")]
 use super::postgres;
@@ -162,7 +162,7 @@ impl Connection {
         match place {
             #[cfg(feature = "postgres")]
             Place::Database(address) => {
-                Self::of_postgres(address, postgres::Purpose::Beside).map_err(|e| explain(place, &e))
+                Self::of_postgres(address, postgres::Purpose::Beside).map_err(|e| super::error::explain(place, &e))
             }
             place => {
                 let reason = "only a database has room for several processes; this is a file".to_owned();

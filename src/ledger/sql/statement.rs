@@ -50,6 +50,7 @@ fn bind(statement: &mut rusqlite::Statement<'_>, values: &impl Params) -> rusqli
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "values are an array that is written where it is used")]
 impl<'c> Statement<'c> {
     pub(super) const fn of_sqlite(statement: rusqlite::CachedStatement<'c>) -> Self {
         Self(Prepared::Sqlite(statement))

@@ -226,7 +226,7 @@ impl Round<'_> {
         let before = load_cells(self.transaction, &additions)?;
         let mut store = self.transaction.prepare_cached(STORE_CELLS)?;
         for (Addition { event, interval, bracket, reports }, mut cells) in additions.into_iter().zip(before) {
-            block::merge(&mut cells, reports.into_iter());
+            block::merge(&mut cells, reports);
             store.send(params![event, interval, bracket, block::pack(&cells)])?;
         }
         Ok(())
