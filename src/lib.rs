@@ -33,7 +33,7 @@
 //! | 1 | [`config`] settings and their layers, [`telemetry`] logs and metrics, [`wallet`] keys, [`scoring`] pure arithmetic, [`yuma`] the chain's consensus, [`timelock`] sealed weights |
 //! | 2 | [`synapse`] the wire format and its signatures |
 //! | 3 | [`axon`] serving, [`dendrite`] calling, [`subtensor`] the chain, [`market`] outside worlds, [`ledger`] durable state |
-//! | 4 | [`forecast`] strategies that answer |
+//! | 4 | [`forecast`] strategies that answer, [`lake`] history as files for any engine |
 //! | 5 | [`subnets`] one kind of work each, behind one seam |
 //! | 6 | [`role`] miner and validator, [`report`] tables, exports and plots of a ledger, [`gateway`] a door for customers, [`update`] a newer release in place of this one, [`localnet`] a development chain (feature `localnet`) |
 //! | 7 | [`dashboard`] the page, [`storefront`] a read API over a ledger, [`demo`] the whole job in one process (feature `localnet`) |
@@ -79,6 +79,7 @@ pub mod demo;
 pub mod dendrite;
 pub mod forecast;
 pub mod gateway;
+pub mod lake;
 pub mod ledger;
 #[cfg(feature = "localnet")]
 pub mod localnet;

@@ -12,7 +12,7 @@ pub mod table;
 pub use duration::{ParseDurationError, parse_duration};
 pub use resolve::{ConfigError, Layer, Layers, Resolved, ResolvedValue};
 pub use settings::{
-    AxonSettings, BlacklistSettings, DashboardSettings, DbSettings, DendriteSettings, LoggingSettings, MetricsSettings,
-    PrioritySettings, Settings, StorefrontSettings, SubtensorSettings, ValidatorSettings, WalletSettings, duration,
-    words,
+    AxonSettings, BlacklistSettings, DashboardSettings, DbSettings, DendriteSettings, LakeSettings, LoggingSettings,
+    MetricsSettings, PrioritySettings, Settings, StorefrontSettings, SubtensorSettings, ValidatorSettings,
+    WalletSettings, duration, words,
 };

@@ -44,6 +44,7 @@ pub struct Settings {
     pub metrics: MetricsSettings,
     pub dashboard: DashboardSettings,
     pub storefront: StorefrontSettings,
+    pub lake: LakeSettings,
     pub logging: LoggingSettings,
     pub db: DbSettings,
 }
@@ -171,6 +172,21 @@ pub struct StorefrontSettings {
     pub port: Option<u16>,
     pub ip: String,
     pub keys: Option<PathBuf>,
+}
+
+/// The history as files.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of settings explains each")]
+pub struct LakeSettings {
+    pub to: Option<String>,
+    #[serde(deserialize_with = "duration")]
+    pub every: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub delay: Duration,
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+    pub credentials: Option<PathBuf>,
 }
 
 /// What is logged.

@@ -81,6 +81,8 @@ pub enum Group {
     Metrics,
     /// What programs may read.
     Storefront,
+    /// The history as files.
+    Lake,
     /// Logs and state.
     Housekeeping,
 }
@@ -113,6 +115,7 @@ impl Group {
             Self::Validator => "Validator",
             Self::Metrics => "Metrics",
             Self::Storefront => "Storefront",
+            Self::Lake => "Lake",
             Self::Housekeeping => "Logs and state",
         }
     }
@@ -121,7 +124,7 @@ impl Group {
     #[must_use]
     pub const fn is_for_miners(self) -> bool {
         match self {
-            Self::Dendrite | Self::Validator | Self::Storefront => false,
+            Self::Dendrite | Self::Validator | Self::Storefront | Self::Lake => false,
             Self::Work(group) => group.miner,
             _ => true,
         }
@@ -412,6 +415,33 @@ pub const CORE: &[Setting] = &[
         None,
         Group::Storefront,
         "The file of hashed keys to it; storefront-keys.toml in db.directory unless said.",
+    ),
+    setting(
+        "lake.to",
+        Kind::Text,
+        None,
+        Group::Lake,
+        "The folder, or s3://BUCKET/PREFIX, in which the history is kept as Parquet files (docs/lake.md); one for each ledger, none is off.",
+    )
+    .alias(&["lake"]),
+    setting("lake.every", Kind::Duration, Some("1h"), Group::Lake, "How often a validator publishes what is over."),
+    setting(
+        "lake.delay",
+        Kind::Duration,
+        Some("30m"),
+        Group::Lake,
+        "How long after its end an hour or a day is published: longer than an answer or a price may take to be recorded.",
+    ),
+    setting("lake.endpoint", Kind::Text, None, Group::Lake, "The address of a server that speaks S3 and is not Amazon's.")
+        .env(&["AWS_ENDPOINT_URL"]),
+    setting("lake.region", Kind::Text, None, Group::Lake, "The bucket's region; us-east-1 unless said.")
+        .env(&["AWS_REGION", "AWS_DEFAULT_REGION"]),
+    setting(
+        "lake.credentials",
+        Kind::Path,
+        None,
+        Group::Lake,
+        "A file with the bucket's keys as Amazon's tools keep them; without it AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are asked, then the machine's own role.",
     ),
     setting("logging.debug", Kind::Bool, Some("false"), Group::Housekeeping, "Log more.").env(&["BT_LOGGING_DEBUG"]),
     setting("logging.trace", Kind::Bool, Some("false"), Group::Housekeeping, "Log everything.").env(&["BT_LOGGING_TRACE"]),

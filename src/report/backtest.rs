@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::export::{Cell, Column, Format, Table, Type};
 use super::plot;
 use super::{ReportError, create_folder};
 use crate::forecast::backtest::{Fan, Moment, Standing, Summary};
+use crate::lake::table::{Cell, Column, Format, Table, Type};
 
 const FORECASTS: [Column; 4] = [
     Column::of("at_ms", Type::Time),

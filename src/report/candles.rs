@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::ReportError;
-use super::export::{Cell, Column, Format, Table, Type};
+use crate::lake::table::{Cell, Column, Format, Table, Type};
 use crate::market::klines::Candle;
 
 const COLUMNS: [Column; 6] = [

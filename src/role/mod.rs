@@ -4,6 +4,7 @@ mod announce;
 pub mod doctor;
 mod duties;
 mod error;
+pub mod lake;
 pub mod metrics;
 mod miner;
 pub mod setup;

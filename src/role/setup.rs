@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::announce::Announcement;
 use super::error::RoleError;
+use super::lake;
 use super::miner::MinerParts;
 use super::subnet::Subnet;
 use super::validator::{Others, ValidatorParts};
@@ -100,13 +101,15 @@ pub async fn validator(resolved: &Resolved, settings: &Settings) -> Result<Valid
         clock: clock.clone(),
         peers: Arc::new(Others::than(hotkey.account(), subnet.clone())),
     };
+    let name = lake::name(netuid, &hotkey.account());
+    let lake = lake::duty(&settings.lake, kind, name, &ledger, &clock)?;
     let work = (part.make)(resolved, needs)?;
     let weights = (!settings.weights.disable).then(|| {
         let (policy, shares) = (weights_policy(settings), Arc::clone(&work) as Arc<dyn Shares>);
         WeightsWriter::new(Arc::clone(&hotkey), subnet.clone(), ledger.clone(), shares, clock, policy)
     });
     let announcement = announced.map(|(axon, external)| Announcement { hotkey: Arc::clone(&hotkey), axon, external });
-    Ok(ValidatorParts { hotkey: hotkey.account(), subnet, work, dendrite, ledger, weights, announcement })
+    Ok(ValidatorParts { hotkey: hotkey.account(), subnet, work, dendrite, ledger, weights, lake, announcement })
 }
 
 /// When and how weights are written, as the settings say.

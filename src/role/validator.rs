@@ -11,7 +11,7 @@ use super::tasks::Tasks;
 use super::weights::{WeightsOutcome, WeightsView, WeightsWriter};
 use crate::dendrite::{Dendrite, Target};
 use crate::ledger::{Ledger, Place};
-use crate::subnets::work::{ChainSeen, Known, Peer, Peers, ValidatorWork};
+use crate::subnets::work::{ChainSeen, Duty, Known, Peer, Peers, ValidatorWork};
 use crate::subtensor::{Neuron, Retry};
 use crate::units::{Account, Identity, Uid};
 
@@ -38,6 +38,8 @@ pub struct ValidatorParts {
     pub ledger: Ledger,
     /// What writes weights; `None` when that is disabled.
     pub weights: Option<WeightsWriter>,
+    /// Publishes the history; `None` when no lake is wanted.
+    pub lake: Option<Duty>,
     /// The axon to be announced: [`Announcement::start`] is for whoever starts the validator.
     pub announcement: Option<Announcement>,
 }
@@ -74,10 +76,10 @@ impl Validator {
     #[must_use]
     pub fn start(parts: ValidatorParts) -> Self {
         let mut tasks = Tasks::new();
-        let ValidatorParts { hotkey, subnet, work, dendrite, ledger, weights, announcement: _ } = parts;
+        let ValidatorParts { hotkey, subnet, work, dendrite, ledger, weights, lake, announcement: _ } = parts;
         let board = Arc::new(Board::default());
         tasks.supervise(METAGRAPH, follow(subnet.clone(), Arc::clone(&board)));
-        for duty in Arc::clone(&work).duties() {
+        for duty in Arc::clone(&work).duties().into_iter().chain(lake) {
             tasks.run(perform(duty, hotkey, Arc::clone(&board), tasks.stopping()));
         }
         let view = weights.as_ref().map(WeightsWriter::view);

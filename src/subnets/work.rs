@@ -21,6 +21,7 @@ use crate::config::table::{Preset, Setting};
 use crate::config::{ConfigError, Resolved};
 use crate::dendrite::{Dendrite, DendriteError, Target};
 use crate::forecast::ForecastError;
+use crate::lake::Source;
 use crate::ledger::{Ledger, LedgerError, ReadOnly, Schema};
 use crate::market::MarketError;
 use crate::synapse::Synapse;
@@ -54,7 +55,12 @@ pub struct Kind {
     pub views: Option<Views>,
     /// What it needs from others, tried once.
     pub outside: Option<Outside>,
+    /// What it keeps for a lake.
+    pub history: Option<HistoryIn>,
 }
+
+/// Opens what a ledger keeps for a lake. Blocks.
+pub type HistoryIn = fn(ReadOnly) -> Result<Box<dyn Source>, LedgerError>;
 
 /// Tries what a kind of work needs from others: markets, exchanges, models.
 pub type Outside = fn(&Resolved, &Clock) -> BoxFuture<'static, Vec<Finding>>;

@@ -20,6 +20,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("market", 3),
     ("ledger", 3),
     ("forecast", 4),
+    ("lake", 4),
     ("subnets", 5),
     ("role", 6),
     ("report", 6),

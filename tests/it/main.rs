@@ -35,6 +35,7 @@ mod foreign_text;
 mod gateway;
 mod generated;
 mod json_schema;
+mod lake;
 mod layers;
 mod ledger;
 mod ledger_kill9;

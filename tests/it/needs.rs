@@ -1,7 +1,7 @@
 //! What a test needs and this machine may lack, looked for when the test runs: the test goes on with what was found, or
 //! it is ignored, with the reason.
 //!
-//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `node`, `proxies`, `ipv6`, `browser`, `pm2`, `book`; `.ci/run` sets it): a test that lacks one of
+//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `node`, `proxies`, `ipv6`, `browser`, `pm2`, `book`, `spark`; `.ci/run` sets it): a test that lacks one of
 //! these fails.
 
 use std::any::Any;
@@ -43,6 +43,11 @@ pub fn python(variable: &str) -> PathBuf {
 /// The folder that `variable` names, with the packages that npm installs for `scripts/python-peers.sh`.
 pub fn node(variable: &str) -> PathBuf {
     named(variable, "node", "scripts/python-peers.sh")
+}
+
+/// The interpreter with Spark, which `scripts/spark.sh` makes where there is a Java.
+pub fn spark() -> PathBuf {
+    named("NEURON_PYTHON_SPARK", "spark", "scripts/spark.sh, which needs a Java")
 }
 
 /// The program that `variable` names, which `scripts/proxies.sh` finds.

@@ -36,6 +36,9 @@ mod data_python;
 mod demo_recorded;
 mod dendrite_vectors;
 mod ipv6;
+mod lake_python;
+#[cfg(feature = "s3")]
+mod lake_s3;
 mod llm_vectors;
 #[cfg(feature = "localnet")]
 mod localnet_python;
@@ -56,6 +59,8 @@ mod python_wallet;
 mod python_wire;
 #[cfg(feature = "localnet")]
 mod runtimes_real;
+#[cfg(feature = "s3")]
+mod s3_fault_proxy;
 mod scoring_vectors;
 mod storefront_python;
 mod timelock;
@@ -83,6 +88,7 @@ tools!(
     dashboard,
     gateway,
     json_schema,
+    lake,
     market_azuro,
     market_polymarket,
     market_tape,
@@ -105,6 +111,9 @@ fn main() -> ExitCode {
         data_python::trials(),
         dendrite_vectors::trials(),
         ipv6::trials(),
+        lake_python::trials(),
+        #[cfg(feature = "s3")]
+        lake_s3::trials(),
         llm_vectors::trials(),
         market_azuro_recorded::trials(),
         market_recorded::trials(),

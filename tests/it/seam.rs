@@ -193,6 +193,7 @@ async fn a_kind_of_work_that_nobody_knows_of_runs_and_is_paid() {
         dendrite,
         ledger: ledger.clone(),
         weights: Some(weights),
+        lake: None,
         announcement: None,
     };
     let running = Validator::start(parts);

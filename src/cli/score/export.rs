@@ -1,18 +1,27 @@
-//! `neuron score export`: tables as CSV or Parquet, and a copy of the ledger.
+//! `neuron score export`: tables as CSV or Parquet, a copy of the ledger, or the history as a lake.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 
 use super::super::output::Output;
+use super::super::{Exit, OrExit as _};
 use super::{classified, target, target_args};
 use crate::cli::Failure;
+use crate::clock::Clock;
+use crate::config::{LakeSettings, Settings};
+use crate::lake::{self, LakeError, Published, Target};
+use crate::ledger::ReadOnly;
 use crate::report::Case;
 use crate::report::export::{Format, Part, export};
+use crate::role;
+use crate::subnets::registry;
+use crate::units::millis;
 
 pub(super) fn command() -> Command {
-    let target =
+    let [to, format] =
         target_args(&["csv", "parquet"], "csv is text, times in milliseconds since the Unix epoch; parquet has types");
     let tables = Arg::new("tables")
         .long("tables")
@@ -26,9 +35,11 @@ pub(super) fn command() -> Command {
         .long_about(
             "Writes into a folder: events (all that are settled), scores (recomputed under the rules), reports (mean report and \
              price per miner and event), intervals (the statistics that scores are made of) and ledger.sqlite, a compact \
-             copy which every `neuron score` command reads like the original. The columns are in docs/scoring.md.",
+             copy which every `neuron score` command reads like the original. The columns are in docs/scoring.md.\n\n\
+             Without --to, publishes the history into the lake that --lake names (a folder, or s3://BUCKET/PREFIX), from \
+             where an earlier run ended: files by table and day, for DuckDB, Spark and others (docs/lake.md).",
         )
-        .args(target)
+        .args([to.required(false), format])
         .arg(tables)
 }
 
@@ -37,7 +48,10 @@ struct Written {
     files: Vec<PathBuf>,
 }
 
-pub(super) fn run(case: &Case, matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+pub(super) fn run(case: &Case, matches: &ArgMatches, settings: &Settings, output: Output) -> Result<(), Failure> {
+    if matches.get_one::<PathBuf>("to").is_none() {
+        return publish(case.archive.path(), &settings.lake, output);
+    }
     let (folder, format) = target(matches)?;
     let format = if format == "parquet" { Format::Parquet } else { Format::Csv };
     let wanted = |part: &Part| matches.get_many::<String>("tables").unwrap_or_default().any(|name| name == part.name());
@@ -46,4 +60,46 @@ pub(super) fn run(case: &Case, matches: &ArgMatches, output: Output) -> Result<(
     let list = |written: &Written| written.files.iter().map(|file| format!("{}\n", file.display())).collect();
     output.result(&Written { files }, list)?;
     Ok(())
+}
+
+#[derive(Debug, Serialize)]
+struct ToLake {
+    lake: String,
+    #[serde(flatten)]
+    published: Published,
+}
+
+/// Publishes what is over and not in the lake.
+fn publish(ledger: &Path, settings: &LakeSettings, output: Output) -> Result<(), Failure> {
+    let nowhere = || anyhow!("nothing says where to: name a folder with --to, or a lake with --lake");
+    let target: Target =
+        settings.to.as_deref().ok_or_else(nowhere).or_exit(Exit::Usage)?.parse().or_exit(Exit::Usage)?;
+    let kept = registry::KINDS.iter().find_map(|kind| Some((kind.history?, kind.schema?)));
+    let (open, schema) = kept.ok_or_else(|| anyhow!("no kind of work keeps a history"))?;
+    let source = open(ReadOnly::open(ledger, schema)?)?;
+    let store = target.open(&role::lake::access(settings)).map_err(failed)?;
+    let until = Clock::wall().now().plus_ms(-millis(settings.delay));
+    let published = lake::publish(&*source, &name_of(ledger), &*store, until, &|| true).map_err(failed)?;
+    let text = |done: &ToLake| {
+        let Published { files, rows, bytes, there, .. } = done.published;
+        format!("{}: {files} files with {rows} rows, {bytes} bytes; {there} files were there\n", done.lake)
+    };
+    output.result(&ToLake { lake: target.to_string(), published }, text)?;
+    Ok(())
+}
+
+/// What a ledger is called in its lake: `netuid155/HOTKEY`, the end of its path, as a validator calls it.
+fn name_of(ledger: &Path) -> String {
+    let folder = ledger.parent().and_then(Path::file_name).unwrap_or_default();
+    let file = ledger.file_stem().unwrap_or_default();
+    format!("{}/{}", folder.to_string_lossy(), file.to_string_lossy())
+}
+
+fn failed(error: LakeError) -> Failure {
+    let exit = match &error {
+        LakeError::Target { .. } | LakeError::OtherLedger { .. } => Exit::Usage,
+        LakeError::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => Exit::Permission,
+        _ => Exit::Failed,
+    };
+    Failure::new(exit, error)
 }

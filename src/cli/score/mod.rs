@@ -49,7 +49,11 @@ fn command() -> Command {
         .arg(ledger)
         .arg_required_else_help(true)
         .subcommand_required(true);
-    let with = |part| args::with_settings(part, &[SCORING, Group::Housekeeping]);
+    let with = |part: Command| {
+        let is_export = part.get_name() == "export";
+        let wanted = move |group| [SCORING, Group::Housekeeping].contains(&group) || is_export && group == Group::Lake;
+        args::with_settings_that(part, wanted)
+    };
     parts.into_iter().fold(tree, |tree, part| tree.subcommand(with(part))).subcommand(incentives::command())
 }
 
@@ -66,7 +70,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         "explain" => explain::run(&case, matches, output),
         "compare" => compare::run(&case, matches, output),
         "sybil" => sybil::run(&case, matches, output),
-        "export" => export::run(&case, matches, output),
+        "export" => export::run(&case, matches, &settings, output),
         "plot" => plot::run(&case, matches, output),
         other => Err(anyhow!("no command `score {other}`").into()),
     }

@@ -5,6 +5,7 @@ mod cast;
 pub mod conditions;
 mod cross_check;
 mod history;
+mod lake;
 pub mod ledger;
 mod miner;
 mod outside;
@@ -39,4 +40,5 @@ pub const KIND: Kind = Kind {
     cast: Some(cast::make),
     views: Some(views::VIEWS),
     outside: Some(outside::look),
+    history: Some(lake::open),
 };

@@ -28,6 +28,8 @@ use crate::wallet::Keypair;
 
 /// Events looked up one by one in a tick.
 const LOOKUPS: usize = 50;
+/// How long single answers are kept where a lake is to get them, hours: it may be away for a day.
+const RAW_HOURS_FOR_A_LAKE: u32 = 30;
 /// How often an event service is told.
 const REPORT_EVERY: Duration = Duration::from_secs(180);
 /// How often old rows are forgotten.
@@ -73,7 +75,9 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
         Some(history) => (history.markets(&settings.market), history.clock()),
         None => (market::providers_as(&settings.market, &clock, Some(&hotkey.account()))?, clock),
     };
-    let ledger = EventsLedger::over(ledger, Options { rules: settings.rules()?, ..Options::default() });
+    let kept_for_a_lake = resolved.settings()?.lake.to.is_some();
+    let raw_hours = if kept_for_a_lake { RAW_HOURS_FOR_A_LAKE } else { Options::default().raw_hours };
+    let ledger = EventsLedger::over(ledger, Options { rules: settings.rules()?, raw_hours, ..Options::default() });
     let limits = Limits {
         max_question_bytes: settings.market.max_question_bytes,
         max_events: settings.market.max_events,

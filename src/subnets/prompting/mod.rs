@@ -43,6 +43,7 @@ pub const KIND: Kind = Kind {
     cast: Some(cast::make),
     views: Some(views::VIEWS),
     outside: None,
+    history: None,
 };
 
 fn ping(timeout: f64, sender: &str) -> Result<Prepared, NotSendable> {

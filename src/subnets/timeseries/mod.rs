@@ -39,4 +39,5 @@ pub const KIND: Kind = Kind {
     cast: Some(cast::make),
     views: Some(views::VIEWS),
     outside: Some(outside::look),
+    history: None,
 };

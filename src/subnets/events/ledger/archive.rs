@@ -168,9 +168,22 @@ impl Archive {
     /// # Errors
     /// [`LedgerError::File`], [`LedgerError::Corrupt`], [`LedgerError::TooNew`].
     pub fn open(place: impl Into<Place>) -> Result<Self, LedgerError> {
-        let file = ReadOnly::open(place, SCHEMA)?;
+        Self::over(ReadOnly::open(place, SCHEMA)?)
+    }
+
+    /// What was opened with [`SCHEMA`].
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn over(file: ReadOnly) -> Result<Self, LedgerError> {
         let miners = file.named(miners::all(file.connection()))?;
         Ok(Self { book: Book { place: file.place().clone(), miners: miners.into() }, file })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn place(&self) -> &Place {
+        self.file.place()
     }
 
     pub(super) fn named<T>(&self, result: Result<T, Fault>) -> Result<T, LedgerError> {

@@ -43,6 +43,18 @@ pub(super) fn of(connection: &Connection, key: &str) -> Result<Vec<EventChange>,
     Ok(found)
 }
 
+/// The same of the event of a number.
+pub(super) fn numbered(connection: &Connection, id: i64) -> Result<Vec<EventChange>, Fault> {
+    let sql = "SELECT at, state, cutoff, outcome FROM changes WHERE event = ?1 ORDER BY rowid";
+    let mut query = connection.prepare_cached(sql)?;
+    let mut rows = query.query([id])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(change(&row, 0)?);
+    }
+    Ok(found)
+}
+
 /// Changes of all events with a number above `number`, in their order, `count` at most.
 pub(super) fn after(connection: &Connection, number: i64, count: i64) -> Result<Vec<NumberedChange>, Fault> {
     let mut query = connection.prepare_cached(

@@ -1,5 +1,7 @@
 //! The prices that are kept, with what they are made of, and where a second source contradicted them.
 
+use std::ops::Range;
+
 use serde::Serialize;
 
 use super::types::PriceRow;
@@ -68,6 +70,17 @@ pub(super) fn of(connection: &Connection, key: &str) -> Result<Vec<PriceSeen>, F
         "SELECT p.at, p.price, p.source FROM prices p JOIN events e ON e.id = p.event WHERE e.key = ?1 ORDER BY p.at",
     )?;
     let rows = query.query_map([key], |row| {
+        let source = PriceSource::of_code(row.get(2)?);
+        Ok(PriceSeen { at: UnixMs(row.get(0)?), price: row.get(1)?, source })
+    })?;
+    Ok(rows.collect::<sql::Result<_>>()?)
+}
+
+/// The prices kept of an event's number within some time, in their order.
+pub(super) fn within(connection: &Connection, id: i64, time: &Range<UnixMs>) -> Result<Vec<PriceSeen>, Fault> {
+    let mut query = connection
+        .prepare_cached("SELECT at, price, source FROM prices WHERE event = ?1 AND at >= ?2 AND at < ?3 ORDER BY at")?;
+    let rows = query.query_map(params![id, time.start.0, time.end.0], |row| {
         let source = PriceSource::of_code(row.get(2)?);
         Ok(PriceSeen { at: UnixMs(row.get(0)?), price: row.get(1)?, source })
     })?;

@@ -158,6 +158,13 @@ pub(super) fn event(connection: &Connection, key: &str) -> Result<Option<(i64, E
     rows.next()?.map(|row| event_row(&row)).transpose()
 }
 
+/// The event of a number.
+pub(super) fn numbered(connection: &Connection, id: i64) -> Result<Option<EventRow>, Fault> {
+    let mut query = connection.prepare_cached(&format!("SELECT {EVENT_COLUMNS} FROM events WHERE id = ?1"))?;
+    let mut rows = query.query([id])?;
+    Ok(rows.next()?.map(event_row).transpose()?.map(|(_, event)| event))
+}
+
 /// The stored scores of an event, by miner number.
 pub(super) fn scores(connection: &Connection, event: i64) -> sql::Result<Vec<(MinerId, f64)>> {
     let mut query = connection.prepare_cached("SELECT miner, score FROM scores WHERE event = ?1 ORDER BY miner")?;

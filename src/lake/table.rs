@@ -1,8 +1,10 @@
-//! The tables of an export: typed columns, and the two kinds of files they become.
+//! Tables: typed columns, and the two kinds of files they become.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
 
 use super::parquet;
 
@@ -17,7 +19,8 @@ pub enum Format {
 
 impl Format {
     /// The file of a table.
-    pub(in super::super) fn file(self, folder: &Path, name: &str) -> PathBuf {
+    #[must_use]
+    pub fn file(self, folder: &Path, name: &str) -> PathBuf {
         let extension = match self {
             Self::Csv => "csv",
             Self::Parquet => "parquet",
@@ -28,12 +31,18 @@ impl Format {
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq)]
-pub(in super::super) enum Cell {
+pub enum Cell {
+    /// A text.
     Text(String),
+    /// A text (UTF-8) that many rows share: a copy costs a counter.
+    Shared(Bytes),
+    /// A small number.
     Int(i32),
+    /// A number.
     Long(i64),
     /// Milliseconds since the Unix epoch, UTC.
     Time(i64),
+    /// A finite number.
     Double(f64),
     /// Only in columns that may be empty.
     Empty,
@@ -41,17 +50,36 @@ pub(in super::super) enum Cell {
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Type {
+pub enum Type {
+    /// UTF-8.
     Text,
+    /// 32 bits.
     Int,
+    /// 64 bits.
     Long,
+    /// Milliseconds since the Unix epoch, UTC.
     Time,
+    /// 64 bits.
     Double,
+}
+
+impl Type {
+    /// The type's name in the description of a lake.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "string",
+            Self::Int => "int32",
+            Self::Long => "int64",
+            Self::Time => "timestamp_ms_utc",
+            Self::Double => "double",
+        }
+    }
 }
 
 /// A column of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Column {
+pub struct Column {
     pub(super) name: &'static str,
     pub(super) of: Type,
     /// Whether cells may be empty.
@@ -59,17 +87,39 @@ pub(in super::super) struct Column {
 }
 
 impl Column {
-    pub(in super::super) const fn of(name: &'static str, of: Type) -> Self {
+    /// A column that is never empty.
+    #[must_use]
+    pub const fn of(name: &'static str, of: Type) -> Self {
         Self { name, of, optional: false }
     }
 
-    pub(in super::super) const fn optional(self) -> Self {
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub const fn of_type(&self) -> Type {
+        self.of
+    }
+
+    /// Whether cells may be empty.
+    #[must_use]
+    pub const fn is_optional(&self) -> bool {
+        self.optional
+    }
+
+    /// The same, with cells that may be empty.
+    #[must_use]
+    pub const fn optional(self) -> Self {
         Self { optional: true, ..self }
     }
 }
 
 /// A file of one table, written row by row.
-pub(in super::super) struct Table {
+pub struct Table {
     path: PathBuf,
     writer: Writer,
 }
@@ -79,11 +129,21 @@ enum Writer {
     Parquet(Box<parquet::Writer<BufWriter<File>>>),
 }
 
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Table").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 impl Table {
-    pub(in super::super) fn create(path: &Path, format: Format, columns: &'static [Column]) -> io::Result<Self> {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn create(path: &Path, format: Format, columns: &'static [Column]) -> io::Result<Self> {
         let file = BufWriter::new(File::create(path)?);
         let writer = match format {
-            Format::Parquet => Writer::Parquet(Box::new(parquet::Writer::new(file, columns)?)),
+            Format::Parquet => Writer::Parquet(Box::new(parquet::Writer::new(file, columns, Vec::new())?)),
             Format::Csv => {
                 let mut writer = csv::Writer::from_writer(file);
                 writer.write_record(columns.iter().map(|column| column.name))?;
@@ -94,7 +154,10 @@ impl Table {
     }
 
     /// Adds a row: one cell per column, of its type.
-    pub(in super::super) fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// The system's; a row that does not fit.
+    pub fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
         match &mut self.writer {
             Writer::Parquet(writer) => writer.row(cells),
             Writer::Csv(writer) => Ok(writer.write_record(cells.iter().map(text))?),
@@ -102,10 +165,13 @@ impl Table {
     }
 
     /// Writes what is left; the file is whole after this.
-    pub(in super::super) fn finish(self) -> io::Result<PathBuf> {
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn finish(self) -> io::Result<PathBuf> {
         match self.writer {
             Writer::Csv(mut writer) => writer.flush()?,
-            Writer::Parquet(writer) => writer.finish()?,
+            Writer::Parquet(writer) => drop(writer.finish()?),
         }
         Ok(self.path)
     }
@@ -114,6 +180,7 @@ impl Table {
 fn text(cell: &Cell) -> String {
     match cell {
         Cell::Text(text) => no_formula(text),
+        Cell::Shared(text) => no_formula(&String::from_utf8_lossy(text)),
         Cell::Int(value) => value.to_string(),
         Cell::Long(value) | Cell::Time(value) => value.to_string(),
         Cell::Double(value) => value.to_string(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type as Schema;
@@ -52,6 +53,7 @@ impl Chunk {
     fn push(&mut self, column: &Column, cell: &Cell) -> bool {
         match (&mut self.values, cell) {
             (Values::Text(values), Cell::Text(text)) => values.push(ByteArray::from(text.as_str())),
+            (Values::Text(values), Cell::Shared(text)) => values.push(ByteArray::from(text.clone())),
             (Values::Int(values), Cell::Int(value)) => values.push(*value),
             (Values::Long(values), Cell::Long(value)) if column.of == Type::Long => values.push(*value),
             (Values::Long(values), Cell::Time(value)) if column.of == Type::Time => values.push(*value),
@@ -85,7 +87,9 @@ impl Chunk {
 }
 
 /// A file on its way.
-pub(super) struct Writer<W: Write + Send> {
+///
+/// The rows of one group are in memory, and no more.
+pub struct Writer<W: Write + Send> {
     file: SerializedFileWriter<W>,
     columns: &'static [Column],
     chunks: Vec<Chunk>,
@@ -94,15 +98,32 @@ pub(super) struct Writer<W: Write + Send> {
     group: usize,
 }
 
+impl<W: Write + Send> std::fmt::Debug for Writer<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
 impl<W: Write + Send> Writer<W> {
-    pub(super) fn new(to: W, columns: &'static [Column]) -> io::Result<Self> {
-        Self::with_groups(to, columns, GROUP)
+    /// Begins a file with `said` in its metadata: names with values.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn new(to: W, columns: &'static [Column], said: Vec<(&'static str, String)>) -> io::Result<Self> {
+        Self::with_groups(to, columns, said, GROUP)
     }
 
-    fn with_groups(to: W, columns: &'static [Column], group: usize) -> io::Result<Self> {
+    fn with_groups(
+        to: W,
+        columns: &'static [Column],
+        said: Vec<(&'static str, String)>,
+        group: usize,
+    ) -> io::Result<Self> {
+        let said: Vec<KeyValue> = said.into_iter().map(|(name, value)| KeyValue::new(name.to_owned(), value)).collect();
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_created_by(concat!("neuron version ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_key_value_metadata((!said.is_empty()).then_some(said))
             .build();
         let file = schema(columns)
             .and_then(|schema| SerializedFileWriter::new(to, Arc::new(schema), Arc::new(properties)))
@@ -111,7 +132,10 @@ impl<W: Write + Send> Writer<W> {
     }
 
     /// Adds a row: one cell per column, of its type.
-    pub(super) fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// The system's; a row that does not fit.
+    pub fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
         let places = self.chunks.iter_mut().zip(self.columns).zip(cells);
         let fits = cells.len() == self.columns.len()
             && places.fold(true, |fits, ((chunk, column), cell)| fits && chunk.push(column, cell));
@@ -136,13 +160,17 @@ impl<W: Write + Send> Writer<W> {
         Ok(())
     }
 
-    /// Writes what is left and the footer.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    /// Writes what is left and the footer, and gives back what was written to.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn finish(mut self) -> io::Result<W> {
         if self.rows > 0 {
             self.flush().map_err(io_error)?;
         }
-        self.file.finish().map_err(io_error)?;
-        self.file.inner_mut().flush()
+        let mut to = self.file.into_inner().map_err(io_error)?;
+        to.flush()?;
+        Ok(to)
     }
 }
 
@@ -200,9 +228,9 @@ mod tests {
 
     fn file(rows: &[[Cell; 5]], group: usize) -> SerializedFileReader<Bytes> {
         let mut bytes = Vec::new();
-        let mut writer = Writer::with_groups(&mut bytes, &COLUMNS, group).unwrap();
+        let mut writer = Writer::with_groups(&mut bytes, &COLUMNS, Vec::new(), group).unwrap();
         rows.iter().for_each(|row| writer.row(row).unwrap());
-        writer.finish().unwrap();
+        writer.finish().map(drop).unwrap();
         SerializedFileReader::new(Bytes::from(bytes)).unwrap()
     }
 
@@ -242,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_row_that_does_not_fit_is_refused() {
-        let mut writer = Writer::new(Vec::new(), &COLUMNS[..2]).unwrap();
+        let mut writer = Writer::new(Vec::new(), &COLUMNS[..2], Vec::new()).unwrap();
         assert!(writer.row(&[Cell::Text("a".into())]).is_err());
         assert!(writer.row(&[Cell::Int(1), Cell::Int(1)]).is_err());
         assert!(writer.row(&[Cell::Empty, Cell::Int(1)]).is_err());
@@ -251,7 +279,7 @@ mod tests {
     #[test]
     fn what_the_system_refuses_is_told_as_the_system_says_it() {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let error = Writer::new(full, &COLUMNS).and_then(Writer::finish).unwrap_err();
+        let error = Writer::new(full, &COLUMNS, Vec::new()).and_then(Writer::finish).unwrap_err();
         assert!(error.to_string().contains("No space left on device"), "{error}");
     }
 }

@@ -1,16 +1,13 @@
 //! Tables as CSV or Parquet, and a copy of the ledger that recomputes like the original.
 
-mod parquet;
-mod table;
-
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Case, ReportError, create_folder};
+pub use crate::lake::table::Format;
+use crate::lake::table::{Cell, Column, Table, Type};
 use crate::ledger::LedgerError;
 use crate::units::Identity;
-pub use table::Format;
-pub(super) use table::{Cell, Column, Table, Type};
 
 const EVENTS: [Column; 8] = [
     Column::of("event", Type::Text),

@@ -1,0 +1,74 @@
+//! Why a lake is not up to date.
+
+use std::io;
+
+use crate::ledger::LedgerError;
+
+/// See the variants. What was published before stays published, and a later run goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum LakeError {
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A file of the lake, or a draft of one, cannot be read or written.
+    #[error("{place}: {source}; what was published before stays, the next run goes on from there")]
+    File {
+        /// The file, folder or object.
+        place: String,
+        /// What the system or the store said.
+        source: io::Error,
+    },
+    /// Somebody publishes into the same folder now.
+    #[error("{place}: another run is publishing into this lake; wait for it")]
+    InUse {
+        /// The lake.
+        place: String,
+    },
+    /// The lake is another ledger's.
+    #[error(
+        "{place} holds the history of `{theirs}`, not of `{ours}`; name a folder or prefix of its own for each ledger"
+    )]
+    OtherLedger {
+        /// The lake.
+        place: String,
+        /// Whose it is.
+        theirs: String,
+        /// Whose history was to be published.
+        ours: String,
+    },
+    /// The lake was written by a later version of this program.
+    #[error("{place} has format {found}, this program writes format {known}; use the newer program")]
+    TooNew {
+        /// The lake.
+        place: String,
+        /// Its format.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// A manifest or description that cannot be read.
+    #[error(
+        "{place} is damaged ({reason}); move it away: what it lists is then published anew, from what the ledger still has"
+    )]
+    Damaged {
+        /// The file or object.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A target that names no place.
+    #[error("`{given}` is no place for a lake: {reason}")]
+    Target {
+        /// As it was given.
+        given: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl LakeError {
+    /// What became of a file or object.
+    pub(super) fn file(place: impl ToString, source: impl Into<io::Error>) -> Self {
+        Self::File { place: place.to_string(), source: source.into() }
+    }
+}

@@ -1,0 +1,95 @@
+//! The questions of docs/lake.md, asked of a lake by engines that are not ours.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Map, Value};
+
+use crate::lake::corrected;
+use crate::needs::{python, spark};
+use crate::score::{miner, score};
+
+tests! { asynchronous: duckdb_answers_ten_questions, spark_on_two_workers_answers_as_duckdb_does }
+
+/// A lake of thirty events, in a folder.
+async fn lake(folder: &Path) -> String {
+    corrected(folder).await;
+    let lake = folder.join("lake").to_str().unwrap().to_owned();
+    let (status, done) = score(folder, &["export", "--lake", &lake]);
+    assert_eq!(status, Some(0), "{done}");
+    lake
+}
+
+/// What an engine answers, by the number of the question.
+pub fn answers(python: &Path, engine: &str, lake: &str) -> Map<String, Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(python);
+    command.arg(root.join("tests/python/lake_queries.py")).args([engine, lake]).arg(root.join("docs/lake.md"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{engine}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let Ok(Value::Object(answers)) = serde_json::from_str(text.lines().last().unwrap()) else { panic!("{text}") };
+    assert_eq!(answers.len(), 10, "ten questions");
+    answers
+}
+
+fn rows<'a>(answers: &'a Map<String, Value>, question: &str) -> &'a Vec<Value> {
+    answers[question]["rows"].as_array().unwrap()
+}
+
+async fn duckdb_answers_ten_questions() {
+    let folder = tempfile::tempdir().unwrap();
+    let python = python("NEURON_PYTHON_DATA");
+    let found = answers(&python, "duckdb", &lake(folder.path()).await);
+    let all = |question: &str, column: usize| -> f64 {
+        rows(&found, question).iter().map(|row| row[column].as_f64().unwrap()).sum()
+    };
+    assert_eq!(all("1", 1), 30.0 * 4.0 * 6.0, "every answer has a day");
+    // As `neuron score` has it: the event that was settled anew counts once, with the scores that stand.
+    let to = folder.path().join("export");
+    assert_eq!(score(folder.path(), &["export", "--to", to.to_str().unwrap(), "--tables", "scores"]).0, Some(0));
+    let text = std::fs::read_to_string(to.join("scores.csv")).unwrap();
+    let best = miner(0).hotkey.ss58();
+    let ours: Vec<f64> = text
+        .lines()
+        .filter(|line| line.contains(&best))
+        .map(|l| l.rsplit(',').next().unwrap().parse().unwrap())
+        .collect();
+    let mean = ours.iter().sum::<f64>() / ours.len() as f64;
+    let theirs = rows(&found, "2").iter().find(|row| row[0] == best.as_str()).unwrap();
+    assert_eq!(theirs[2].as_u64(), Some(ours.len() as u64));
+    assert!((theirs[3].as_f64().unwrap() - mean).abs() < 1e-12, "{theirs} {mean}");
+    assert_eq!(all("5", 1), all("6", 1), "the same intervals");
+    assert!(rows(&found, "7").iter().all(|row| row[2] == 1.0), "nobody was silent");
+    assert_eq!(all("8", 6), 30.0 * 4.0, "every price has an hour");
+    // The first two miners say the same; the pair of 1 and 0 is never equal.
+    assert_eq!((&rows(&found, "9")[0][3], &rows(&found, "9")[0][4]), (&0.0.into(), &1.0.into()));
+    assert_eq!(rows(&found, "9").len(), 6 * 5 / 2);
+    assert_eq!(all("10", 1), 30.0 * 4.0 * 6.0, "every answer had a price in force");
+}
+
+/// Equal, but for the order in which doubles were summed.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Value::Number(one), Value::Number(other)) => {
+            let (one, other) = (one.as_f64().unwrap(), other.as_f64().unwrap());
+            (one - other).abs() <= 1e-12 * one.abs().max(other.abs()).max(1.0)
+        }
+        _ => one == other,
+    }
+}
+
+async fn spark_on_two_workers_answers_as_duckdb_does() {
+    let (spark, python) = (spark(), python("NEURON_PYTHON_DATA"));
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path()).await;
+    let (by_duckdb, by_spark) = (answers(&python, "duckdb", &lake), answers(&spark, "spark", &lake));
+    for (question, found) in &by_duckdb {
+        assert!(!found["rows"].as_array().unwrap().is_empty(), "question {question} has no answer");
+        assert_eq!(found["columns"], by_spark[question]["columns"], "question {question}");
+        assert!(same(&found["rows"], &by_spark[question]["rows"]), "{question}: {found} {}", by_spark[question]);
+    }
+}
