@@ -168,7 +168,7 @@ impl Store for Bucket {
     /// A file without a name: it goes when this process does, however that ends.
     fn draft(&self) -> Result<Draft, LakeError> {
         let path = std::env::temp_dir().join(format!("neuron-lake-{}", uuid::Uuid::new_v4()));
-        let failed = |error: io::Error| LakeError::file(path.display(), error);
+        let failed = |error: io::Error| LakeError::file(path.display().to_string(), error);
         let open = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
         let file = open.map_err(failed)?;
         std::fs::remove_file(&path).map_err(failed)?;
@@ -202,7 +202,7 @@ struct Keys {
 impl Keys {
     /// Reads the section `[default]`, or what stands before any, of a file as Amazon's tools keep it.
     fn read(path: &FilePath) -> Result<Self, LakeError> {
-        let text = std::fs::read_to_string(path).map_err(|error| LakeError::file(path.display(), error))?;
+        let text = std::fs::read_to_string(path).map_err(|error| LakeError::file(path.display().to_string(), error))?;
         let (mut id, mut secret, mut token) = (None, None, None);
         let mut is_ours = true;
         for line in text.lines().map(str::trim) {
@@ -220,7 +220,10 @@ impl Keys {
         }
         let missing = "expected a section [default] with aws_access_key_id and aws_secret_access_key";
         let (Some(id), Some(secret)) = (id, secret) else {
-            return Err(LakeError::file(path.display(), io::Error::new(io::ErrorKind::InvalidData, missing)));
+            return Err(LakeError::file(
+                path.display().to_string(),
+                io::Error::new(io::ErrorKind::InvalidData, missing),
+            ));
         };
         Ok(Self { id, secret, token })
     }

@@ -68,7 +68,7 @@ pub enum LakeError {
 
 impl LakeError {
     /// What became of a file or object.
-    pub(super) fn file(place: impl ToString, source: impl Into<io::Error>) -> Self {
-        Self::File { place: place.to_string(), source: source.into() }
+    pub(super) fn file(place: impl Into<String>, source: impl Into<io::Error>) -> Self {
+        Self::File { place: place.into(), source: source.into() }
     }
 }

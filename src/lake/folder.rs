@@ -24,7 +24,7 @@ impl Folder {
     /// # Errors
     /// [`LakeError::InUse`], [`LakeError::File`].
     pub fn open(root: &Path) -> Result<Self, LakeError> {
-        let failed = |path: &Path, error: io::Error| LakeError::file(path.display(), error);
+        let failed = |path: &Path, error: io::Error| LakeError::file(path.display().to_string(), error);
         let drafts = root.join(DRAFTS);
         fs::create_dir_all(&drafts).map_err(|error| failed(&drafts, error))?;
         let path = drafts.join("lock");
@@ -54,7 +54,7 @@ impl Folder {
 
     fn begin(&self) -> Result<(File, PathBuf), LakeError> {
         let path = self.root.join(DRAFTS).join(format!("{}.draft", uuid::Uuid::new_v4()));
-        let file = File::create_new(&path).map_err(|error| LakeError::file(path.display(), error))?;
+        let file = File::create_new(&path).map_err(|error| LakeError::file(path.display().to_string(), error))?;
         Ok((file, path))
     }
 
@@ -79,7 +79,7 @@ impl Store for Folder {
         match fs::read(&path) {
             Ok(bytes) => Ok(Some((bytes, Version(String::new())))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(LakeError::file(path.display(), error)),
+            Err(error) => Err(LakeError::file(path.display().to_string(), error)),
         }
     }
 
@@ -90,7 +90,7 @@ impl Store for Folder {
         written.map(|()| true).map_err(|error| {
             // What cannot be removed now is cleared by the next run.
             let _ = fs::remove_file(&draft);
-            LakeError::file(self.root.join(path).display(), error)
+            LakeError::file(self.root.join(path).display().to_string(), error)
         })
     }
 
@@ -101,7 +101,8 @@ impl Store for Folder {
 
     fn place(&self, draft: Draft, path: &str) -> Result<(), LakeError> {
         let from = draft.path.as_deref().unwrap_or(&self.root);
-        self.settle(&draft.file, from, path).map_err(|error| LakeError::file(self.root.join(path).display(), error))
+        self.settle(&draft.file, from, path)
+            .map_err(|error| LakeError::file(self.root.join(path).display().to_string(), error))
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn duty(
     let delay_ms = millis(settings.delay);
     let ledger = ledger.path().to_path_buf();
     let job = Arc::new(Job { target, access, ledger, schema, open, name, delay_ms, clock: clock.clone() });
-    let duty = Duty::over(&job, LAKE, settings.every, clock.clone(), |job| pass(job));
+    let duty = Duty::over(&job, LAKE, settings.every, clock.clone(), pass);
     Ok(Some(duty.jitter(0.05)))
 }
 
@@ -88,8 +88,8 @@ async fn pass(job: Arc<Job>) -> Result<(), WorkError> {
     let _ends = EndOnDrop(Arc::clone(&ended));
     let target = job.target.clone();
     let publishing = tokio::task::spawn_blocking(move || job.run(&|| !ended.load(Ordering::Relaxed)));
-    let need = |error: Box<dyn std::error::Error + Send + Sync>| WorkError::Need(error);
-    let done = publishing.await.map_err(|error| need(error.into()))?.map_err(|error| need(error.into()))?;
+    let done = publishing.await.map_err(|error| WorkError::Need(error.into()))?;
+    let done = done.map_err(|error| WorkError::Need(error.into()))?;
     if done.files > 0 {
         tracing::info!(lake = %target, files = done.files, rows = done.rows, bytes = done.bytes, "history published");
     }
