@@ -9,10 +9,10 @@ use neuron::lake::table::{Cell, Column, Type};
 use neuron::lake::{Access, Grain, Kept, LakeError, Published, Read, Rows, Source, Stretch, Target, publish};
 use neuron::units::UnixMs;
 
-use crate::lake::{corrected, listed, rows};
+use crate::lake::{listed, rows};
 use crate::needs::python;
 use crate::s3_fault_proxy::{Fault, Proxy};
-use crate::score::score;
+use crate::score::{ledger, score};
 use crate::support::{free_port, neuron};
 
 tests! {
@@ -92,7 +92,7 @@ fn run(folder: &Path, endpoint: &str) -> Output {
 
 /// The same ledger's lake in a folder.
 async fn expected(folder: &Path) -> BTreeMap<String, BTreeMap<String, usize>> {
-    corrected(folder).await;
+    ledger(folder).await;
     let lake = folder.join("lake");
     assert_eq!(score(folder, &["export", "--lake", lake.to_str().unwrap()]).0, Some(0));
     rows(&lake)
