@@ -1,6 +1,5 @@
 //! The history of a validator's ledger, published in the background.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,7 +7,7 @@ use super::error::RoleError;
 use crate::clock::Clock;
 use crate::config::LakeSettings;
 use crate::lake::{self, Access, LakeError, Published, Target};
-use crate::ledger::{Ledger, ReadOnly, Schema};
+use crate::ledger::{Ledger, Place, ReadOnly, Schema};
 use crate::subnets::work::{Duty, HistoryIn, Kind, WorkError};
 use crate::units::{Account, NetUid, millis};
 
@@ -48,7 +47,7 @@ pub(super) fn duty(
         return Err(RoleError::Setting(format!("`lake.to`: {} keeps no history for a lake", kind.name)));
     };
     let delay_ms = millis(settings.delay);
-    let ledger = ledger.path().to_path_buf();
+    let ledger = ledger.place().clone();
     let job = Arc::new(Job { target, access, ledger, schema, open, name, delay_ms, clock: clock.clone() });
     let duty = Duty::over(&job, LAKE, settings.every, clock.clone(), pass);
     Ok(Some(duty.jitter(0.05)))
@@ -57,7 +56,7 @@ pub(super) fn duty(
 struct Job {
     target: Target,
     access: Access,
-    ledger: PathBuf,
+    ledger: Place,
     schema: Schema,
     open: HistoryIn,
     name: String,

@@ -13,7 +13,7 @@ use crate::cli::Failure;
 use crate::clock::Clock;
 use crate::config::{LakeSettings, Settings};
 use crate::lake::{self, LakeError, Published, Target};
-use crate::ledger::ReadOnly;
+use crate::ledger::{Place, ReadOnly};
 use crate::report::Case;
 use crate::report::export::{Format, Part, export};
 use crate::role;
@@ -50,7 +50,7 @@ struct Written {
 
 pub(super) fn run(case: &Case, matches: &ArgMatches, settings: &Settings, output: Output) -> Result<(), Failure> {
     if matches.get_one::<PathBuf>("to").is_none() {
-        return publish(case.archive.path(), &settings.lake, output);
+        return publish(case.archive.place(), &settings.lake, output);
     }
     let (folder, format) = target(matches)?;
     let format = if format == "parquet" { Format::Parquet } else { Format::Csv };
@@ -70,7 +70,7 @@ struct ToLake {
 }
 
 /// Publishes what is over and not in the lake.
-fn publish(ledger: &Path, settings: &LakeSettings, output: Output) -> Result<(), Failure> {
+fn publish(ledger: &Place, settings: &LakeSettings, output: Output) -> Result<(), Failure> {
     let nowhere = || anyhow!("nothing says where to: name a folder with --to, or a lake with --lake");
     let target: Target =
         settings.to.as_deref().ok_or_else(nowhere).or_exit(Exit::Usage)?.parse().or_exit(Exit::Usage)?;
@@ -88,8 +88,17 @@ fn publish(ledger: &Path, settings: &LakeSettings, output: Output) -> Result<(),
     Ok(())
 }
 
-/// What a ledger is called in its lake: `netuid155/HOTKEY`, the end of its path, as a validator calls it.
-fn name_of(ledger: &Path) -> String {
+/// What a ledger is called in its lake, as a validator calls it: `netuid155/HOTKEY`, of `netuid155/HOTKEY.sqlite` as of the
+/// schema `sn155_HOTKEY`.
+fn name_of(ledger: &Place) -> String {
+    let ledger = match ledger {
+        Place::File(path) => path,
+        Place::Database(address) => {
+            let schema = address.schema();
+            let parts = schema.strip_prefix("sn").and_then(|rest| rest.split_once('_'));
+            return parts.map_or_else(|| schema.to_owned(), |(netuid, hotkey)| format!("netuid{netuid}/{hotkey}"));
+        }
+    };
     let folder = ledger.parent().and_then(Path::file_name).unwrap_or_default();
     let file = ledger.file_stem().unwrap_or_default();
     format!("{}/{}", folder.to_string_lossy(), file.to_string_lossy())
@@ -102,4 +111,17 @@ fn failed(error: LakeError) -> Failure {
         _ => Exit::Failed,
     };
     Failure::new(exit, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_has_one_name_wherever_it_lies() {
+        for place in ["/x/netuid155/5Abc.sqlite", "postgres://n@db/neuron?schema=sn155_5Abc"] {
+            assert_eq!(name_of(&place.parse().unwrap()), "netuid155/5Abc", "{place}");
+        }
+        assert_eq!(name_of(&"copy/ledger.sqlite".parse().unwrap()), "copy/ledger");
+    }
 }

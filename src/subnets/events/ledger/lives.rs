@@ -108,7 +108,7 @@ impl Archive {
     pub fn answers_within(&self, id: i64, time: &Range<UnixMs>) -> Result<Vec<Answer>, LedgerError> {
         let read = || -> Result<Vec<Answer>, Fault> {
             let mut query = self.file.connection().prepare_cached(
-                "SELECT tick, block FROM raw WHERE event = ?1 AND tick >= ?2 AND tick < ?3 ORDER BY tick",
+                "SELECT tick, block FROM raw WHERE event = ?1 AND tick >= ?2 AND tick < ?3 ORDER BY tick, rowid",
             )?;
             let mut rows = query.query(params![id, time.start.0, time.end.0])?;
             let mut found = Vec::new();

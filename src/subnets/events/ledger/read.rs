@@ -162,7 +162,7 @@ pub(super) fn event(connection: &Connection, key: &str) -> Result<Option<(i64, E
 pub(super) fn numbered(connection: &Connection, id: i64) -> Result<Option<EventRow>, Fault> {
     let mut query = connection.prepare_cached(&format!("SELECT {EVENT_COLUMNS} FROM events WHERE id = ?1"))?;
     let mut rows = query.query([id])?;
-    Ok(rows.next()?.map(event_row).transpose()?.map(|(_, event)| event))
+    Ok(rows.next()?.map(|row| event_row(&row)).transpose()?.map(|(_, event)| event))
 }
 
 /// The stored scores of an event, by miner number.
