@@ -48,7 +48,7 @@ impl Archive {
             let mut query =
                 self.file.connection().prepare_cached("SELECT id, opened_at, settled_at FROM events ORDER BY key")?;
             let life = query.query_map([], |row| {
-                let settled = row.get::<_, Option<i64>>(2)?.map(UnixMs);
+                let settled = row.get::<Option<i64>>(2)?.map(UnixMs);
                 Ok(Life { id: row.get(0)?, opened: UnixMs(row.get(1)?), settled })
             })?;
             Ok(life.collect::<sql::Result<_>>()?)
