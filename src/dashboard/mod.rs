@@ -52,19 +52,20 @@ impl Source {
     ///
     /// # Errors
     /// It is none, is of another version, or of no kind of work that has pages.
-    pub fn at_rest(ledger: &Place, resolved: Resolved) -> Result<Self, LedgerError> {
+    pub fn at_rest(ledger: impl Into<Place>, resolved: Resolved) -> Result<Self, LedgerError> {
+        let ledger = ledger.into();
         static ALL: [Kind; KINDS.len()] = KINDS;
         let mut last = None;
         for kind in &ALL {
             let Some(schema) = kind.schema.filter(|_| kind.views.is_some()) else { continue };
-            match ReadOnly::open(ledger, schema) {
-                Ok(_) => return Ok(Self { kind, resolved, ledger: Some(ledger.clone()), watch: None }),
+            match ReadOnly::open(&ledger, schema) {
+                Ok(_) => return Ok(Self { kind, resolved, ledger: Some(ledger), watch: None }),
                 Err(other @ LedgerError::OtherKind { .. }) => last = Some(other),
                 Err(error) => return Err(error),
             }
         }
         let reason = || "no kind of work has a page".to_owned();
-        Err(last.unwrap_or_else(|| LedgerError::Corrupt { place: ledger.clone(), reason: reason() }))
+        Err(last.unwrap_or_else(|| LedgerError::Corrupt { place: ledger, reason: reason() }))
     }
 }
 

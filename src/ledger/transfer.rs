@@ -56,6 +56,7 @@ pub(super) fn copy(from: &Place, source: &Connection, to: &Place, kinds: &[Schem
     let mut moved = Vec::with_capacity(tables.len());
     for table in tables {
         let columns = columns(&snapshot, &table).map_err(|fault| fault.at(from))?;
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         let mut rows = 0;
         each_part(&snapshot, &table, &columns, |part| {
             rows += part.len() as u64;
@@ -89,7 +90,7 @@ fn columns(connection: &Connection, table: &str) -> Result<Vec<String>, Fault> {
 fn each_part(
     connection: &Connection,
     table: &str,
-    columns: &[String],
+    columns: &[&str],
     mut job: impl FnMut(&[Vec<Owned>]) -> sql::Result<()>,
 ) -> Result<(), Fault> {
     let row = |row: &Row<'_>| (0..columns.len()).map(|place| row.get_ref(place).map(Owned::from)).collect();

@@ -66,9 +66,10 @@ impl Source {
     ///
     /// # Errors
     /// [`StorefrontError::Ledger`], [`StorefrontError::Settings`].
-    pub fn at_rest(ledger: &Place, resolved: &Resolved) -> Result<Self, StorefrontError> {
-        ReadOnly::open(ledger, SCHEMA)?;
-        Ok(Self { ledger: ledger.clone(), rules: rules(resolved)?, subnet: None, clock: Clock::wall() })
+    pub fn at_rest(ledger: impl Into<Place>, resolved: &Resolved) -> Result<Self, StorefrontError> {
+        let ledger = ledger.into();
+        ReadOnly::open(&ledger, SCHEMA)?;
+        Ok(Self { ledger, rules: rules(resolved)?, subnet: None, clock: Clock::wall() })
     }
 }
 

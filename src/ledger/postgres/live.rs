@@ -203,10 +203,9 @@ impl Live {
     }
 
     /// Puts rows into a table by `COPY`, in the binary form.
-    pub(super) fn copy(&mut self, table: &str, columns: &[String], rows: &[Vec<Owned>]) -> Result<(), PostgresError> {
+    pub(super) fn copy(&mut self, table: &str, columns: &[&str], rows: &[Vec<Owned>]) -> Result<(), PostgresError> {
         let names = columns.join(", ");
-        let shape = self.answer(self.client.prepare(&format!("SELECT {names} FROM {table} LIMIT 0")))?;
-        let types: Vec<Type> = shape.columns().iter().map(|column| column.type_().clone()).collect();
+        let types = self.types_of(table, &names)?;
         let client = &self.client;
         self.answer(async {
             let sink = client.copy_in(&format!("COPY {table} ({names}) FROM STDIN BINARY")).await?;
@@ -216,5 +215,11 @@ impl Live {
             }
             writer.finish().await.map(|_| ())
         })
+    }
+
+    /// The types of a table's columns, asked once.
+    fn types_of(&mut self, table: &str, names: &str) -> Result<Vec<Type>, PostgresError> {
+        let shape = self.prepared(&format!("SELECT {names} FROM {table} LIMIT 0").into(), &[])?;
+        Ok(shape.columns().iter().map(|column| column.type_().clone()).collect())
     }
 }

@@ -135,7 +135,7 @@ impl Session {
     pub(in crate::ledger) fn copy(
         &self,
         table: &str,
-        columns: &[String],
+        columns: &[&str],
         rows: &[Vec<Owned>],
     ) -> Result<(), PostgresError> {
         self.flush()?;

@@ -110,7 +110,7 @@ impl Connection {
     ///
     /// # Errors
     /// Those of the database.
-    pub(super) fn fill(&self, table: &str, columns: &[String], rows: &[Vec<Owned>]) -> Result<()> {
+    pub fn fill(&self, table: &str, columns: &[&str], rows: &[Vec<Owned>]) -> Result<()> {
         match &self.0 {
             Backend::Sqlite(_) => {
                 let marks: Vec<String> = (1..=columns.len()).map(|number| format!("?{number}")).collect();

@@ -25,8 +25,7 @@ pub(super) fn offered(transaction: &Transaction<'_>, key: &str, at: UnixMs) -> s
 pub(super) fn settled(transaction: &Transaction<'_>, id: i64, event: &EventRow, at: UnixMs) -> sql::Result<()> {
     transaction
         .prepare_cached("INSERT INTO changes (event, at, state, cutoff, outcome) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![id, at.0, state_name(event.state), event.cutoff.0, event.outcome])
-        .map(|_| ())
+        .send(params![id, at.0, state_name(event.state), event.cutoff.0, event.outcome])
 }
 
 /// The life of an event, in the order of what was seen.

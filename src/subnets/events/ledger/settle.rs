@@ -14,7 +14,7 @@ use super::read::{self, state_name};
 use super::record::{HIGHER, IN_FORCE, LOWER, RAW_SINCE, prices_for, prices_from, reference};
 use super::types::{EventRow, IntervalLine, Outcome, Resolution, Settlement};
 use crate::ledger::miners::{self, MinerId};
-use crate::ledger::sql::{self, Connection, OptionalExtension, Transaction, params};
+use crate::ledger::sql::{self, Connection, OptionalExtension, Owned, Transaction, params};
 use crate::ledger::{Fault, notes};
 use crate::scoring::admission::{EventState, Prices, Window};
 use crate::scoring::event::{EventFrame, EventStats, selected};
@@ -73,14 +73,11 @@ fn store(
 ) -> sql::Result<()> {
     transaction
         .prepare_cached("UPDATE events SET state = ?2, outcome = ?3, resolved_at = ?4, settled_at = ?5 WHERE id = ?1")?
-        .execute(params![id, state_name(event.state), event.outcome, event.resolved_at.map(|t| t.0), seen.0])?;
+        .send(params![id, state_name(event.state), event.outcome, event.resolved_at.map(|t| t.0), seen.0])?;
     changes::settled(transaction, id, event, seen)?;
     transaction.prepare_cached("DELETE FROM scores WHERE event = ?1")?.send([id])?;
-    let mut insert = transaction.prepare_cached("INSERT INTO scores (event, miner, score) VALUES (?1, ?2, ?3)")?;
-    for (miner, score) in scores {
-        insert.send(params![id, miner, score])?;
-    }
-    Ok(())
+    let row = |(miner, score): &(MinerId, f64)| vec![Owned::Int(id), Owned::Int((*miner).into()), Owned::Real(*score)];
+    transaction.fill("scores", &["event", "miner", "score"], &scores.iter().map(row).collect::<Vec<_>>())
 }
 
 /// What an event comes to.
