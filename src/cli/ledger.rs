@@ -19,7 +19,7 @@ Then `neuron score verify --ledger TO` recomputes every score where it is now.";
 fn command() -> Command {
     let place = |name: &'static str, help: &'static str| {
         let parser = |text: &str| text.parse::<Place>();
-        Arg::new(name).long(name).value_name("FILE|URL").required(true).value_parser(parser).help(help)
+        Arg::new(name).long(name).value_name("PLACE").required(true).value_parser(parser).help(help)
     };
     let migrate = Command::new("migrate")
         .about("Copies a ledger to an empty place, in one transaction; what it is copied from stays as it is")

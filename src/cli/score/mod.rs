@@ -78,7 +78,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 
 /// `--ledger FILE`, for every command that reads one.
 pub(super) fn ledger() -> Arg {
-    Arg::new("ledger").long("ledger").value_name("FILE|URL").value_parser(|text: &str| text.parse::<Place>())
+    Arg::new("ledger").long("ledger").value_name("PLACE").value_parser(|text: &str| text.parse::<Place>())
 }
 
 /// The ledger that is named, or the only one there is.

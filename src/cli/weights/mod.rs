@@ -43,7 +43,7 @@ fn command() -> Command {
     let ledger = || {
         Arg::new("ledger")
             .long("ledger")
-            .value_name("FILE|URL")
+            .value_name("PLACE")
             .value_parser(|text: &str| text.parse::<Place>())
             .help("The validator's ledger, or a copy of it [default: the one below --db.directory, or in --db.url]")
     };
