@@ -52,6 +52,8 @@ mod needs;
 mod packaging;
 #[cfg(feature = "localnet")]
 mod pm2;
+#[cfg(feature = "postgres")]
+mod postgres_ledger;
 mod proxies;
 mod python_axon;
 mod python_prompting;
@@ -118,6 +120,8 @@ fn main() -> ExitCode {
         market_azuro_recorded::trials(),
         market_recorded::trials(),
         packaging::trials(),
+        #[cfg(feature = "postgres")]
+        postgres_ledger::trials(),
         proxies::trials(),
         python_axon::trials(),
         python_prompting::trials(),
