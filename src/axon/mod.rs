@@ -22,6 +22,7 @@ mod socket;
 mod stream;
 
 pub use admission::Rung;
+pub(crate) use admission::connections::{Connections, Place};
 pub use admission::policy::{AdmissionPolicy, Standing, StandingOf};
 pub use admission::proxies::{Network, NotANetwork, Proxies};
 pub use admission::rate::Rate;
@@ -30,3 +31,4 @@ pub use counters::{Outcome, Snapshot};
 pub use error::AxonError;
 pub use handler::{Caller, Chunks, Dialect, Handler, Refusal, Reply};
 pub use server::{Axon, Builder, Handle};
+pub(crate) use socket::{Busy, Phase, Watched};

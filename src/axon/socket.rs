@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep};
 
 /// What the service and its socket tell each other.
 #[derive(Debug, Default)]
-pub(super) struct Phase {
+pub(crate) struct Phase {
     heads: AtomicU64,
     busy: AtomicBool,
     head_under_way: AtomicBool,
@@ -25,7 +25,7 @@ pub(super) struct Phase {
 
 /// A request under way; dropped when it is read to its end and answered.
 #[derive(Debug)]
-pub(super) struct Busy(Arc<Phase>);
+pub(crate) struct Busy(Arc<Phase>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
@@ -35,14 +35,14 @@ impl Drop for Busy {
 
 impl Phase {
     /// A head is complete; what arrives now is its body.
-    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+    pub(crate) fn begin(self: &Arc<Self>) -> Busy {
         self.heads.fetch_add(1, Relaxed);
         self.busy.store(true, Relaxed);
         Busy(Arc::clone(self))
     }
 
     /// Waits until nothing was under way for about `period`: no head, no request, no answer still to be written.
-    pub(super) async fn rested(&self, period: Duration) {
+    pub(crate) async fn rested(&self, period: Duration) {
         loop {
             let heads = self.heads.load(Relaxed);
             tokio::time::sleep(period).await;
@@ -56,7 +56,7 @@ impl Phase {
 
 /// A stream with deadlines for the head and for stalled writes.
 #[derive(Debug)]
-pub(super) struct Watched<T> {
+pub(crate) struct Watched<T> {
     inner: T,
     /// Bytes that were read before.
     prefix: Bytes,
@@ -96,7 +96,7 @@ impl Deadline {
 }
 
 impl<T> Watched<T> {
-    pub(super) fn new(
+    pub(crate) fn new(
         inner: T,
         prefix: Bytes,
         phase: Arc<Phase>,
@@ -107,7 +107,7 @@ impl<T> Watched<T> {
         Self { inner, prefix, phase, head_timeout, write_timeout, head, head_number: 0, write }
     }
 
-    pub(super) fn into_inner(self) -> T {
+    pub(crate) fn into_inner(self) -> T {
         self.inner
     }
 

@@ -1,14 +1,13 @@
 //! `neuron demo`: the whole job in one process, offline.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use unicode_width::UnicodeWidthChar as _;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::live::{Redrawn, in_columns};
 use super::output::{Output, TextTable};
 use super::{Exit, Failure, OrExit as _, Verb, block_on, interrupted};
 use crate::dashboard::{Dashboard, DashboardPort, Gate, Source};
@@ -190,37 +189,27 @@ async fn take(port: u16) -> Result<DashboardPort, Failure> {
 /// The live view: one block of lines that is redrawn on a terminal, plain lines elsewhere.
 struct View {
     output: Output,
-    lines: usize,
+    block: Redrawn,
 }
 
 impl View {
-    const fn new(output: Output) -> Self {
-        Self { output, lines: 0 }
+    fn new(output: Output) -> Self {
+        Self { output, block: Redrawn::default() }
     }
 
     fn show(&mut self, progress: &Progress) {
         if self.output.is_terminal() {
-            self.redraw(&frame(progress));
+            self.block.draw(&frame(progress));
         } else if progress.tick.is_multiple_of(TICKS_PER_LINE) || progress.scored == progress.goal {
             // Nobody is left to tell when stdout is closed; the end will say so.
             let _ = self.output.progress(&headline(progress));
         }
     }
 
-    fn redraw(&mut self, frame: &str) {
-        let mut out = std::io::stdout().lock();
-        let up = if self.lines > 0 { format!("\x1b[{}A", self.lines) } else { String::new() };
-        let cleared: String = frame.lines().map(|line| format!("\x1b[2K{line}\n")).collect();
-        let _ = write!(out, "{up}{cleared}");
-        let _ = out.flush();
-        self.lines = frame.lines().count();
-    }
-
     /// Leaves the last frame where it is.
     fn end(&mut self) {
-        if self.lines > 0 {
+        if self.block.leave() {
             let _ = self.output.progress("");
-            self.lines = 0;
         }
     }
 }
@@ -266,16 +255,6 @@ fn frame(progress: &Progress) -> String {
         ]);
     }
     format!("{frame}\n{}", table.render())
-}
-
-/// The beginning of a line that fits: some characters are two columns wide.
-fn in_columns(line: &str, columns: usize) -> &str {
-    let mut used = 0;
-    let mut fits = |character: char| {
-        used += character.width().unwrap_or(0);
-        used <= columns
-    };
-    line.char_indices().find(|(_, character)| !fits(*character)).and_then(|(at, _)| line.get(..at)).unwrap_or(line)
 }
 
 fn text(report: &Report) -> String {

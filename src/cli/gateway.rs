@@ -8,11 +8,13 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::output::Output;
-use super::{Exit, Failure, OrExit, Verb, args, block_on, chain, interrupted};
+use super::{Exit, Failure, OrExit, Verb, args, block_on, chain, interrupted, role};
 use crate::config::table::Group;
 use crate::dendrite::{Dendrite, DendriteConfig, Target};
-use crate::gateway::{Candidate, Candidates, Gateway, GatewayConfig, GatewayError, Keys, NewKey};
+use crate::forecast::llm::money::{MicroUsd, Price};
+use crate::gateway::{Candidate, Candidates, Gateway, GatewayConfig, GatewayError, Keys, Limits, NewKey};
 use crate::role::Subnet;
+use crate::storefront::{Source, forecasts};
 use crate::subtensor::Neuron;
 use crate::units::Account;
 
@@ -29,6 +31,14 @@ fn command() -> Command {
             .value_name("SECONDS")
             .default_value(default)
             .value_parser(value_parser!(f64))
+            .help(help)
+    };
+    let connections = |name: &'static str, default: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("N")
+            .default_value(default)
+            .value_parser(value_parser!(u32).range(1..))
             .help(help)
     };
     let gateway = Command::new("gateway")
@@ -62,6 +72,30 @@ fn command() -> Command {
                 .value_name("NAME")
                 .help("Makes a key, prints it with its row for the file of keys, and ends"),
         )
+        .arg(
+            Arg::new("price-question")
+                .long("price-question")
+                .value_name("DOLLARS")
+                .value_parser(value_parser!(MicroUsd))
+                .help("What a million tokens of questions cost: keys with `spend_per_day` or `spend_in_all` pay it"),
+        )
+        .arg(
+            Arg::new("price-answer")
+                .long("price-answer")
+                .value_name("DOLLARS")
+                .value_parser(value_parser!(MicroUsd))
+                .help("What a million tokens of answers cost"),
+        )
+        .arg(Arg::new("forecasts").long("forecasts").value_name("LEDGER").value_parser(value_parser!(PathBuf)).help(
+            "A ledger of events, also one that a validator is writing: what its miners say together, at /v1/forecasts",
+        ))
+        .arg(connections("connections", "1024", "Connections at once"))
+        .arg(connections(
+            "connections-per-address",
+            "64",
+            "Connections at once of one address; behind a proxy all have the proxy's",
+        ))
+        .arg(seconds("patience", "30", "How long a connection may rest, and an answer may stay unread"))
         .arg(seconds("answer-timeout", "30", "How long an answer may stream"))
         .arg(seconds("hedge-after", "2", "How long the first words may take before a second miner is asked"));
     args::with_settings(gateway, &GROUPS)
@@ -75,8 +109,11 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             format!("{key}\n\nIt is shown this once. For the file of keys:\n\n{file}")
         })?);
     }
-    let (_, settings) = args::resolve(matches)?;
-    let config = config(matches)?;
+    let (resolved, settings) = args::resolve(matches)?;
+    let mut config = config(matches)?;
+    if let Some(ledger) = matches.get_one::<PathBuf>("forecasts") {
+        config.beside = forecasts(Source::at_rest(ledger, &resolved).map_err(role::no_storefront)?);
+    }
     args::start_logs(&settings)?;
     block_on(async {
         let netuid = chain::netuid(&settings)?;
@@ -127,11 +164,19 @@ fn config(matches: &ArgMatches) -> Result<GatewayConfig, Failure> {
         time.ok_or_else(|| anyhow::anyhow!("--{name} {said} is no time: say more than 0 seconds")).or_exit(Exit::Usage)
     };
     let keys = match matches.get_one::<PathBuf>("keys") {
-        Some(path) => Keys::load(path).or_exit(Exit::Usage)?,
+        Some(path) => Keys::load(path, price(matches)).or_exit(Exit::Usage)?,
         None => Keys::default(),
     };
     let (timeout, hedge_after) = (seconds("answer-timeout")?, seconds("hedge-after")?);
-    Ok(GatewayConfig { keys, timeout, hedge_after, ..GatewayConfig::at(SocketAddr::new(host, port)) })
+    let count = |name: &str| matches.get_one::<u32>(name).map_or(1, |count| *count as usize);
+    let (connections, per_address) = (count("connections"), count("connections-per-address"));
+    let limits = Limits { connections, per_address, patience: seconds("patience")? };
+    Ok(GatewayConfig { keys, timeout, hedge_after, limits, ..GatewayConfig::at(SocketAddr::new(host, port)) })
+}
+
+fn price(matches: &ArgMatches) -> Price {
+    let of = |name: &str| matches.get_one::<MicroUsd>(name).copied().unwrap_or_default();
+    Price { input: of("price-question"), output: of("price-answer") }
 }
 
 /// The serving neurons of a subnet, ourselves left out.

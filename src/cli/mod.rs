@@ -22,6 +22,7 @@ mod init;
 mod klines;
 mod ledger;
 #[cfg(feature = "localnet")]
+mod live;
 mod localnet;
 mod market_record;
 mod market_sim;

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::DemoConfig;
@@ -51,6 +52,8 @@ pub(super) struct Stage {
     subnet: Subnet,
     play: Box<dyn Play>,
     weights: WeightsWriter,
+    /// The block before which nothing is to be done with them.
+    weights_from: AtomicU64,
     mode: Mode,
     ledger: Ledger,
     dendrite: Arc<Dendrite>,
@@ -104,6 +107,7 @@ impl Stage {
             subnet,
             play,
             weights,
+            weights_from: AtomicU64::new(0),
             mode,
             ledger,
             dendrite,
@@ -158,12 +162,19 @@ impl Stage {
         Ok(scene)
     }
 
-    /// Does with the weights what is to be done now. The ones that were written, if any were.
+    /// Does with the weights what is to be done now, if the chain is at the block that was waited for. The ones that were written, if any were.
     pub(super) async fn weigh_when_due(&self) -> Result<Option<Vec<(Uid, u16)>>, DemoError> {
         let mut written = None;
+        if self.block() < self.weights_from.load(Relaxed) {
+            return Ok(written);
+        }
         loop {
             match included(&self.localnet, self.weights.set_when_due()).await? {
-                WeightsOutcome::NotDue { .. } | WeightsOutcome::NoScores => return Ok(written),
+                WeightsOutcome::NotDue { from_block, .. } => {
+                    self.weights_from.store(from_block, Relaxed);
+                    return Ok(written);
+                }
+                WeightsOutcome::NoScores => return Ok(written),
                 WeightsOutcome::Set { weights, .. } => written = Some(weights),
                 WeightsOutcome::Advanced { .. } => {}
             }
@@ -173,6 +184,8 @@ impl Stage {
     /// Writes the last weights, and makes blocks until they are revealed and two epochs have seen them.
     pub(super) async fn last_epoch(&self) -> Result<(), DemoError> {
         included(&self.localnet, self.weights.set_now()).await?;
+        // There is news that nobody waited for.
+        self.weights_from.store(0, Relaxed);
         if self.mode == Mode::Plain {
             self.weigh_when_due().await?;
             return Ok(self.localnet.mine(2 * (u32::from(TEMPO) + 1)).await?);

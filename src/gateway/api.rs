@@ -1,21 +1,24 @@
 //! The routes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::stream;
 use serde_json::{Value, json};
 
 use super::Door;
 use super::choice::Candidate;
-use super::keys::Guest;
+use super::keys::{Bill, Denied, Guest};
 use super::race::{Silence, Speaking, first_words};
 use super::shapes::{Answer, Asked, Envelope, Problem, Usage};
 use crate::clock;
@@ -25,14 +28,35 @@ use crate::subnets::prompting::conversation::Conversation;
 
 /// The largest request, bytes.
 const MAX_BODY: usize = 2 << 20;
+/// How long its body may take.
+const BODY_TIME: Duration = Duration::from_secs(20);
 
 pub(super) fn router(door: Arc<Door>) -> Router {
+    let beside = door.config.beside.clone().route_layer(from_fn_with_state(Arc::clone(&door), let_in));
     Router::new()
         .route("/v1/chat/completions", post(chat))
         .route("/v1/models", get(models))
-        .fallback(|| async { Problem::of(StatusCode::NOT_FOUND, "invalid_request_error", "not_found", "no such path") })
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(door)
+        .merge(beside)
+        .fallback(|| async { Problem::of(StatusCode::NOT_FOUND, "invalid_request_error", "not_found", "no such path") })
+}
+
+/// What is served beside is for the same guests.
+async fn let_in(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    match guest(&door, request.headers()) {
+        Ok(_) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The body of a request, in time and in size.
+async fn whole_body(body: Body) -> Result<Bytes, Problem> {
+    let late = || {
+        Problem::of(StatusCode::REQUEST_TIMEOUT, "invalid_request_error", "late", "the request did not arrive in time")
+    };
+    let broken =
+        |e: axum::Error| Problem::bad(&format!("the request cannot be read, or is larger than {MAX_BODY} bytes: {e}"));
+    tokio::time::timeout(BODY_TIME, to_bytes(body, MAX_BODY)).await.map_err(|_| late())?.map_err(broken)
 }
 
 fn guest(door: &Door, headers: &HeaderMap) -> Result<Guest, Problem> {
@@ -46,11 +70,14 @@ async fn models(State(door): State<Arc<Door>>, headers: HeaderMap) -> Result<Jso
     Ok(Json(json!({ "object": "list", "data": [model] })))
 }
 
-async fn chat(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
-    let guest = guest(&door, &headers)?;
+async fn chat(State(door): State<Arc<Door>>, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let guest = guest(&door, &head.headers)?;
+    let body = whole_body(body).await?;
     let asked: Asked = serde_json::from_slice(&body).map_err(|e| Problem::bad(&format!("the request: {e}")))?;
     let said = asked.conversation()?;
     let candidates = candidates(&door, &asked)?;
+    let bill = guest.bill()?;
     let id = format!("chatcmpl-{}", uuid::Uuid::new_v4().simple());
     let created = i64::try_from(clock::wall_ns() / 1_000_000_000).unwrap_or(i64::MAX);
     let model = asked.model.clone().unwrap_or_else(|| door.config.model.clone());
@@ -59,15 +86,14 @@ async fn chat(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) ->
         if asked.stream {
             return Err(Problem::bad("several answers do not stream: leave out `stream`, or `n` and `return_all`"));
         }
-        return several(&door, &guest, &candidates, &said, &asked, &envelope).await;
+        return several(&door, bill, &candidates, &said, &asked, &envelope).await;
     }
     let speaking = first_words(&door, &candidates, &said).await.map_err(|silence| problem(&silence))?;
     if asked.stream {
-        let usage = asked.wants_usage().then_some(said);
-        return Ok(relay(guest, envelope, speaking, usage));
+        return Ok(relay(bill, envelope, speaking, said, asked.wants_usage()));
     }
     let answer = collect(speaking).await;
-    Ok(whole(&guest, &envelope, &said, &[answer]))
+    Ok(whole(bill, &envelope, &said, &[answer]))
 }
 
 /// Those who may be asked, best first: all, or the one that the caller names.
@@ -100,7 +126,7 @@ fn problem(silence: &Silence) -> Problem {
 /// The answers of several miners, each asked by itself.
 async fn several(
     door: &Arc<Door>,
-    guest: &Guest,
+    bill: Bill,
     candidates: &[Candidate],
     said: &Conversation,
     asked: &Asked,
@@ -122,13 +148,15 @@ async fn several(
         let reason = last.and_then(|silence| silence.reason);
         return Err(problem(&Silence { asked: count, reason }));
     }
-    Ok(whole(guest, envelope, said, &answers))
+    Ok(whole(bill, envelope, said, &answers))
 }
 
-fn whole(guest: &Guest, envelope: &Envelope, said: &Conversation, answers: &[Answer]) -> Response {
-    let used = answers.iter().map(|answer| u64::from(tokens(&answer.text))).sum();
-    guest.charge(used);
-    Json(envelope.whole(answers, Usage::of(said, used))).into_response()
+fn whole(mut bill: Bill, envelope: &Envelope, said: &Conversation, answers: &[Answer]) -> Response {
+    let usage = Usage::of(said, answers.iter().map(|answer| u64::from(tokens(&answer.text))).sum());
+    // Each of the miners was told the question. What it comes to is given; the next question is the one that is refused.
+    let told = usage.prompt_tokens.saturating_mul(answers.len() as u64);
+    let _ = bill.charge(told, usage.completion_tokens);
+    Json(envelope.whole(answers, usage)).into_response()
 }
 
 /// Why a stream ended, in the API's words.
@@ -147,14 +175,16 @@ async fn collect(speaking: Speaking) -> Answer {
     Answer { who, text, end: end_of(&rest), partial, first_s }
 }
 
-/// A stream on its way to the caller. Dropped, the miner is told to stop and what was said is charged.
+/// A stream on its way to the caller. Dropped, the miner is told to stop, and nothing more is charged.
 struct Relay {
-    guest: Guest,
+    bill: Bill,
+    /// What the bill says to everything that follows.
+    left: Result<(), Denied>,
     envelope: Envelope,
     first: Option<String>,
     rest: TextStream,
-    /// The question, where the caller wants to know what was used.
-    usage: Option<Conversation>,
+    said: Conversation,
+    wants_usage: bool,
     used: u64,
     stage: Stage,
 }
@@ -167,12 +197,6 @@ enum Stage {
     Over,
 }
 
-impl Drop for Relay {
-    fn drop(&mut self) {
-        self.guest.charge(self.used);
-    }
-}
-
 impl Relay {
     /// The next event.
     async fn next(&mut self) -> Option<Value> {
@@ -180,8 +204,7 @@ impl Relay {
             Stage::Words => Some(self.words().await),
             Stage::Usage => {
                 self.stage = Stage::Done;
-                let usage = Usage::of(self.usage.as_ref()?, self.used);
-                Some(self.envelope.used(usage))
+                Some(self.envelope.used(Usage::of(&self.said, self.used)))
             }
             Stage::Done | Stage::Over => None,
         }
@@ -195,13 +218,19 @@ impl Relay {
             None => self.rest.next().await.map(|chunk| chunk.text),
         };
         if let Some(text) = text {
-            self.used += u64::from(tokens(&text));
+            if let Err(denied) = std::mem::replace(&mut self.left, Ok(())) {
+                self.stage = Stage::Over;
+                return Problem::from(denied).body();
+            }
+            let said = u64::from(tokens(&text));
+            self.used += said;
+            self.left = self.bill.charge(0, said);
             return self.envelope.piece(&text, is_first, None);
         }
         match self.rest.failure() {
             // What came until the time was up is the answer.
             None | Some(Failure::Timeout) => {
-                self.stage = if self.usage.is_some() { Stage::Usage } else { Stage::Done };
+                self.stage = if self.wants_usage { Stage::Usage } else { Stage::Done };
                 self.envelope.piece("", false, Some(end_of(&self.rest)))
             }
             Some(failure) => {
@@ -213,9 +242,12 @@ impl Relay {
     }
 }
 
-fn relay(guest: Guest, envelope: Envelope, speaking: Speaking, usage: Option<Conversation>) -> Response {
+fn relay(mut bill: Bill, envelope: Envelope, speaking: Speaking, said: Conversation, wants_usage: bool) -> Response {
     let Speaking { who, first, rest } = speaking;
-    let relay = Relay { guest, envelope, first: Some(first.text), rest, usage, used: 0, stage: Stage::Words };
+    // Somebody speaks: the question was told. Its price alone does not keep the first words back.
+    let _ = bill.charge(Usage::of(&said, 0).prompt_tokens, 0);
+    let (first, left) = (Some(first.text), Ok(()));
+    let relay = Relay { bill, left, envelope, first, rest, said, wants_usage, used: 0, stage: Stage::Words };
     let events = stream::unfold(Some(relay), |relay| async move {
         let mut relay = relay?;
         match relay.next().await {

@@ -80,25 +80,28 @@ impl KeyFile {
         self.write()
     }
 
-    /// Replaces the file at once: whoever reads it sees the old one or the new one. For its owner alone.
+    /// Replaces the file at once.
     fn write(&self) -> Result<(), KeysError> {
         let text = toml::to_string(&Content { key: self.rows.clone() }).map_err(|e| self.failed(e.to_string()))?;
-        let beside = self.path.with_extension(format!("{}.new", std::process::id()));
-        let replace = || -> io::Result<()> {
-            if let Some(folder) = self.path.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&beside, &self.path)
-        };
-        replace().map_err(|e| self.failed(e.to_string()))
+        replace(&self.path, &text).map_err(|e| self.failed(e.to_string()))
     }
 
     fn failed(&self, reason: String) -> KeysError {
         KeysError { path: self.path.clone(), reason }
     }
+}
+
+/// Replaces a file: whoever reads it sees the old one or the new one. For its owner alone.
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.new", std::process::id()));
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&beside, path)
 }
 
 #[cfg(test)]

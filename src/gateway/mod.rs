@@ -7,14 +7,17 @@ mod api;
 mod choice;
 mod key_file;
 mod keys;
+mod listen;
 mod race;
 mod shapes;
+mod usage;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -22,9 +25,14 @@ pub use choice::{Candidate, Candidates};
 pub use key_file::KeyFile;
 pub(crate) use keys::{Denied, Guest};
 pub use keys::{KeyRow, Keys, KeysError, NewKey};
+pub use listen::Limits;
+pub(crate) use listen::serve;
 
 use crate::dendrite::Dendrite;
 use choice::Choice;
+
+/// How often what keys have used is written down.
+const KEEP_EVERY: Duration = Duration::from_secs(2);
 
 /// How the door works.
 #[derive(Debug, Clone)]
@@ -41,6 +49,10 @@ pub struct GatewayConfig {
     pub hedge_after: Duration,
     /// Miners that are asked at most before the first words.
     pub attempts: usize,
+    /// What callers may cost.
+    pub limits: Limits,
+    /// What else is served to those who may come in, at paths of its own.
+    pub beside: Router,
 }
 
 impl GatewayConfig {
@@ -54,6 +66,8 @@ impl GatewayConfig {
             timeout: Duration::from_secs(30),
             hedge_after: Duration::from_secs(2),
             attempts: 4,
+            limits: Limits::default(),
+            beside: Router::new(),
         }
     }
 }
@@ -86,7 +100,9 @@ pub(crate) struct Door {
 /// A running door; dropping it closes it.
 pub struct Gateway {
     address: SocketAddr,
+    keys: Keys,
     _serving: AbortOnDropHandle<()>,
+    _keeping: AbortOnDropHandle<()>,
 }
 
 impl fmt::Debug for Gateway {
@@ -112,18 +128,37 @@ impl Gateway {
         let failed = |source| GatewayError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let (keys, limits) = (config.keys.clone(), config.limits);
         let router = api::router(Arc::new(Door { config, dendrite, choice: Choice::among(candidates) }));
-        let serving = tokio::spawn(async move {
-            if let Err(e) = axum::serve(listener, router).await {
-                tracing::warn!("the gateway is no longer served: {e}");
-            }
-        });
-        Ok(Self { address, _serving: AbortOnDropHandle::new(serving) })
+        let serving = serve(listener, router, limits);
+        let keeping = AbortOnDropHandle::new(tokio::spawn(keep(keys.clone())));
+        Ok(Self { address, keys, _serving: serving, _keeping: keeping })
     }
 
     /// Where it listens, with the port that was taken.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Err(error) = self.keys.keep() {
+            tracing::warn!("what keys have used is not kept: {error}");
+        }
+    }
+}
+
+/// Writes down what keys have used, for as long as the task lives.
+async fn keep(keys: Keys) {
+    loop {
+        tokio::time::sleep(KEEP_EVERY).await;
+        let keys = keys.clone();
+        // A disk may be slow.
+        match tokio::task::spawn_blocking(move || keys.keep()).await {
+            Ok(Err(error)) => tracing::warn!("what keys have used is not kept: {error}"),
+            Ok(Ok(())) | Err(_) => {}
+        }
     }
 }

@@ -91,8 +91,8 @@ impl Asked {
 /// Tokens of question and answer, as estimated.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Usage {
-    prompt_tokens: u64,
-    completion_tokens: u64,
+    pub(super) prompt_tokens: u64,
+    pub(super) completion_tokens: u64,
     total_tokens: u64,
 }
 
@@ -211,6 +211,18 @@ impl From<Denied> for Problem {
                 let message = "more questions in this minute than the key allows";
                 let problem = Self::of(StatusCode::TOO_MANY_REQUESTS, "requests", "rate_limit_exceeded", message);
                 Self { retry_after_s: wait(time), ..problem }
+            }
+            Denied::AtOnce => {
+                let message = "as many questions of this key are being answered as it allows";
+                Self::of(StatusCode::TOO_MANY_REQUESTS, "requests", "concurrency_exceeded", message)
+            }
+            Denied::Spent { wait: time } => {
+                let message = match time {
+                    Some(_) => "what the key may spend on this day is spent",
+                    None => "what the key may spend is spent",
+                };
+                let problem = Self::of(StatusCode::TOO_MANY_REQUESTS, "billing", "insufficient_quota", message);
+                Self { retry_after_s: time.and_then(wait), ..problem }
             }
             Denied::UsedUp { wait: time } => {
                 let message = "the key's tokens of this day are used up";

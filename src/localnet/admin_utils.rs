@@ -1,7 +1,8 @@
 //! The pallet `AdminUtils`: setters of hyperparameters, for root and partly for a subnet's owner.
 //!
-//! Of the real chain's setters those that a neuron's developer wants to turn. An owner may not change anything shortly
-//! before an epoch; the real chain's limit on how often an owner may change a parameter is left out.
+//! Of the real chain's setters those that a neuron's developer wants to turn. An owner may set each parameter once in two
+//! tempos, the version key once in five, and nothing shortly before an epoch. (The number of mechanisms and their shares have
+//! no limit here; the real chain has one of 7200 blocks, and of one block in builds for development.)
 #![allow(
     missing_docs,
     missing_debug_implementations,
@@ -16,7 +17,7 @@ pub use pallet::*;
 pub mod pallet {
     use crate::localnet::{
         pallet as chain,
-        pallet::Event,
+        pallet::{Event, Hyperparameter},
         runtime::{MechId, NetUid, TaoBalance, scalars::U64F64},
     };
     use frame_support::pallet_prelude::*;
@@ -63,9 +64,19 @@ pub mod pallet {
             Self::exists(netuid)
         }
 
-        fn owner_or_root(origin: OriginFor<T>, netuid: NetUid) -> DispatchResult {
+        fn owner_or_root(origin: OriginFor<T>, netuid: NetUid, what: Hyperparameter) -> DispatchResult {
+            Self::within(origin, netuid, |_| chain::Pallet::<T>::limit_setting(netuid, what))
+        }
+
+        /// Root at any time, the owner within a `limit` and not shortly before an epoch.
+        fn within(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            limit: impl FnOnce(&T::AccountId) -> DispatchResult,
+        ) -> DispatchResult {
             if let Some(who) = ensure_signed_or_root(origin)? {
                 ensure!(chain::SubnetOwner::<T>::get(netuid) == who, DispatchError::BadOrigin);
+                limit(&who)?;
                 chain::Pallet::<T>::check_freeze_window(netuid)?;
             }
             Self::exists(netuid)
@@ -92,7 +103,7 @@ pub mod pallet {
             netuid: NetUid,
             serving_rate_limit: u64,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::ServingRateLimit)?;
             chain::ServingRateLimit::<T>::insert(netuid, serving_rate_limit);
             Self::tell(Event::ServingRateLimitSet(netuid, serving_rate_limit))
         }
@@ -105,7 +116,7 @@ pub mod pallet {
             netuid: NetUid,
             weights_version_key: u64,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::within(origin, netuid, |who| chain::Pallet::<T>::limit_version_key(who, netuid))?;
             chain::WeightsVersionKey::<T>::insert(netuid, weights_version_key);
             Self::tell(Event::WeightsVersionKeySet(netuid, weights_version_key))
         }
@@ -127,7 +138,7 @@ pub mod pallet {
         #[pallet::call_index(13)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_immunity_period(origin: OriginFor<T>, netuid: NetUid, immunity_period: u16) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::ImmunityPeriod)?;
             chain::ImmunityPeriod::<T>::insert(netuid, immunity_period);
             Self::tell(Event::ImmunityPeriodSet(netuid, immunity_period))
         }
@@ -140,7 +151,7 @@ pub mod pallet {
             netuid: NetUid,
             min_allowed_weights: u16,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::MinAllowedWeights)?;
             chain::MinAllowedWeights::<T>::insert(netuid, min_allowed_weights);
             Self::tell(Event::MinAllowedWeightSet(netuid, min_allowed_weights))
         }
@@ -153,7 +164,7 @@ pub mod pallet {
             netuid: NetUid,
             max_allowed_uids: u16,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::MaxAllowedUids)?;
             let least = chain::MinAllowedUids::<T>::get(netuid);
             ensure!(max_allowed_uids >= least, Error::<T>::MaxAllowedUidsLessThanMinAllowedUids);
             let now = chain::SubnetworkN::<T>::get(netuid);
@@ -189,7 +200,7 @@ pub mod pallet {
         #[pallet::call_index(22)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_min_burn(origin: OriginFor<T>, netuid: NetUid, min_burn: TaoBalance) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::MinBurn)?;
             let bound = chain::MaxBurn::<T>::get(netuid).min(1_000_000_000);
             ensure!(min_burn.0 < bound, Error::<T>::ValueNotInBounds);
             chain::MinBurn::<T>::insert(netuid, min_burn.0);
@@ -200,7 +211,7 @@ pub mod pallet {
         #[pallet::call_index(23)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_max_burn(origin: OriginFor<T>, netuid: NetUid, max_burn: TaoBalance) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::MaxBurn)?;
             let bound = chain::MinBurn::<T>::get(netuid).max(100_000_000);
             ensure!(max_burn.0 > bound, Error::<T>::ValueNotInBounds);
             chain::MaxBurn::<T>::insert(netuid, max_burn.0);
@@ -230,7 +241,7 @@ pub mod pallet {
             netuid: NetUid,
             bonds_moving_average: u64,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::BondsMovingAverage)?;
             ensure!(bonds_moving_average <= 975_000, Error::<T>::BondsMovingAverageMaxReached);
             chain::BondsMovingAverage::<T>::insert(netuid, bonds_moving_average);
             Self::tell(Event::BondsMovingAverageSet(netuid, bonds_moving_average))
@@ -272,7 +283,7 @@ pub mod pallet {
             netuid: NetUid,
             enabled: bool,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::CommitRevealEnabled)?;
             chain::CommitRevealWeightsEnabled::<T>::insert(netuid, enabled);
             Self::tell(Event::CommitRevealEnabled(netuid, enabled))
         }
@@ -281,7 +292,7 @@ pub mod pallet {
         #[pallet::call_index(50)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_liquid_alpha_enabled(origin: OriginFor<T>, netuid: NetUid, enabled: bool) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::LiquidAlphaEnabled)?;
             chain::LiquidAlphaOn::<T>::insert(netuid, enabled);
             Ok(())
         }
@@ -294,7 +305,7 @@ pub mod pallet {
             netuid: NetUid,
             interval: u64,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::WeightCommitInterval)?;
             ensure!(interval <= 100, chain::Error::<T>::RevealPeriodTooLarge);
             ensure!(interval >= 1, chain::Error::<T>::RevealPeriodTooSmall);
             chain::RevealPeriodEpochs::<T>::insert(netuid, interval);
@@ -305,7 +316,7 @@ pub mod pallet {
         #[pallet::call_index(60)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_bonds_penalty(origin: OriginFor<T>, netuid: NetUid, bonds_penalty: u16) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::BondsPenalty)?;
             chain::BondsPenalty::<T>::insert(netuid, bonds_penalty);
             Self::tell(Event::BondsPenaltySet(netuid, bonds_penalty))
         }
@@ -327,7 +338,7 @@ pub mod pallet {
         #[pallet::call_index(69)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_yuma3_enabled(origin: OriginFor<T>, netuid: NetUid, enabled: bool) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::Yuma3Enabled)?;
             chain::Yuma3On::<T>::insert(netuid, enabled);
             Ok(())
         }
@@ -349,7 +360,7 @@ pub mod pallet {
             netuid: NetUid,
             mechanism_count: MechId,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::within(origin, netuid, |_| Ok(()))?;
             chain::Pallet::<T>::set_mechanism_count(netuid, mechanism_count)
         }
 
@@ -361,7 +372,7 @@ pub mod pallet {
             netuid: NetUid,
             maybe_split: Option<Vec<u16>>,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::within(origin, netuid, |_| Ok(()))?;
             chain::Pallet::<T>::set_emission_split(netuid, maybe_split)
         }
 
@@ -387,7 +398,7 @@ pub mod pallet {
         #[pallet::call_index(89)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_burn_half_life(origin: OriginFor<T>, netuid: NetUid, burn_half_life: u16) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::BurnHalfLife)?;
             ensure!((1..=36_100).contains(&burn_half_life), Error::<T>::ValueNotInBounds);
             chain::BurnHalfLife::<T>::insert(netuid, burn_half_life);
             Ok(())
@@ -401,10 +412,19 @@ pub mod pallet {
             netuid: NetUid,
             burn_increase_mult: U64F64,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid)?;
+            Self::owner_or_root(origin, netuid, Hyperparameter::BurnIncreaseMult)?;
             ensure!((1 << 64..=3 << 64).contains(&burn_increase_mult.bits), Error::<T>::ValueNotInBounds);
             chain::BurnIncreaseMult::<T>::insert(netuid, burn_increase_mult);
             Ok(())
+        }
+
+        /// Tempos between two changes of one setting by an owner; 0 is no limit. Root.
+        #[pallet::call_index(75)]
+        #[pallet::weight(SETTER)]
+        pub fn sudo_set_owner_hparam_rate_limit(origin: OriginFor<T>, epochs: u16) -> DispatchResult {
+            ensure_root(origin)?;
+            chain::OwnerHyperparamRateLimit::<T>::put(epochs);
+            Self::tell(Event::OwnerHyperparamRateLimitSet(epochs))
         }
 
         /// Does the subnet get TAO? Root.
@@ -466,6 +486,45 @@ mod tests {
             let frozen = chain::Error::<Runtime>::AdminActionProhibitedDuringWeightsWindow;
             assert_noop!(AdminUtils::sudo_set_immunity_period(signed("Alice"), EVENTS, 3), frozen);
             assert_ok!(AdminUtils::sudo_set_immunity_period(RuntimeOrigin::root(), EVENTS, 3));
+        });
+    }
+
+    #[test]
+    fn an_owner_sets_each_thing_once_in_two_tempos_and_root_whenever_it_wants() {
+        on_chain(|| {
+            let tempo = u32::from(chain::Tempo::<Runtime>::get(EVENTS));
+            let too_fast = chain::Error::<Runtime>::TxRateLimitExceeded;
+            let immunity = |period| AdminUtils::sudo_set_immunity_period(signed("Alice"), EVENTS, period);
+            let begin = System::block_number();
+            let at = |block: u32| {
+                System::set_block_number(begin + block);
+                // Far from the next epoch, so that nothing but the limit speaks.
+                chain::LastEpochBlock::<Runtime>::insert(EVENTS, u64::from(begin + block));
+            };
+            assert_ok!(immunity(3));
+            assert_noop!(immunity(4), too_fast);
+            assert_ok!(AdminUtils::sudo_set_min_allowed_weights(signed("Alice"), EVENTS, 3));
+            assert_ok!(AdminUtils::sudo_set_immunity_period(RuntimeOrigin::root(), EVENTS, 5));
+            at(2 * tempo - 1);
+            assert_noop!(immunity(6), too_fast);
+            at(2 * tempo);
+            assert_ok!(immunity(6));
+            // What is refused leaves no trace.
+            let burn = |half_life| AdminUtils::sudo_set_burn_half_life(signed("Alice"), EVENTS, half_life);
+            assert_noop!(burn(0), Error::<Runtime>::ValueNotInBounds);
+            assert_ok!(burn(7));
+
+            let version = |key| AdminUtils::sudo_set_weights_version_key(signed("Alice"), EVENTS, key);
+            assert_ok!(version(1));
+            at(7 * tempo - 1);
+            assert_noop!(version(2), too_fast);
+            at(7 * tempo);
+            assert_ok!(version(2));
+
+            assert_noop!(AdminUtils::sudo_set_owner_hparam_rate_limit(signed("Alice"), 0), DispatchError::BadOrigin);
+            assert_ok!(AdminUtils::sudo_set_owner_hparam_rate_limit(RuntimeOrigin::root(), 0));
+            assert_ok!(immunity(7));
+            assert_ok!(immunity(8));
         });
     }
 

@@ -207,13 +207,14 @@ fn dendrite(settings: &Settings) -> Result<DendriteConfig, RoleError> {
 /// Whatever is wrong with settings, keys, chain or work; each says what to do.
 pub async fn miner(resolved: &Resolved, settings: &Settings) -> Result<MinerParts, RoleError> {
     let (netuid, kind) = subnet_and_kind(settings)?;
-    let make = kind.needs_miner()?;
+    let part = kind.needs_miner()?;
+    (part.check)(resolved)?;
     let axon = axon(settings)?;
     let policy = policy(settings)?;
     let external = external(settings)?;
     let hotkey = hotkey(settings)?;
     let needs = MinerNeeds { clock: Clock::wall(), file: miner_path(settings, netuid, &hotkey.account()) };
-    let work = make(resolved, needs)?;
+    let work = (part.make)(resolved, needs)?;
     let subnet = registered(settings, netuid, &hotkey).await?;
     Ok(MinerParts { hotkey, subnet, axon, policy, external, work })
 }

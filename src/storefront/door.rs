@@ -16,7 +16,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
-use super::shelf::Shop;
+use super::routes::Front;
 use crate::clock;
 use crate::gateway::{Denied, Guest, KeyFile, Keys, KeysError};
 
@@ -89,12 +89,12 @@ fn keys(path: &Path) -> Result<Keys, KeysError> {
 }
 
 /// Lets in whoever has a key; answers browsers that ask whether they may; sends what the caller has already only by name.
-pub(super) async fn guard(State(shop): State<Shop>, mut request: Request, next: Next) -> Response {
+pub(super) async fn guard(State(front): State<Front>, mut request: Request, next: Next) -> Response {
     if request.method() == Method::OPTIONS {
         return dressed(StatusCode::NO_CONTENT.into_response());
     }
     if !OPEN.contains(&request.uri().path()) {
-        match shop.door().admit(request.headers()) {
+        match front.door.admit(request.headers()) {
             Ok(guest) => {
                 request.extensions_mut().insert(guest);
             }

@@ -104,7 +104,7 @@ fn interval(start: UnixMs, cells: &[&CellLine], averages: &Averages) -> Interval
     }
 }
 
-fn together<'a>(cells: impl Iterator<Item = &'a CellLine>, averages: &Averages) -> Option<f64> {
+pub(super) fn together<'a>(cells: impl Iterator<Item = &'a CellLine>, averages: &Averages) -> Option<f64> {
     community(cells.map(|cell| (averages.weight(&cell.identity), cell.stats.mean_p())).collect())
 }
 

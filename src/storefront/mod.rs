@@ -11,6 +11,7 @@ mod answers;
 mod door;
 mod events;
 mod forecast;
+mod forecasts;
 mod miners;
 mod paging;
 mod problem;
@@ -26,7 +27,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Clock;
 use crate::config::Resolved;
-use crate::gateway::KeysError;
+use crate::gateway::{KeysError, Limits, serve};
 use crate::ledger::{LedgerError, Place, ReadOnly};
 use crate::role::{Subnet, Watch};
 use crate::scoring::Rules;
@@ -34,6 +35,11 @@ use crate::subnets::events::KIND;
 use crate::subnets::events::ledger::SCHEMA;
 use crate::subnets::events::settings::EventsSettings;
 use crate::subnets::work::{Kind, WorkError};
+
+pub use forecasts::forecasts;
+
+/// Connections at once.
+const CONNECTIONS: usize = 1024;
 
 /// The document that describes the API (OpenAPI 3.1).
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -152,14 +158,10 @@ impl StorefrontPort {
     pub fn serve(self, source: Source) -> Storefront {
         let Self { listener, address, door } = self;
         let (pulse, beating) = stream::Pulse::of(source.ledger.clone());
-        let router = routes::router(shelf::Shop::new(source, door, pulse));
-        let serving = tokio::spawn(async move {
-            if let Err(e) = axum::serve(listener, router).await {
-                tracing::warn!("the storefront is no longer served: {e}");
-            }
-        });
-        let serving = AbortOnDropHandle::new(serving);
-        Storefront { address, _serving: serving, _pulse: AbortOnDropHandle::new(beating) }
+        let router = routes::router(routes::Front::new(shelf::Shop::new(source), door, pulse));
+        // Everybody may come by one proxy.
+        let limits = Limits { per_address: CONNECTIONS, connections: CONNECTIONS, ..Limits::default() };
+        Storefront { address, _serving: serve(listener, router, limits), _pulse: AbortOnDropHandle::new(beating) }
     }
 }
 

@@ -28,6 +28,21 @@ impl Problem {
         Self { detail: detail.into(), code, status, wait: None }
     }
 
+    /// The same in the shape that OpenAI's API has.
+    pub(super) fn as_openai(&self) -> Response {
+        let kind = if self.status.is_client_error() { "invalid_request_error" } else { "server_error" };
+        let error = serde_json::json!({ "message": self.detail, "type": kind, "param": null, "code": self.code });
+        let mut response = (self.status, Json(serde_json::json!({ "error": error }))).into_response();
+        self.tell_when(&mut response);
+        response
+    }
+
+    fn tell_when(&self, response: &mut Response) {
+        if let Some(wait) = self.wait {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+        }
+    }
+
     /// A question that makes no sense.
     pub(super) fn bad(detail: impl Into<String>) -> Self {
         Self::of(StatusCode::UNPROCESSABLE_ENTITY, "bad_request", detail)
@@ -67,9 +82,13 @@ impl From<Denied> for Problem {
                 Self::of(StatusCode::UNAUTHORIZED, "missing_key", "No key: send one as X-API-Key, or as a bearer token")
             }
             Denied::WrongKey => Self::of(StatusCode::FORBIDDEN, "wrong_key", "This key opens nothing here"),
-            Denied::TooOften { wait } | Denied::UsedUp { wait } => {
+            Denied::TooOften { wait } => {
                 let detail = "More requests in this minute than the key allows";
                 Self { wait: Some(wait), ..Self::of(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail) }
+            }
+            // Answers of a storefront cost nothing: a key of the gateway, which has spent its own there.
+            Denied::AtOnce | Denied::UsedUp { .. } | Denied::Spent { .. } => {
+                Self::of(StatusCode::TOO_MANY_REQUESTS, "used_up", "The key is used up")
             }
         }
     }
@@ -93,11 +112,8 @@ impl From<EventsLedgerError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, wait) = (self.status, self.wait);
-        let mut response = (status, Json(self)).into_response();
-        if let Some(wait) = wait {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
-        }
+        let mut response = (self.status, Json(&self)).into_response();
+        self.tell_when(&mut response);
         response
     }
 }

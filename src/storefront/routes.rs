@@ -1,18 +1,54 @@
 //! Every address. `openapi.json` describes the same ones; a test compares them.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use axum::{Router, middleware};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::door::{self, Door};
 use super::problem::Problem;
 use super::shelf::{Shop, json};
-use super::{OPENAPI, door, events, forecast, miners, stream};
+use super::stream::{self, Pulse};
+use super::{OPENAPI, events, forecast, miners};
+
+/// Streams that are open at once.
+const STREAMS: usize = 64;
+
+/// A shop with its door to the street. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Front {
+    pub(super) shop: Shop,
+    pub(super) door: Arc<Door>,
+    pub(super) pulse: Pulse,
+    streams: Arc<Semaphore>,
+}
+
+impl Front {
+    pub(super) fn new(shop: Shop, door: Door, pulse: Pulse) -> Self {
+        Self { shop, door: Arc::new(door), pulse, streams: Arc::new(Semaphore::new(STREAMS)) }
+    }
+
+    /// A place for a stream, if there is one left.
+    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = Arc::clone(&self.streams).try_acquire_owned();
+        place.map_err(|_| Problem::busy("As many streams are open as there may be", Duration::from_secs(30)))
+    }
+}
+
+impl FromRef<Front> for Shop {
+    fn from_ref(front: &Front) -> Self {
+        front.shop.clone()
+    }
+}
 
 /// The addresses, as the document writes them, each with who answers.
-fn places() -> Vec<(&'static str, MethodRouter<Shop>)> {
+fn places() -> Vec<(&'static str, MethodRouter<Front>)> {
     vec![
         ("/api/health", get(health)),
         ("/api/events", get(events::list)),
@@ -33,7 +69,7 @@ fn places() -> Vec<(&'static str, MethodRouter<Shop>)> {
 }
 
 /// The router over all of them.
-pub(super) fn router(shop: Shop) -> Router {
+pub(super) fn router(front: Front) -> Router {
     let router = places().into_iter().fold(Router::new(), |router, (path, answers)| router.route(path, answers));
     router
         // As the reference spells them.
@@ -41,8 +77,8 @@ pub(super) fn router(shop: Shop) -> Router {
         .route("/api/openapi.json", get(document))
         .fallback(|| async { Problem::no_path() })
         .method_not_allowed_fallback(|| async { Problem::no_method() })
-        .layer(middleware::from_fn_with_state(shop.clone(), door::guard))
-        .with_state(shop)
+        .layer(middleware::from_fn_with_state(front.clone(), door::guard))
+        .with_state(front)
 }
 
 /// Whether the ledger can be read.

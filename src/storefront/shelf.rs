@@ -10,13 +10,11 @@ use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::response::Response;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::Source;
 use super::answers::Who;
-use super::door::Door;
 use super::problem::Problem;
-use super::stream::Pulse;
 use crate::clock;
 use crate::role::{Snapshot, Subnet};
 use crate::subnets::events::ledger::{Archive, Standings};
@@ -26,24 +24,19 @@ use crate::units::{Account, Identity, UnixMs};
 const READERS: usize = 4;
 /// How long an answer waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Streams that are open at once.
-const STREAMS: usize = 64;
 /// How old the averages in an answer may be: they are the sum of a window, which moves with a resolution.
 const KEEP_AVERAGES: Duration = Duration::from_secs(5);
 /// How far back a score may lie to count in a community prediction, ms.
 const FRESH_MS: i64 = 2 * 24 * 3_600_000;
 
-/// What handlers need. Cheap to clone.
+/// What is read from. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Shop(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     source: Source,
-    door: Door,
-    pulse: Pulse,
     readers: Arc<Semaphore>,
-    streams: Arc<Semaphore>,
     averages: Mutex<Option<(Instant, Arc<Averages>)>>,
 }
 
@@ -72,24 +65,9 @@ pub(super) struct Shelf {
 }
 
 impl Shop {
-    pub(super) fn new(source: Source, door: Door, pulse: Pulse) -> Self {
-        let room = |places| Arc::new(Semaphore::new(places));
-        let (readers, streams) = (room(READERS), room(STREAMS));
-        Self(Arc::new(Inner { source, door, pulse, readers, streams, averages: Mutex::default() }))
-    }
-
-    pub(super) fn door(&self) -> &Door {
-        &self.0.door
-    }
-
-    pub(super) fn pulse(&self) -> Pulse {
-        self.0.pulse.clone()
-    }
-
-    /// A place for a stream, if there is one left.
-    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let place = Arc::clone(&self.0.streams).try_acquire_owned();
-        place.map_err(|_| Problem::busy("As many streams are open as there may be", Duration::from_secs(30)))
+    pub(super) fn new(source: Source) -> Self {
+        let readers = Arc::new(Semaphore::new(READERS));
+        Self(Arc::new(Inner { source, readers, averages: Mutex::default() }))
     }
 
     /// Reads something.

@@ -19,7 +19,8 @@ use tokio::task::JoinHandle;
 
 use super::answers::time;
 use super::problem::Problem;
-use super::shelf::{Shelf, Shop};
+use super::routes::Front;
+use super::shelf::Shelf;
 use crate::gateway::Guest;
 use crate::ledger::pulse::{LOOK_EVERY, pulse};
 use crate::ledger::sql::Connection;
@@ -60,7 +61,7 @@ struct Tick {
 
 /// One client's place.
 struct Listener {
-    shop: Shop,
+    front: Front,
     guest: Guest,
     pulse: watch::Receiver<u64>,
     /// The last change that it was told.
@@ -73,25 +74,25 @@ struct Listener {
 
 /// Tells of changes until the client goes away, or its key is revoked.
 pub(super) async fn stream(
-    State(shop): State<Shop>,
+    State(front): State<Front>,
     Extension(guest): Extension<Guest>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let place = shop.place()?;
+    let place = front.place()?;
     let last = headers.get("last-event-id").map(|id| id.to_str().ok().and_then(|id| id.parse::<i64>().ok()));
     let seen = match last {
         Some(seen) => Some(seen.ok_or_else(|| Problem::bad("Last-Event-ID is none that this stream has given"))?),
         None => None,
     };
     // Subscribed before the first look: what is written in between is told.
-    let mut pulse = shop.pulse().0;
+    let mut pulse = front.pulse.0.clone();
     pulse.mark_unchanged();
-    let (end, tick) = shop.read(|shelf| Ok((shelf.archive.last_change()?, shelf.archive.last_tick()?))).await?;
+    let (end, tick) = front.shop.read(|shelf| Ok((shelf.archive.last_change()?, shelf.archive.last_tick()?))).await?;
     if seen.is_some() {
         pulse.mark_changed();
     }
     let (told, tick) = (seen.unwrap_or(end).min(end), tick.map(|(at, _)| at));
-    let listener = Listener { shop, guest, pulse, told, tick, waiting: VecDeque::new(), _place: place };
+    let listener = Listener { front, guest, pulse, told, tick, waiting: VecDeque::new(), _place: place };
     let events = stream::unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
         Some((Ok::<_, Infallible>(event), listener))
@@ -106,7 +107,7 @@ impl Listener {
                 return Some(event);
             }
             self.pulse.changed().await.ok()?;
-            if !self.shop.door().still_knows(&self.guest) {
+            if !self.front.door.still_knows(&self.guest) {
                 return None;
             }
             // A ledger that cannot be read now is looked at again when it is written to.
@@ -121,7 +122,7 @@ impl Listener {
         self.pulse.mark_unchanged();
         let told = self.told;
         let read = move |shelf: &Shelf| Ok((shelf.archive.changes_after(told, AT_ONCE)?, shelf.archive.last_tick()?));
-        let (changes, tick) = self.shop.read(read).await?;
+        let (changes, tick) = self.front.shop.read(read).await?;
         if changes.len() == AT_ONCE {
             self.pulse.mark_changed();
         }

@@ -45,7 +45,7 @@ pub struct Kind {
     pub presets: &'static [Preset],
     /// Its tables in a validator's ledger.
     pub schema: Option<Schema>,
-    /// A miner's part. Called inside a tokio runtime.
+    /// A miner's part, in two steps. Called inside a tokio runtime.
     pub miner: Option<MakeMiner>,
     /// A validator's part, in two steps. Called inside a tokio runtime.
     pub validator: Option<MakeValidator>,
@@ -85,8 +85,14 @@ impl Harmless {
 /// A part of a role, or why there is none.
 pub type Made<T> = Result<Arc<T>, WorkError>;
 
-/// Makes a miner's part from what was said.
-pub type MakeMiner = fn(&Resolved, MinerNeeds) -> Made<dyn MinerWork>;
+/// Makes a miner's part.
+#[derive(Debug, Clone, Copy)]
+pub struct MakeMiner {
+    /// Refuses settings that cannot work, before a key is asked for.
+    pub check: fn(&Resolved) -> Result<(), WorkError>,
+    /// Makes it from what was said.
+    pub make: fn(&Resolved, MinerNeeds) -> Made<dyn MinerWork>,
+}
 
 /// What a role gives to a miner's part.
 #[derive(Debug, Clone)]

@@ -141,6 +141,8 @@ async fn subnets_are_listed_priced_created_started_and_tuned() {
     machine.done(&format!("subnets set min_allowed_weights 3 --netuid {netuid} --yes")).await;
     let parameters = machine.done(&format!("hyperparameters --netuid {netuid}")).await;
     assert_eq!(parameters["min_allowed_weights"], json!(3));
+    let said = machine.fails(6, &format!("subnets set min_allowed_weights 4 --netuid {netuid} --yes")).await;
+    assert!(said.contains("once in 2 tempos") && said.contains("TxRateLimitExceeded"), "too soon: {said}");
     let said = machine.fails(6, "subnets set min_allowed_weights 3 --netuid 155 --yes").await;
     assert!(said.contains("BadOrigin"), "not Bob's: {said}");
     machine.add_wallet("alice", "//Alice", "//Alice//neuron");

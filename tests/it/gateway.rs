@@ -1,13 +1,17 @@
 //! The gateway over real sockets: whom it asks, what it relays, whom it lets in.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use neuron::axon::{AdmissionPolicy, Axon, AxonConfig, Handle};
 use neuron::dendrite::{Dendrite, DendriteConfig, Target};
-use neuron::gateway::{Candidate, Candidates, Gateway, GatewayConfig, GatewayError, KeyRow, Keys, NewKey};
+use neuron::forecast::llm::money::{MicroUsd, Price};
+use neuron::gateway::{
+    Candidate, Candidates, Gateway, GatewayConfig, GatewayError, KeyFile, KeyRow, Keys, Limits, NewKey,
+};
 use neuron::subnets::prompting::PromptingMiner;
 use neuron::subnets::prompting::backend::{Backend, BackendError, Deltas};
 use neuron::subnets::prompting::conversation::Conversation;
@@ -30,9 +34,29 @@ pub enum How {
     Breaks,
     /// A word, and then nothing more.
     Stalls,
+    /// A word every 5 ms, for ever.
+    Endless,
 }
 
-struct Miner(u16, How);
+/// What the miners of one test have done.
+#[derive(Default)]
+struct Made {
+    /// Words that were made.
+    words: AtomicUsize,
+    /// Answers under way.
+    open: AtomicUsize,
+}
+
+struct Miner(u16, How, Arc<Made>);
+
+/// An answer under way.
+struct Open(Arc<Made>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 impl Backend for Miner {
     fn name(&self) -> &'static str {
@@ -40,7 +64,7 @@ impl Backend for Miner {
     }
 
     fn answer(&self, _: Arc<Conversation>, _: Instant) -> BoxFuture<'_, Result<Deltas, BackendError>> {
-        let (uid, how) = (self.0, self.1);
+        let (uid, how, made) = (self.0, self.1, Arc::clone(&self.2));
         let word = move |word: u16| Ok(format!("m{uid}w{word} "));
         let broken = || BackendError::Silent { what: "it".to_owned() };
         async move {
@@ -49,6 +73,16 @@ impl Backend for Miner {
                 How::Mute => std::future::pending().await,
                 How::Refuses => Err(broken()),
                 How::Breaks => Ok(stream::iter([word(0), word(1), Err(broken())]).boxed()),
+                How::Endless => {
+                    made.open.fetch_add(1, Ordering::SeqCst);
+                    let open = Open(made);
+                    let words = stream::unfold(open, |open| async move {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                        open.0.words.fetch_add(1, Ordering::SeqCst);
+                        Some((Ok("word ".to_owned()), open))
+                    });
+                    Ok(words.boxed())
+                }
                 How::Stalls => Ok(stream::iter([word(0)]).chain(stream::pending()).boxed()),
             }
         }
@@ -67,16 +101,21 @@ impl Candidates for These {
 /// A door in front of miners, most incentive first.
 pub struct Front {
     pub door: Gateway,
+    made: Arc<Made>,
     _miners: Vec<Handle>,
 }
 
 impl Front {
     pub async fn of(miners: &[How], config: GatewayConfig) -> Self {
-        let (mut handles, mut candidates) = (Vec::new(), Vec::new());
+        let (mut handles, mut candidates, made) = (Vec::new(), Vec::new(), Arc::new(Made::default()));
         for (uid, how) in miners.iter().enumerate() {
             let hotkey = Arc::new(key(&format!("//Miner//{uid}")));
-            let axon = Axon::builder(AxonConfig::loopback(), Arc::clone(&hotkey)).policy(AdmissionPolicy::open());
-            let miner = PromptingMiner::new(Arc::new(Miner(uid as u16, *how)), 1);
+            let axon = Axon::builder(AxonConfig::loopback(), Arc::clone(&hotkey)).policy(AdmissionPolicy {
+                hotkey_rate: None,
+                ip_rate: None,
+                ..AdmissionPolicy::open()
+            });
+            let miner = PromptingMiner::new(Arc::new(Miner(uid as u16, *how, Arc::clone(&made))), 1);
             let axon = axon.serve::<StreamPromptingSynapse>(miner).spawn().await.unwrap();
             let address = axon.local_addr();
             let target = Target { hotkey: hotkey.account(), ip: address.ip(), port: address.port() };
@@ -86,7 +125,7 @@ impl Front {
         let dendrite = DendriteConfig { allow_private: true, ..DendriteConfig::default() };
         let dendrite = Dendrite::new(dendrite, Arc::new(key("//Alice"))).unwrap();
         let door = Gateway::spawn(config, dendrite, Arc::new(These(candidates))).await.unwrap();
-        Self { door, _miners: handles }
+        Self { door, made, _miners: handles }
     }
 
     pub fn url(&self) -> String {
@@ -249,4 +288,184 @@ async fn who_has_no_key_or_has_used_it_up_stays_outside() {
     let open = GatewayConfig::at(([0, 0, 0, 0], 0).into());
     let refused = Gateway::spawn(open, dendrite, Arc::new(These(Vec::new()))).await.unwrap_err();
     assert!(matches!(refused, GatewayError::Open(_)) && refused.to_string().contains("--keys"), "{refused}");
+}
+
+/// A key with limits, in a file, at a price of a dollar for a million tokens of answers.
+fn keyed(folder: &std::path::Path, limit: impl Fn(KeyRow) -> KeyRow) -> (String, GatewayConfig) {
+    let new = NewKey::make("alice");
+    let path = folder.join("keys.toml");
+    KeyFile::open(&path).unwrap().add(limit(new.row)).unwrap();
+    let price = Price { input: MicroUsd(0), output: MicroUsd(1_000_000) };
+    (new.key, GatewayConfig { keys: Keys::load(&path, price).unwrap(), ..config() })
+}
+
+async fn ask_with(front: &Front, key: &str, stream: bool) -> reqwest::Response {
+    let question = json!({ "messages": [{ "role": "user", "content": "why?" }], "stream": stream });
+    let url = format!("{}/chat/completions", front.url());
+    reqwest::Client::new().post(url).bearer_auth(key).json(&question).send().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_key_may_spend_ends_an_answer_and_outlives_the_gateway() {
+    let folder = tempfile::tempdir().unwrap();
+    // Each of the ten words is a token or two, and costs a millionth for each.
+    let spends = |row| KeyRow { spend_in_all: Some(MicroUsd(7)), ..row };
+    let (key, config) = keyed(folder.path(), spends);
+    let front = Front::of(&[How::Words], config).await;
+    let answer = ask_with(&front, &key, true).await.text().await.unwrap();
+    assert!(answer.contains("m0w0 ") && !answer.contains("m0w9 "), "cut on the way: {answer}");
+    assert!(answer.contains("insufficient_quota") && !answer.contains("[DONE]"), "{answer}");
+    let refused = ask_with(&front, &key, false).await;
+    assert_eq!(
+        (refused.status().as_u16(), refused.headers().get("retry-after")),
+        (429, None),
+        "not today, not tomorrow"
+    );
+    assert_eq!(refused.json::<Value>().await.unwrap()["error"]["code"], "insufficient_quota");
+    drop(front);
+
+    let keys = Keys::load(&folder.path().join("keys.toml"), Price::default()).unwrap();
+    let again = Front::of(&[How::Words], GatewayConfig { keys, ..self::config() }).await;
+    assert_eq!(ask_with(&again, &key, true).await.status(), 429, "it has not forgotten");
+    let kept = std::fs::read_to_string(folder.path().join("keys.toml.used")).unwrap();
+    assert!(!kept.contains(&key) && kept.contains("\"spent\": "), "{kept}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_has_so_many_answers_under_way_and_strangers_so_many_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, config) = keyed(folder.path(), |row| KeyRow { at_once: Some(1), ..row });
+    let limits = Limits { per_address: 4, ..Limits::default() };
+    let front = Front::of(&[How::Endless], GatewayConfig { limits, ..config }).await;
+    let mut first = ask_with(&front, &key, true).await;
+    first.chunk().await.unwrap();
+    let second = ask_with(&front, &key, true).await;
+    assert_eq!(second.status(), 429);
+    assert_eq!(second.json::<Value>().await.unwrap()["error"]["code"], "concurrency_exceeded");
+    drop(first);
+    let begin = Instant::now();
+    while ask_with(&front, &key, true).await.status() != 200 {
+        assert!(begin.elapsed() < Duration::from_secs(10), "the place does not come back");
+    }
+    let mut idle = Vec::new();
+    let refused = loop {
+        idle.push(tokio::net::TcpStream::connect(front.door.local_addr()).await.unwrap());
+        match reqwest::get(format!("{}/models", front.url())).await.unwrap().status().as_u16() {
+            401 => assert!(idle.len() < 5, "more connections than one address may have"),
+            refused => break refused,
+        }
+    };
+    assert_eq!(refused, 503);
+}
+
+/// Waits until no answer is under way.
+async fn at_rest(made: &Made) {
+    let begin = Instant::now();
+    while made.open.load(Ordering::SeqCst) > 0 {
+        assert!(begin.elapsed() < Duration::from_secs(20), "{} answers for nobody", made.open.load(Ordering::SeqCst));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_leaves_or_does_not_read_frees_the_miner() {
+    let front = Front::of(&[How::Endless], config()).await;
+    let mut answer = front.post(json!({ "stream": true })).await;
+    answer.chunk().await.unwrap();
+    drop(answer);
+    at_rest(&front.made).await;
+    let made = front.made.words.load(Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(front.made.words.load(Ordering::SeqCst), made, "forty words that nobody would have read");
+    // Ten seconds are two thousand words; the caller has left after the first ones.
+    assert!(made < 200, "{made} words after the caller has left");
+
+    // Before the first word, too.
+    let mute = Front::of(&[How::Mute], config()).await;
+    let waiting = tokio::time::timeout(Duration::from_millis(200), mute.post(json!({}))).await;
+    assert!(waiting.is_err());
+}
+
+/// `NEURON_STREAMS=10000` is the long form.
+fn streams() -> usize {
+    std::env::var("NEURON_STREAMS").map_or(400, |number| number.parse().unwrap())
+}
+
+fn sockets() -> usize {
+    let files = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let target = |file: std::fs::DirEntry| std::fs::read_link(file.path()).ok();
+    files.filter_map(target).filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_that_callers_leave_keep_no_socket_and_no_task() {
+    let limits = Limits { per_address: 1000, ..Limits::default() };
+    let front = Front::of(&[How::Endless], GatewayConfig { limits, ..config() }).await;
+    let leave = async || {
+        let mut answer = front.post(json!({ "stream": true })).await;
+        assert_eq!(answer.status(), 200);
+        answer.chunk().await.unwrap();
+    };
+    leave().await;
+    at_rest(&front.made).await;
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let (sockets_before, tasks) = (sockets(), metrics.num_alive_tasks());
+    stream::iter(0..streams()).for_each_concurrent(20, |_| leave()).await;
+    at_rest(&front.made).await;
+    let begin = Instant::now();
+    // Other tests of this process have sockets too, and a pool of idle ones rests a while: some room, and time.
+    while metrics.num_alive_tasks() > tasks + 8 || sockets() > sockets_before + 64 {
+        let now = (metrics.num_alive_tasks(), sockets());
+        assert!(
+            begin.elapsed() < Duration::from_secs(90),
+            "{now:?} tasks and sockets, before {:?}",
+            (tasks, sockets_before)
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_same_door_tells_what_the_miners_of_events_say_together() {
+    use neuron::scoring::Rules;
+    use neuron::storefront::{Source, forecasts};
+    use neuron::units::UnixMs;
+
+    neuron::market::install_tls();
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = folder.path().join("ledger.sqlite");
+    drop(crate::dashboard::filled(&ledger, &["one", "two", "<b>three</b>"]).await);
+    let now = neuron::clock::Clock::stepped(UnixMs(1_767_225_600_000 + 1_200_000));
+    let source = Source { ledger, rules: Rules::default(), subnet: None, clock: now };
+    let (key, config) = keyed(folder.path(), |row| row);
+    let front = Front::of(&[], GatewayConfig { beside: forecasts(source), ..config }).await;
+    let client = reqwest::Client::new();
+    let get = async |path: &str| {
+        let answer = client.get(format!("{}{path}", front.url())).bearer_auth(&key).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let (status, open) = get("/forecasts").await;
+    assert_eq!((status, &open["object"], open["data"].as_array().unwrap().len()), (200, &"list".into(), 1));
+    let one = &open["data"][0];
+    assert_eq!((&one["question"], &one["state"], &one["miners"]), (&"<b>three</b>".into(), &"open".into(), &2.into()));
+    assert!((one["mean"].as_f64().unwrap() - 0.625).abs() < 1e-12, "0.8 and 0.45: {one}");
+    assert_eq!(one["probability"], one["community"], "the best have a record: {one}");
+    let id =
+        one["id"].as_str().unwrap().replace('/', "%2F").replace('?', "%3F").replace('<', "%3C").replace('>', "%3E");
+    assert_eq!(&get(&format!("/forecasts/{id}")).await.1, one);
+    assert_eq!(get("/forecasts?state=scored&limit=1").await.1["data"].as_array().unwrap().len(), 1);
+
+    for (path, status, code) in [
+        ("/forecasts/none", 404, "event_not_found"),
+        ("/forecasts?state=x", 422, "bad_request"),
+        ("/nothing", 404, "not_found"),
+    ] {
+        let (got, answer) = get(path).await;
+        assert_eq!((got, &answer["error"]["code"]), (status, &code.into()), "{path}");
+    }
+    let stranger = reqwest::get(format!("{}/forecasts", front.url())).await.unwrap();
+    assert_eq!(
+        (stranger.status().as_u16(), stranger.json::<Value>().await.unwrap()["error"]["code"].clone()),
+        (401, "missing_api_key".into())
+    );
 }

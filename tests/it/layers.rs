@@ -35,7 +35,7 @@ const LEVELS: &[(&str, u8)] = &[
 
 /// The commands that are a kind of work's own, with what is behind them: they may name it.
 const OWN_TO_A_KIND: [&str; 6] =
-    ["cli/forecast", "cli/score", "cli/market_record.rs", "cli/market_sim.rs", "cli/query.rs", "report"];
+    ["cli/forecast", "cli/score", "cli/market_record.rs", "cli/market_sim.rs", "cli/query", "report"];
 
 pub fn level(room: &str) -> Option<u8> {
     LEVELS.iter().find(|(name, _)| *name == room).map(|(_, level)| *level)

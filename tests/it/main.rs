@@ -25,6 +25,7 @@ mod dashboard;
 mod demo;
 mod events_round;
 mod fault_proxy;
+mod fault_times;
 mod forecast_command;
 mod forecast_http;
 mod forecast_llm;

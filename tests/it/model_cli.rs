@@ -104,3 +104,16 @@ fn what_cannot_be_is_said_in_a_sentence() {
     }
     refused(&backtest("oracle"), &["oracle", "persistence", "ensemble"]);
 }
+
+#[test]
+fn a_miner_is_told_of_a_wrong_model_before_wallet_and_chain_are_looked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let mine = |flags: &[&str]| {
+        let nowhere = ["miner", "--netuid", "8", "--subtensor.network", "ws://127.0.0.1:9", "--wallet.name", "nobody"];
+        neuron().env("HOME", home.path()).args(nowhere).args(flags).output().unwrap()
+    };
+    refused(&mine(&["--base_model", "model_v9"]), &["model_v9", "persistence"]);
+    refused(&mine(&["--timeseries.period", "0s"]), &["timeseries.period"]);
+    refused(&mine(&["--klines.sources", "mtgox"]), &["mtgox", "kraken"]);
+    refused(&mine(&[]), &["nobody"]);
+}

@@ -9,6 +9,7 @@ use crate::cli::output::Output;
 use crate::cli::write::{Writer, with_write};
 use crate::cli::{Exit, Failure, Verb, args, raw};
 use crate::config::table::Group;
+use crate::subtensor::SubtensorError;
 use crate::units::NetUid;
 
 pub(super) const SET: Verb = Verb { command, run };
@@ -49,6 +50,12 @@ fn command() -> Command {
         .after_help("Limits: an owner may not set during the last blocks of a tempo, nor each setting more often than once in two tempos.")
 }
 
+/// What the chain says to an owner who sets the same thing again too soon.
+const LIMITED: &str = "TxRateLimitExceeded";
+/// Where it keeps the limits, in tempos.
+const SETTING_LIMIT: &str = "SubtensorModule.OwnerHyperparamRateLimit";
+const VERSION_LIMIT: &str = "SubtensorModule.WeightsVersionKeyRateLimit";
+
 #[derive(Serialize)]
 struct Set {
     netuid: NetUid,
@@ -79,11 +86,32 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let operation = writer.chain.operation(&call, &given).await.map_err(refused)?;
         let operation = if matches.get_flag("as-root") { operation.as_root() } else { operation };
         let what = format!("Set {name} of subnet {netuid} to {}", value.join(" "));
-        let outcome = writer.carry_out(operation, &what).await?;
+        let outcome = match writer.carry_out(operation, &what).await {
+            Ok(outcome) => outcome,
+            Err(failure) => return Err(too_fast(&writer, netuid, &name, failure).await),
+        };
         writer.done(Set { netuid, name, value }, outcome, |set| {
             format!("{} of subnet {} is {}", set.name, set.netuid, set.value.join(" "))
         })
     })
+}
+
+/// A refusal with how often an owner may set something, where that is why.
+async fn too_fast(writer: &Writer, netuid: NetUid, name: &str, failure: Failure) -> Failure {
+    let refusal = failure.error.chain().find_map(|cause| cause.downcast_ref::<SubtensorError>()?.refusal());
+    if refusal.is_none_or(|refusal| refusal.name != LIMITED) {
+        return failure;
+    }
+    let limit = if name.starts_with("weights_version") { VERSION_LIMIT } else { SETTING_LIMIT };
+    let tempos = writer.chain.storage(limit, &[], 1).await.ok().and_then(|stored| stored.into_value().as_u64());
+    let parameters = writer.chain.hyperparameters(netuid).await.ok();
+    let (Some(tempos), Some(parameters)) = (tempos, parameters) else { return failure };
+    let blocks = tempos.saturating_mul(parameters.tempo.into());
+    let told = format!(
+        "the owner of subnet {netuid} may set {name} once in {tempos} tempos, which are {blocks} blocks, and has set it \
+         since: wait for the rest of them (a development chain's sudo key need not: --as-root)"
+    );
+    Failure { error: failure.error.context(told), ..failure }
 }
 
 /// The call that sets `name`.

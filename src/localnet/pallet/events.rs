@@ -67,6 +67,9 @@ mod events {
         /// The setting was changed.
         #[codec(index = 38)]
         MinBurnSet(NetUid, TaoBalance),
+        /// The setting was changed.
+        #[codec(index = 44)]
+        OwnerHyperparamRateLimitSet(u16),
         /// A child's take of its parents' dividends: hotkey, take.
         #[codec(index = 48)]
         ChildKeyTakeSet(AccountId, u16),

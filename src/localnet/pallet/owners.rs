@@ -19,6 +19,37 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
+    /// Takes note that an owner sets something.
+    ///
+    /// # Errors
+    /// `TxRateLimitExceeded`: it did so less than `OwnerHyperparamRateLimit` tempos ago.
+    pub(crate) fn limit_setting(netuid: NetUid, what: Hyperparameter) -> DispatchResult {
+        let key = RateLimitKey::OwnerHyperparamUpdate(netuid, what);
+        let tempos = u64::from(OwnerHyperparamRateLimit::<T>::get());
+        Self::ensure_waited(LastRateLimitedBlock::<T>::get(&key), tempos, netuid)?;
+        LastRateLimitedBlock::<T>::insert(key, Self::block());
+        Ok(())
+    }
+
+    /// The same of the version key, which has a limit of its own, counted by whoever sets it.
+    ///
+    /// # Errors
+    /// `TxRateLimitExceeded`.
+    pub(crate) fn limit_version_key(who: &AccountId, netuid: NetUid) -> DispatchResult {
+        let key = (who, netuid, RateLimited::SetWeightsVersionKey.key());
+        let last = TransactionKeyLastBlock::<T>::get(key);
+        Self::ensure_waited(last, WeightsVersionKeyRateLimit::<T>::get(), netuid)?;
+        TransactionKeyLastBlock::<T>::insert(key, Self::block());
+        Ok(())
+    }
+
+    /// Whether so many tempos have passed since `last`; 0 is never.
+    fn ensure_waited(last: u64, tempos: u64, netuid: NetUid) -> DispatchResult {
+        let limit = tempos.saturating_mul(Tempo::<T>::get(netuid).into());
+        ensure!(last == 0 || Self::block().saturating_sub(last) >= limit, Error::<T>::TxRateLimitExceeded);
+        Ok(())
+    }
+
     /// Sets the tempo; the cycle of epochs starts anew with this block.
     ///
     /// # Errors
@@ -42,14 +73,18 @@ impl<T: Config> Pallet<T> {
     /// Sets after how many thousandths of a tempo a validator without new weights is inactive; `who` is none for root.
     ///
     /// # Errors
-    /// `SubnetNotExists`, `BadOrigin` for others than owner and root, `ActivityCutoffFactorMilliOutOfBounds`.
+    /// `SubnetNotExists`, `BadOrigin` for others than owner and root, `TxRateLimitExceeded`,
+    /// `ActivityCutoffFactorMilliOutOfBounds`.
     pub(crate) fn do_set_activity_cutoff_factor(
         who: Option<&AccountId>,
         netuid: NetUid,
         factor: u32,
     ) -> DispatchResult {
         match who {
-            Some(who) => Self::ensure_owner(who, netuid)?,
+            Some(who) => {
+                Self::ensure_owner(who, netuid)?;
+                Self::limit_setting(netuid, Hyperparameter::ActivityCutoffFactorMilli)?;
+            }
             None => ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists),
         }
         ensure!(CUTOFFS.contains(&factor), Error::<T>::ActivityCutoffFactorMilliOutOfBounds);
@@ -82,7 +117,10 @@ impl<T: Config> Pallet<T> {
     /// alphabets that symbols are from, `SymbolAlreadyInUse`.
     pub(crate) fn do_update_symbol(who: Option<&AccountId>, netuid: NetUid, symbol: Vec<u8>) -> DispatchResult {
         match who {
-            Some(who) => Self::ensure_owner(who, netuid)?,
+            Some(who) => {
+                Self::ensure_owner(who, netuid)?;
+                Self::limit_setting(netuid, Hyperparameter::ActivityCutoffFactorMilli)?;
+            }
             None => ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists),
         }
         ensure!(is_letter(&symbol), Error::<T>::SymbolDoesNotExist);

@@ -97,6 +97,9 @@ pub struct SafeFloat {
 /// What is limited in rate. Of the real chain's kinds those whose calls exist here.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
 pub enum RateLimitKey {
+    /// One setting of one subnet, by its owner.
+    #[codec(index = 1)]
+    OwnerHyperparamUpdate(NetUid, Hyperparameter),
     /// Creation of subnets, by anyone.
     #[codec(index = 2)]
     NetworkLastRegistered,
@@ -108,6 +111,42 @@ pub enum RateLimitKey {
     LastTxBlockDelegateTake(AccountId),
 }
 
+/// What an owner may set from time to time, by the numbers of the real chain: those that can be set here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+#[expect(missing_docs, reason = "the names are those of the settings")]
+pub enum Hyperparameter {
+    #[codec(index = 1)]
+    ServingRateLimit,
+    #[codec(index = 5)]
+    ImmunityPeriod,
+    #[codec(index = 6)]
+    MinAllowedWeights,
+    #[codec(index = 11)]
+    MinBurn,
+    #[codec(index = 12)]
+    MaxBurn,
+    #[codec(index = 13)]
+    BondsMovingAverage,
+    #[codec(index = 14)]
+    BondsPenalty,
+    #[codec(index = 15)]
+    CommitRevealEnabled,
+    #[codec(index = 16)]
+    LiquidAlphaEnabled,
+    #[codec(index = 18)]
+    WeightCommitInterval,
+    #[codec(index = 21)]
+    Yuma3Enabled,
+    #[codec(index = 25)]
+    MaxAllowedUids,
+    #[codec(index = 26)]
+    BurnHalfLife,
+    #[codec(index = 27)]
+    BurnIncreaseMult,
+    #[codec(index = 30)]
+    ActivityCutoffFactorMilli,
+}
+
 /// What a hotkey may change from time to time, by the numbers of the real chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateLimited {
@@ -115,6 +154,8 @@ pub enum RateLimited {
     SetChildren,
     /// What it keeps of its parents' dividends.
     SetChildkeyTake,
+    /// The version key of its subnet's weights.
+    SetWeightsVersionKey,
     /// The tempo of its subnet.
     TempoUpdate,
 }
@@ -126,6 +167,7 @@ impl RateLimited {
         match self {
             Self::SetChildren => 0,
             Self::SetChildkeyTake => 1,
+            Self::SetWeightsVersionKey => 4,
             Self::TempoUpdate => 11,
         }
     }

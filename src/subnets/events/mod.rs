@@ -24,7 +24,7 @@ pub use reports::Reports;
 pub use validator::{Discovery, EventsValidator, Quoted, TickSummary};
 pub use work::EventsWork;
 
-use super::work::{Harmless, Kind, MakeValidator};
+use super::work::{Harmless, Kind, MakeMiner, MakeValidator};
 use crate::units::NetUid;
 
 /// This kind of work.
@@ -35,7 +35,7 @@ pub const KIND: Kind = Kind {
     settings: settings::ALL,
     presets: &[settings::IFGAMES_2025],
     schema: Some(ledger::SCHEMA),
-    miner: Some(miner::make),
+    miner: Some(MakeMiner { check: miner::check, make: miner::make }),
     validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),
     cast: Some(cast::make),
     views: Some(views::VIEWS),

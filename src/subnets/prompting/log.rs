@@ -29,9 +29,9 @@ impl RoundLog {
         Ok(Self { path: path.to_path_buf(), file: Mutex::new(file) })
     }
 
-    /// Appends a round.
-    pub(super) fn write(&self, round: &Round) {
-        let line = format!("{}\n", line(round));
+    /// Appends a round's [`line`].
+    pub(super) fn write(&self, line: &Value) {
+        let line = format!("{line}\n");
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = file.write_all(line.as_bytes()) {
             tracing::warn!("{}: {error}; this question is not in it", self.path.display());
@@ -40,7 +40,7 @@ impl RoundLog {
 }
 
 /// A round in the reference's words.
-fn line(round: &Round) -> Value {
+pub(super) fn line(round: &Round) -> Value {
     let of = |value: fn(&Scored) -> Value| -> Value { round.answers.iter().map(value).collect() };
     let mut line = json!({
         "at": round.at.0,

@@ -49,6 +49,15 @@ impl PromptingMiner {
     }
 }
 
+/// Refuses settings that cannot work. Whether a backend can is seen when it is made: one may be a process.
+///
+/// # Errors
+/// Those of the settings.
+pub(super) fn check(resolved: &Resolved) -> Result<(), WorkError> {
+    let settings = PromptingSettings::of(resolved)?;
+    environment(&settings.backend.env).map(drop).map_err(|e| WorkError::Setting(e.to_string()))
+}
+
 /// A miner as the settings want it.
 ///
 /// # Errors

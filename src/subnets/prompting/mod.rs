@@ -18,13 +18,14 @@ pub mod synapse;
 pub mod task;
 pub mod validator;
 mod views;
+mod wandb;
 mod work;
 
 pub use miner::PromptingMiner;
 pub use settings::{AskingSettings, BackendSettings, ModelSettings, PromptingSettings};
 pub use work::PromptingWork;
 
-use super::work::{Harmless, Kind, MakeValidator};
+use super::work::{Harmless, Kind, MakeMiner, MakeValidator};
 use crate::synapse::Synapse as _;
 use crate::synapse::request::{NotSendable, Prepared};
 use crate::units::NetUid;
@@ -38,7 +39,7 @@ pub const KIND: Kind = Kind {
     settings: settings::SETTINGS,
     presets: &[],
     schema: Some(ledger::SCHEMA),
-    miner: Some(miner::make),
+    miner: Some(MakeMiner { check: miner::check, make: miner::make }),
     validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),
     cast: Some(cast::make),
     views: Some(views::VIEWS),

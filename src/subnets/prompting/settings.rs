@@ -225,6 +225,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "A file to which everything about each question is appended, a JSON object a line.",
     ),
     setting(
+        "prompting.wandb",
+        Kind::Path,
+        None,
+        PROMPTING,
+        "A folder for an offline run of Weights & Biases with the same: `wandb sync` uploads it, nothing else does.",
+    ),
+    setting(
         "prompting.retention_days",
         Kind::Integer { min: 1, max: 3650 },
         Some("30"),
@@ -299,6 +306,7 @@ pub struct AskingSettings {
     pub decay: f64,
     pub max_tokens_per_chunk: u32,
     pub log: Option<PathBuf>,
+    pub wandb: Option<PathBuf>,
     pub retention_days: u32,
 }
 

@@ -10,12 +10,13 @@ use futures_util::future::BoxFuture;
 use super::backend::{BackendError, Chat, ChatSettings, Sampling, key_of_process};
 use super::embeddings::Embeddings;
 use super::ledger::{Averaging, PromptingLedger, allotment};
-use super::log::RoundLog;
+use super::log::{self, RoundLog};
 use super::meter::Meter;
 use super::questions;
 use super::settings::{AskingSettings, PromptingSettings};
 use super::source::Source;
 use super::validator::{PromptingValidator, Round, Rules};
+use super::wandb::WandbRun;
 use crate::clock::{self, Clock};
 use crate::config::Resolved;
 use crate::ledger::{LedgerError, ReadOnly};
@@ -108,10 +109,20 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
         );
     }
     let log = settings.log.as_deref().map(RoundLog::open).transpose()?;
+    let said = [
+        ("alpha", settings.alpha.into()),
+        ("decay", settings.decay.into()),
+        ("sample_size", settings.sample.into()),
+        ("timeout", settings.timeout.as_secs_f64().into()),
+        ("max_tokens_per_chunk", settings.max_tokens_per_chunk.into()),
+    ];
+    let said = said.map(|(name, value): (&str, serde_json::Value)| (name.to_owned(), value)).into_iter().collect();
+    let wandb = settings.wandb.as_deref().map(|parent| WandbRun::begin(parent, &said, clock.now())).transpose()?;
     let prompts = PromptingValidator::new(source, embeddings, ledger, dendrite, clock.clone(), rules);
     let mut work = PromptingWork::new(prompts, peers, clock, settings.every);
     work.keep_days = settings.retention_days;
     work.log = log;
+    work.wandb = wandb;
     Ok(Arc::new(work))
 }
 
@@ -132,6 +143,7 @@ pub struct PromptingWork {
     every: Duration,
     keep_days: u32,
     log: Option<RoundLog>,
+    wandb: Option<WandbRun>,
     meter: Meter,
     state: Mutex<State>,
     started: Instant,
@@ -161,7 +173,7 @@ impl PromptingWork {
     pub fn new(prompts: PromptingValidator, peers: Arc<dyn Peers>, clock: Clock, every: Duration) -> Self {
         let meter = Meter::new("neuron_validator", "uid");
         let (state, started) = (Mutex::default(), clock::monotonic());
-        Self { prompts, peers, clock, every, keep_days: 30, log: None, meter, state, started }
+        Self { prompts, peers, clock, every, keep_days: 30, log: None, wandb: None, meter, state, started }
     }
 
     /// What asks.
@@ -179,8 +191,10 @@ impl PromptingWork {
         for answer in &round.answers {
             self.meter.add(&answer.peer.uid.to_string(), &answer.heard.course());
         }
-        if let Some(log) = &self.log {
-            log.write(round);
+        if self.log.is_some() || self.wandb.is_some() {
+            let line = log::line(round);
+            self.log.iter().for_each(|log| log.write(&line));
+            self.wandb.iter().for_each(|run| run.step(round.at, &line));
         }
         let asked = round.answers.len();
         let total: f64 = round.answers.iter().map(|answer| answer.judgement.total).sum();

@@ -16,7 +16,7 @@ pub use miner::TimeseriesMiner;
 pub use validator::{Protocol, Step, TimeseriesValidator};
 pub use work::TimeseriesWork;
 
-use super::work::{Harmless, Kind, MakeValidator};
+use super::work::{Harmless, Kind, MakeMiner, MakeValidator};
 use crate::units::NetUid;
 use synapse::{LiveBackward, LiveForward, LiveForwardHash, TrainingBackward, TrainingForward};
 
@@ -34,7 +34,7 @@ pub const KIND: Kind = Kind {
     settings: settings::SETTINGS,
     presets: &[],
     schema: Some(ledger::SCHEMA),
-    miner: Some(miner::make),
+    miner: Some(MakeMiner { check: miner::check, make: miner::make }),
     validator: Some(MakeValidator { check: work::check, make: work::make, shares: work::shares_in }),
     cast: Some(cast::make),
     views: Some(views::VIEWS),

@@ -99,9 +99,12 @@ mod networks {
     #[pallet::storage]
     pub type AdminFreezeWindow<T> = StorageValue<_, u16, ValueQuery, ConstU16<10>>;
 
-    /// Tempos between two changes of one setting by an owner; 0, here there is no such limit.
+    /// Tempos between two changes of one setting by an owner; 0 is no limit.
     #[pallet::storage]
-    pub type OwnerHyperparamRateLimit<T> = StorageValue<_, u16, ValueQuery>;
+    pub type OwnerHyperparamRateLimit<T> = StorageValue<_, u16, ValueQuery, ConstU16<2>>;
+    /// Tempos between two changes of the version key of weights by an owner.
+    #[pallet::storage]
+    pub type WeightsVersionKeyRateLimit<T> = StorageValue<_, u64, ValueQuery, ConstU64<5>>;
 
     /// A fingerprint of runtime and settings, in genesis only, so that the genesis hash changes whenever the metadata does:
     /// SDK 11 caches metadata on disk by genesis hash.

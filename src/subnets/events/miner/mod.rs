@@ -116,6 +116,14 @@ impl EventsMiner {
     }
 }
 
+/// Refuses settings that contradict themselves. Whether a strategy can work is seen when it is made.
+///
+/// # Errors
+/// Those of the settings.
+pub(super) fn check(resolved: &Resolved) -> Result<(), WorkError> {
+    EventsSettings::of(resolved).map(drop).map_err(WorkError::from)
+}
+
 /// A miner as the settings want it.
 ///
 /// # Errors

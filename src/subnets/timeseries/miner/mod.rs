@@ -80,6 +80,21 @@ impl fmt::Debug for MinerParts {
     }
 }
 
+/// Refuses a model that there is not, a rhythm that does not fit and exchanges that cannot be called.
+///
+/// # Errors
+/// Those of the settings.
+pub(super) fn check(resolved: &Resolved) -> Result<(), WorkError> {
+    let settings = TimeseriesSettings::of(resolved)?;
+    strategy(&settings)?;
+    settings.schedule()?;
+    settings.aggregate(&Clock::wall()).map(drop)
+}
+
+fn strategy(settings: &TimeseriesSettings) -> Result<Arc<dyn Strategy>, WorkError> {
+    series::strategy(&settings.strategy()).map_err(|e| WorkError::Setting(e.to_string()))
+}
+
 /// A miner as the settings want it.
 ///
 /// # Errors
@@ -91,7 +106,7 @@ pub(super) fn make(resolved: &Resolved, needs: MinerNeeds) -> Result<Arc<dyn Min
     let netuid = core.netuid.unwrap_or_default();
     let file = format!("{}-{}-commitments.sqlite", core.wallet.name, core.wallet.hotkey);
     let path = core.db.directory.join(format!("netuid{netuid}")).join(file);
-    let strategy = series::strategy(&settings.strategy()).map_err(|e| WorkError::Setting(e.to_string()))?;
+    let strategy = strategy(&settings)?;
     Ok(Arc::new(TimeseriesMiner::new(MinerParts {
         strategy,
         market: settings.aggregate(&clock)?,

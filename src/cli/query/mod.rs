@@ -3,13 +3,15 @@
 use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde::Serialize;
 
+use super::live::{self, Redrawn};
 use super::output::{Format, Output, TextTable};
 use super::{Exit, Failure, OrExit, Verb, args, block_on, chain, interrupted};
+use crate::clock;
 use crate::config::Settings;
 use crate::config::table::Group;
 use crate::dendrite::{Dendrite, DendriteConfig};
@@ -18,6 +20,10 @@ use crate::subnets::prompting::query::{Answered, Asked, Piece, query};
 use crate::subtensor::Metagraph;
 use crate::units::{Account, Foreign, Uid};
 
+mod columns;
+
+use columns::Columns;
+
 pub(super) const VERB: Verb = Verb { command, run };
 
 const GROUPS: [Group; 4] = [Group::Subnet, Group::Wallet, Group::Chain, Group::Dendrite];
@@ -25,6 +31,10 @@ const GROUPS: [Group; 4] = [Group::Subnet, Group::Wallet, Group::Chain, Group::D
 const CROWDED: usize = 64;
 /// Characters of a piece that are shown on its line.
 const SHOWN: usize = 400;
+/// Rows of a column while it grows: with its head it fits the smallest terminal.
+const ROWS: usize = 18;
+/// How often columns are drawn at most.
+const DRAWN_EVERY: Duration = Duration::from_millis(50);
 
 fn command() -> Command {
     let query = Command::new("query")
@@ -75,6 +85,24 @@ struct Asking {
     timeout: Duration,
     output: Output,
     jsonl: bool,
+}
+
+/// The columns of a question that is being answered.
+struct SideBySide {
+    columns: Columns,
+    block: Redrawn,
+    drawn: Option<Instant>,
+}
+
+impl SideBySide {
+    fn add(&mut self, piece: &Piece) {
+        self.columns.add(piece);
+        let now = clock::monotonic();
+        if self.drawn.is_none_or(|drawn| now.saturating_duration_since(drawn) >= DRAWN_EVERY) {
+            self.drawn = Some(now);
+            self.block.draw(&self.columns.frame(Some(ROWS)));
+        }
+    }
 }
 
 /// One question with its answers.
@@ -167,7 +195,13 @@ impl Asking {
     }
 
     async fn once(&self, message: &str, said: &Conversation) -> Result<Turn, Failure> {
-        let answers = query(&self.dendrite, &self.asked, said, self.timeout, |piece| self.show(piece)).await?;
+        let mut view = self.view();
+        let answers =
+            query(&self.dendrite, &self.asked, said, self.timeout, |piece| self.show(&mut view, piece)).await?;
+        if let Some(mut side) = view {
+            answers.iter().for_each(|answer| side.columns.end(answer));
+            side.block.draw(&side.columns.frame(None));
+        }
         if self.jsonl {
             for answer in &answers {
                 self.line(&serde_json::json!({ "answer": answer, "message": message }));
@@ -178,10 +212,23 @@ impl Asking {
         Ok(Turn { message: message.into(), answers })
     }
 
+    /// Columns, where somebody watches several miners and there is room for all; lines otherwise.
+    fn view(&self) -> Option<SideBySide> {
+        if self.jsonl || self.asked.len() < 2 || !self.output.is_terminal() {
+            return None;
+        }
+        let uids: Vec<Uid> = self.asked.iter().map(|asked| asked.uid).collect();
+        let columns = Columns::within(live::width(), &uids)?;
+        Some(SideBySide { columns, block: Redrawn::default(), drawn: None })
+    }
+
     /// A piece when it comes.
-    fn show(&self, piece: &Piece) {
+    fn show(&self, view: &mut Option<SideBySide>, piece: &Piece) {
         if self.jsonl {
             return self.line(&serde_json::json!({ "chunk": piece }));
+        }
+        if let Some(side) = view {
+            return side.add(piece);
         }
         let line =
             format!("[{:>3}] {:>7.3} s  +{:.3} s  {}", piece.uid.0, piece.at_s, piece.after_s, piece.text.up_to(SHOWN));
