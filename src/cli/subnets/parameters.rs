@@ -97,7 +97,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 }
 
 /// A refusal with how often an owner may set something, where that is why.
-async fn too_fast(writer: &Writer, netuid: NetUid, name: &str, failure: Failure) -> Failure {
+async fn too_fast(writer: &Writer<'_>, netuid: NetUid, name: &str, failure: Failure) -> Failure {
     let refusal = failure.error.chain().find_map(|cause| cause.downcast_ref::<SubtensorError>()?.refusal());
     if refusal.is_none_or(|refusal| refusal.name != LIMITED) {
         return failure;

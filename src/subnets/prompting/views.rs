@@ -3,9 +3,12 @@
 use super::ledger::{self, Asked, Standing};
 use crate::config::Resolved;
 use crate::ledger::ReadOnly;
-use crate::subnets::shown::{Ask, Block, Cell, Chart, Line, Marks, PER_PAGE, Table, Titled, Views};
+use crate::subnets::shown::{Ask, Axis, Block, Cell, Chart, Line, Marks, PER_PAGE, Table, Titled, Views};
 use crate::subnets::work::WorkError;
 use crate::units::Identity;
+
+/// Answers whose course is drawn.
+const DRAWN: usize = 5;
 
 /// See the module.
 pub(super) const VIEWS: Views = Views { things: "questions", overview, list, one, marks, miner };
@@ -82,10 +85,25 @@ fn one(_: &Resolved, file: &ReadOnly, key: &str) -> Result<Option<Titled>, WorkE
     }
     blocks.push(Block::Heading("Right answer".to_owned()));
     blocks.push(Block::Text(round.reference));
+    let streamed = round.answers.iter().filter(|said| said.chunks.len() > 1);
+    let courses: Vec<Line> = streamed.take(DRAWN).map(|said| Line::of(&said.miner, said.course()).dotted()).collect();
+    if !courses.is_empty() {
+        blocks.push(Block::Chart(Chart {
+            title: "How the best answers came".to_owned(),
+            x: Axis::Number("seconds"),
+            y: "tokens",
+            lines: courses,
+            ..Chart::default()
+        }));
+    }
     let row = |said: ledger::Said| {
+        let (first, rate) = (said.first_ms(), said.tokens_per_second());
         vec![
             Cell::Miner(said.miner.hotkey),
             Cell::Number(said.reward, 3),
+            Cell::maybe(first, Cell::Took),
+            Cell::Count(said.chunks.len() as u64),
+            Cell::maybe(rate, |rate| Cell::Number(rate, 1)),
             Cell::Took(said.timing_ms),
             Cell::State(said.ended.clone(), Some(said.ended == "complete")),
             Cell::Foreign(said.completion),
@@ -95,7 +113,7 @@ fn one(_: &Resolved, file: &ReadOnly, key: &str) -> Result<Option<Titled>, WorkE
     blocks.push(Block::Heading("Who said what".to_owned()));
     blocks.push(Block::Table(Table {
         caption: "Answers, best first".to_owned(),
-        heads: vec!["miner", "reward", "took", "ended", "said", "why not more"],
+        heads: vec!["miner", "reward", "first words", "chunks", "tokens/s", "took", "ended", "said", "why not more"],
         rows: round.answers.into_iter().map(row).collect(),
         ..Table::default()
     }));
@@ -135,10 +153,24 @@ fn miner(_: &Resolved, file: &ReadOnly, identity: &Identity) -> Result<Vec<Block
             ..Chart::default()
         }));
     }
+    let first = |(asked, said): &(Asked, ledger::Said)| Some((asked.at.0 as f64, said.first_ms()? / 1000.0));
+    let waits: Vec<(f64, f64)> = rows.iter().rev().filter_map(first).collect();
+    if !waits.is_empty() {
+        blocks.push(Block::Chart(Chart {
+            title: "Time to its first words".to_owned(),
+            y: "seconds",
+            lines: vec![Line::new("first words", waits).dotted()],
+            ..Chart::default()
+        }));
+    }
     let row = |(asked, said): (Asked, ledger::Said)| {
+        let (first, rate) = (said.first_ms(), said.tokens_per_second());
         vec![
             Cell::Thing(asked.id.to_string(), asked.question),
             Cell::Number(said.reward, 3),
+            Cell::maybe(first, Cell::Took),
+            Cell::Count(said.chunks.len() as u64),
+            Cell::maybe(rate, |rate| Cell::Number(rate, 1)),
             Cell::Took(said.timing_ms),
             Cell::State(said.ended.clone(), Some(said.ended == "complete")),
             Cell::Foreign(said.completion),
@@ -146,7 +178,7 @@ fn miner(_: &Resolved, file: &ReadOnly, identity: &Identity) -> Result<Vec<Block
     };
     blocks.push(Block::Table(Table {
         caption: "Its last answers".to_owned(),
-        heads: vec!["question", "reward", "took", "ended", "said"],
+        heads: vec!["question", "reward", "first words", "chunks", "tokens/s", "took", "ended", "said"],
         rows: rows.into_iter().map(row).collect(),
         ..Table::default()
     }));

@@ -51,6 +51,35 @@ pub struct Said {
     pub reason: Option<Foreign>,
     /// What it was worth, `0.0..=1.0`.
     pub reward: f64,
+    /// When each chunk came, ms from the beginning, and its tokens.
+    pub chunks: Vec<(i64, u32)>,
+}
+
+impl Said {
+    /// When the first words came, ms from the beginning.
+    #[must_use]
+    pub fn first_ms(&self) -> Option<f64> {
+        self.chunks.first().map(|(at, _)| *at as f64)
+    }
+
+    /// Tokens a second, to the last chunk; `None` where all came at once, or nothing.
+    #[must_use]
+    pub fn tokens_per_second(&self) -> Option<f64> {
+        let (last, _) = self.chunks.last().filter(|(at, _)| *at > 0)?;
+        let tokens: u64 = self.chunks.iter().map(|(_, tokens)| u64::from(*tokens)).sum();
+        Some(tokens as f64 * 1000.0 / *last as f64)
+    }
+
+    /// Tokens so far against seconds, chunk by chunk.
+    #[must_use]
+    pub fn course(&self) -> Vec<(f64, f64)> {
+        let mut so_far = 0_u64;
+        let point = |(at, tokens): &(i64, u32)| {
+            so_far += u64::from(*tokens);
+            (*at as f64 / 1000.0, so_far as f64)
+        };
+        self.chunks.iter().map(point).collect()
+    }
 }
 
 const COLUMNS: &str = "r.id, r.at, r.task, r.messages, r.took_ms,
@@ -119,7 +148,7 @@ pub(in super::super) fn round(connection: &Connection, id: i64) -> Result<Option
     Ok(Some(Round { asked, messages: messages(&said), reference: reference.into(), answers }))
 }
 
-const ANSWER: &str = "a.miner, a.completion, a.timing_ms, a.ended, a.reason, a.reward";
+const ANSWER: &str = "a.miner, a.completion, a.timing_ms, a.ended, a.reason, a.reward, a.chunks";
 
 /// An answer whose columns begin at `first`.
 fn answer(row: &Row<'_>, first: usize, miner: Identity) -> sql::Result<Said> {
@@ -130,6 +159,7 @@ fn answer(row: &Row<'_>, first: usize, miner: Identity) -> sql::Result<Said> {
         ended: row.get(first + 2)?,
         reason: row.get::<Option<String>>(first + 3)?.map(Foreign::from),
         reward: row.get(first + 4)?,
+        chunks: serde_json::from_str(&row.get::<_, String>(first + 5)?).unwrap_or_default(),
     })
 }
 
@@ -148,4 +178,31 @@ pub(in super::super) fn of_miner(
     let both = |found: &Row<'_>| Ok((row(found)?, answer(found, 8, identity)?));
     let rows = query.query_map(params![miner, i64::try_from(count).unwrap_or(i64::MAX)], both)?;
     Ok(rows.collect::<sql::Result<_>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Account;
+
+    fn said(chunks: &[(i64, u32)]) -> Said {
+        Said {
+            miner: Identity { hotkey: Account([1; 32]), registered_at: 1 },
+            completion: Foreign::default(),
+            timing_ms: 0.0,
+            ended: "complete".to_owned(),
+            reason: None,
+            reward: 0.0,
+            chunks: chunks.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_stream_is_told_by_its_chunks() {
+        let three = said(&[(20, 4), (40, 6), (500, 10)]);
+        assert_eq!((three.first_ms(), three.tokens_per_second()), (Some(20.0), Some(40.0)));
+        assert_eq!(three.course(), [(0.02, 4.0), (0.04, 10.0), (0.5, 20.0)]);
+        assert_eq!((said(&[]).first_ms(), said(&[]).tokens_per_second()), (None, None));
+        assert_eq!(said(&[(0, 9)]).tokens_per_second(), None, "all at once has no rate");
+    }
 }

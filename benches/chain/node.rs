@@ -1,0 +1,123 @@
+//! A development chain of 256 neurons in a process of its own.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use neuron::localnet::genesis::{GenesisConfig, LastEpoch, NeuronGenesis, SubnetGenesis};
+use neuron::localnet::{self, LocalnetConfig};
+use neuron::units::{NetUid, Rao};
+use neuron::wallet::{Keypair, Scheme};
+
+pub const EVENTS: NetUid = NetUid(155);
+pub const NEURONS: usize = 256;
+
+/// The hotkey at a slot; slot 0 is the owner's.
+pub fn hotkey(uid: usize) -> Keypair {
+    Keypair::from_uri(&format!("//Bench//{uid}"), Scheme::Sr25519).unwrap()
+}
+
+fn genesis() -> GenesisConfig {
+    let coldkey = Keypair::from_uri("//Bob", Scheme::Sr25519).unwrap().account();
+    let neuron = |uid: usize| NeuronGenesis {
+        hotkey: hotkey(uid).account(),
+        coldkey,
+        stake: Rao::from_tao(100),
+        root_stake: Rao(0),
+        axon: Some(([192, 0, 2, (uid % 250) as u8 + 1], 8091).into()),
+        permit: true,
+        weights: Vec::new(),
+        last_epoch: LastEpoch::default(),
+    };
+    let subnet = SubnetGenesis {
+        max_uids: NEURONS as u16,
+        max_validators: NEURONS as u16,
+        weights_rate_limit: 0,
+        // No epoch while something is measured.
+        tempo: 10_000,
+        neurons: (1..NEURONS).map(neuron).collect(),
+        ..SubnetGenesis::events()
+    };
+    GenesisConfig { subnets: vec![subnet], ..GenesisConfig::default() }
+}
+
+/// Serves until the parent ends; prints the port, and makes a block for each line that it reads.
+pub async fn serve(block_time: Duration) {
+    let config = LocalnetConfig { port: 0, block_time, genesis: genesis(), ..LocalnetConfig::default() };
+    let node = localnet::spawn(config).await.unwrap();
+    println!("{}", node.port());
+    let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    while lines.recv().await.is_some() {
+        let waiting = node.waiting();
+        node.mine(1).await.unwrap();
+        println!("{waiting}");
+    }
+}
+
+/// This program again, in another part; killed when dropped.
+pub struct Child {
+    process: std::process::Child,
+    said: BufReader<ChildStdout>,
+    /// Its first line.
+    pub greeting: String,
+}
+
+impl Child {
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let mut process = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(process.stdout.take().unwrap());
+        let mut greeting = String::new();
+        said.read_line(&mut greeting).unwrap();
+        Self { process, said, greeting }
+    }
+
+    /// CPU time used so far, seconds (the kernel counts in 1/100).
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+    }
+
+    /// Says a line and waits for the answer.
+    fn ask(&mut self, line: &str) -> String {
+        writeln!(self.process.stdin.as_mut().unwrap(), "{line}").unwrap();
+        let mut answer = String::new();
+        self.said.read_line(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// See the module.
+pub struct Node {
+    child: Child,
+    pub port: u16,
+}
+
+impl Node {
+    pub fn start(block_time: Duration) -> Self {
+        let child = Child::start(&["node", &block_time.as_millis().to_string()]);
+        Self { port: child.greeting.trim().parse().unwrap(), child }
+    }
+
+    pub fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    /// Makes a block of all that waits; how much that was.
+    pub fn mine(&mut self) -> usize {
+        self.child.ask("mine").trim().parse().unwrap()
+    }
+}
