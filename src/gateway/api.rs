@@ -32,7 +32,11 @@ const MAX_BODY: usize = 2 << 20;
 const BODY_TIME: Duration = Duration::from_secs(20);
 
 pub(super) fn router(door: Arc<Door>) -> Router {
-    let beside = door.config.beside.clone().route_layer(from_fn_with_state(Arc::clone(&door), let_in));
+    let mut beside = door.config.beside.clone();
+    // A layer over no route is a mistake to axum.
+    if beside.has_routes() {
+        beside = beside.route_layer(from_fn_with_state(Arc::clone(&door), let_in));
+    }
     Router::new()
         .route("/v1/chat/completions", post(chat))
         .route("/v1/models", get(models))

@@ -64,22 +64,35 @@ pub mod pallet {
             Self::exists(netuid)
         }
 
-        fn owner_or_root(origin: OriginFor<T>, netuid: NetUid, what: Hyperparameter) -> DispatchResult {
-            Self::within(origin, netuid, |_| chain::Pallet::<T>::limit_setting(netuid, what))
-        }
-
-        /// Root at any time, the owner within a `limit` and not shortly before an epoch.
-        fn within(
+        /// Root at any time, the owner within a limit and not shortly before an epoch; `None` is root.
+        fn owner_or_root(
             origin: OriginFor<T>,
             netuid: NetUid,
             limit: impl FnOnce(&T::AccountId) -> DispatchResult,
-        ) -> DispatchResult {
-            if let Some(who) = ensure_signed_or_root(origin)? {
-                ensure!(chain::SubnetOwner::<T>::get(netuid) == who, DispatchError::BadOrigin);
-                limit(&who)?;
+        ) -> Result<Option<T::AccountId>, DispatchError> {
+            let who = ensure_signed_or_root(origin)?;
+            if let Some(who) = &who {
+                ensure!(chain::SubnetOwner::<T>::get(netuid) == *who, DispatchError::BadOrigin);
+                limit(who)?;
                 chain::Pallet::<T>::check_freeze_window(netuid)?;
             }
-            Self::exists(netuid)
+            Self::exists(netuid)?;
+            Ok(who)
+        }
+
+        /// Sets something that an owner may set once in so many tempos. What is refused does not count.
+        fn by_owner(
+            origin: OriginFor<T>,
+            netuid: NetUid,
+            what: Hyperparameter,
+            set: impl FnOnce() -> DispatchResult,
+        ) -> DispatchResult {
+            let who = Self::owner_or_root(origin, netuid, |_| chain::Pallet::<T>::may_set(netuid, what))?;
+            set()?;
+            if who.is_some() {
+                chain::Pallet::<T>::has_set(netuid, what);
+            }
+            Ok(())
         }
 
         fn exists(netuid: NetUid) -> DispatchResult {
@@ -103,9 +116,10 @@ pub mod pallet {
             netuid: NetUid,
             serving_rate_limit: u64,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::ServingRateLimit)?;
-            chain::ServingRateLimit::<T>::insert(netuid, serving_rate_limit);
-            Self::tell(Event::ServingRateLimitSet(netuid, serving_rate_limit))
+            Self::by_owner(origin, netuid, Hyperparameter::ServingRateLimit, || {
+                chain::ServingRateLimit::<T>::insert(netuid, serving_rate_limit);
+                Self::tell(Event::ServingRateLimitSet(netuid, serving_rate_limit))
+            })
         }
 
         /// Least version key of weights. Owner or root.
@@ -116,7 +130,10 @@ pub mod pallet {
             netuid: NetUid,
             weights_version_key: u64,
         ) -> DispatchResult {
-            Self::within(origin, netuid, |who| chain::Pallet::<T>::limit_version_key(who, netuid))?;
+            let who = Self::owner_or_root(origin, netuid, |who| chain::Pallet::<T>::may_set_version_key(who, netuid))?;
+            if let Some(who) = who {
+                chain::Pallet::<T>::has_set_version_key(&who, netuid);
+            }
             chain::WeightsVersionKey::<T>::insert(netuid, weights_version_key);
             Self::tell(Event::WeightsVersionKeySet(netuid, weights_version_key))
         }
@@ -138,9 +155,10 @@ pub mod pallet {
         #[pallet::call_index(13)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_immunity_period(origin: OriginFor<T>, netuid: NetUid, immunity_period: u16) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::ImmunityPeriod)?;
-            chain::ImmunityPeriod::<T>::insert(netuid, immunity_period);
-            Self::tell(Event::ImmunityPeriodSet(netuid, immunity_period))
+            Self::by_owner(origin, netuid, Hyperparameter::ImmunityPeriod, || {
+                chain::ImmunityPeriod::<T>::insert(netuid, immunity_period);
+                Self::tell(Event::ImmunityPeriodSet(netuid, immunity_period))
+            })
         }
 
         /// Fewest weights in a row. Owner or root.
@@ -151,9 +169,10 @@ pub mod pallet {
             netuid: NetUid,
             min_allowed_weights: u16,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::MinAllowedWeights)?;
-            chain::MinAllowedWeights::<T>::insert(netuid, min_allowed_weights);
-            Self::tell(Event::MinAllowedWeightSet(netuid, min_allowed_weights))
+            Self::by_owner(origin, netuid, Hyperparameter::MinAllowedWeights, || {
+                chain::MinAllowedWeights::<T>::insert(netuid, min_allowed_weights);
+                Self::tell(Event::MinAllowedWeightSet(netuid, min_allowed_weights))
+            })
         }
 
         /// Most neurons, at most 256. Owner or root.
@@ -164,14 +183,15 @@ pub mod pallet {
             netuid: NetUid,
             max_allowed_uids: u16,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::MaxAllowedUids)?;
-            let least = chain::MinAllowedUids::<T>::get(netuid);
-            ensure!(max_allowed_uids >= least, Error::<T>::MaxAllowedUidsLessThanMinAllowedUids);
-            let now = chain::SubnetworkN::<T>::get(netuid);
-            ensure!(max_allowed_uids >= now, Error::<T>::MaxAllowedUIdsLessThanCurrentUIds);
-            ensure!(max_allowed_uids <= 256, Error::<T>::MaxAllowedUidsGreaterThanDefaultMaxAllowedUids);
-            chain::MaxAllowedUids::<T>::insert(netuid, max_allowed_uids);
-            Self::tell(Event::MaxAllowedUidsSet(netuid, max_allowed_uids))
+            Self::by_owner(origin, netuid, Hyperparameter::MaxAllowedUids, || {
+                let least = chain::MinAllowedUids::<T>::get(netuid);
+                ensure!(max_allowed_uids >= least, Error::<T>::MaxAllowedUidsLessThanMinAllowedUids);
+                let now = chain::SubnetworkN::<T>::get(netuid);
+                ensure!(max_allowed_uids >= now, Error::<T>::MaxAllowedUIdsLessThanCurrentUIds);
+                ensure!(max_allowed_uids <= 256, Error::<T>::MaxAllowedUidsGreaterThanDefaultMaxAllowedUids);
+                chain::MaxAllowedUids::<T>::insert(netuid, max_allowed_uids);
+                Self::tell(Event::MaxAllowedUidsSet(netuid, max_allowed_uids))
+            })
         }
 
         /// Majority of stake that consensus needs, u16 fraction. Root.
@@ -200,22 +220,24 @@ pub mod pallet {
         #[pallet::call_index(22)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_min_burn(origin: OriginFor<T>, netuid: NetUid, min_burn: TaoBalance) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::MinBurn)?;
-            let bound = chain::MaxBurn::<T>::get(netuid).min(1_000_000_000);
-            ensure!(min_burn.0 < bound, Error::<T>::ValueNotInBounds);
-            chain::MinBurn::<T>::insert(netuid, min_burn.0);
-            Self::tell(Event::MinBurnSet(netuid, min_burn))
+            Self::by_owner(origin, netuid, Hyperparameter::MinBurn, || {
+                let bound = chain::MaxBurn::<T>::get(netuid).min(1_000_000_000);
+                ensure!(min_burn.0 < bound, Error::<T>::ValueNotInBounds);
+                chain::MinBurn::<T>::insert(netuid, min_burn.0);
+                Self::tell(Event::MinBurnSet(netuid, min_burn))
+            })
         }
 
         /// Largest price of a registration, above 0.1 TAO and the least price. Owner or root.
         #[pallet::call_index(23)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_max_burn(origin: OriginFor<T>, netuid: NetUid, max_burn: TaoBalance) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::MaxBurn)?;
-            let bound = chain::MinBurn::<T>::get(netuid).max(100_000_000);
-            ensure!(max_burn.0 > bound, Error::<T>::ValueNotInBounds);
-            chain::MaxBurn::<T>::insert(netuid, max_burn.0);
-            Self::tell(Event::MaxBurnSet(netuid, max_burn))
+            Self::by_owner(origin, netuid, Hyperparameter::MaxBurn, || {
+                let bound = chain::MinBurn::<T>::get(netuid).max(100_000_000);
+                ensure!(max_burn.0 > bound, Error::<T>::ValueNotInBounds);
+                chain::MaxBurn::<T>::insert(netuid, max_burn.0);
+                Self::tell(Event::MaxBurnSet(netuid, max_burn))
+            })
         }
 
         /// Most validator permits. Root.
@@ -241,10 +263,11 @@ pub mod pallet {
             netuid: NetUid,
             bonds_moving_average: u64,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::BondsMovingAverage)?;
-            ensure!(bonds_moving_average <= 975_000, Error::<T>::BondsMovingAverageMaxReached);
-            chain::BondsMovingAverage::<T>::insert(netuid, bonds_moving_average);
-            Self::tell(Event::BondsMovingAverageSet(netuid, bonds_moving_average))
+            Self::by_owner(origin, netuid, Hyperparameter::BondsMovingAverage, || {
+                ensure!(bonds_moving_average <= 975_000, Error::<T>::BondsMovingAverageMaxReached);
+                chain::BondsMovingAverage::<T>::insert(netuid, bonds_moving_average);
+                Self::tell(Event::BondsMovingAverageSet(netuid, bonds_moving_average))
+            })
         }
 
         /// Blocks between two creations of subnets. Root.
@@ -283,18 +306,20 @@ pub mod pallet {
             netuid: NetUid,
             enabled: bool,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::CommitRevealEnabled)?;
-            chain::CommitRevealWeightsEnabled::<T>::insert(netuid, enabled);
-            Self::tell(Event::CommitRevealEnabled(netuid, enabled))
+            Self::by_owner(origin, netuid, Hyperparameter::CommitRevealEnabled, || {
+                chain::CommitRevealWeightsEnabled::<T>::insert(netuid, enabled);
+                Self::tell(Event::CommitRevealEnabled(netuid, enabled))
+            })
         }
 
         /// Do bonds move liquidly? Only with Yuma 3. Owner or root.
         #[pallet::call_index(50)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_liquid_alpha_enabled(origin: OriginFor<T>, netuid: NetUid, enabled: bool) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::LiquidAlphaEnabled)?;
-            chain::LiquidAlphaOn::<T>::insert(netuid, enabled);
-            Ok(())
+            Self::by_owner(origin, netuid, Hyperparameter::LiquidAlphaEnabled, || {
+                chain::LiquidAlphaOn::<T>::insert(netuid, enabled);
+                Ok(())
+            })
         }
 
         /// Epochs from commit to reveal, 1 to 100. Owner or root.
@@ -305,20 +330,22 @@ pub mod pallet {
             netuid: NetUid,
             interval: u64,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::WeightCommitInterval)?;
-            ensure!(interval <= 100, chain::Error::<T>::RevealPeriodTooLarge);
-            ensure!(interval >= 1, chain::Error::<T>::RevealPeriodTooSmall);
-            chain::RevealPeriodEpochs::<T>::insert(netuid, interval);
-            Self::tell(Event::CommitRevealPeriodsSet(netuid, interval))
+            Self::by_owner(origin, netuid, Hyperparameter::WeightCommitInterval, || {
+                ensure!(interval <= 100, chain::Error::<T>::RevealPeriodTooLarge);
+                ensure!(interval >= 1, chain::Error::<T>::RevealPeriodTooSmall);
+                chain::RevealPeriodEpochs::<T>::insert(netuid, interval);
+                Self::tell(Event::CommitRevealPeriodsSet(netuid, interval))
+            })
         }
 
         /// How far bonds follow the clipped weights, u16 fraction. Owner or root.
         #[pallet::call_index(60)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_bonds_penalty(origin: OriginFor<T>, netuid: NetUid, bonds_penalty: u16) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::BondsPenalty)?;
-            chain::BondsPenalty::<T>::insert(netuid, bonds_penalty);
-            Self::tell(Event::BondsPenaltySet(netuid, bonds_penalty))
+            Self::by_owner(origin, netuid, Hyperparameter::BondsPenalty, || {
+                chain::BondsPenalty::<T>::insert(netuid, bonds_penalty);
+                Self::tell(Event::BondsPenaltySet(netuid, bonds_penalty))
+            })
         }
 
         /// May stake be added and removed? Root.
@@ -338,9 +365,10 @@ pub mod pallet {
         #[pallet::call_index(69)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_yuma3_enabled(origin: OriginFor<T>, netuid: NetUid, enabled: bool) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::Yuma3Enabled)?;
-            chain::Yuma3On::<T>::insert(netuid, enabled);
-            Ok(())
+            Self::by_owner(origin, netuid, Hyperparameter::Yuma3Enabled, || {
+                chain::Yuma3On::<T>::insert(netuid, enabled);
+                Ok(())
+            })
         }
 
         /// The version of time-locked commits that the chain takes. Root.
@@ -360,7 +388,7 @@ pub mod pallet {
             netuid: NetUid,
             mechanism_count: MechId,
         ) -> DispatchResult {
-            Self::within(origin, netuid, |_| Ok(()))?;
+            Self::owner_or_root(origin, netuid, |_| Ok(()))?;
             chain::Pallet::<T>::set_mechanism_count(netuid, mechanism_count)
         }
 
@@ -372,7 +400,7 @@ pub mod pallet {
             netuid: NetUid,
             maybe_split: Option<Vec<u16>>,
         ) -> DispatchResult {
-            Self::within(origin, netuid, |_| Ok(()))?;
+            Self::owner_or_root(origin, netuid, |_| Ok(()))?;
             chain::Pallet::<T>::set_emission_split(netuid, maybe_split)
         }
 
@@ -398,10 +426,11 @@ pub mod pallet {
         #[pallet::call_index(89)]
         #[pallet::weight(SETTER)]
         pub fn sudo_set_burn_half_life(origin: OriginFor<T>, netuid: NetUid, burn_half_life: u16) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::BurnHalfLife)?;
-            ensure!((1..=36_100).contains(&burn_half_life), Error::<T>::ValueNotInBounds);
-            chain::BurnHalfLife::<T>::insert(netuid, burn_half_life);
-            Ok(())
+            Self::by_owner(origin, netuid, Hyperparameter::BurnHalfLife, || {
+                ensure!((1..=36_100).contains(&burn_half_life), Error::<T>::ValueNotInBounds);
+                chain::BurnHalfLife::<T>::insert(netuid, burn_half_life);
+                Ok(())
+            })
         }
 
         /// Factor by which each registration raises the price, 1 to 3. Owner or root.
@@ -412,10 +441,11 @@ pub mod pallet {
             netuid: NetUid,
             burn_increase_mult: U64F64,
         ) -> DispatchResult {
-            Self::owner_or_root(origin, netuid, Hyperparameter::BurnIncreaseMult)?;
-            ensure!((1 << 64..=3 << 64).contains(&burn_increase_mult.bits), Error::<T>::ValueNotInBounds);
-            chain::BurnIncreaseMult::<T>::insert(netuid, burn_increase_mult);
-            Ok(())
+            Self::by_owner(origin, netuid, Hyperparameter::BurnIncreaseMult, || {
+                ensure!((1 << 64..=3 << 64).contains(&burn_increase_mult.bits), Error::<T>::ValueNotInBounds);
+                chain::BurnIncreaseMult::<T>::insert(netuid, burn_increase_mult);
+                Ok(())
+            })
         }
 
         /// Tempos between two changes of one setting by an owner; 0 is no limit. Root.
@@ -495,12 +525,12 @@ mod tests {
             let tempo = u32::from(chain::Tempo::<Runtime>::get(EVENTS));
             let too_fast = chain::Error::<Runtime>::TxRateLimitExceeded;
             let immunity = |period| AdminUtils::sudo_set_immunity_period(signed("Alice"), EVENTS, period);
-            let begin = System::block_number();
             let at = |block: u32| {
-                System::set_block_number(begin + block);
+                System::set_block_number(10 + block);
                 // Far from the next epoch, so that nothing but the limit speaks.
-                chain::LastEpochBlock::<Runtime>::insert(EVENTS, u64::from(begin + block));
+                chain::LastEpochBlock::<Runtime>::insert(EVENTS, u64::from(10 + block));
             };
+            at(0);
             assert_ok!(immunity(3));
             assert_noop!(immunity(4), too_fast);
             assert_ok!(AdminUtils::sudo_set_min_allowed_weights(signed("Alice"), EVENTS, 3));

@@ -70,7 +70,11 @@ impl Backend for Miner {
         async move {
             match how {
                 How::Words => Ok(stream::iter((0..10).map(word)).boxed()),
-                How::Mute => std::future::pending().await,
+                How::Mute => {
+                    made.open.fetch_add(1, Ordering::SeqCst);
+                    let _open = Open(made);
+                    std::future::pending().await
+                }
                 How::Refuses => Err(broken()),
                 How::Breaks => Ok(stream::iter([word(0), word(1), Err(broken())]).boxed()),
                 How::Endless => {
@@ -382,8 +386,16 @@ async fn a_caller_that_leaves_or_does_not_read_frees_the_miner() {
 
     // Before the first word, too.
     let mute = Front::of(&[How::Mute], config()).await;
-    let waiting = tokio::time::timeout(Duration::from_millis(200), mute.post(json!({}))).await;
-    assert!(waiting.is_err());
+    let asked = async {
+        while mute.made.open.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        _ = mute.post(json!({})) => panic!("nobody has said a word"),
+        () = asked => {}
+    }
+    at_rest(&mute.made).await;
 }
 
 /// `NEURON_STREAMS=10000` is the long form.

@@ -53,7 +53,7 @@ for name in m1 m2 asker; do
 done > wallets.log
 printf 'read -r line\nprintf "%%s" "$line" | cut -c1-60\nsleep 0.2\nprintf more\n' > says.sh
 open="--axon.ip 127.0.0.2 --blacklist.min_stake 0"
-neuron miner --wallet.name m1 --backend exec --backend.command "sh says.sh" --axon.port $2 $open 2> m1.log &
+neuron miner --wallet.name m1 --backend exec --backend.command "sh says.sh" --streaming_batch_size 1 --axon.port $2 $open 2> m1.log &
 neuron miner --wallet.name m2 --backend echo --axon.port $3 $open 2> m2.log &
 ask="neuron query --wallet.name asker --dendrite.allow_private --uids"
 until $ask 1 2 --message first > /dev/null 2>&1; do sleep 0.5; done

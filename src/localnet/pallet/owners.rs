@@ -19,28 +19,32 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Takes note that an owner sets something.
+    /// Whether an owner may set something now.
     ///
     /// # Errors
     /// `TxRateLimitExceeded`: it did so less than `OwnerHyperparamRateLimit` tempos ago.
-    pub(crate) fn limit_setting(netuid: NetUid, what: Hyperparameter) -> DispatchResult {
-        let key = RateLimitKey::OwnerHyperparamUpdate(netuid, what);
-        let tempos = u64::from(OwnerHyperparamRateLimit::<T>::get());
-        Self::ensure_waited(LastRateLimitedBlock::<T>::get(&key), tempos, netuid)?;
-        LastRateLimitedBlock::<T>::insert(key, Self::block());
-        Ok(())
+    pub(crate) fn may_set(netuid: NetUid, what: Hyperparameter) -> DispatchResult {
+        let last = LastRateLimitedBlock::<T>::get(RateLimitKey::OwnerHyperparamUpdate(netuid, what));
+        Self::ensure_waited(last, OwnerHyperparamRateLimit::<T>::get().into(), netuid)
+    }
+
+    /// Takes note that it has.
+    pub(crate) fn has_set(netuid: NetUid, what: Hyperparameter) {
+        LastRateLimitedBlock::<T>::insert(RateLimitKey::OwnerHyperparamUpdate(netuid, what), Self::block());
     }
 
     /// The same of the version key, which has a limit of its own, counted by whoever sets it.
     ///
     /// # Errors
     /// `TxRateLimitExceeded`.
-    pub(crate) fn limit_version_key(who: &AccountId, netuid: NetUid) -> DispatchResult {
-        let key = (who, netuid, RateLimited::SetWeightsVersionKey.key());
-        let last = TransactionKeyLastBlock::<T>::get(key);
-        Self::ensure_waited(last, WeightsVersionKeyRateLimit::<T>::get(), netuid)?;
-        TransactionKeyLastBlock::<T>::insert(key, Self::block());
-        Ok(())
+    pub(crate) fn may_set_version_key(who: &AccountId, netuid: NetUid) -> DispatchResult {
+        let last = TransactionKeyLastBlock::<T>::get((who, netuid, RateLimited::SetWeightsVersionKey.key()));
+        Self::ensure_waited(last, WeightsVersionKeyRateLimit::<T>::get(), netuid)
+    }
+
+    /// Takes note that it has.
+    pub(crate) fn has_set_version_key(who: &AccountId, netuid: NetUid) {
+        TransactionKeyLastBlock::<T>::insert((who, netuid, RateLimited::SetWeightsVersionKey.key()), Self::block());
     }
 
     /// Whether so many tempos have passed since `last`; 0 is never.
@@ -83,11 +87,14 @@ impl<T: Config> Pallet<T> {
         match who {
             Some(who) => {
                 Self::ensure_owner(who, netuid)?;
-                Self::limit_setting(netuid, Hyperparameter::ActivityCutoffFactorMilli)?;
+                Self::may_set(netuid, Hyperparameter::ActivityCutoffFactorMilli)?;
             }
             None => ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists),
         }
         ensure!(CUTOFFS.contains(&factor), Error::<T>::ActivityCutoffFactorMilliOutOfBounds);
+        if who.is_some() {
+            Self::has_set(netuid, Hyperparameter::ActivityCutoffFactorMilli);
+        }
         ActivityCutoffFactorMilli::<T>::insert(netuid, factor);
         Self::deposit_event(Event::ActivityCutoffFactorMilliSet { netuid, factor_milli: factor });
         Ok(())
@@ -119,7 +126,7 @@ impl<T: Config> Pallet<T> {
         match who {
             Some(who) => {
                 Self::ensure_owner(who, netuid)?;
-                Self::limit_setting(netuid, Hyperparameter::ActivityCutoffFactorMilli)?;
+                Self::may_set(netuid, Hyperparameter::ActivityCutoffFactorMilli)?;
             }
             None => ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists),
         }
