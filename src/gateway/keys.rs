@@ -39,7 +39,6 @@ pub struct KeyRow {
     pub spend_in_all: Option<MicroUsd>,
 }
 
-#[expect(clippy::ref_option, reason = "serde calls it with a reference")]
 fn dollars<S: serde::Serializer>(amount: &Option<MicroUsd>, serializer: S) -> Result<S::Ok, S::Error> {
     match amount {
         Some(amount) => serializer.serialize_str(amount.to_string().trim_start_matches('$')),

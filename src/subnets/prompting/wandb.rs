@@ -45,11 +45,11 @@ impl WandbRun {
         fs::create_dir_all(folder.join("files"))?;
         let mut log = Log::begin(File::create_new(folder.join(format!("run-{id}.wandb")))?)?;
         let version = Message::default().text(1, concat!("neuron ", env!("CARGO_PKG_VERSION")));
-        log.record(21, Message::default().message(1, &version))?;
+        log.record(21, &Message::default().message(1, &version))?;
         let start = Message::default().number(1, seconds(started)).number(2, started.0.rem_euclid(1000) * 1_000_000);
         let said = config.iter().fold(Message::default(), |message, item| message.message(1, &Message::item(item)));
         let run = Message::default().text(1, &id).text(3, PROJECT).message(4, &said).text(7, "validator");
-        log.record(17, run.message(17, &start))?;
+        log.record(17, &run.message(17, &start))?;
         Ok(Self { folder, started, log: Mutex::new(log) })
     }
 
@@ -73,12 +73,12 @@ impl WandbRun {
         line.insert("_timestamp".to_owned(), json!(at.0 as f64 / 1000.0));
         line.insert("_runtime".to_owned(), json!((at.0 - self.started.0) as f64 / 1000.0));
         let items = line.iter().fold(Message::default(), |message, item| message.message(1, &Message::item(item)));
-        log.record(2, items.message(2, &Message::default().number(1, step)))?;
+        log.record(2, &items.message(2, &Message::default().number(1, step)))?;
         log.steps += 1;
         // Lists and texts have no last number.
         let last: Map<String, Value> = line.into_iter().filter(|(_, value)| value.is_number()).collect();
         let update = last.iter().fold(Message::default(), |message, item| message.message(1, &Message::item(item)));
-        log.record(3, update)?;
+        log.record(3, &update)?;
         fs::write(self.folder.join("files/wandb-summary.json"), Value::Object(last).to_string())
     }
 }
@@ -86,7 +86,7 @@ impl WandbRun {
 impl Drop for WandbRun {
     fn drop(&mut self) {
         // Without it the run counts as broken off, which is what it then is.
-        let _ = self.log().record(18, Message::default().number(1, 0));
+        let _ = self.log().record(18, &Message::default().number(1, 0));
     }
 }
 
@@ -150,8 +150,8 @@ impl<W: Write> Log<W> {
     }
 
     /// Appends a record that has `content` in `field`.
-    fn record(&mut self, field: u64, content: Message) -> io::Result<()> {
-        let Message(data) = Message::default().number(1, self.records).message(field, &content);
+    fn record(&mut self, field: u64, content: &Message) -> io::Result<()> {
+        let Message(data) = Message::default().number(1, self.records).message(field, content);
         let mut framed = Vec::with_capacity(data.len() + RECORD_HEAD);
         let (mut rest, mut first, mut at) = (data.as_slice(), true, self.at);
         loop {
@@ -225,7 +225,7 @@ mod tests {
         let mut log = Log::begin(Vec::new()).unwrap();
         let lengths = [0, 1, 100, BLOCK - 140, 5, 1, BLOCK, 3 * BLOCK, 32_751, 2 * BLOCK - 7, 11];
         for length in lengths {
-            log.record(2, Message(vec![7; length])).unwrap();
+            log.record(2, &Message(vec![7; length])).unwrap();
         }
         let records = read(&log.file);
         assert_eq!(records.len(), lengths.len());
@@ -236,8 +236,8 @@ mod tests {
         // Every place in a block where a record may begin.
         for before in BLOCK - 60..BLOCK {
             let mut log = Log { file: HEADER.to_vec(), at: 7, records: 0, steps: 0 };
-            log.record(2, Message(vec![1; before])).unwrap();
-            log.record(2, Message(vec![2; 3])).unwrap();
+            log.record(2, &Message(vec![1; before])).unwrap();
+            log.record(2, &Message(vec![2; 3])).unwrap();
             assert_eq!(read(&log.file).len(), 2, "{before}");
         }
     }
