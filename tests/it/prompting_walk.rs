@@ -66,7 +66,9 @@ if python3 --version > /dev/null 2>&1; then
     COLUMNS=100 python3 -c 'import pty, sys; pty.spawn(sys.argv[1:])' $ask 1 2 --message columns > columns.txt
     COLUMNS=40 python3 -c 'import pty, sys; pty.spawn(sys.argv[1:])' $ask 1 2 --message narrow > narrow.txt
 fi
-$ask 1 --file nowhere.txt > nowhere.txt 2>&1 || echo "exit $?" >> nowhere.txt
+$ask 1 --file nowhere.txt > refused.txt 2>&1 || echo "exit $?" >> refused.txt
+echo > empty.txt
+$ask 1 --file empty.txt >> refused.txt 2>&1 || echo "exit $?" >> refused.txt
 "#;
 
 #[test]
@@ -110,8 +112,10 @@ fn one_asks_with_a_file_in_a_chat_as_json_lines_and_in_columns() {
 
     let plain = read("lines.txt");
     assert!(plain.lines().any(|line| line.starts_with("[  2] ") && line.ends_with("s  lines")), "{plain}");
-    let nowhere = read("nowhere.txt");
-    assert!(nowhere.contains("nowhere.txt: ") && nowhere.contains("exit 4"), "{nowhere}");
+    let refused = read("refused.txt");
+    for words in ["nowhere.txt: ", "exit 4", "empty.txt: there is no question in it", "exit 2"] {
+        assert!(refused.contains(words), "{refused}");
+    }
     let (columns, narrow) = (read("columns.txt"), read("narrow.txt"));
     if !columns.is_empty() {
         let both = columns.lines().find(|line| line.contains("{\"messages\"") && line.contains(" │ "));

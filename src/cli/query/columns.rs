@@ -77,7 +77,7 @@ impl Columns {
     /// The lines of the whole, or of each column's last `rows`.
     pub(super) fn frame(&self, rows: Option<usize>) -> String {
         let longest = self.columns.iter().map(|column| column.rows.len()).max().unwrap_or_default();
-        let shown = rows.unwrap_or(longest);
+        let shown = rows.map_or(longest, |rows| rows.min(longest));
         let line = |cell: &dyn Fn(&Column) -> String| {
             let cells: Vec<String> = self.columns.iter().map(|column| self.padded(&cell(column))).collect();
             format!("{}\n", cells.join(BETWEEN).trim_end())

@@ -181,6 +181,10 @@ impl Asking {
             for line in text.lines().filter(|line| !line.trim().is_empty()) {
                 turns.push(self.once(line, &Conversation::asking(line)).await?);
             }
+            if turns.is_empty() {
+                let error = anyhow::anyhow!("{}: there is no question in it", path.display());
+                return Err(Failure::new(Exit::Usage, error));
+            }
         } else {
             let mut said = Conversation::asking(&message);
             turns.push(self.once(&message, &said).await?);
