@@ -523,7 +523,7 @@ mod tests {
     fn an_owner_sets_each_thing_once_in_two_tempos_and_root_whenever_it_wants() {
         on_chain(|| {
             let tempo = u32::from(chain::Tempo::<Runtime>::get(EVENTS));
-            let too_fast = chain::Error::<Runtime>::TxRateLimitExceeded;
+            let too_fast = DispatchError::from(chain::Error::<Runtime>::TxRateLimitExceeded);
             let immunity = |period| AdminUtils::sudo_set_immunity_period(signed("Alice"), EVENTS, period);
             let at = |block: u32| {
                 System::set_block_number(10 + block);
