@@ -159,7 +159,7 @@ fn answer(row: &Row<'_>, first: usize, miner: Identity) -> sql::Result<Said> {
         ended: row.get(first + 2)?,
         reason: row.get::<Option<String>>(first + 3)?.map(Foreign::from),
         reward: row.get(first + 4)?,
-        chunks: serde_json::from_str(&row.get::<_, String>(first + 5)?).unwrap_or_default(),
+        chunks: serde_json::from_str(&row.get::<String>(first + 5)?).unwrap_or_default(),
     })
 }
 
