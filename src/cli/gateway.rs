@@ -13,6 +13,7 @@ use crate::config::table::Group;
 use crate::dendrite::{Dendrite, DendriteConfig, Target};
 use crate::forecast::llm::money::{MicroUsd, Price};
 use crate::gateway::{Candidate, Candidates, Gateway, GatewayConfig, GatewayError, Keys, Limits, NewKey};
+use crate::ledger::Place;
 use crate::role::Subnet;
 use crate::storefront::{Source, forecasts};
 use crate::subtensor::Neuron;
@@ -86,7 +87,7 @@ fn command() -> Command {
                 .value_parser(value_parser!(MicroUsd))
                 .help("What a million tokens of answers cost"),
         )
-        .arg(Arg::new("forecasts").long("forecasts").value_name("LEDGER").value_parser(value_parser!(PathBuf)).help(
+        .arg(Arg::new("forecasts").long("forecasts").value_name("LEDGER").value_parser(|text: &str| text.parse::<Place>()).help(
             "A ledger of events, also one that a validator is writing: what its miners say together, at /v1/forecasts",
         ))
         .arg(connections("connections", "1024", "Connections at once"))
@@ -111,7 +112,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     }
     let (resolved, settings) = args::resolve(matches)?;
     let mut config = config(matches)?;
-    if let Some(ledger) = matches.get_one::<PathBuf>("forecasts") {
+    if let Some(ledger) = matches.get_one::<Place>("forecasts") {
         config.beside = forecasts(Source::at_rest(ledger, &resolved).map_err(role::no_storefront)?);
     }
     args::start_logs(&settings)?;
