@@ -156,9 +156,8 @@ async fn keep(keys: Keys) {
         tokio::time::sleep(KEEP_EVERY).await;
         let keys = keys.clone();
         // A disk may be slow.
-        match tokio::task::spawn_blocking(move || keys.keep()).await {
-            Ok(Err(error)) => tracing::warn!("what keys have used is not kept: {error}"),
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || keys.keep()).await {
+            tracing::warn!("what keys have used is not kept: {error}");
         }
     }
 }
