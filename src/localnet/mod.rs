@@ -18,6 +18,7 @@ mod beacon;
 mod blocks;
 mod chain;
 pub mod commitments;
+pub mod crowdloan;
 pub mod drand;
 mod dump;
 pub mod genesis;

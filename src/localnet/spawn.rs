@@ -9,6 +9,7 @@ use std::time::Duration;
 use jsonrpsee::server::ServerHandle;
 use sp_core::H256;
 use sp_io::hashing::blake2_256;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,7 @@ use super::chain::{Chain, Window};
 use super::drand;
 use super::dump::{DumpError, Folder, Journal, Origin};
 use super::genesis::{self, GenesisConfig};
-use super::node::{GiveError, Node, ReadError};
+use super::node::{AuthorError, GiveError, Node, ReadError};
 use super::powers::{BlockMode, Pace};
 use super::runtime::{METADATA_VERSIONS, Runtime, VERSION, metadata_blob};
 use super::{blocks, pallet, rpc, state};
@@ -257,11 +258,7 @@ async fn author(node: Arc<Node>, cancel: CancellationToken) {
 }
 
 async fn author_one(node: &Arc<Node>, mode: BlockMode) {
-    let authored = tokio::task::spawn_blocking({
-        let node = Arc::clone(node);
-        move || node.author()
-    });
-    match authored.await {
+    match on_a_thread_of_its_own(Arc::clone(node)).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => tracing::error!(target: "neuron::localnet", %error, "no block was made"),
         Err(error) => tracing::error!(target: "neuron::localnet", %error, "no block was made"),
@@ -270,6 +267,16 @@ async fn author_one(node: &Arc<Node>, mode: BlockMode) {
     if mode == BlockMode::Extrinsic && node.chain().head().1.extrinsics.len() > 1 {
         node.asks_for_block();
     }
+}
+
+/// Makes a block. Not on tokio's threads for what blocks: requests may hold all of them, and a block waits for nobody.
+async fn on_a_thread_of_its_own(node: Arc<Node>) -> Result<Result<H256, AuthorError>, oneshot::error::RecvError> {
+    let (done, authored) = oneshot::channel();
+    std::thread::spawn(move || {
+        // Nobody waits any more when the chain stops.
+        let _ = done.send(node.author());
+    });
+    authored.await
 }
 
 /// Makes heads final when their time has come. Those that came meanwhile follow together.

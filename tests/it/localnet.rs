@@ -2,6 +2,7 @@
 
 mod bytes;
 pub mod client;
+mod floods;
 mod newer;
 mod powers;
 mod refusals;

@@ -22,6 +22,16 @@ pub(super) fn internal(data: &impl ToString) -> ErrorObjectOwned {
     error(-32603, "Internal error", Some(data.to_string()))
 }
 
+/// A fault that a tester planned.
+pub(super) fn planned(code: i32, message: String) -> ErrorObjectOwned {
+    error(code, message, Some("a planned fault".to_owned()))
+}
+
+/// A connection has too many calls open.
+pub(super) fn flood() -> ErrorObjectOwned {
+    error(-32999, "RPC rate limit exceeded", None)
+}
+
 /// A page with too many keys was asked for.
 pub(super) fn too_many(value: u64, max: u64) -> ErrorObjectOwned {
     error(4002, format!("count exceeds maximum value. value: {value}, max: {max}"), None)

@@ -11,6 +11,7 @@ mod chain;
 mod chain_head;
 mod dev;
 mod errors;
+mod gate;
 mod origins;
 mod queries;
 mod state;
@@ -22,6 +23,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use jsonrpsee::core::RegisterMethodError;
+use jsonrpsee::core::middleware::RpcServiceBuilder;
 use jsonrpsee::server::{BatchRequestConfig, PingConfig, RandomStringIdProvider, Server, ServerConfig, ServerHandle};
 use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::{ConnectionId, Extensions, ResponsePayload, RpcModule, types::Params};
@@ -66,7 +68,10 @@ pub(crate) fn serve(node: Arc<Node>, listener: TcpListener, origins: Vec<String>
         .build();
     listener.set_nonblocking(true)?;
     let middleware = tower::ServiceBuilder::new().layer(origins::OnlyFrom::new(origins));
-    let server = Server::builder().set_config(config).set_http_middleware(middleware).build_from_tcp(listener)?;
+    let gated = Arc::clone(&node);
+    let gate = RpcServiceBuilder::new().layer_fn(move |service| gate::Gate::new(service, Arc::clone(&gated)));
+    let server = Server::builder().set_config(config).set_http_middleware(middleware).set_rpc_middleware(gate);
+    let server = server.build_from_tcp(listener)?;
     Ok(server.start(module(node)?))
 }
 
@@ -130,10 +135,11 @@ fn payload(answer: Answer) -> ResponsePayload<'static, Value> {
     answer.map_or_else(ResponsePayload::error, ResponsePayload::success)
 }
 
-/// The fault that a tester planned for this call. Methods run on blocking threads, so only this call waits.
+/// The fault that a tester planned for this call, where it is one of a batch; others meet theirs at the [`gate`]. Methods run on
+/// blocking threads, so only this batch waits.
 fn planned(node: &Node, name: &str) -> Result<(), ErrorObjectOwned> {
     match node.powers.fault_of(name) {
-        Some(Fault::Error { code, message }) => Err(ErrorObjectOwned::owned(code, message, Some("a planned fault"))),
+        Some(Fault::Error { code, message }) => Err(errors::planned(code, message)),
         Some(Fault::Delay(time)) => {
             std::thread::sleep(time);
             Ok(())

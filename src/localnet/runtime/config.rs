@@ -2,19 +2,17 @@
 
 use super::*;
 use crate::localnet::pallet as subtensor;
-use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
     PalletId, derive_impl,
     dispatch::DispatchClass,
     parameter_types,
     traits::{
-        ConstU8, ConstU16, ConstU32, ConstU64, Contains, InstanceFilter, OnUnbalanced, VariantCountOf,
-        fungible::Balanced, fungible::Credit,
+        ConstU8, ConstU16, ConstU32, ConstU64, Contains, OnUnbalanced, VariantCountOf, fungible::Balanced,
+        fungible::Credit,
     },
     weights::{ConstantMultiplier, Weight, WeightToFeeCoefficient, WeightToFeeCoefficients, WeightToFeePolynomial},
 };
 use frame_system::limits::{BlockLength, BlockWeights};
-use scale_info::TypeInfo;
 use sp_runtime::{Perbill, traits::AccountIdConversion};
 
 parameter_types! {
@@ -156,76 +154,15 @@ impl pallet_sudo::Config for Runtime {
     type WeightInfo = ();
 }
 
-/// What a proxy may do for its principal. Indices as on the real chain; kinds whose calls do not exist here are absent.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
-pub enum ProxyType {
-    /// Everything.
-    #[default]
-    #[codec(index = 0)]
-    Any,
-    /// Everything but moving balances.
-    #[codec(index = 3)]
-    NonTransfer,
-    /// Adding and removing stake.
-    #[codec(index = 8)]
-    Staking,
-    /// Registering neurons.
-    #[codec(index = 9)]
-    Registration,
-    /// Moving balances.
-    #[codec(index = 10)]
-    Transfer,
-}
-
-impl InstanceFilter<RuntimeCall> for ProxyType {
-    fn filter(&self, call: &RuntimeCall) -> bool {
-        use subtensor::Call;
-        match self {
-            Self::Any => true,
-            Self::NonTransfer => !matches!(call, RuntimeCall::Balances(_)),
-            Self::Staking => matches!(
-                call,
-                RuntimeCall::SubtensorModule(
-                    Call::add_stake { .. }
-                        | Call::add_stake_limit { .. }
-                        | Call::remove_stake { .. }
-                        | Call::remove_stake_limit { .. }
-                        | Call::remove_stake_full_limit { .. }
-                )
-            ),
-            Self::Registration => {
-                matches!(call, RuntimeCall::SubtensorModule(Call::burned_register { .. } | Call::register_limit { .. }))
-            }
-            Self::Transfer => matches!(
-                call,
-                RuntimeCall::Balances(
-                    pallet_balances::Call::transfer_allow_death { .. }
-                        | pallet_balances::Call::transfer_keep_alive { .. }
-                        | pallet_balances::Call::transfer_all { .. }
-                )
-            ),
-        }
-    }
-
-    fn is_superset(&self, other: &Self) -> bool {
-        self == other
-            || *self == Self::Any
-            || (*self == Self::NonTransfer && *other != Self::Transfer && *other != Self::Any)
-    }
+impl pallet_multisig::Config for Runtime {
+    type BlockNumberProvider = System;
+    type Currency = Balances;
+    type DepositBase = ConstU64<132_000_000>;
+    type DepositFactor = ConstU64<32_000_000>;
+    type MaxSignatories = ConstU32<100>;
+    type RuntimeCall = RuntimeCall;
+    type RuntimeEvent = RuntimeEvent;
+    type WeightInfo = ();
 }
 
 impl pallet_proxy::Config for Runtime {
@@ -247,34 +184,7 @@ impl pallet_proxy::Config for Runtime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pallet_balances::Call::transfer_all;
     use pallet_utility::Call::batch;
-    use subtensor::Call::{add_stake, burned_register};
-
-    fn nobody() -> AccountId {
-        AccountId::new([0; 32])
-    }
-
-    #[test]
-    fn a_proxy_does_only_what_its_kind_says() {
-        let netuid = NetUid(8);
-        let stake = RuntimeCall::from(add_stake { hotkey: nobody(), netuid, amount_staked: TaoBalance(1) });
-        let register = RuntimeCall::from(burned_register { netuid, hotkey: nobody() });
-        let transfer = RuntimeCall::from(transfer_all { dest: nobody().into(), keep_alive: false });
-        let kinds = [
-            (ProxyType::Any, [true, true, true]),
-            (ProxyType::NonTransfer, [true, true, false]),
-            (ProxyType::Staking, [true, false, false]),
-            (ProxyType::Registration, [false, true, false]),
-            (ProxyType::Transfer, [false, false, true]),
-        ];
-        for (kind, allowed) in kinds {
-            assert_eq!([&stake, &register, &transfer].map(|call| kind.filter(call)), allowed, "{kind:?}");
-            assert!(ProxyType::Any.is_superset(&kind) && kind.is_superset(&kind));
-        }
-        assert!(!ProxyType::NonTransfer.is_superset(&ProxyType::Transfer));
-        assert!(!ProxyType::Staking.is_superset(&ProxyType::Any));
-    }
 
     #[test]
     fn a_batch_holds_no_batch() {

@@ -8,7 +8,7 @@
 )]
 
 use super::aura;
-use crate::localnet::{admin_utils, commitments, drand, pallet as subtensor, shield};
+use crate::localnet::{admin_utils, commitments, crowdloan, drand, pallet as subtensor, shield};
 
 #[frame_support::runtime]
 mod rt {
@@ -43,6 +43,8 @@ mod rt {
     pub type Utility = pallet_utility;
     #[runtime::pallet_index(12)]
     pub type Sudo = pallet_sudo;
+    #[runtime::pallet_index(13)]
+    pub type Multisig = pallet_multisig;
     #[runtime::pallet_index(16)]
     pub type Proxy = pallet_proxy;
     #[runtime::pallet_index(18)]
@@ -51,6 +53,8 @@ mod rt {
     pub type AdminUtils = admin_utils;
     #[runtime::pallet_index(26)]
     pub type Drand = drand;
+    #[runtime::pallet_index(27)]
+    pub type Crowdloan = crowdloan;
     #[runtime::pallet_index(30)]
     pub type MevShield = shield;
 }

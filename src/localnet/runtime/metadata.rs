@@ -23,9 +23,10 @@ pub const COMPOSITE_SINCE: u32 = 429;
 const NETUID: [&str; 2] = ["subtensor_runtime_common", "NetUid"];
 
 /// Our modules and the crates they stand for; the first that matches wins, so longer ones come first.
-const RENAMES: [(&[&str], &[&str]); 13] = [
+const RENAMES: [(&[&str], &[&str]); 15] = [
     (&["neuron", "localnet", "admin_utils"], &["pallet_admin_utils"]),
     (&["neuron", "localnet", "commitments"], &["pallet_commitments"]),
+    (&["neuron", "localnet", "crowdloan"], &["pallet_crowdloan"]),
     (&["neuron", "localnet", "shield"], &["pallet_shield"]),
     (&["neuron", "localnet", "drand"], &["pallet_drand"]),
     (&["neuron", "localnet", "pallet"], &["pallet_subtensor"]),
@@ -34,6 +35,7 @@ const RENAMES: [(&[&str], &[&str]); 13] = [
     (&["neuron", "localnet", "runtime", "aura"], &["pallet_aura"]),
     (&["neuron", "localnet", "runtime", "config"], &["node_subtensor_runtime"]),
     (&["neuron", "localnet", "runtime", "construct"], &["node_subtensor_runtime"]),
+    (&["neuron", "localnet", "runtime", "proxies"], &["subtensor_runtime_common"]),
     (&["neuron", "localnet", "runtime", "scalars"], &["subtensor_runtime_common"]),
     (&["neuron", "localnet", "runtime"], &["node_subtensor_runtime"]),
     (&["neuron", "localnet"], &["subtensor_runtime_common"]),

@@ -13,13 +13,15 @@ mod config;
 mod construct;
 pub mod extensions;
 mod metadata;
+pub mod proxies;
 pub mod scalars;
 pub mod signature;
 mod version;
 
-pub use config::{FeesToAuthor, ProxyType, SLOT_DURATION_MS};
+pub use config::{FeesToAuthor, SLOT_DURATION_MS};
 pub use construct::*;
 pub use metadata::{COMPOSITE_SINCE, VERSIONS as METADATA_VERSIONS, blob as metadata_blob};
+pub use proxies::ProxyType;
 pub use scalars::{AlphaBalance, MechId, NetUid, NetUidStorageIndex, TaoBalance};
 pub use version::VERSION;
 pub(in crate::localnet) use version::note_code;

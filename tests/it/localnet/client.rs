@@ -86,7 +86,13 @@ impl Net {
 
     /// A signed extrinsic, not submitted.
     pub async fn signed(&self, who: &str, call: &impl Payload, nonce: u64, tip: u128) -> Vec<u8> {
-        let params = DefaultExtrinsicParamsBuilder::<SubstrateConfig>::new().mortal(128).nonce(nonce).tip(tip).build();
+        self.signed_for(128, who, call, nonce, tip).await
+    }
+
+    /// The same, living for so many blocks.
+    pub async fn signed_for(&self, period: u64, who: &str, call: &impl Payload, nonce: u64, tip: u128) -> Vec<u8> {
+        let params =
+            DefaultExtrinsicParamsBuilder::<SubstrateConfig>::new().mortal(period).nonce(nonce).tip(tip).build();
         let mut tx = self.subxt.tx().await.unwrap();
         tx.create_signed(call, &Key::of(who), params).await.unwrap().encoded().to_vec()
     }

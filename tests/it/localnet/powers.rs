@@ -115,7 +115,7 @@ async fn what_is_sealed_is_executed_behind_its_carrier() {
     assert_eq!(key.len(), 1184);
     let carry = async |nonce, sealed: Vec<u8>| {
         let call = dynamic::transaction("MevShield", "submit_encrypted", (dynamic::Value::from_bytes(sealed),));
-        net.signed("//Alice", &call, nonce, 0).await
+        net.signed_for(8, "//Alice", &call, nonce, 0).await
     };
     let bob = net.free_balance("//Bob").await;
     let inner = net.signed("//Alice", &transfer("//Bob", 123), 1, 0).await;
@@ -138,6 +138,15 @@ async fn what_is_sealed_is_executed_behind_its_carrier() {
     net.chain.mine(10).await.unwrap();
     let late = carry(3, seal(&key, &inner)).await;
     assert_eq!(net.submit(&late).await.unwrap_err().data, "Custom error: 24");
+    // A carrier lives for eight blocks at most.
+    let call = dynamic::transaction(
+        "MevShield",
+        "submit_encrypted",
+        (dynamic::Value::from_bytes(seal(&next_key(&net).await, &inner)),),
+    );
+    let long = net.signed_for(16, "//Alice", &call, 3, 0).await;
+    let refused = net.submit(&long).await.unwrap_err();
+    assert_eq!((refused.code, refused.data.as_str()), (1010, "Transaction is outdated"));
     let nonsense = carry(3, blake2_256(b"x").to_vec()).await;
     assert_eq!(net.submit(&nonsense).await.unwrap_err().data, "Custom error: 23");
 }

@@ -9,7 +9,11 @@ use super::{
 };
 use crate::localnet::{
     pallet::LockState,
-    runtime::{AccountId, MechId, NetUid, scalars::U64F64},
+    runtime::{
+        AccountId, MechId, NetUid,
+        proxies::{ProxyFilterInfo, ProxyTypeInfo},
+        scalars::U64F64,
+    },
 };
 use std::collections::BTreeMap;
 
@@ -122,6 +126,14 @@ sp_api::decl_runtime_apis! {
     pub trait SubnetRegistrationRuntimeApi {
         /// What a subnet costs now, in rao.
         fn get_network_registration_cost() -> u64;
+    }
+
+    /// Kinds of proxies.
+    pub trait ProxyFilterRuntimeApi {
+        /// All in short.
+        fn get_proxy_types() -> Vec<ProxyTypeInfo>;
+        /// What one lets pass, or what each does.
+        fn get_proxy_filter(proxy_type: Option<u8>) -> Vec<ProxyFilterInfo>;
     }
 
     /// Pools.

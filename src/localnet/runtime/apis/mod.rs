@@ -19,7 +19,10 @@ mod tests;
 
 use super::{
     AccountId, Balance, Block, Executive, Header, MechId, NetUid, Nonce, Runtime, RuntimeCall, SubtensorModule, System,
-    TransactionPayment, metadata, scalars::U64F64, version::Version,
+    TransactionPayment, metadata,
+    proxies::{self, ProxyFilterInfo, ProxyTypeInfo},
+    scalars::U64F64,
+    version::Version,
 };
 use crate::localnet::pallet::{self as chain, LockState};
 use frame_support::{traits::Get, weights::Weight};
@@ -272,6 +275,15 @@ sp_api::impl_runtime_apis! {
     impl declared::SubnetRegistrationRuntimeApi<Block> for Runtime {
         fn get_network_registration_cost() -> u64 {
             SubtensorModule::lock_cost()
+        }
+    }
+
+    impl declared::ProxyFilterRuntimeApi<Block> for Runtime {
+        fn get_proxy_types() -> Vec<ProxyTypeInfo> {
+            proxies::kinds()
+        }
+        fn get_proxy_filter(proxy_type: Option<u8>) -> Vec<ProxyFilterInfo> {
+            proxies::filters(proxy_type)
         }
     }
 

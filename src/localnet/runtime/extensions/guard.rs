@@ -33,11 +33,15 @@ impl TransactionExtension<RuntimeCall> for SubtensorTransactionExtension {
         _implication: &impl Encode,
         _source: TransactionSource,
     ) -> ValidateResult<(), RuntimeCall> {
-        if let Some(who) = origin.as_system_origin_signer()
-            && let RuntimeCall::SubtensorModule(call) = call
-            && let Err(error) = pallet::Pallet::<Runtime>::guard(who, call)
-        {
-            return Err(InvalidTransaction::Custom(Refusal::from(&error).code()).into());
+        type Module = pallet::Pallet<Runtime>;
+        if let Some(who) = origin.as_system_origin_signer() {
+            let allowed = match call {
+                RuntimeCall::SubtensorModule(call) => Module::guard(who, call),
+                // What it carries is looked at when it is opened.
+                RuntimeCall::MevShield(_) => Ok(()),
+                _ => Module::check_not_frozen(who),
+            };
+            allowed.map_err(|error| InvalidTransaction::Custom(Refusal::from(&error).code()))?;
         }
         Ok((ValidTransaction::default(), (), origin))
     }

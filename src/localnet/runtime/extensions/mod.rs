@@ -1,6 +1,7 @@
 //! The transaction extensions: names, order and bytes as on the real chain.
 
 mod guard;
+mod mortality;
 mod nonce;
 mod payment;
 mod shield;
@@ -8,6 +9,7 @@ mod shield;
 mod tests;
 
 pub use guard::{SubtensorTransactionExtension, SudoTransactionExtension};
+pub use mortality::{CARRIER_PERIOD, CheckMortality};
 pub use nonce::CheckNonce;
 pub use payment::ChargeTransactionPaymentWrapper;
 pub use shield::CheckShieldedTxValidity;
@@ -24,7 +26,7 @@ pub type TxExtension = (
         frame_system::CheckSpecVersion<Runtime>,
         frame_system::CheckTxVersion<Runtime>,
         frame_system::CheckGenesis<Runtime>,
-        frame_system::CheckMortality<Runtime>,
+        CheckMortality,
         CheckNonce,
         frame_system::CheckWeight<Runtime>,
     ),
@@ -47,7 +49,7 @@ pub fn signed(era: Era, nonce: super::Nonce, tip: super::Balance) -> TxExtension
             frame_system::CheckSpecVersion::new(),
             frame_system::CheckTxVersion::new(),
             frame_system::CheckGenesis::new(),
-            frame_system::CheckMortality::from(era),
+            CheckMortality(era),
             CheckNonce(nonce),
             frame_system::CheckWeight::new(),
         ),

@@ -19,8 +19,12 @@ fn account(name: &str) -> AccountId {
 }
 
 fn submission(signer: &str, nonce: u32, call: impl Into<RuntimeCall>) -> UncheckedExtrinsic {
+    living(Era::Immortal, signer, nonce, call)
+}
+
+fn living(era: Era, signer: &str, nonce: u32, call: impl Into<RuntimeCall>) -> UncheckedExtrinsic {
     let pair = sr25519::Pair::from_string(&format!("//{signer}"), None).unwrap();
-    let extensions = signed(Era::Immortal, nonce, 0);
+    let extensions = signed(era, nonce, 0);
     let payload = SignedPayload::new(call.into(), extensions.clone()).unwrap();
     let signature = RememberedSignature(payload.using_encoded(|bytes| pair.sign(bytes)).into());
     UncheckedExtrinsic::new_signed(payload.deconstruct().0, account(signer).into(), signature, extensions)
@@ -35,6 +39,35 @@ fn validate(signer: &str, nonce: u32, call: impl Into<RuntimeCall>) -> Result<Va
             TransactionValidityError::Unknown(reason) => unreachable!("{reason:?}"),
         },
     )
+}
+
+#[test]
+fn a_coldkey_whose_swap_is_announced_does_nothing_else() {
+    on_chain(|| {
+        assert_ok!(SubtensorModule::announce_coldkey_swap(RuntimeOrigin::signed(account("Bob")), H256::zero()));
+        let gift = || pallet_balances::Call::<Runtime>::transfer_all { dest: account("Eve").into(), keep_alive: true };
+        assert_eq!(validate("Bob", 0, gift()).unwrap_err(), InvalidTransaction::Custom(0));
+        assert_ok!(validate("Alice", 0, gift()));
+        assert_ok!(validate("Bob", 0, Call::clear_coldkey_swap_announcement {}));
+    });
+}
+
+#[test]
+fn what_carries_a_sealed_transaction_lives_for_eight_blocks_at_most() {
+    on_chain(|| {
+        let outcome = |era| {
+            let call = crate::localnet::shield::Call::<Runtime>::submit_encrypted { ciphertext: Default::default() };
+            let submission = living(era, "Alice", 0, call);
+            let answer = Executive::validate_transaction(TransactionSource::External, submission, H256::zero());
+            answer.unwrap_err()
+        };
+        // The limit is looked at before the seal, which is none here.
+        for era in [Era::Immortal, Era::mortal(2 * CARRIER_PERIOD, 0)] {
+            assert_eq!(outcome(era), InvalidTransaction::Stale.into());
+        }
+        assert_eq!(outcome(Era::mortal(CARRIER_PERIOD, 0)), InvalidTransaction::Custom(23).into());
+        assert_ok!(validate("Alice", 0, weights()));
+    });
 }
 
 fn weights() -> Call<Runtime> {
