@@ -116,6 +116,10 @@ fn environment() -> BTreeMap<String, String> {
 /// What it does not know is left alone for clap to complain about; arguments after `--` are never touched.
 #[must_use]
 pub fn canonical_flags(command: &Command, arguments: Vec<String>) -> Vec<String> {
+    // One word has one spelling, and most command lines have nothing else: they need not wait for the table.
+    if !arguments.iter().filter_map(|argument| argument.strip_prefix("--")).any(|name| name.contains(['.', '_', '-'])) {
+        return arguments;
+    }
     let mut spellings = BTreeMap::new();
     collect_spellings(command, &mut spellings);
     let mut rest_is_verbatim = false;

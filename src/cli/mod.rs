@@ -31,17 +31,20 @@ mod miner;
 mod model;
 mod offline;
 pub mod output;
+mod proxy;
 mod query;
 mod raw;
 mod register;
 mod role;
 mod root;
+mod schema;
 mod score;
 mod self_update;
 mod spellings;
 mod stake;
 mod storefront;
 mod subnets;
+mod transaction;
 mod transfer;
 mod validator;
 mod wallet;
@@ -103,14 +106,17 @@ const VERBS: &[Verb] = &[
     subnets::VERB,
     delegates::VERB,
     root::VERB,
+    proxy::VERB,
     raw::STORAGE,
     raw::CONSTANT,
     raw::API,
     raw::CALL,
     offline::SIGN,
     offline::SUBMIT,
+    transaction::VERB,
     axon::VERB,
     self_update::VERB,
+    schema::VERB,
     completions::COMPLETIONS,
     completions::MAN,
 ];
@@ -189,9 +195,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .any(|pair| matches!(pair, [flag, value] if flag == "--output" && value == "json"))
         || arguments.iter().any(|a| ["--output=json", "--json", "--json-output", "--json-out"].contains(&a.as_str()));
     let format = if wants_json { Format::Json } else { Format::Text };
-    let tree = command();
+    let mut tree = command();
     let arguments = args::canonical_flags(&tree, arguments);
-    let matches = match tree.clone().try_get_matches_from(&arguments) {
+    let matches = match tree.try_get_matches_from_mut(&arguments) {
         Ok(matches) => matches,
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             // A closed pipe under `--help` is no error.
@@ -221,7 +227,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     for note in notes {
         output.note(&note);
     }
-    let exit = match run(&matches, output) {
+    let exit = match run(&tree, &matches, output) {
         Ok(()) => Exit::Done,
         Err(failure) => {
             if !failure.is_silent() {
@@ -255,13 +261,13 @@ fn run_one_of(verbs: &[Verb], group: &str, matches: &ArgMatches, output: Output)
     (verb.run)(matches, output)
 }
 
-fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+fn run(tree: &Command, matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (name, matches) =
         matches.subcommand().ok_or_else(|| anyhow::anyhow!("no command given; see `neuron --help`"))?;
-    let verb = VERBS
-        .iter()
-        .find(|verb| (verb.command)().get_name() == name)
-        .ok_or_else(|| anyhow::anyhow!("no command `{name}`; see `neuron --help`"))?;
+    // The tree has them in this order. Making each anew for its name takes as long as all the rest of a start.
+    let mut verbs = tree.get_subcommands().zip(VERBS);
+    let verb = verbs.find(|(command, _)| command.get_name() == name).map(|(_, verb)| verb);
+    let verb = verb.ok_or_else(|| anyhow::anyhow!("no command `{name}`; see `neuron --help`"))?;
     (verb.run)(matches, output)
 }
 

@@ -9,7 +9,8 @@ use serde_json::Value as Json;
 
 use super::chain::{address, coldkey, confirm, connect, hotkey, refused, with_chain};
 use super::output::Output;
-use super::{Exit, Failure, Verb, args, block_on};
+use super::write::left_behind;
+use super::{Exit, Failure, Verb, args, block_on, interrupted};
 use crate::config::Settings;
 use crate::config::table::Group;
 use crate::subtensor::weights::Hash32;
@@ -165,7 +166,13 @@ fn submit(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let path = matches.get_one::<PathBuf>("file").cloned().unwrap_or_default();
         let file = load(&path)?;
         let chain = connect(&settings).await?;
-        let inclusion = chain.send_signed(&file).await.map_err(failed)?;
+        let inclusion = tokio::select! {
+            done = chain.send_signed(&file) => done.map_err(failed)?,
+            () = interrupted() => {
+                let left = left_behind(&Foreign::from(file.call.as_str()), Some(&file.signed));
+                return Err(Failure::new(Exit::Interrupted, anyhow::anyhow!(left)));
+            }
+        };
         let sent = Sent { call: &file.call, arguments: &file.arguments, signer: file.signed.account, inclusion };
         Ok(output.result(&sent, |Sent { call, signer, inclusion, .. }| {
             let Inclusion { block, extrinsic, finalised, .. } = inclusion;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// Words of other tools and what they are now. The longest prefix that fits counts.
-const VERBS: [(&[&str], &[&str]); 47] = [
+const VERBS: [(&[&str], &[&str]); 48] = [
     // 2023: directly behind the program.
     (&["new_coldkey"], &["wallet", "new-coldkey"]),
     (&["new_hotkey"], &["wallet", "new-hotkey"]),
@@ -24,6 +24,7 @@ const VERBS: [(&[&str], &[&str]); 47] = [
     (&["overview"], &["wallet", "overview"]),
     (&["inspect"], &["wallet", "inspect"]),
     (&["swap_hotkey"], &["wallet", "swap-hotkey"]),
+    (&["wallet", "swap_check"], &["wallet", "swap-coldkey", "check"]),
     (&["list_subnets"], &["subnets", "list"]),
     (&["list_delegates"], &["delegates", "list"]),
     (&["subnets", "register"], &["register"]),
@@ -63,7 +64,7 @@ const GONE: [(&str, &str); 9] = [
     ("senate", "no longer exists on the chain"),
     ("proposals", "no longer exists on the chain"),
     ("update", "was a git pull; install the new version with `cargo install`"),
-    ("swap_coldkey", "is not here: use btcli; afterwards `neuron wallet verify-keys` checks the files"),
+    ("swap_coldkey", "is `neuron wallet swap-coldkey`: first announced, later executed"),
     ("keychain", "is not here: passwords come from --wallet.password_file, a descriptor or the environment"),
     ("history", "is not here: the chain keeps none"),
     ("run", "is `neuron miner` or `neuron validator`"),

@@ -2,16 +2,18 @@
 //! became of it.
 
 use std::cell::OnceCell;
+use std::fmt::Display;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde::Serialize;
 
 use super::chain::{account, address, coldkey, confirm, connect, hotkey, refused};
 use super::output::Output;
-use super::{Exit, Failure};
+use super::{Exit, Failure, interrupted};
 use crate::config::Settings;
-use crate::subtensor::weights::Hash32;
+use crate::subtensor::weights::{Hash32, SignedCall};
 use crate::subtensor::{Inclusion, Operation, PriceLimit, Quote, Subtensor, SubtensorError};
 use crate::units::{Account, Rao};
 use crate::wallet::{KeyKind, Keypair};
@@ -37,7 +39,14 @@ pub(super) fn with_write(command: Command) -> Command {
         );
     // Other tools can hide what they send; here there is nothing to switch off.
     let hidden = Arg::new("no-mev-protection").long("no-mev-protection").alias("no-mev-shield").hide(true);
-    command.args([dry, proxy, offline]).arg(hidden.action(ArgAction::SetTrue))
+    let announce = Arg::new("announce")
+        .long("announce")
+        .alias("announce-only")
+        .action(ArgAction::SetTrue)
+        .requires("proxy")
+        .conflicts_with("sign-offline")
+        .help("With --proxy: only say in advance that it will be done; `neuron proxy execute` does it after the delay");
+    command.args([dry, proxy, announce, offline]).arg(hidden.action(ArgAction::SetTrue))
 }
 
 /// Adds limits to the price of a swap.
@@ -117,6 +126,9 @@ pub(super) struct Outcome {
     free_before_rao: Rao,
     free_rao: Rao,
     dry_run: bool,
+    /// What was announced, by a proxy that has to wait.
+    #[serde(flatten)]
+    announced: Option<Announced>,
     /// The file that waits for its signature.
     #[serde(skip_serializing_if = "Option::is_none")]
     unsigned: Option<PathBuf>,
@@ -127,7 +139,22 @@ pub(super) struct Outcome {
     inclusion: Option<Inclusion>,
 }
 
+/// A call that was announced.
+#[derive(Debug, Serialize)]
+struct Announced {
+    /// `SubtensorModule.add_stake`.
+    announced: String,
+    call_hash: Hash32,
+    /// Its bytes, for `neuron proxy execute`.
+    call_hex: String,
+}
+
 impl Outcome {
+    /// Where the transaction is; `None` when nothing was sent.
+    pub(super) const fn inclusion(&self) -> Option<&Inclusion> {
+        self.inclusion.as_ref()
+    }
+
     /// Free TAO that the account has less than before, in rao.
     pub(super) fn spent(&self) -> Rao {
         Rao(self.free_before_rao.0.saturating_sub(self.free_rao.0))
@@ -149,7 +176,13 @@ impl Outcome {
             Some(Inclusion { block, extrinsic, finalised, .. }) => {
                 let state = if *finalised { "final" } else { "not final yet" };
                 let (before, after) = (self.free_before_rao, self.free_rao);
-                format!("block {block} ({state}), transaction {extrinsic}; {fee}; free {before} → {after}\n")
+                let announced = self.announced.as_ref().map_or_else(String::new, |announced| {
+                    let (hash, hex) = (announced.call_hash, &announced.call_hex);
+                    let real = self.proxy_for.map(|real| real.to_string()).unwrap_or_default();
+                    format!("announced {hash}; after the delay: neuron proxy execute --real {real} --call-hex {hex}\n")
+                });
+                let spent = format!("{fee}; free {before} → {after}");
+                format!("block {block} ({state}), transaction {extrinsic}; {spent}\n{announced}")
             }
         }
     }
@@ -162,6 +195,8 @@ pub(super) struct Writer<'a> {
     settings: &'a Settings,
     output: Output,
     real: Option<Account>,
+    /// Not done, but announced.
+    announce: bool,
     dry_run: bool,
     /// Where the call goes instead of to the chain.
     offline: Option<PathBuf>,
@@ -189,7 +224,8 @@ impl<'a> Writer<'a> {
         let (dry_run, signer) = (matches.get_flag("dry-run"), KeyKind::Coldkey);
         let offline = matches.get_one::<PathBuf>("sign-offline").cloned();
         let chain = connect(settings).await?;
-        Ok(Self { chain, settings, output, real, dry_run, offline, signer, key: OnceCell::new() })
+        let announce = matches.get_flag("announce");
+        Ok(Self { chain, settings, output, real, announce, dry_run, offline, signer, key: OnceCell::new() })
     }
 
     /// The hotkey signs instead.
@@ -206,9 +242,10 @@ impl<'a> Writer<'a> {
     pub(super) async fn carry_out(&self, operation: Operation, what: &str) -> Result<Outcome, Failure> {
         let signer = address(self.settings, self.signer, None)?;
         let owner = self.real.unwrap_or(signer);
-        let operation = match &self.real {
-            Some(real) => operation.through_proxy(real),
-            None => operation,
+        let (operation, announced) = self.as_proxy(operation).await?;
+        let what = match &announced {
+            Some(announced) => format!("Announce {}: {what}", announced.call_hash),
+            None => what.to_owned(),
         };
         let free_before_rao = self.chain.balance(&owner).await.map_err(refused)?;
         let fee_rao = match self.chain.fee(&operation, &signer).await {
@@ -230,6 +267,7 @@ impl<'a> Writer<'a> {
             free_before_rao,
             free_rao: free_before_rao,
             dry_run: self.dry_run,
+            announced,
             unsigned: None,
             metadata_hash: None,
             inclusion: None,
@@ -238,7 +276,7 @@ impl<'a> Writer<'a> {
             return Ok(outcome);
         }
         if let Some(path) = &self.offline {
-            self.output.note(what);
+            self.output.note(&what);
             let unsigned = self.chain.prepare(&operation, &signer).await.map_err(refused)?;
             unsigned.save(path)?;
             (outcome.unsigned, outcome.metadata_hash) = (Some(path.clone()), Some(unsigned.metadata_hash));
@@ -246,9 +284,35 @@ impl<'a> Writer<'a> {
         }
         let fee = fee_rao.map_or_else(|| "an unknown fee".to_owned(), |fee| format!("a fee of {fee}"));
         confirm(self.output, &format!("{what}; {fee}, free {free_before_rao} on {owner}?"))?;
-        outcome.inclusion = Some(self.chain.submit(&operation, self.key()?).await.map_err(refused)?);
+        outcome.inclusion = Some(self.submit(&operation).await?);
         outcome.free_rao = self.chain.balance(&owner).await.map_err(refused)?;
         Ok(outcome)
+    }
+
+    /// The operation as the signer does it: itself, for another, or announced for another.
+    async fn as_proxy(&self, operation: Operation) -> Result<(Operation, Option<Announced>), Failure> {
+        let Some(real) = &self.real else { return Ok((operation, None)) };
+        if !self.announce {
+            return Ok((operation.through_proxy(real), None));
+        }
+        let bytes = self.chain.call_data(&operation).await.map_err(refused)?;
+        let call_hash = Hash32::of(&bytes);
+        let call_hex = format!("0x{}", hex::encode(&bytes));
+        Ok((Operation::announce(real, call_hash), Some(Announced { announced: operation.name(), call_hash, call_hex })))
+    }
+
+    /// Sends and waits. Whoever interrupts is told what may still happen.
+    async fn submit(&self, operation: &Operation) -> Result<Inclusion, Failure> {
+        let key = self.key()?;
+        let sent = Mutex::new(None);
+        let tell = |signed| *sent.lock().unwrap_or_else(PoisonError::into_inner) = Some(signed);
+        tokio::select! {
+            done = self.chain.submit_telling(operation, key, tell) => done.map_err(refused),
+            () = interrupted() => {
+                let sent = sent.lock().unwrap_or_else(PoisonError::into_inner).take();
+                Err(Failure::new(Exit::Interrupted, anyhow::anyhow!(left_behind(operation, sent.as_ref()))))
+            }
+        }
     }
 
     /// The signing key, unlocked when it is first needed.
@@ -288,6 +352,17 @@ impl<'a> Writer<'a> {
             Some(_) => format!("{}\n{}", text(details), outcome.told()),
             None => outcome.told(),
         })?)
+    }
+}
+
+/// What is to be known of a write that was not waited for.
+pub(super) fn left_behind(operation: &impl Display, sent: Option<&SignedCall>) -> String {
+    match sent {
+        None => format!("interrupted before {operation} was signed: nothing was sent"),
+        Some(SignedCall { hash, last_block, .. }) => format!(
+            "interrupted while {operation} was under way as transaction {hash}: it can get into a block until {last_block}. \
+             `neuron transaction {hash}` says what became of it; look before you do it again"
+        ),
     }
 }
 

@@ -6,7 +6,6 @@ use subxt::dynamic::Value;
 use subxt::ext::scale_value::Composite;
 
 use super::snapshot::PALLET;
-use super::submit::Call;
 use super::{Inclusion, Operation, Subtensor, SubtensorError};
 use crate::units::{Account, NetUid, Rao, Uid};
 use crate::wallet::Keypair;
@@ -102,23 +101,7 @@ impl Subtensor {
         if shown.is_some_and(|axon| (axon.ip, axon.port, axon.version) == (ip, port, version)) {
             return Ok(None);
         }
-        let (family, bits) = match ip {
-            IpAddr::V4(ip) => (4_u8, u128::from(ip.to_bits())),
-            IpAddr::V6(ip) => (6, ip.to_bits()),
-        };
-        let arguments = named([
-            ("netuid", number(netuid.0)),
-            ("version", number(version)),
-            ("ip", number(bits)),
-            ("port", number(port)),
-            ("ip_type", number(family)),
-            ("protocol", number(PROTOCOL)),
-            ("placeholder1", number(0_u8)),
-            ("placeholder2", number(0_u8)),
-        ]);
-        let subject = format!("subnet {netuid}, {ip} port {port}");
-        let call = Call { pallet: PALLET.into(), name: "serve_axon".into(), arguments, subject };
-        self.connection.submit(&call, hotkey).await.map(Some)
+        self.submit(&Operation::serve_axon(netuid, announcement), hotkey).await.map(Some)
     }
 
     /// Sets a validator's weights: uid and value, of which only the proportions count.
@@ -161,8 +144,7 @@ impl Subtensor {
             ("version_key", number(version_key)),
         ]);
         let subject = format!("subnet {netuid}, {} weights", weights.len());
-        let call = Call { pallet: PALLET.into(), name: "set_weights".into(), arguments, subject };
-        self.connection.submit(&call, hotkey).await
+        self.submit(&Operation::new(PALLET, "set_weights", arguments, subject), hotkey).await
     }
 
     /// Stakes `amount` of the coldkey's TAO, in rao, on a hotkey in a subnet.
@@ -205,6 +187,28 @@ impl Subtensor {
         amount: Rao,
     ) -> Result<Inclusion, SubtensorError> {
         self.submit(&Operation::transfer(destination, amount), coldkey).await
+    }
+}
+
+impl Operation {
+    /// Where the signing hotkey's axon is reached.
+    #[must_use]
+    pub fn serve_axon(netuid: NetUid, Announcement { ip, port, version }: Announcement) -> Self {
+        let (family, bits) = match ip {
+            IpAddr::V4(ip) => (4_u8, u128::from(ip.to_bits())),
+            IpAddr::V6(ip) => (6, ip.to_bits()),
+        };
+        let arguments = named([
+            ("netuid", number(netuid.0)),
+            ("version", number(version)),
+            ("ip", number(bits)),
+            ("port", number(port)),
+            ("ip_type", number(family)),
+            ("protocol", number(PROTOCOL)),
+            ("placeholder1", number(0_u8)),
+            ("placeholder2", number(0_u8)),
+        ]);
+        Self::new(PALLET, "serve_axon", arguments, format!("subnet {netuid}, {ip} port {port}"))
     }
 }
 

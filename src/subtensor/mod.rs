@@ -64,6 +64,7 @@ mod snapshot;
 mod stake;
 mod submit;
 mod subnets;
+mod transaction;
 pub mod weights;
 mod work;
 
@@ -88,6 +89,7 @@ pub use refusals::Refusal;
 pub use stake::Position;
 pub use submit::Inclusion;
 pub use subnets::SubnetSummary;
+pub use transaction::Found;
 pub use work::{Puzzle, Solution};
 
 use crate::units::BlockNumber;

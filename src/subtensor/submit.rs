@@ -129,12 +129,17 @@ pub(super) async fn terms(link: Arc<Link>, account: &Account, period: u64) -> Re
 }
 
 impl Connection {
-    /// Submits a call and waits until its block is final, or the deadline has passed.
-    pub(super) async fn submit(&self, call: &Call, key: &Keypair) -> Result<Inclusion, SubtensorError> {
+    /// Submits a call and waits until its block is final, or the deadline has passed. Each signature is told before it is sent.
+    pub(super) async fn submit(
+        &self,
+        call: &Call,
+        key: &Keypair,
+        tell: &mut (dyn FnMut(&Signed) + Send),
+    ) -> Result<Inclusion, SubtensorError> {
         let deadline = self.config.write_deadline;
         let mut sent: Option<Signed> = None;
         let mut included: Option<Inclusion> = None;
-        match timeout(deadline, self.until_final(call, key, &mut sent, &mut included)).await {
+        match timeout(deadline, self.until_final(call, key, tell, &mut sent, &mut included)).await {
             Ok(outcome) => outcome,
             Err(_) => match (included, sent) {
                 (Some(inclusion), _) => Ok(inclusion),
@@ -155,6 +160,7 @@ impl Connection {
         &self,
         call: &Call,
         key: &Keypair,
+        tell: &mut (dyn FnMut(&Signed) + Send),
         sent: &mut Option<Signed>,
         included: &mut Option<Inclusion>,
     ) -> Result<Inclusion, SubtensorError> {
@@ -165,6 +171,7 @@ impl Connection {
                 let _turn = self.turn.lock().await;
                 let signed = self.sign(call, key).await?;
                 *sent = Some(signed.clone());
+                tell(&signed);
                 let refused = self.send(call, &signed).await?;
                 (signed, refused)
             };

@@ -7,9 +7,10 @@ use std::path::Path;
 use neuron::localnet::LocalnetConfig;
 use neuron::subtensor::Subtensor;
 use neuron::units::{Account, Rao};
-use neuron::wallet::{KeyCache, KeyKind, OnExisting, Scheme, UnlockedKey, Wallet};
+use neuron::wallet::{KeyCache, KeyKind, OnExisting, Scheme, UnlockedKey, Wallet, WalletError};
 use serde_json::Value;
 
+use crate::json_schema;
 use crate::subtensor::{key, quick, start};
 use crate::support::neuron;
 
@@ -18,7 +19,18 @@ fn wallet(root: &Path, name: &str, coldkey: &str, hotkey: &str) {
     let wallet = Wallet::at(root, name, "default").unwrap();
     for (kind, uri) in [(KeyKind::Coldkey, coldkey), (KeyKind::Hotkey, hotkey)] {
         let key = UnlockedKey::from_uri(uri, Scheme::Sr25519).unwrap();
-        wallet.save(kind, &key, None, OnExisting::Refuse, &KeyCache::default()).unwrap();
+        // A process that another test starts at this moment holds copies of all our files, locks included, until it has
+        // become its program: a folder may seem busy that nobody uses.
+        let save = || wallet.save(kind, &key, None, OnExisting::Refuse, &KeyCache::default());
+        let mut saved = save();
+        for _ in 0..500 {
+            if !matches!(saved, Err(WalletError::Busy { .. })) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            saved = save();
+        }
+        saved.unwrap();
     }
 }
 
@@ -28,6 +40,23 @@ pub struct Machine {
     _node: neuron::localnet::Handle,
     pub chain: Subtensor,
     url: String,
+}
+
+/// What has no published schema: the report of `weights set` is the validator's own, job by job.
+const UNPUBLISHED: [&str; 1] = ["weights set "];
+
+/// Compares what a command printed with its published schema, which every command that talks to the chain has.
+fn as_published(line: &str, document: &Value) {
+    if UNPUBLISHED.iter().any(|words| line.starts_with(words)) {
+        return;
+    }
+    let words: Vec<&str> = line.split_whitespace().map(|word| if word == "query" { "storage" } else { word }).collect();
+    let names = (1..=words.len().min(3)).rev().map(|length| words[..length].join(" "));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema/chain.json");
+    let published: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let name = names.map(|name| name.replace(' ', "_")).find(|name| published["$defs"].get(name).is_some());
+    let name = name.unwrap_or_else(|| panic!("`{line}` has no published schema"));
+    json_schema::check_in(&published, &published["$defs"][&name], &name, document);
 }
 
 /// What a command ended with.
@@ -65,6 +94,7 @@ impl Machine {
     pub async fn done(&self, line: &str) -> Value {
         let ran = self.run(&line.split_whitespace().collect::<Vec<_>>()).await;
         assert_eq!(ran.status, 0, "{line}: {}", ran.stderr);
+        as_published(line, &ran.document);
         ran.document
     }
 
@@ -72,14 +102,26 @@ impl Machine {
     pub async fn fails(&self, status: i32, line: &str) -> String {
         let ran = self.run(&line.split_whitespace().collect::<Vec<_>>()).await;
         assert_eq!(ran.status, status, "{line}: {}", ran.stderr);
+        json_schema::check("chain.json", "error", &ran.document);
         ran.stderr
+    }
+
+    /// Where the chain is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// `neuron` with `--output json`, this chain and these wallets.
+    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = neuron();
+        command.args(arguments).args(["--output", "json", "--subtensor.network", &self.url]);
+        command.env("BT_WALLET_PATH", self.folder.path());
+        command
     }
 
     /// Runs `neuron` with `--output json`; stdout must be one document.
     pub async fn run(&self, arguments: &[&str]) -> Ran {
-        let mut command = neuron();
-        command.args(arguments).args(["--output", "json", "--subtensor.network", &self.url]);
-        command.env("BT_WALLET_PATH", self.folder.path());
+        let mut command = self.command(arguments);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         let document = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {stderr}"));

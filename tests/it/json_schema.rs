@@ -1,5 +1,6 @@
 //! A validator for the part of JSON Schema that `docs/schema` uses; an unknown keyword is a fault of the schema.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
@@ -24,6 +25,20 @@ fn validate(document: &Value, schema: &Value, value: &Value, at: &str, faults: &
     for (keyword, wanted) in schema.as_object().unwrap() {
         match keyword.as_str() {
             "description" | "default" => {}
+            "allOf" => {
+                for schema in wanted.as_array().unwrap() {
+                    validate(document, schema, value, at, faults);
+                }
+            }
+            "unevaluatedProperties" => {
+                assert_eq!(wanted, false, "only false is understood");
+                let known = properties(document, schema);
+                for name in value.as_object().into_iter().flat_map(|object| object.keys()) {
+                    if !known.contains(name) {
+                        faults.push(format!("{at}: {name} is not documented"));
+                    }
+                }
+            }
             "const" => {
                 if value != wanted {
                     faults.push(format!("{at}: {value} is not {wanted}"));
@@ -99,6 +114,14 @@ fn validate(document: &Value, schema: &Value, value: &Value, at: &str, faults: &
     }
 }
 
+/// The names of properties that a schema and what it is made of speak of.
+fn properties(document: &Value, schema: &Value) -> BTreeSet<String> {
+    let own = schema["properties"].as_object().into_iter().flat_map(|object| object.keys().cloned());
+    let referred = schema["$ref"].as_str().and_then(|path| document.pointer(path.trim_start_matches('#')));
+    let parts = schema["allOf"].as_array().into_iter().flatten().chain(referred);
+    own.chain(parts.flat_map(|part| properties(document, part))).collect()
+}
+
 fn has_type(value: &Value, kind: &str) -> bool {
     match kind {
         "null" => value.is_null(),
@@ -110,6 +133,23 @@ fn has_type(value: &Value, kind: &str) -> bool {
         "object" => value.is_object(),
         other => panic!("the schema names the type `{other}`"),
     }
+}
+
+#[test]
+fn the_validator_sees_through_parts() {
+    let document = serde_json::json!({ "$defs": { "part": { "type": "object", "required": ["b"], "properties": { "b": { "type": "integer" } } } } });
+    let schema = serde_json::json!({
+        "allOf": [{ "properties": { "a": { "type": "string" } } }, { "$ref": "#/$defs/part" }], "unevaluatedProperties": false
+    });
+    let faults = |value: Value| {
+        let mut faults = Vec::new();
+        validate(&document, &schema, &value, "x", &mut faults);
+        faults.len()
+    };
+    assert_eq!(faults(serde_json::json!({ "a": "", "b": 1 })), 0);
+    assert_eq!(faults(serde_json::json!({ "a": "", "b": "" })), 1);
+    assert_eq!(faults(serde_json::json!({ "a": "" })), 1);
+    assert_eq!(faults(serde_json::json!({ "b": 1, "c": 1 })), 1);
 }
 
 #[test]

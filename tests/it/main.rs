@@ -18,7 +18,9 @@ mod axon_hostile;
 mod axon_kit;
 mod axon_probe;
 mod cli;
+mod cli_accounts;
 mod cli_chain;
+mod cli_interrupted;
 mod cli_owner;
 mod dashboard;
 #[cfg(feature = "localnet")]

@@ -63,6 +63,8 @@ mod python_wire;
 mod runtimes_real;
 #[cfg(feature = "s3")]
 mod s3_fault_proxy;
+#[cfg(feature = "localnet")]
+mod same_walk;
 mod scoring_vectors;
 mod storefront_python;
 mod timelock;
@@ -150,6 +152,8 @@ fn main() -> ExitCode {
         pm2::trials(),
         #[cfg(feature = "localnet")]
         runtimes_real::trials(),
+        #[cfg(feature = "localnet")]
+        same_walk::trials(),
         yuma::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());

@@ -112,7 +112,7 @@ def early():
         following = node.runtime_call("SubnetInfoRuntimeApi", "get_next_epoch_start_block", [EVENTS])
         if getattr(following, "value", following) - node.get_block_number(None) > 16:
             return
-        time.sleep(0.2)
+        node.rpc_request("dev_mine", [1])
 
 
 def free(name):
@@ -188,5 +188,30 @@ run(f"subnets show --netuid {EVENTS}", lambda a: len(a["uids"]) == 3, wallet=Non
 run("wallet swap-hotkey second --all-netuids", lambda a: succeeded(a) and read("Uids", EVENTS, ADDRESS["second"]) == 1)
 run("wallet swap-check", None, json_out=False, prompt=False)
 run(f"subnets create --subnet-name new --github-repo https://github.com/a/b --subnet-contact c@example.org --subnet-url https://u.example --discord d --description d --logo-url https://l.example --additional-info i", lambda a: succeeded(a) and read("TotalNetworks") == 4, wallet="bob", hotkey="other")
+# Who may act for whom.
+run(f"proxy remove --delegate {ADDRESS['Charlie']} --proxy-type Staking --delay 0", lambda a: not read("Proxies", ADDRESS["Alice"], pallet="Proxy")[0], hotkey=None)
+run("proxy create --proxy-type Staking --delay 0 --index 0", succeeded, hotkey=None)
+run(f"proxy add --delegate {ADDRESS['Charlie']} --proxy-type SmallTransfer --delay 5", lambda a: bool(read("Proxies", ADDRESS["Alice"], pallet="Proxy")[0]), hotkey=None)
+# Crowdloans: one that succeeds, one that is paid back.
+crowd = lambda words, check=succeeded, wallet="alice": run("crowd " + words, check, wallet=wallet, hotkey=None)
+loan = lambda number: read("Crowdloans", number, pallet="Crowdloan")
+before = free("Charlie")
+crowd(f"create --fundraising --deposit 10 --min-contribution 1 --cap 30 --duration 60 --target-address {ADDRESS['Charlie']}")
+# Its JSON of this is wrapped at the width of the terminal, in the middle of texts.
+run("crowd list", lambda a: ADDRESS["Charlie"][:6] in a or "Active" in a, wallet=None, prompt=False, json_out=False)
+crowd("contribute --id 0 --amount 5", wallet="bob")
+run("crowd info --id 0", lambda a: a["data"]["crowdloan_id"] == 0, wallet=None, prompt=False)
+run("crowd contributors --id 0", lambda a: len(a["data"]["contributors"]) == 2, wallet=None, prompt=False)
+crowd("update --id 0 --min-contribution 2", lambda a: loan(0)["min_contribution"] == 2 * TAO)
+crowd("withdraw --id 0", lambda a: loan(0)["raised"] == 10 * TAO, wallet="bob")
+crowd("contribute --id 0 --amount 20", lambda a: loan(0)["raised"] == 30 * TAO, wallet="bob")
+crowd("finalize --id 0", lambda a: loan(0)["finalized"] and free("Charlie") == before + 30 * TAO)
+crowd(f"create --fundraising --deposit 10 --min-contribution 1 --cap 30 --duration 60 --target-address {ADDRESS['Charlie']}")
+crowd("contribute --id 1 --amount 5", wallet="bob")
+crowd("refund --id 1", lambda a: loan(1)["raised"] == 10 * TAO)
+crowd("dissolve --id 1", lambda a: loan(1) is None)
+# Another coldkey, announced: from here on Bob's is frozen.
+run(f"wallet swap-coldkey announce --new-coldkey {ADDRESS['fresh']}", lambda a: read("ColdkeySwapAnnouncements", ADDRESS["Bob"]) is not None, wallet="bob", json_out=False)
+run("wallet swap-coldkey check", None, wallet="bob", json_out=False, prompt=False)
 print("ALL GOOD", len(done))
 leave(0)

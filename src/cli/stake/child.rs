@@ -167,9 +167,9 @@ fn proportion(part: f64) -> u64 {
     u64::try_from(u128::from(u64::MAX) * billionths / 1_000_000_000).unwrap_or(u64::MAX)
 }
 
-/// A part as the chain writes takes: of 65535.
+/// A part as the chain writes takes: of 65535; rounded down as the field's tools do, so never more than was said.
 pub(in crate::cli) fn of_65535(part: f64) -> u16 {
-    (part * f64::from(u16::MAX)).round() as u16
+    (part * f64::from(u16::MAX)) as u16
 }
 
 /// A take for a person.

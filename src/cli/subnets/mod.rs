@@ -3,6 +3,7 @@
 mod list;
 mod owner;
 mod parameters;
+mod symbol;
 
 use clap::{ArgMatches, Command};
 
@@ -22,6 +23,8 @@ const VERBS: &[Verb] = &[
     owner::SET_IDENTITY,
     owner::GET_IDENTITY,
     parameters::SET,
+    symbol::SET_SYMBOL,
+    symbol::TRIGGER_EPOCH,
 ];
 
 fn command() -> Command {

@@ -35,6 +35,8 @@ fn create_command() -> Command {
     let command = Command::new("create").about(
         "Creates a subnet, for the cost of the moment; the wallet's hotkey gets its first slot, the coldkey owns it",
     );
+    let command = identity::with_fields(command, &FIELDS)
+        .after_help("With a name or another word about it, the identity is set in the same transaction.");
     args::with_settings(with_write(command), &[Group::Wallet, Group::Chain])
 }
 
@@ -70,7 +72,12 @@ fn create(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let cost_rao = chain.subnet_creation_cost().await.map_err(refused)?;
         let before = chain.subnets().await.map_err(refused)?;
         let what = format!("Create a subnet for {cost_rao}: owner {owner}, hotkey {hotkey}");
-        let outcome = writer.carry_out(Operation::register_network(&hotkey), &what).await?;
+        let identity = identity_of(matches);
+        let operation = match identity == SubnetIdentity::default() {
+            true => Operation::register_network(&hotkey),
+            false => Operation::register_network_as(&hotkey, &identity),
+        };
+        let outcome = writer.carry_out(operation, &what).await?;
         let after = chain.subnets().await.map_err(refused)?;
         // A netuid can be used again after a subnet was dissolved: the block of creation tells them apart.
         let known = |netuid, block| before.iter().any(|old| (old.netuid, old.registered_at) == (netuid, block));
@@ -104,19 +111,24 @@ struct Identified {
     identity: SubnetIdentity,
 }
 
+/// What the flags of [`FIELDS`] say.
+fn identity_of(matches: &ArgMatches) -> SubnetIdentity {
+    SubnetIdentity {
+        subnet_name: text_of(matches, "subnet-name"),
+        github_repo: text_of(matches, "github-repo"),
+        subnet_contact: text_of(matches, "subnet-contact"),
+        subnet_url: text_of(matches, "subnet-url"),
+        discord: text_of(matches, "discord"),
+        description: text_of(matches, "description"),
+        logo_url: text_of(matches, "logo-url"),
+        additional: text_of(matches, "additional"),
+    }
+}
+
 fn set_identity(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     with_chain(matches, |settings| async move {
         let netuid = netuid(&settings)?;
-        let identity = SubnetIdentity {
-            subnet_name: text_of(matches, "subnet-name"),
-            github_repo: text_of(matches, "github-repo"),
-            subnet_contact: text_of(matches, "subnet-contact"),
-            subnet_url: text_of(matches, "subnet-url"),
-            discord: text_of(matches, "discord"),
-            description: text_of(matches, "description"),
-            logo_url: text_of(matches, "logo-url"),
-            additional: text_of(matches, "additional"),
-        };
+        let identity = identity_of(matches);
         let writer = Writer::open(matches, &settings, output).await?;
         let what = format!("Subnet {netuid} will be `{}` for everybody", identity.subnet_name);
         let outcome = writer.carry_out(Operation::set_subnet_identity(netuid, &identity), &what).await?;

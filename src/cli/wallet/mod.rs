@@ -10,6 +10,7 @@ mod passwd;
 mod public;
 mod sign;
 mod sources;
+mod swap_coldkey;
 mod verify_keys;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -45,6 +46,7 @@ const VERBS: &[Verb] = &[
     account::INSPECT,
     account::ASSOCIATE_HOTKEY,
     account::SWAP_HOTKEY,
+    swap_coldkey::VERB,
     account::SET_IDENTITY,
     account::GET_IDENTITY,
 ];

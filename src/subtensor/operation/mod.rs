@@ -3,6 +3,7 @@
 //! An [`Operation`] is a call by name with named arguments. It can be shown, priced ([`Subtensor::fee`]), wrapped for a proxy
 //! account, and submitted ([`Subtensor::submit`]).
 
+mod bytes;
 mod keys;
 mod offline;
 mod stake;
@@ -21,6 +22,7 @@ use super::error::Failure;
 use super::runtime::Terms;
 use super::snapshot::{PALLET, Snapshot};
 use super::submit::Call;
+use super::weights::{Hash32, SignedCall};
 use super::{Inclusion, Subtensor, SubtensorError};
 use crate::units::{Account, BlockNumber, Rao};
 use crate::wallet::{Keypair, Scheme};
@@ -65,19 +67,40 @@ impl Operation {
     #[must_use]
     pub fn through_proxy(self, real: &Account) -> Self {
         let subject = format!("{} for {real}", self.call);
-        let inner = Value::variant(&*self.call.name, self.call.arguments);
-        let call = Value::unnamed_variant(&*self.call.pallet, [inner]);
-        let arguments = [("real", address(real)), ("force_proxy_type", option(None)), ("call", call)];
+        let arguments = [("real", address(real)), ("force_proxy_type", option(None)), ("call", self.nested())];
         Self::new("Proxy", "proxy", named(arguments), subject)
+    }
+
+    /// A word in advance that the signer, a proxy of `real` with a delay, will do what has this hash (`Proxy.announce`).
+    #[must_use]
+    pub fn announce(real: &Account, call_hash: Hash32) -> Self {
+        let arguments = named([("real", address(real)), ("call_hash", Value::from_bytes(call_hash.0))]);
+        Self::new("Proxy", "announce", arguments, format!("{call_hash} for {real}"))
+    }
+
+    /// The same, done for `real` by its proxy `delegate`, who announced it (`Proxy.proxy_announced`). Anybody may sign.
+    #[must_use]
+    pub fn announced_by(self, delegate: &Account, real: &Account) -> Self {
+        let subject = format!("{} for {real}, announced by {delegate}", self.call);
+        let arguments = named([
+            ("delegate", address(delegate)),
+            ("real", address(real)),
+            ("force_proxy_type", option(None)),
+            ("call", self.nested()),
+        ]);
+        Self::new("Proxy", "proxy_announced", arguments, subject)
+    }
+
+    /// The call as an argument of another.
+    fn nested(self) -> Value {
+        Value::unnamed_variant(&*self.call.pallet, [Value::variant(&*self.call.name, self.call.arguments)])
     }
 
     /// The same, done with root's rights by the chain's sudo key (`Sudo.sudo`); development chains have one.
     #[must_use]
     pub fn as_root(self) -> Self {
         let subject = self.call.to_string();
-        let inner = Value::variant(&*self.call.name, self.call.arguments);
-        let call = Value::unnamed_variant(&*self.call.pallet, [inner]);
-        Self::new("Sudo", "sudo", named([("call", call)]), subject)
+        Self::new("Sudo", "sudo", named([("call", self.nested())]), subject)
     }
 }
 
@@ -94,7 +117,22 @@ impl Subtensor {
     /// # Errors
     /// The chain's refusal, that of a call inside a proxy's or sudo's among them; or it cannot be read or written.
     pub async fn submit(&self, operation: &Operation, key: &Keypair) -> Result<Inclusion, SubtensorError> {
-        self.connection.submit(&operation.call, key).await
+        self.submit_telling(operation, key, |_| {}).await
+    }
+
+    /// The same, and tells each signature before it is sent: whoever is interrupted knows what may still happen. There is more
+    /// than one when an earlier can never be included.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn submit_telling(
+        &self,
+        operation: &Operation,
+        key: &Keypair,
+        mut tell: impl FnMut(SignedCall) + Send,
+    ) -> Result<Inclusion, SubtensorError> {
+        let call = &operation.call;
+        self.connection.submit(call, key, &mut |signed| tell(SignedCall::of(call, signed))).await
     }
 
     /// What the chain asks for including an operation signed by `signer`, in rao, as it estimates it now; 0 for a call

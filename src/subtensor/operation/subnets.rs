@@ -1,6 +1,8 @@
 //! A subnet by its owner.
 
-use super::{Operation, text};
+use subxt::dynamic::Value;
+
+use super::{Operation, option, text};
 use crate::subtensor::calls::{bytes, number};
 use crate::units::{Account, NetUid};
 
@@ -18,10 +20,8 @@ pub struct SubnetIdentity {
     pub additional: String,
 }
 
-impl Operation {
-    /// What a subnet is, said by its owner.
-    #[must_use]
-    pub fn set_subnet_identity(netuid: NetUid, identity: &SubnetIdentity) -> Self {
+impl SubnetIdentity {
+    fn fields(&self) -> [(&'static str, &str); 8] {
         let SubnetIdentity {
             subnet_name,
             github_repo,
@@ -31,8 +31,8 @@ impl Operation {
             description,
             logo_url,
             additional,
-        } = identity;
-        let texts = [
+        } = self;
+        [
             ("subnet_name", subnet_name),
             ("github_repo", github_repo),
             ("subnet_contact", subnet_contact),
@@ -41,15 +41,32 @@ impl Operation {
             ("description", description),
             ("logo_url", logo_url),
             ("additional", additional),
-        ];
-        let arguments = [("netuid", number(netuid.0))].into_iter().chain(texts.map(|(name, said)| (name, text(said))));
-        Self::of_subtensor("set_subnet_identity", arguments, format!("subnet {netuid}, `{subnet_name}`"))
+        ]
+    }
+}
+
+impl Operation {
+    /// What a subnet is, said by its owner.
+    #[must_use]
+    pub fn set_subnet_identity(netuid: NetUid, identity: &SubnetIdentity) -> Self {
+        let said = identity.fields().map(|(name, said)| (name, text(said)));
+        let arguments = [("netuid", number(netuid.0))].into_iter().chain(said);
+        Self::of_subtensor("set_subnet_identity", arguments, format!("subnet {netuid}, `{}`", identity.subnet_name))
     }
 
     /// A new subnet, of which this hotkey gets uid 0.
     #[must_use]
     pub fn register_network(hotkey: &Account) -> Self {
         Self::of_subtensor("register_network", [("hotkey", bytes(hotkey))], format!("hotkey {hotkey}"))
+    }
+
+    /// The same, with its identity.
+    #[must_use]
+    pub fn register_network_as(hotkey: &Account, identity: &SubnetIdentity) -> Self {
+        let said = Value::named_composite(identity.fields().map(|(name, said)| (name, text(said))));
+        let arguments = [("hotkey", bytes(hotkey)), ("identity", option(Some(said)))];
+        let subject = format!("hotkey {hotkey}, `{}`", identity.subnet_name);
+        Self::of_subtensor("register_network_with_identity", arguments, subject)
     }
 
     /// Staking and emission of a new subnet begin.

@@ -187,6 +187,6 @@ impl Subtensor {
         netuid: NetUid,
         call: &WeightsCall,
     ) -> Result<Inclusion, SubtensorError> {
-        self.connection.submit(&call.call(netuid, 0, false), hotkey).await
+        self.connection.submit(&call.call(netuid, 0, false), hotkey, &mut |_| {}).await
     }
 }

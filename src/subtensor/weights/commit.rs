@@ -1,5 +1,7 @@
 //! The hash of a commit whose preimage is revealed by its sender.
 
+use std::str::FromStr;
+
 use codec::Encode as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sp_core::{Blake2Hasher, Hasher as _};
@@ -39,9 +41,17 @@ impl Serialize for Hash32 {
 
 impl<'de> Deserialize<'de> for Hash32 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// 64 hexadecimal digits, with or without `0x`.
+impl FromStr for Hash32 {
+    type Err = hex::FromHexError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut bytes = [0; 32];
-        hex::decode_to_slice(text.trim_start_matches("0x"), &mut bytes).map_err(de::Error::custom)?;
+        hex::decode_to_slice(text.trim_start_matches("0x"), &mut bytes)?;
         Ok(Self(bytes))
     }
 }

@@ -59,6 +59,13 @@ pub enum Fate {
 }
 
 impl SignedCall {
+    /// A call as it was signed.
+    pub(in crate::subtensor) fn of(call: &Call, signed: &Signed) -> Self {
+        let Signed { ref bytes, hash, account, nonce, birth, last_block } = *signed;
+        let (bytes, hash) = (hex::encode(bytes), Hash32(hash.0));
+        Self { subject: call.to_string(), bytes, hash, account, nonce, birth, last_block }
+    }
+
     fn signed(&self) -> Result<(Call, Signed), SubtensorError> {
         let damaged = |reason: String| SubtensorError::Shape {
             what: format!("the kept call {}", self.hash),
@@ -85,9 +92,7 @@ impl Subtensor {
     ) -> Result<SignedCall, SubtensorError> {
         let call = call.call(netuid, mechanism, has_mechanisms);
         let signed = self.connection.sign(&call, hotkey).await?;
-        let Signed { bytes, hash, account, nonce, birth, last_block } = signed;
-        let (bytes, hash) = (hex::encode(&bytes), Hash32(hash.0));
-        Ok(SignedCall { subject: call.to_string(), bytes, hash, account, nonce, birth, last_block })
+        Ok(SignedCall::of(&call, &signed))
     }
 
     /// Hands a signed call to the node, for the first time or again. `Some`: the pool refuses it.

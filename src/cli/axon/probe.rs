@@ -1,23 +1,22 @@
-//! `neuron axon probe`: is an axon reachable, and would it answer? `neuron axon call-back`: the same for whoever asks.
+//! `neuron axon probe`: is an axon reachable, and would it answer?
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde::Serialize;
 
-use super::chain::hotkey;
-use super::output::{Output, TextTable};
-use super::{Exit, Failure, OrExit, Verb, args, block_on, interrupted};
-use crate::axon::call_back::CallBack;
 use crate::axon::probe::{Probe, Step, Verdict};
+use crate::cli::chain::hotkey;
+use crate::cli::output::{Output, TextTable};
+use crate::cli::{Exit, Failure, OrExit, Verb, args, block_on};
 use crate::subnets::registry;
 use crate::subnets::work::Harmless;
 use crate::synapse::request::{NotSendable, Prepared};
 use crate::units::Account;
 use crate::wallet::{Keypair, Phrase, Scheme, UnlockedKey};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const PROBE: Verb = Verb { command, run };
 
 /// Seconds for each step: what a person waits.
 const PATIENCE_S: u64 = 8;
@@ -26,7 +25,7 @@ fn command() -> Command {
     let wallet = |key: &'static str, help: &'static str| {
         Arg::new(key).long(key).value_name("TEXT").help(help).help_heading("Wallet")
     };
-    let probe = Command::new("probe")
+    Command::new("probe")
         .about("Tries step by step what an axon answers, and says why it would refuse")
         .after_help(
             "Without --wallet.name the axon is asked by a hotkey that is made for the occasion, as by any stranger.",
@@ -49,38 +48,7 @@ fn command() -> Command {
         )
         .arg(wallet("wallet.name", "Ask with the hotkey of this wallet"))
         .arg(wallet("wallet.hotkey", "The name of the wallet's hotkey"))
-        .arg(wallet("wallet.path", "The folder of wallets"));
-    Command::new("axon")
-        .about("Looks at axons from outside")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(probe)
-        .subcommand(call_back())
-}
-
-fn call_back() -> Command {
-    Command::new("call-back")
-        .about("Tries the axon of whoever asks, from here, until Ctrl-C: `neuron doctor --peer` on another machine asks")
-        .after_help(
-            "Who asks is called back at the address the question came from and at no other, once in ten seconds. Without \
-             --host only this machine can ask.",
-        )
-        .arg(
-            Arg::new("host")
-                .long("host")
-                .value_name("IP")
-                .default_value("127.0.0.1")
-                .value_parser(value_parser!(IpAddr))
-                .help("Where to listen; 0.0.0.0 for other machines"),
-        )
-        .arg(
-            Arg::new("port")
-                .long("port")
-                .value_name("PORT")
-                .default_value("8093")
-                .value_parser(value_parser!(u16))
-                .help("The port to listen on"),
-        )
+        .arg(wallet("wallet.path", "The folder of wallets"))
 }
 
 /// Every synapse of every kind of work, as a request that makes none.
@@ -103,26 +71,6 @@ struct Report {
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    match matches.subcommand() {
-        Some(("probe", matches)) => run_probe(matches, output),
-        Some(("call-back", matches)) => block_on(answer_calls(matches, output)),
-        _ => Err(anyhow::anyhow!("`neuron axon` knows `probe` and `call-back`").into()),
-    }
-}
-
-async fn answer_calls(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    let host = matches.get_one::<IpAddr>("host").copied().unwrap_or(Ipv4Addr::LOCALHOST.into());
-    let address = SocketAddr::new(host, matches.get_one::<u16>("port").copied().unwrap_or_default());
-    let open = CallBack::serve(address)
-        .await
-        .map_err(|error| anyhow::anyhow!("{address} cannot be listened on: {error}; choose another --host or --port"))
-        .or_exit(Exit::Usage)?;
-    output.note(&format!("calls back whoever asks at {}; Ctrl-C stops", open.local_addr()));
-    interrupted().await;
-    Ok(())
-}
-
-fn run_probe(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let report = block_on(probe(matches))?;
     output.result(&report, text)?;
     if report.reachable {
@@ -147,7 +95,7 @@ async fn probe(matches: &ArgMatches) -> Result<Report, Failure> {
     Ok(Report { address, hotkey, asked_by, reachable, steps })
 }
 
-pub(super) async fn resolve(text: &str) -> Result<SocketAddr, Failure> {
+pub(in crate::cli) async fn resolve(text: &str) -> Result<SocketAddr, Failure> {
     let found = tokio::net::lookup_host(text).await;
     let mut found = found
         .map_err(|e| anyhow::anyhow!("`{text}` is not HOST:PORT that can be resolved: {e}"))

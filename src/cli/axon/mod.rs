@@ -1,0 +1,28 @@
+//! `neuron axon …`: axons seen from outside, and what the chain says about one's own.
+
+mod call_back;
+mod probe;
+mod serve;
+
+use clap::{ArgMatches, Command};
+
+use super::output::Output;
+use super::{Failure, Verb, group_of, run_one_of};
+
+pub(super) use probe::resolve;
+
+pub(super) const VERB: Verb = Verb { command, run };
+
+/// Every subcommand, in the order of the help page.
+const VERBS: &[Verb] = &[probe::PROBE, call_back::CALL_BACK, serve::SET, serve::RESET];
+
+fn command() -> Command {
+    let command = Command::new("axon")
+        .about("Looks at axons from outside; says on the chain where one's own is")
+        .after_help("A miner says on the chain itself where it is; `set` is for axons of other programs.");
+    group_of(VERBS, command)
+}
+
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    run_one_of(VERBS, "axon", matches, output)
+}

@@ -1,0 +1,112 @@
+//! `neuron proxy add` and `remove`.
+
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
+use serde::Serialize;
+
+use super::{delay, kind, named, number, operation, word, writing};
+use crate::cli::chain::with_chain;
+use crate::cli::output::Output;
+use crate::cli::write::Writer;
+use crate::cli::{Exit, Failure, Verb};
+use crate::units::Account;
+
+pub(super) const ADD: Verb = Verb { command: add_command, run: add };
+pub(super) const REMOVE: Verb = Verb { command: remove_command, run: remove };
+
+fn delegate() -> Arg {
+    Arg::new("delegate").long("delegate").value_name("ADDRESS").help("The proxy: an address, or WALLET")
+}
+
+fn add_command() -> Command {
+    let command = Command::new("add")
+        .about("Lets another account act for the wallet's coldkey")
+        .after_help("The chain holds back a deposit, which comes back when the proxy is removed.")
+        .args([delegate().required(true), kind().required(true), delay()]);
+    writing(command)
+}
+
+fn remove_command() -> Command {
+    let all = Arg::new("all").long("all").action(ArgAction::SetTrue).help("All proxies at once");
+    let command = Command::new("remove")
+        .about("Lets another account act for the wallet's coldkey no more")
+        .args([delegate(), all])
+        .group(ArgGroup::new("which").args(["delegate", "all"]).required(true))
+        .args([kind().conflicts_with("all"), delay()]);
+    writing(command)
+}
+
+#[derive(Serialize)]
+struct Changed {
+    account: Account,
+    /// `null`: all.
+    delegate: Option<Account>,
+    proxy_type: Option<String>,
+    delay: u32,
+}
+
+fn add(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    with_chain(matches, |settings| async move {
+        let (delegate, delay) = (named(matches, "delegate", &settings, output)?, number(matches, "delay"));
+        let kind = word(matches, "kind").to_owned();
+        let writer = Writer::open(matches, &settings, output).await?;
+        let account = writer.owner()?;
+        let arguments =
+            [("delegate", delegate.to_string().into()), ("proxy_type", kind.clone().into()), ("delay", delay.into())];
+        let operation = operation(&writer.chain, "add_proxy", arguments).await?;
+        let when = if delay == 0 { "at once".to_owned() } else { format!("{delay} blocks after it said so") };
+        let what = format!("Let {delegate} act for {account} as {kind}, {when}");
+        let outcome = writer.carry_out(operation, &what).await?;
+        let changed = Changed { account, delegate: Some(delegate), proxy_type: Some(kind), delay };
+        writer.done(changed, outcome, |it| format!("{delegate} may act for {}", it.account))
+    })
+}
+
+fn remove(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+    with_chain(matches, |settings| async move {
+        let writer = Writer::open(matches, &settings, output).await?;
+        let account = writer.owner()?;
+        if matches.get_flag("all") {
+            let operation = operation(&writer.chain, "remove_proxies", []).await?;
+            let outcome = writer.carry_out(operation, &format!("Remove all proxies of {account}")).await?;
+            let changed = Changed { account, delegate: None, proxy_type: None, delay: 0 };
+            return writer.done(changed, outcome, |it| format!("nobody may act for {} any more", it.account));
+        }
+        let (delegate, delay) = (named(matches, "delegate", &settings, output)?, number(matches, "delay"));
+        let kind = match matches.get_one::<String>("kind") {
+            Some(kind) => kind.clone(),
+            None => only_kind(&writer, &account, &delegate, delay).await?,
+        };
+        let arguments =
+            [("delegate", delegate.to_string().into()), ("proxy_type", kind.clone().into()), ("delay", delay.into())];
+        let operation = operation(&writer.chain, "remove_proxy", arguments).await?;
+        let outcome =
+            writer.carry_out(operation, &format!("Let {delegate} act for {account} as {kind} no more")).await?;
+        let changed = Changed { account, delegate: Some(delegate), proxy_type: Some(kind), delay };
+        writer.done(changed, outcome, |it| format!("{delegate} may not act for {} any more", it.account))
+    })
+}
+
+/// As what `delegate` acts, when there is one way only.
+async fn only_kind(writer: &Writer<'_>, account: &Account, delegate: &Account, delay: u32) -> Result<String, Failure> {
+    let proxies = super::list::proxies_of(&writer.chain, account).await?;
+    let mut kinds: Vec<String> = proxies
+        .into_iter()
+        .filter(|proxy| proxy.delegate == *delegate && proxy.delay == delay)
+        .map(|proxy| proxy.proxy_type)
+        .collect();
+    match (kinds.pop(), kinds.as_slice()) {
+        (Some(kind), []) => Ok(kind),
+        (None, _) => {
+            let error =
+                anyhow::anyhow!("{delegate} is no proxy of {account} with a delay of {delay}; see `neuron proxy list`");
+            Err(Failure::new(Exit::Missing, error))
+        }
+        (Some(kind), others) => {
+            let kinds = [others, &[kind]].concat().join(", ");
+            Err(Failure::new(
+                Exit::Usage,
+                anyhow::anyhow!("{delegate} acts in several ways: add --proxy-type ({kinds})"),
+            ))
+        }
+    }
+}
