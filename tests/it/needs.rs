@@ -1,7 +1,7 @@
 //! What a test needs and this machine may lack, looked for when the test runs: the test goes on with what was found, or
 //! it is ignored, with the reason.
 //!
-//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `node`, `proxies`, `ipv6`, `browser`, `pm2`, `book`, `spark`; `.ci/run` sets it): a test that lacks one of
+//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `node`, `proxies`, `ipv6`, `browser`, `pm2`, `book`, `spark`, `postgres`; `.ci/run` sets it): a test that lacks one of
 //! these fails.
 
 use std::any::Any;
@@ -68,6 +68,11 @@ pub fn pm2() -> PathBuf {
 /// mdbook.
 pub fn mdbook() -> PathBuf {
     named("NEURON_MDBOOK", "book", "scripts/book.sh")
+}
+
+/// The folder of PostgreSQL's programs, which `scripts/postgres.sh` finds.
+pub fn postgres() -> PathBuf {
+    named("NEURON_POSTGRES", "postgres", "scripts/postgres.sh")
 }
 
 /// Ends the test as ignored for want of a `kind` of thing; as failed where that kind must be there.

@@ -54,6 +54,10 @@ mod packaging;
 mod pm2;
 #[cfg(feature = "postgres")]
 mod postgres_ledger;
+#[cfg(target_os = "linux")]
+mod postgres;
+#[cfg(target_os = "linux")]
+mod postgres_fixture;
 mod proxies;
 mod python_axon;
 mod python_prompting;
@@ -89,6 +93,7 @@ macro_rules! tools {
 tools!(demo, foreign_text, localnet, processes, runtimes);
 tools!(
     axon_kit,
+    cutter,
     dashboard,
     gateway,
     json_schema,
@@ -124,6 +129,8 @@ fn main() -> ExitCode {
         packaging::trials(),
         #[cfg(feature = "postgres")]
         postgres_ledger::trials(),
+        #[cfg(target_os = "linux")]
+        postgres_fixture::trials(),
         proxies::trials(),
         python_axon::trials(),
         python_prompting::trials(),
