@@ -113,7 +113,8 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (resolved, settings) = args::resolve(matches)?;
     let mut config = config(matches)?;
     if let Some(ledger) = matches.get_one::<Place>("forecasts") {
-        config.beside = forecasts(Source::at_rest(ledger, &resolved).map_err(role::no_storefront)?);
+        let source = Source::at_rest(ledger, &resolved).map_err(role::no_storefront)?;
+        config.beside = forecasts(source.no_older_than(settings.storefront.max_behind));
     }
     args::start_logs(&settings)?;
     block_on(async {

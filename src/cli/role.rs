@@ -19,7 +19,7 @@ pub(super) fn failure(error: RoleError) -> Failure {
         RoleError::Kind(_) | RoleError::Setting(_) => Exit::Usage,
         RoleError::Work(WorkError::Setting(_) | WorkError::Config(_) | WorkError::Forecast(_)) => Exit::Usage,
         RoleError::NotRegistered { .. } => Exit::Missing,
-        RoleError::Weights(_) => Exit::Refused,
+        RoleError::Weights(_) | RoleError::Held { .. } => Exit::Refused,
         RoleError::Work(WorkError::Market(_)) => Exit::Network,
         RoleError::Work(_) => Exit::Failed,
         RoleError::Axon(_) | RoleError::Metrics(_) | RoleError::Dendrite(_) | RoleError::Ledger(_) => Exit::Failed,

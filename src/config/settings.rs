@@ -41,6 +41,7 @@ pub struct Settings {
     pub blacklist: BlacklistSettings,
     pub dendrite: DendriteSettings,
     pub weights: ValidatorSettings,
+    pub standby: bool,
     pub metrics: MetricsSettings,
     pub dashboard: DashboardSettings,
     pub storefront: StorefrontSettings,
@@ -172,6 +173,8 @@ pub struct StorefrontSettings {
     pub port: Option<u16>,
     pub ip: String,
     pub keys: Option<PathBuf>,
+    #[serde(deserialize_with = "duration")]
+    pub max_behind: Duration,
 }
 
 /// The history as files.

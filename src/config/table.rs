@@ -378,6 +378,7 @@ pub const CORE: &[Setting] = &[
     setting("weights.disable", Kind::Bool, Some("false"), Group::Validator, "Score, but never write weights.")
         .alias(&["neuron.disable_set_weights", "disable_set_weights"])
         .env(&["NEURON_DISABLE_SET_WEIGHTS"]),
+    setting("standby", Kind::Bool, Some("false"), Group::Validator, "Wait while another validator is at work on the same ledger, and take over when it is gone."),
     setting("metrics.port", PORT, None, Group::Metrics, "The port of /metrics (for Prometheus) and /health; 0 takes a free one, none is off."),
     setting("metrics.ip", Kind::Text, Some("127.0.0.1"), Group::Metrics, "The address they are served on; anything but loopback shows them to others."),
     setting("dashboard.port", PORT, None, Group::Metrics, "The port of the page for a browser; 0 takes a free one, none is off."),
@@ -416,6 +417,7 @@ pub const CORE: &[Setting] = &[
         Group::Storefront,
         "The file of hashed keys to it; storefront-keys.toml in db.directory unless said.",
     ),
+    setting("storefront.max_behind", Kind::Duration, Some("30s"), Group::Storefront, "How far the replica that `neuron storefront` reads may be behind the ledger; what is older is not told."),
     setting(
         "lake.to",
         Kind::Text,

@@ -1,5 +1,7 @@
 //! What every page has: head, navigation, foot.
 
+use std::time::Duration;
+
 use maud::{DOCTYPE, Markup, html};
 
 use super::Source;
@@ -29,8 +31,9 @@ fn capital(word: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// A whole page; `here` is the address in the navigation that it belongs to.
-pub(super) fn page(source: &Source, here: &str, title: &str, body: &Markup) -> Markup {
+/// A whole page; `here` is the address in the navigation that it belongs to, `behind` how far the replica that was read for it is
+/// behind the ledger.
+pub(super) fn page(source: &Source, here: &str, title: &str, body: &Markup, behind: Option<Duration>) -> Markup {
     let role = source.watch.as_ref().map_or("ledger", |watch| watch.role);
     let who = match &source.watch {
         Some(watch) => format!("{role} · {} · subnet {} · {}", source.kind.name, watch.subnet.netuid(), watch.hotkey),
@@ -73,7 +76,12 @@ pub(super) fn page(source: &Source, here: &str, title: &str, body: &Markup) -> M
                     }
                 }
                 main #main { (body) }
-                footer { "neuron " (env!("CARGO_PKG_VERSION")) ". Times are UTC. Read from the ledger and the running process when this page was asked for." }
+                footer {
+                    "neuron " (env!("CARGO_PKG_VERSION")) ". Times are UTC. Read from the ledger and the running process when this page was asked for."
+                    @if let Some(behind) = behind {
+                        " The ledger is a replica, " (format!("{:.1}", behind.as_secs_f64())) " s behind at most."
+                    }
+                }
             }
         }
     }

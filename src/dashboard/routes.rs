@@ -90,6 +90,6 @@ impl Desk {
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let body = html! { h1 { "Nothing to see" } p { (trouble.to_string()) } p { a href="/" { "To the overview" } } };
-        (code, Html(frame::page(&self.source, "", "Nothing to see", &body).into_string())).into_response()
+        (code, Html(frame::page(&self.source, "", "Nothing to see", &body, None).into_string())).into_response()
     }
 }

@@ -25,6 +25,7 @@
 pub mod counters;
 mod error;
 mod file;
+pub mod lease;
 pub mod miners;
 pub mod notes;
 mod open;

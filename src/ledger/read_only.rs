@@ -1,6 +1,7 @@
 //! A ledger as something to look at, also while a role uses it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::error::{Fault, JobError as _, LedgerError, explain};
 use super::open;
@@ -8,6 +9,11 @@ use super::place::Place;
 use super::schema::Schema;
 use super::sql::Connection;
 use super::transfer;
+
+/// Nothing for a server that takes writes, the most there is for a replica that has had no commit yet.
+const BEHIND: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN COALESCE(
+        CAST(EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 AS BIGINT), 9223372036854775807)
+    END";
 
 /// A ledger opened for reading. Blocks; for commands and threads of their own, not for async threads.
 #[derive(Debug)]
@@ -47,6 +53,21 @@ impl ReadOnly {
     #[must_use]
     pub const fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// How far what is read lies behind what was written: `None` where that is the same thing, a file or a server that takes
+    /// writes; for a replica the age of the last commit that it has, by the clocks of both servers. An active validator commits
+    /// every few seconds, so a replica that follows is never older than those.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn behind(&self) -> Result<Option<Duration>, LedgerError> {
+        if !self.connection.is_postgres() {
+            return Ok(None);
+        }
+        let age: Option<i64> =
+            self.connection.query_row(BEHIND, [], |row| row.get(0)).map_err(|error| explain(&self.place, &error))?;
+        Ok(age.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs())))
     }
 
     /// Names the ledger in what went wrong with it.

@@ -43,6 +43,17 @@ pub enum RoleError {
         /// The hotkey's name.
         name: String,
     },
+    /// Another process is at work on the same ledger.
+    #[error(
+        "{place} is written by another validator, {holder}; stop that one, or start this one with `--standby`: it takes over \
+         when that one is gone"
+    )]
+    Held {
+        /// The ledger.
+        place: String,
+        /// The other one, as it calls itself.
+        holder: String,
+    },
     /// Weights that cannot be written, and why.
     #[error("{0}")]
     Weights(String),

@@ -11,6 +11,7 @@ use super::error::RoleError;
 use super::miner::Miner;
 use super::setup;
 use super::subnet::Subnet;
+use super::turn::Rank;
 use super::validator::Validator;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -41,12 +42,21 @@ pub async fn port(settings: &Settings) -> Result<Option<MetricsPort>, RoleError>
 
 /// Serves the metrics of `role` there.
 pub fn serve(port: MetricsPort, role: &impl Watched) -> MetricsEndpoint {
+    let endpoint = port.serve(registry(role), role.health());
+    tracing::info!("metrics on http://{0}/metrics, health on http://{0}/health", endpoint.local_addr());
+    endpoint
+}
+
+/// Serves those of another role from now on, as a validator's whose turn has come or gone.
+pub fn change(endpoint: &MetricsEndpoint, role: &impl Watched) {
+    endpoint.change(registry(role), role.health());
+}
+
+fn registry(role: &impl Watched) -> Registry {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Build));
     role.register(&mut registry);
-    let endpoint = port.serve(registry, role.health());
-    tracing::info!("metrics on http://{0}/metrics, health on http://{0}/health", endpoint.local_addr());
-    endpoint
+    registry
 }
 
 /// Which program this is.
@@ -58,6 +68,64 @@ impl Collector for Build {
         let labels = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
         Sheet::from(encoder).gauges("neuron_build", "The version of this program; always 1", [(labels, 1.0)])
     }
+}
+
+/// A role that has its turn at a ledger.
+#[derive(Debug)]
+pub struct AtWork<'a, R>(pub &'a R, pub Rank);
+
+impl<R: Watched> Watched for AtWork<'_, R> {
+    fn register(&self, registry: &mut Registry) {
+        self.0.register(registry);
+        StandingBy(self.1.clone()).register(registry);
+    }
+
+    fn health(&self) -> Box<dyn Fn() -> Health + Send + Sync> {
+        let (health, rank) = (self.0.health(), self.1.clone());
+        Box::new(move || {
+            let mut health = health();
+            health.facts.extend(rank_facts(&rank));
+            health
+        })
+    }
+}
+
+/// A validator that waits for its turn.
+#[derive(Debug)]
+pub struct StandingBy(pub Rank);
+
+/// A standby that could not look for so long may not be there when it is needed.
+const LOOK_PATIENCE: Duration = Duration::from_secs(30);
+
+impl Watched for StandingBy {
+    fn register(&self, registry: &mut Registry) {
+        let rank = self.0.clone();
+        registry.register_collector(Box::new(Gauges(move |sheet: &mut Sheet<'_>| {
+            let active = rank.is_active();
+            let row = |name: &str, is_so: bool| (vec![("role", name.to_owned())], f64::from(u8::from(is_so)));
+            let rows = [row("active", active), row("standby", !active)];
+            sheet.gauges("neuron_ledger_role", "Whether this process writes the ledger, or stands by: 1 or 0", rows)?;
+            let Some(takeovers) = rank.takeovers() else { return Ok(()) };
+            sheet.counter(
+                "neuron_ledger_takeovers",
+                "How often the ledger's lease was taken from a process that had not given it back",
+                takeovers,
+            )
+        })));
+    }
+
+    fn health(&self) -> Box<dyn Fn() -> Health + Send + Sync> {
+        let rank = self.0.clone();
+        Box::new(move || {
+            let mut facts = facts([("role", "validator".into())]);
+            facts.extend(rank_facts(&rank));
+            Health { ok: rank.looked().is_some_and(|age| age < LOOK_PATIENCE), facts }
+        })
+    }
+}
+
+fn rank_facts(rank: &Rank) -> serde_json::Map<String, Value> {
+    facts([("ledger_role", rank.name().into()), ("ledger", rank.fact())])
 }
 
 impl Watched for Miner {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -20,7 +21,7 @@ use crate::config::{Resolved, Settings};
 use crate::dendrite::{Dendrite, DendriteConfig, Dialect};
 use crate::ledger::{Address, Ledger, LedgerError, Place, Schema};
 use crate::subnets::registry::{self, KindError};
-use crate::subnets::work::{Kind, MinerNeeds, Shares, ValidatorNeeds};
+use crate::subnets::work::{Kind, MakeValidator, MinerNeeds, Shares, ValidatorNeeds};
 use crate::subtensor::{Subtensor, SubtensorConfig};
 use crate::units::{Account, NetUid, Rao};
 use crate::wallet::{Given, Keypair, Unlock, Wallet};
@@ -76,11 +77,29 @@ async fn registered(settings: &Settings, netuid: NetUid, hotkey: &Keypair) -> Re
     }
 }
 
-/// The parts of a validator.
+/// A validator that lacks its ledger only: what can be looked at before its turn has come.
+pub struct Prepared<'a> {
+    resolved: &'a Resolved,
+    settings: &'a Settings,
+    kind: &'static Kind,
+    part: MakeValidator,
+    calling: DendriteConfig,
+    announced: Option<(AxonConfig, (Option<IpAddr>, Option<u16>))>,
+    hotkey: Arc<Keypair>,
+    subnet: Subnet,
+}
+
+impl std::fmt::Debug for Prepared<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("kind", &self.kind.name).field("subnet", &self.subnet).finish_non_exhaustive()
+    }
+}
+
+/// A validator but for its ledger.
 ///
 /// # Errors
-/// Whatever is wrong with settings, keys, chain, work or state; each says what to do.
-pub async fn validator(resolved: &Resolved, settings: &Settings) -> Result<ValidatorParts, RoleError> {
+/// Whatever is wrong with settings, keys, chain or work; each says what to do.
+pub async fn prepared<'a>(resolved: &'a Resolved, settings: &'a Settings) -> Result<Prepared<'a>, RoleError> {
     let (netuid, kind) = subnet_and_kind(settings)?;
     let part = kind.needs_validator()?;
     (part.check)(resolved)?;
@@ -88,28 +107,64 @@ pub async fn validator(resolved: &Resolved, settings: &Settings) -> Result<Valid
     let announced =
         settings.axon.announce.then(|| Ok::<_, RoleError>((axon(settings)?, external(settings)?))).transpose()?;
     let hotkey = hotkey(settings)?;
-    let clock = Clock::wall();
     let subnet = registered(settings, netuid, &hotkey).await?;
-    let tables: Vec<Schema> = kind.schema.into_iter().collect();
-    let ledger = Ledger::open(ledger_place(settings, netuid, &hotkey.account())?, &tables)?;
-    let dendrite = Arc::new(Dendrite::new(calling, Arc::clone(&hotkey))?);
-    let needs = ValidatorNeeds {
-        hotkey: Arc::clone(&hotkey),
-        dendrite: Arc::clone(&dendrite),
-        deadline: settings.dendrite.timeout,
-        ledger: ledger.clone(),
-        clock: clock.clone(),
-        peers: Arc::new(Others::than(hotkey.account(), subnet.clone())),
-    };
-    let name = lake::name(netuid, &hotkey.account());
-    let lake = lake::duty(&settings.lake, kind, name, &ledger, &clock)?;
-    let work = (part.make)(resolved, needs)?;
-    let weights = (!settings.weights.disable).then(|| {
-        let (policy, shares) = (weights_policy(settings), Arc::clone(&work) as Arc<dyn Shares>);
-        WeightsWriter::new(Arc::clone(&hotkey), subnet.clone(), ledger.clone(), shares, clock, policy)
-    });
-    let announcement = announced.map(|(axon, external)| Announcement { hotkey: Arc::clone(&hotkey), axon, external });
-    Ok(ValidatorParts { hotkey: hotkey.account(), subnet, work, dendrite, ledger, weights, lake, announcement })
+    Ok(Prepared { resolved, settings, kind, part, calling, announced, hotkey, subnet })
+}
+
+/// How long a validator whose turn has come waits for a fresh metagraph before it begins with the one that it has.
+const FRESH: Duration = Duration::from_secs(3);
+
+impl Prepared<'_> {
+    /// Where its ledger is.
+    ///
+    /// # Errors
+    /// The settings name no place.
+    pub fn place(&self) -> Result<Place, RoleError> {
+        Ok(ledger_place(self.settings, self.subnet.netuid(), &self.hotkey.account())?)
+    }
+
+    /// The tables that its work needs there.
+    #[must_use]
+    pub fn tables(&self) -> Vec<Schema> {
+        self.kind.schema.into_iter().collect()
+    }
+
+    /// Who is on the subnet now, after a wait that may have been long.
+    pub async fn look_again(&self) {
+        match tokio::time::timeout(FRESH, self.subnet.refresh()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "beginning with an older metagraph"),
+            Err(_) => tracing::warn!("beginning with an older metagraph: the chain does not answer"),
+        }
+    }
+
+    /// The parts of the validator, with its ledger.
+    ///
+    /// # Errors
+    /// Whatever is wrong with its work or its caller.
+    pub fn with(self, ledger: Ledger) -> Result<ValidatorParts, RoleError> {
+        let Self { resolved, settings, kind, part, calling, announced, hotkey, subnet } = self;
+        let clock = Clock::wall();
+        let dendrite = Arc::new(Dendrite::new(calling, Arc::clone(&hotkey))?);
+        let needs = ValidatorNeeds {
+            hotkey: Arc::clone(&hotkey),
+            dendrite: Arc::clone(&dendrite),
+            deadline: settings.dendrite.timeout,
+            ledger: ledger.clone(),
+            clock: clock.clone(),
+            peers: Arc::new(Others::than(hotkey.account(), subnet.clone())),
+        };
+        let name = lake::name(subnet.netuid(), &hotkey.account());
+        let lake = lake::duty(&settings.lake, kind, name, &ledger, &clock)?;
+        let work = (part.make)(resolved, needs)?;
+        let weights = (!settings.weights.disable).then(|| {
+            let (policy, shares) = (weights_policy(settings), Arc::clone(&work) as Arc<dyn Shares>);
+            WeightsWriter::new(Arc::clone(&hotkey), subnet.clone(), ledger.clone(), shares, clock, policy)
+        });
+        let announcement =
+            announced.map(|(axon, external)| Announcement { hotkey: Arc::clone(&hotkey), axon, external });
+        Ok(ValidatorParts { hotkey: hotkey.account(), subnet, work, dendrite, ledger, weights, lake, announcement })
+    }
 }
 
 /// When and how weights are written, as the settings say.

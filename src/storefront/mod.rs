@@ -21,6 +21,7 @@ mod stream;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
@@ -55,6 +56,8 @@ pub struct Source {
     pub subnet: Option<Subnet>,
     /// Whose time tells which interval is the current one.
     pub clock: Clock,
+    /// How far a replica may be behind the ledger: what is older is not told.
+    pub oldest: Duration,
 }
 
 impl Source {
@@ -65,7 +68,7 @@ impl Source {
     pub fn of(watch: &Watch, kind: &Kind, resolved: &Resolved) -> Result<Self, StorefrontError> {
         let ledger = watch.ledger.clone().filter(|_| shows(kind)).ok_or(StorefrontError::Kind { kind: kind.name })?;
         let rules = rules(resolved)?;
-        Ok(Self { ledger, rules, subnet: Some(watch.subnet.clone()), clock: Clock::wall() })
+        Ok(Self { ledger, rules, subnet: Some(watch.subnet.clone()), clock: Clock::wall(), oldest: Duration::MAX })
     }
 
     /// A ledger that nobody needs to be writing.
@@ -75,7 +78,15 @@ impl Source {
     pub fn at_rest(ledger: impl Into<Place>, resolved: &Resolved) -> Result<Self, StorefrontError> {
         let ledger = ledger.into();
         ReadOnly::open(&ledger, SCHEMA)?;
-        Ok(Self { ledger, rules: rules(resolved)?, subnet: None, clock: Clock::wall() })
+        let rules = rules(resolved)?;
+        Ok(Self { ledger, rules, subnet: None, clock: Clock::wall(), oldest: Duration::MAX })
+    }
+
+    /// Tells nothing that is older than that, where a replica is read.
+    #[must_use]
+    pub const fn no_older_than(mut self, oldest: Duration) -> Self {
+        self.oldest = oldest;
+        self
     }
 }
 

@@ -69,6 +69,12 @@ impl Problem {
         Self { wait: Some(wait), ..Self::of(StatusCode::SERVICE_UNAVAILABLE, "busy", detail) }
     }
 
+    /// What could be read here is older than it may be.
+    pub(super) fn stale(age: Duration) -> Self {
+        let detail = format!("The replica that is read here is {} s behind the ledger", age.as_secs());
+        Self { wait: Some(Duration::from_secs(5)), ..Self::of(StatusCode::SERVICE_UNAVAILABLE, "stale", detail) }
+    }
+
     /// Something of ours does not work. What it is stands in the log, not in the answer.
     pub(super) fn broken() -> Self {
         Self::of(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal Server Error")

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::door::{self, Door};
 use super::problem::Problem;
-use super::shelf::{Shop, json};
+use super::shelf::{Shop, json, milliseconds};
 use super::stream::{self, Pulse};
 use super::{OPENAPI, events, forecast, miners};
 
@@ -83,8 +83,11 @@ pub(super) fn router(front: Front) -> Router {
 
 /// Whether the ledger can be read.
 async fn health(State(shop): State<Shop>) -> Result<Response, Problem> {
-    shop.read(|shelf| Ok(shelf.archive.last_tick()?)).await?;
-    json(&serde_json::json!({ "status": "OK" }))
+    let behind = shop.read(|shelf| shelf.archive.last_tick().map(|_| shelf.behind).map_err(Into::into)).await?;
+    match behind {
+        Some(behind) => json(&serde_json::json!({ "status": "OK", "behind_ms": milliseconds(behind) })),
+        None => json(&serde_json::json!({ "status": "OK" })),
+    }
 }
 
 async fn document() -> Response {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_TYPE, ETAG};
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -28,6 +28,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const KEEP_AVERAGES: Duration = Duration::from_secs(5);
 /// How far back a score may lie to count in a community prediction, ms.
 const FRESH_MS: i64 = 2 * 24 * 3_600_000;
+
+/// How far the replica that answers is behind the ledger, in ms.
+const BEHIND: HeaderName = HeaderName::from_static("x-ledger-behind-ms");
+
+/// A time as a number of milliseconds.
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// What is read from. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -61,6 +69,8 @@ impl Averages {
 /// A ledger, open for one answer.
 pub(super) struct Shelf {
     pub(super) archive: Archive,
+    /// How old what is read may be, where that is a replica's.
+    pub(super) behind: Option<Duration>,
     shop: Shop,
 }
 
@@ -83,7 +93,11 @@ impl Shop {
             // Kept until the reading is done, also when the caller has gone away.
             let _turn = turn;
             let archive = Archive::open(&shop.0.source.ledger)?;
-            job(&Shelf { archive, shop })
+            let behind = archive.behind()?;
+            if let Some(age) = behind.filter(|age| *age > shop.0.source.oldest) {
+                return Err(Problem::stale(age));
+            }
+            job(&Shelf { archive, behind, shop })
         });
         reading.await.map_err(|_| Problem::broken())?
     }
@@ -93,7 +107,14 @@ impl Shop {
         &self,
         job: impl FnOnce(&Shelf) -> Result<T, Problem> + Send + 'static,
     ) -> Result<Response, Problem> {
-        self.read(move |shelf| json(&job(shelf)?)).await
+        self.read(move |shelf| {
+            let mut answer = json(&job(shelf)?)?;
+            if let Some(behind) = shelf.behind {
+                answer.headers_mut().insert(BEHIND, HeaderValue::from(milliseconds(behind)));
+            }
+            Ok(answer)
+        })
+        .await
     }
 }
 

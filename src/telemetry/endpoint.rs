@@ -1,7 +1,7 @@
 //! `/metrics` and `/health` over HTTP, for the operator's own tools.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -45,10 +45,16 @@ pub struct MetricsPort {
 ///
 /// It has none of the axon's defences: whoever reaches it can keep its connections. So it listens on the loopback
 /// interface unless the operator says otherwise.
-#[derive(Debug)]
 pub struct MetricsEndpoint {
     address: SocketAddr,
+    told: Arc<RwLock<Arc<Told>>>,
     _serving: AbortOnDropHandle<()>,
+}
+
+impl std::fmt::Debug for MetricsEndpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MetricsEndpoint").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 struct Told {
@@ -71,19 +77,22 @@ impl MetricsPort {
     /// Serves what `registry` collects and what `health` says, asked anew at every request.
     pub fn serve(self, registry: Registry, health: impl Fn() -> Health + Send + Sync + 'static) -> MetricsEndpoint {
         let Self { listener, address } = self;
-        let told = Arc::new(Told { registry, health: Box::new(health) });
+        let told = Arc::new(RwLock::new(Arc::new(Told { registry, health: Box::new(health) })));
         let metrics = {
             let told = Arc::clone(&told);
-            move || async move { told.metrics() }
+            move || async move { Told::now(&told).metrics() }
         };
-        let health = move || async move { told.health() };
+        let health = {
+            let told = Arc::clone(&told);
+            move || async move { Told::now(&told).health() }
+        };
         let router = Router::new().route("/metrics", get(metrics)).route("/health", get(health));
         let serving = tokio::spawn(async move {
             if let Err(e) = axum::serve(listener, router).await {
                 tracing::warn!("metrics are no longer served: {e}");
             }
         });
-        MetricsEndpoint { address, _serving: AbortOnDropHandle::new(serving) }
+        MetricsEndpoint { address, told, _serving: AbortOnDropHandle::new(serving) }
     }
 }
 
@@ -93,9 +102,19 @@ impl MetricsEndpoint {
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
+
+    /// Tells something else from now on: a process may change what it does.
+    pub fn change(&self, registry: Registry, health: impl Fn() -> Health + Send + Sync + 'static) {
+        let told = Arc::new(Told { registry, health: Box::new(health) });
+        *self.told.write().unwrap_or_else(PoisonError::into_inner) = told;
+    }
 }
 
 impl Told {
+    fn now(told: &RwLock<Arc<Self>>) -> Arc<Self> {
+        Arc::clone(&told.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn metrics(&self) -> Response {
         let mut page = String::new();
         match text::encode(&mut page, &self.registry) {

@@ -30,6 +30,8 @@ const WELL: &[(&str, &str, &str)] = &[
     ("neuron_validator_miners_asked", "", "250x240"),
     ("neuron_validator_miners_answered", "", "240x240"),
     ("neuron_axon_requests_waiting", "", "0x240"),
+    ("neuron_ledger_takeovers_total", "", "0x240"),
+    ("neuron_ledger_role", r#", role="active""#, "1x240"),
 ];
 
 /// The alert for each fault, and the metric that shows it.
@@ -45,6 +47,8 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("NeuronMarketAway", "neuron_validator_markets_failed", "1x240"),
     ("NeuronNobodyAnswers", "neuron_validator_miners_answered", "0x240"),
     ("NeuronMinerBusy", "neuron_axon_requests_waiting", "500x240"),
+    ("NeuronLedgerTakenOver", "neuron_ledger_takeovers_total", "0x150 1x90"),
+    ("NeuronLedgerNobodyActive", "neuron_ledger_role", "0x240"),
 ];
 
 /// A test in promtool's format: `fault` in place of what is well, and who fires after three hours.

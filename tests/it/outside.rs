@@ -39,6 +39,8 @@ mod ipv6;
 mod lake_python;
 #[cfg(feature = "s3")]
 mod lake_s3;
+#[cfg(all(feature = "postgres", target_os = "linux"))]
+mod lease;
 mod llm_vectors;
 #[cfg(feature = "localnet")]
 mod localnet_python;
@@ -52,12 +54,12 @@ mod needs;
 mod packaging;
 #[cfg(feature = "localnet")]
 mod pm2;
-#[cfg(feature = "postgres")]
-mod postgres_ledger;
 #[cfg(target_os = "linux")]
 mod postgres;
 #[cfg(target_os = "linux")]
 mod postgres_fixture;
+#[cfg(feature = "postgres")]
+mod postgres_ledger;
 mod proxies;
 mod python_axon;
 mod python_prompting;
@@ -70,6 +72,8 @@ mod s3_fault_proxy;
 #[cfg(feature = "localnet")]
 mod same_walk;
 mod scoring_vectors;
+#[cfg(all(feature = "localnet", feature = "postgres", target_os = "linux"))]
+mod standby;
 mod storefront_python;
 mod timelock;
 mod timeseries_python;
@@ -123,6 +127,8 @@ fn main() -> ExitCode {
         lake_python::trials(),
         #[cfg(feature = "s3")]
         lake_s3::trials(),
+        #[cfg(all(feature = "postgres", target_os = "linux"))]
+        lease::trials(),
         llm_vectors::trials(),
         market_azuro_recorded::trials(),
         market_recorded::trials(),
@@ -137,6 +143,8 @@ fn main() -> ExitCode {
         python_wallet::trials(),
         python_wire::trials(),
         scoring_vectors::trials(),
+        #[cfg(all(feature = "localnet", feature = "postgres", target_os = "linux"))]
+        standby::trials(),
         storefront_python::trials(),
         timelock::trials(),
         timeseries_python::trials(),

@@ -213,7 +213,7 @@ impl Postgres {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]);
         if is_root() {
-            command.args([&format!("--reuid={OTHER_THAN_ROOT}"), "--regid=65534", "--clear-groups"]);
+            command.args([&*format!("--reuid={OTHER_THAN_ROOT}"), "--regid=65534", "--clear-groups"]);
         }
         command.arg(self.programs.join(program)).current_dir("/");
         command

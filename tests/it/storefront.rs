@@ -43,7 +43,8 @@ impl Front {
         KeyFile::open(&keys).unwrap().add(KeyRow { requests_per_minute, ..row }).unwrap();
         let port = StorefrontPort::take("127.0.0.1:0".parse().unwrap(), &keys).await.unwrap();
         let (ledger, rules) = (ledger.to_owned(), Rules::default());
-        let source = Source { ledger: ledger.into(), rules, subnet: None, clock: Clock::stepped(now) };
+        let source =
+            Source { ledger: ledger.into(), rules, subnet: None, clock: Clock::stepped(now), oldest: Duration::MAX };
         Self { open: port.serve(source), key, keys, client: reqwest::Client::new() }
     }
 

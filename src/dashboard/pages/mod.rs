@@ -7,6 +7,8 @@ mod served;
 mod tasks;
 mod weights;
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
 use super::Source;
@@ -48,7 +50,7 @@ pub(super) enum Trouble {
 
 /// A whole page.
 pub(super) fn page(source: &Source, wanted: &Wanted) -> Result<Markup, Trouble> {
-    let desk = Desk { source };
+    let desk = Desk { source, behind: std::cell::Cell::default() };
     match wanted {
         Wanted::Overview => overview::page(&desk),
         Wanted::List(ask) => desk.list(ask),
@@ -66,6 +68,8 @@ pub(super) fn page(source: &Source, wanted: &Wanted) -> Result<Markup, Trouble> 
 /// What pages are made from.
 pub(super) struct Desk<'a> {
     pub(super) source: &'a Source,
+    /// How far the replica that was read for this page is behind the ledger.
+    behind: std::cell::Cell<Option<Duration>>,
 }
 
 impl Desk<'_> {
@@ -78,7 +82,9 @@ impl Desk<'_> {
     pub(super) fn kept(&self) -> Result<(Views, ReadOnly), Trouble> {
         let (kind, path) = (self.source.kind, self.source.ledger.as_ref().ok_or(Trouble::NotFound)?);
         let (views, schema) = (kind.views.ok_or(Trouble::NotFound)?, kind.schema.ok_or(Trouble::NotFound)?);
-        Ok((views, ReadOnly::open(path, schema)?))
+        let ledger = ReadOnly::open(path, schema)?;
+        self.behind.set(ledger.behind()?);
+        Ok((views, ledger))
     }
 
     pub(super) fn place<'p>(&self, path: &'p str) -> Place<'p> {
@@ -89,7 +95,11 @@ impl Desk<'_> {
     /// A page with a heading and blocks.
     pub(super) fn page(&self, here: &str, title: &str, blocks: &[Block]) -> Markup {
         let body = html! { h1 { (title) } (self.place(here).blocks(blocks)) };
-        frame::page(self.source, here, title, &body)
+        self.framed(here, title, &body)
+    }
+
+    fn framed(&self, here: &str, title: &str, body: &Markup) -> Markup {
+        frame::page(self.source, here, title, body, self.behind.get())
     }
 
     fn list(&self, ask: &Ask) -> Result<Markup, Trouble> {
@@ -100,7 +110,7 @@ impl Desk<'_> {
         let title = frame::places(self.source).into_iter().find(|(at, _)| *at == path).map(|(_, name)| name);
         let title = title.unwrap_or_default();
         let body = html! { h1 { (title) } (place.blocks(&blocks)) };
-        Ok(frame::page(self.source, &path, &title, &body))
+        Ok(self.framed(&path, &title, &body))
     }
 
     fn thing(&self, key: &str) -> Result<Markup, Trouble> {
@@ -119,7 +129,7 @@ impl Desk<'_> {
             @if lines.is_empty() { p { "Nothing has been logged." } }
             @else { pre.log tabindex="0" role="region" aria-label="Log" { @for line in &lines { (line) "\n" } } }
         };
-        Ok(frame::page(self.source, "/log", "Log", &body))
+        Ok(self.framed("/log", "Log", &body))
     }
 }
 

@@ -59,7 +59,7 @@ impl From<Error> for PostgresError {
         };
         match code.code() {
             // Shutting down, starting, out of connections, too slow, a replica: all of that passes.
-            "57P01" | "57P02" | "57P03" | "57P05" | "57014" | "53300" | "55P03" | "25P03" | "25006" => {
+            "57P01" | "57P02" | "57P03" | "57P05" | "57014" | "53300" | "55P03" | "25P03" | "25006" | "55000" => {
                 Self::Away(told(&error))
             }
             class if class.starts_with("08") => Self::Away(told(&error)),

@@ -19,12 +19,21 @@ use super::value::{Kind, kind, type_of};
 use crate::ledger::place::{Address, Encryption};
 use crate::ledger::sql::Owned;
 
-/// How long a server may take to let us in.
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long a statement may take: the server ends it.
-const STATEMENT_S: u64 = 60;
-/// How long its answer may take: this end gives it up.
-const ANSWER: Duration = Duration::from_secs(STATEMENT_S + 5);
+/// How long is waited for what, s.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For a server to let us in.
+    pub(super) connect_s: u64,
+    /// For a statement: the server ends it, and this end gives up a little later.
+    pub(super) statement_s: u64,
+    /// For the next statement in an open transaction: the server ends the session, and its locks with it.
+    pub(super) idle_s: u64,
+}
+
+/// A server that is not heard of for so long is gone, whatever it still owes.
+const NEWS: Duration = Duration::from_secs(10);
+/// How much longer this end waits for an answer than the server works at it.
+const ON_THE_WAY: Duration = Duration::from_secs(2);
 /// Statements that the server keeps for a connection.
 const KEPT: usize = 256;
 
@@ -33,6 +42,7 @@ const KEPT: usize = 256;
 pub(super) struct Live {
     client: Client,
     statements: HashMap<(Arc<str>, Box<[Kind]>), Statement>,
+    answer: Duration,
     /// Taken when it is dropped: that must not wait where somebody else's futures run.
     runtime: Option<Runtime>,
 }
@@ -91,16 +101,18 @@ async fn connected(config: &Config, address: &Address) -> Result<Client, Postgre
 
 impl Live {
     /// Connects and speaks to nobody else's schema.
-    pub(super) fn dial(address: &Address) -> Result<Self, PostgresError> {
+    pub(super) fn dial(address: &Address, patience: Patience) -> Result<Self, PostgresError> {
         let mut config: Config =
             address.url().parse().map_err(|e: tokio_postgres::Error| PostgresError::Refused(e.to_string()))?;
         if let Some(password) = address.password().filter(|_| config.get_password().is_none()) {
             config.password(password);
         }
+        let Patience { connect_s, statement_s, idle_s } = patience;
+        let connect = Duration::from_secs(connect_s);
         if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT);
+            config.connect_timeout(connect);
         }
-        config.application_name("neuron").keepalives_idle(Duration::from_secs(10)).ssl_mode(
+        config.application_name("neuron").keepalives_idle(NEWS).tcp_user_timeout(NEWS).ssl_mode(
             match address.encryption() {
                 Encryption::Off => SslMode::Disable,
                 Encryption::Offered => SslMode::Prefer,
@@ -111,14 +123,19 @@ impl Live {
             .enable_all()
             .build()
             .map_err(|e| PostgresError::Away(format!("no room for a connection: {e}")))?;
-        let tried = wait(&runtime, async { tokio::time::timeout(2 * CONNECT, connected(&config, address)).await });
+        let tried = wait(&runtime, async { tokio::time::timeout(2 * connect, connected(&config, address)).await });
         let client =
             tried.unwrap_or_else(|_| Err(PostgresError::Away("the server does not let us in in time".into())))?;
-        let mut live = Self { client, statements: HashMap::new(), runtime: Some(runtime) };
+        let mut live = Self {
+            client,
+            statements: HashMap::new(),
+            answer: Duration::from_secs(statement_s) + ON_THE_WAY,
+            runtime: Some(runtime),
+        };
         // Whoever holds rows locked and says nothing is cut off, by whichever end notices first.
         live.batch(&format!(
-            "SET search_path TO {schema}; SET statement_timeout = '{STATEMENT_S}s'; SET lock_timeout = '10s';
-             SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning;
+            "SET search_path TO {schema}; SET statement_timeout = '{statement_s}s'; SET lock_timeout = '10s';
+             SET idle_in_transaction_session_timeout = '{idle_s}s'; SET client_min_messages = warning;
              SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;",
             schema = address.quoted_schema()
         ))?;
@@ -138,9 +155,9 @@ impl Live {
         &self,
         future: impl Future<Output = Result<T, tokio_postgres::Error>> + Send,
     ) -> Result<T, PostgresError> {
-        let late = || PostgresError::Away(format!("no answer within {} s", ANSWER.as_secs()));
+        let late = || PostgresError::Away(format!("no answer within {} s", self.answer.as_secs()));
         let Some(runtime) = &self.runtime else { return Err(late()) };
-        let ended = wait(runtime, async { tokio::time::timeout(ANSWER, future).await });
+        let ended = wait(runtime, async { tokio::time::timeout(self.answer, future).await });
         Ok(ended.map_err(|_| late())??)
     }
 

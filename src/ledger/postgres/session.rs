@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::error::PostgresError;
-use super::live::Live;
+use super::live::{Live, Patience};
 use super::value::weight;
 use super::{away, dialect, pool};
 use crate::ledger::place::Address;
@@ -25,6 +25,18 @@ pub(in crate::ledger) enum Purpose {
     Lease,
     /// Writing beside the ledger, to tables that are not its own.
     Beside,
+}
+
+impl Purpose {
+    const fn patience(self) -> Patience {
+        match self {
+            Self::Read | Self::Own => Patience { connect_s: 10, statement_s: 60, idle_s: 60 },
+            // A process that is paused in a transaction has lost its locks before the one that takes over wants them.
+            Self::Lease => Patience { connect_s: 5, statement_s: 60, idle_s: 5 },
+            // A renewal that takes longer is none.
+            Self::Beside => Patience { connect_s: 3, statement_s: 5, idle_s: 5 },
+        }
+    }
 }
 
 /// Statements that wait to be sent together, and their bytes.
@@ -228,7 +240,8 @@ fn ready(address: &Address, purpose: Purpose) -> Result<Live, PostgresError> {
     if let Some(reason) = away::waits(address) {
         return Err(PostgresError::Away(reason));
     }
-    let made = Live::dial(address).and_then(|mut live| fit(address, purpose, &mut live).map(|()| live));
+    let made =
+        Live::dial(address, purpose.patience()).and_then(|mut live| fit(address, purpose, &mut live).map(|()| live));
     match &made {
         Ok(_) => away::here(address),
         Err(error) if error.ends_connection() => away::gone(address, &error.to_string()),
@@ -265,6 +278,17 @@ fn made_alone(address: &Address, live: &mut Live, sql: &str) -> Result<(), Postg
     ))
 }
 
+/// Whether a process writes by a lease ([`crate::ledger::lease`]).
+fn is_leased(live: &mut Live) -> Result<bool, PostgresError> {
+    let known = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'lease_term'".into();
+    if live.rows(&known, &[])?.is_empty() {
+        return Ok(false);
+    }
+    let held =
+        "SELECT 1 FROM lease_term WHERE until_ms > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)".into();
+    Ok(!live.rows(&held, &[])?.is_empty())
+}
+
 /// One writer at a time: a lock that the server holds for as long as this connection lives.
 fn own(address: &Address, live: &mut Live) -> Result<(), PostgresError> {
     let sql = "SELECT pg_try_advisory_lock(hashtextextended(?1, 0))".into();
@@ -274,7 +298,7 @@ fn own(address: &Address, live: &mut Live) -> Result<(), PostgresError> {
         let rows = live.rows(&sql, &name)?;
         let held = rows.first().map(|row| super::value(row, 0)).transpose()?;
         if held == Some(Value::Int(1)) {
-            return Ok(());
+            return if is_leased(live)? { Err(PostgresError::InUse) } else { Ok(()) };
         }
         if Instant::now() >= until {
             return Err(PostgresError::InUse);

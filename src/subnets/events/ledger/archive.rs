@@ -4,6 +4,7 @@
 
 use std::num::NonZero;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -184,6 +185,14 @@ impl Archive {
     #[must_use]
     pub const fn place(&self) -> &Place {
         self.file.place()
+    }
+
+    /// See [`ReadOnly::behind`].
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn behind(&self) -> Result<Option<Duration>, LedgerError> {
+        self.file.behind()
     }
 
     pub(super) fn named<T>(&self, result: Result<T, Fault>) -> Result<T, LedgerError> {
