@@ -24,9 +24,9 @@ use client::{Heard, listen};
 use server::{Server, serve};
 
 /// Streams at once.
-pub const STREAMS: usize = 200;
+pub(crate) const STREAMS: usize = 200;
 /// Chunks a second of each.
-pub const PER_SECOND: u64 = 50;
+pub(crate) const PER_SECOND: u64 = 50;
 
 /// How long a stream lasts, seconds; and how many rounds of such streams are counted.
 fn asked_for(variable: &str, otherwise: u64) -> u64 {
@@ -109,6 +109,6 @@ fn measured(name: &str, server: Server, chunks: u64, rounds: u64) -> Row {
 }
 
 /// This program again, to do something else.
-pub fn myself() -> Command {
+pub(crate) fn myself() -> Command {
     Command::new(std::env::current_exe().unwrap())
 }
