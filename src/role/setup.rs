@@ -77,6 +77,9 @@ async fn registered(settings: &Settings, netuid: NetUid, hotkey: &Keypair) -> Re
     }
 }
 
+/// What an axon is told, and the address and port to publish, where others than its own.
+type Announced = (AxonConfig, (Option<IpAddr>, Option<u16>));
+
 /// A validator that lacks its ledger only: what can be looked at before its turn has come.
 pub struct Prepared<'a> {
     resolved: &'a Resolved,
@@ -84,7 +87,7 @@ pub struct Prepared<'a> {
     kind: &'static Kind,
     part: MakeValidator,
     calling: DendriteConfig,
-    announced: Option<(AxonConfig, (Option<IpAddr>, Option<u16>))>,
+    announced: Option<Announced>,
     hotkey: Arc<Keypair>,
     subnet: Subnet,
 }

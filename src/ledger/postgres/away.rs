@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::ledger::place::Address;
 
 /// The first pause before it is tried again, and the longest.
@@ -25,13 +26,13 @@ fn away() -> MutexGuard<'static, Vec<Absence>> {
 
 /// Why it is not worth a try yet.
 pub(super) fn waits(address: &Address) -> Option<String> {
-    let now = Instant::now();
+    let now = clock::monotonic();
     away().iter().find(|absence| absence.address == *address && now < absence.next_try).map(|a| a.reason.clone())
 }
 
 /// It cannot be reached.
 pub(super) fn gone(address: &Address, reason: &str) {
-    let now = Instant::now();
+    let now = clock::monotonic();
     let mut away = away();
     if let Some(absence) = away.iter_mut().find(|absence| absence.address == *address) {
         absence.pause = (absence.pause * 2).min(PAUSES.1);

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::live::Live;
+use crate::clock;
 use crate::ledger::place::Address;
 
 /// Connections kept, of all databases.
@@ -31,5 +32,5 @@ pub(super) fn give_back(address: Address, live: Live) {
     if idle.len() >= KEPT {
         idle.remove(0);
     }
-    idle.push((address, live, Instant::now()));
+    idle.push((address, live, clock::monotonic()));
 }

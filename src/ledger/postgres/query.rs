@@ -36,7 +36,7 @@ impl<'c> Query<'c> {
         &self,
         values: impl Iterator<Item = Value<'v>>,
     ) -> Result<Vec<Row>, PostgresError> {
-        self.session.rows(&self.sql, values.map(Owned::from).collect())
+        self.session.rows(&self.sql, &values.map(Owned::from).collect::<Vec<_>>())
     }
 
     pub(in crate::ledger) fn rows_of_each(&self, each: &[Vec<Owned>]) -> Result<Vec<Vec<Row>>, PostgresError> {

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -11,6 +11,7 @@ use super::error::PostgresError;
 use super::live::{Live, Patience};
 use super::value::weight;
 use super::{away, dialect, pool};
+use crate::clock;
 use crate::ledger::place::Address;
 use crate::ledger::sql::{Owned, Value};
 
@@ -122,9 +123,9 @@ impl Session {
         if sent.is_empty() { Ok(()) } else { self.with(|live| live.run(&sent)).map(|_| ()) }
     }
 
-    pub(in crate::ledger) fn rows(&self, sql: &Arc<str>, values: Vec<Owned>) -> Result<Vec<Row>, PostgresError> {
+    pub(in crate::ledger) fn rows(&self, sql: &Arc<str>, values: &[Owned]) -> Result<Vec<Row>, PostgresError> {
         self.flush()?;
-        self.with(|live| live.rows(sql, &values))
+        self.with(|live| live.rows(sql, values))
     }
 
     pub(in crate::ledger) fn rows_of_each(
@@ -190,8 +191,8 @@ impl Session {
     /// The way broke in a commit: asks whether it was through. The lock of the row is had only when the old transaction has ended.
     fn resolve(&self, stamp: i64, error: &PostgresError) -> Result<(), PostgresError> {
         let sql = "SELECT stamp FROM commits WHERE one = 1 FOR UPDATE".into();
-        let until = Instant::now() + DOUBT;
-        while Instant::now() < until {
+        let until = clock::monotonic() + DOUBT;
+        while clock::monotonic() < until {
             std::thread::sleep(Duration::from_millis(200));
             let Ok(rows) = self.with(|live| live.rows(&sql, &[])) else { continue };
             let found = rows.first().map(|row| super::value(row, 0)).transpose()?;
@@ -215,7 +216,7 @@ impl Session {
 
     /// See [`Connection::pulse`](crate::ledger::sql::Connection::pulse).
     pub(in crate::ledger) fn pulse(&self) -> Option<i64> {
-        let rows = self.rows(&"SELECT stamp FROM commits WHERE one = 1".into(), Vec::new()).ok()?;
+        let rows = self.rows(&"SELECT stamp FROM commits WHERE one = 1".into(), &[]).ok()?;
         match super::value(rows.first()?, 0) {
             Ok(Value::Int(stamp)) => Some(stamp),
             _ => None,
@@ -293,14 +294,14 @@ fn is_leased(live: &mut Live) -> Result<bool, PostgresError> {
 fn own(address: &Address, live: &mut Live) -> Result<(), PostgresError> {
     let sql = "SELECT pg_try_advisory_lock(hashtextextended(?1, 0))".into();
     let name = [Owned::Text(format!("neuron writes {}", address.schema()))];
-    let until = Instant::now() + PREDECESSOR;
+    let until = clock::monotonic() + PREDECESSOR;
     loop {
         let rows = live.rows(&sql, &name)?;
         let held = rows.first().map(|row| super::value(row, 0)).transpose()?;
         if held == Some(Value::Int(1)) {
             return if is_leased(live)? { Err(PostgresError::InUse) } else { Ok(()) };
         }
-        if Instant::now() >= until {
+        if clock::monotonic() >= until {
             return Err(PostgresError::InUse);
         }
         std::thread::sleep(Duration::from_millis(50));

@@ -30,7 +30,7 @@ pub struct Connection(pub(super) Backend);
 pub(super) enum Backend {
     Sqlite(rusqlite::Connection),
     #[cfg(feature = "postgres")]
-    Postgres(postgres::Session),
+    Postgres(Box<postgres::Session>),
 }
 
 impl From<rusqlite::Connection> for Connection {
@@ -173,7 +173,7 @@ impl Connection {
 
     #[cfg(feature = "postgres")]
     pub(super) fn of_postgres(address: &super::place::Address, purpose: postgres::Purpose) -> Result<Self> {
-        Ok(Self(Backend::Postgres(postgres::Session::connect(address.clone(), purpose)?)))
+        Ok(Self(Backend::Postgres(Box::new(postgres::Session::connect(address.clone(), purpose)?))))
     }
 
     pub(super) const fn sqlite(&self) -> Option<&rusqlite::Connection> {

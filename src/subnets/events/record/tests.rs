@@ -105,7 +105,7 @@ async fn old_events_are_forgotten_with_their_answers() {
     assert_eq!((events.len(), events[0].key.as_str()), (1, "polymarket-new"));
     assert_eq!(askers.iter().map(|asker| asker.hotkey).collect::<Vec<_>>(), [BOB]);
     let orphans = record.0.file.read(|connection| {
-        Ok::<_, Fault>(connection.query_row("SELECT COUNT(*) FROM answer_tallies", [], |row| row.get::<_, i64>(0))?)
+        Ok::<_, Fault>(connection.query_row("SELECT COUNT(*) FROM answer_tallies", [], |row| row.get::<i64>(0))?)
     });
     assert_eq!(orphans.await.unwrap(), 1);
     let most = record.0.file.write(|transaction| Ok::<_, Fault>(store::forget(transaction, UnixMs(0), 0)?));
