@@ -109,7 +109,7 @@ fn question(number: usize) -> Question {
     Question {
         key: EventKey::new("file", &number.to_string()),
         provider: "file".into(),
-        id: number.to_string().into(),
+        id: number.to_string(),
         description: format!("Will the bank of place {number} cut its rates? {details}").into(),
         cutoff: Some(NOW.plus_ms(30 * 86_400_000)),
     }

@@ -74,7 +74,7 @@ pub fn first_chunk() {
         (without, with)
     });
     println!("\n| to the first chunk, {ROUNDS} questions one after the other | p50 ms | p99 ms |\n|---|---|---|");
-    let mut row = |name: &str, times: &mut Vec<f64>| {
+    let row = |name: &str, times: &mut Vec<f64>| {
         times.sort_by(f64::total_cmp);
         println!("| {name} | {:.3} | {:.3} |", times[times.len() / 2], times[times.len() * 99 / 100]);
         times[times.len() / 2]

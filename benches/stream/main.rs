@@ -55,10 +55,10 @@ fn streams(seconds: u64, rounds: u64) {
     println!("\n{STREAMS} streams at once, {PER_SECOND} chunks a second each, {seconds} s long, {rounds} rounds\n");
     println!("| server | chunks | p50 ms | p99 ms | p99.9 ms | CPU µs/chunk | resident MiB, by round |");
     println!("|---|---|---|---|---|---|---|");
-    let bare = measured("bare hyper server (the machine)", Server::own("bare", chunks), chunks, rounds);
-    let axon = measured("axon", Server::own("axon", chunks), chunks, rounds);
+    let bare = measured("bare hyper server (the machine)", &Server::own("bare", chunks), chunks, rounds);
+    let axon = measured("axon", &Server::own("axon", chunks), chunks, rounds);
     let python = Server::python(18_293);
-    match python.map(|server| measured("Python SDK 10 axon", server, chunks, 1)) {
+    match python.map(|server| measured("Python SDK 10 axon", &server, chunks, 1)) {
         Some(python) => println!(
             "\nThe axon adds {:.3} ms to a chunk at the median and {:.3} ms at p99; a chunk of the Python axon takes {:.1} times as \
              much CPU.",
@@ -81,12 +81,12 @@ struct Row {
     cpu_us: f64,
 }
 
-fn measured(name: &str, server: Server, chunks: u64, rounds: u64) -> Row {
+fn measured(name: &str, server: &Server, chunks: u64, rounds: u64) -> Row {
     // A first, short one makes what is made once.
-    listen(&server, 20.min(chunks));
+    listen(server, 20.min(chunks));
     let (cpu, mut delays, mut resident, mut heard) = (server.cpu_seconds(), Vec::new(), Vec::new(), 0);
     for _ in 0..rounds {
-        let Heard { chunks: count, delays_ms } = listen(&server, chunks);
+        let Heard { chunks: count, delays_ms } = listen(server, chunks);
         heard += count;
         delays.extend(delays_ms);
         resident.push(format!("{:.1}", server.rss_mib()));

@@ -239,5 +239,5 @@ fn what_is_no_ledger_of_ours_is_named() {
     std::fs::write(&file, "not a database at all, but long enough to look at").unwrap();
     let wrong = Source::at_rest(&file, resolved()).unwrap_err().to_string();
     assert!(wrong.contains("x.sqlite"), "{wrong}");
-    assert!(Source::at_rest(&folder.path().join("none"), resolved()).is_err());
+    assert!(Source::at_rest(folder.path().join("none"), resolved()).is_err());
 }

@@ -2,6 +2,7 @@
 //! runs it and prints the table that docs/chain.md has. No test of `.ci/run`: it takes minutes, and asserts only that
 //! everything works in the end.
 #![cfg(feature = "localnet")]
+#![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
 use std::time::{Duration, Instant};
 

@@ -101,7 +101,7 @@ fn both_roles_live_below_pm2() {
         common("m0", miner) + "[axon]\nip = \"127.0.0.2\"\n[blacklist]\nmin_stake = 100\n",
     )
     .unwrap();
-    let pm2 = Pm2 { world, program: program.into() };
+    let pm2 = Pm2 { world, program };
 
     pm2.run(&["start", "config/ecosystem.config.js"]);
     wait_until("both are well", || well(validator).is_some() && well(miner).is_some());

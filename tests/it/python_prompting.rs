@@ -25,7 +25,7 @@ use tokio::process::Command;
 use crate::axon_kit::key;
 use crate::gateway::{Front, How, config};
 use crate::needs::{python, shared};
-use crate::python_wire::Peer;
+use crate::python_wire;
 
 tests! { asynchronous: sdk_10_streams_both_ways_chunk_for_chunk, sdk_7_streams_both_ways_chunk_for_chunk, the_openai_package_streams_through_the_gateway, langchain_streams_through_the_gateway, an_offline_run_is_read_by_the_client_of_weights_and_biases }
 
@@ -72,7 +72,7 @@ async fn both_ways(variable: &str) {
 
     // Ours reads theirs.
     let peers = (interpreter, shared("peers"));
-    let start = move || Peer::start(&peers, "axon_peer.py", &["--chunk-delay", "0.02"]);
+    let start = move || python_wire::Peer::start(&peers, "axon_peer.py", &["--chunk-delay", "0.02"]);
     let peer = tokio::task::spawn_blocking(start).await.unwrap();
     let config = DendriteConfig { allow_private: true, ..DendriteConfig::default() };
     let ours = Dendrite::new(config, Arc::new(key("//Alice"))).unwrap();

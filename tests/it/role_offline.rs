@@ -206,6 +206,7 @@ async fn a_validator_asks_while_the_chain_is_away_and_its_weights_land_when_it_i
         ledger,
         weights: Some(weights),
         announcement: None,
+        lake: None,
     });
     while asking.heard.load(Ordering::SeqCst) < 3 {
         assert!(begin.elapsed() < PATIENCE, "it does not ask while the chain is away");

@@ -92,6 +92,7 @@ impl Chain {
         let metadata = subxt_client(&self.node.ws_url()).await.at_current_block().await.unwrap().metadata();
         let mut all = BTreeMap::new();
         for pallet in metadata.pallets() {
+            #[expect(clippy::redundant_closure_for_method_calls, reason = "the type has no public name")]
             for entry in pallet.storage().into_iter().flat_map(|storage| storage.entries()) {
                 let name = format!("{}.{}", pallet.name(), entry.name());
                 if ELSEWISE.iter().any(|(other, _)| name == *other || (other.ends_with('.') && name.starts_with(other)))
@@ -122,7 +123,7 @@ fn account(uri: &str) -> Account {
 
 fn make_wallet(root: &Path, name: &str, coldkey: &str, hotkeys: &[(&str, &str)]) {
     for (index, (hotkey, uri)) in hotkeys.iter().enumerate() {
-        let wallet = Wallet::at(root, name, *hotkey).unwrap();
+        let wallet = Wallet::at(root, name, hotkey).unwrap();
         let key = |uri: &str| UnlockedKey::from_uri(uri, Scheme::Sr25519).unwrap();
         if index == 0 {
             wallet.save(KeyKind::Coldkey, &key(coldkey), None, OnExisting::Refuse, &KeyCache::default()).unwrap();

@@ -26,7 +26,7 @@ fn ask(record: &Record, who: Account, at: i64, question: &Question, answer: Opti
 }
 
 fn history(folder: &Path) -> History {
-    History::read(&folder.join("miner.db"), UnixMs(0)).unwrap()
+    History::read(folder.join("miner.db"), UnixMs(0)).unwrap()
 }
 
 #[tokio::test]
