@@ -10,6 +10,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// More than a proxy says, with all that version 2 lets it add.
 const LONGEST: usize = 4096;
+/// How version 1 begins, and the longest line it has.
+const TEXT: &[u8] = b"PROXY ";
+const LONGEST_TEXT: usize = 107;
 
 /// What stands before the requests of a connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +50,7 @@ fn no_preface() -> io::Error {
 /// The length of the header at the beginning, and whom it names; `None` while it is not whole.
 fn read(said: &[u8]) -> io::Result<Option<(usize, Option<SocketAddr>)>> {
     let parsed = HeaderResult::parse(said);
-    if parsed.is_incomplete() {
+    if parsed.is_incomplete() || is_part_of_a_line(said) {
         return Ok(None);
     }
     let (length, caller) = match parsed {
@@ -59,6 +62,12 @@ fn read(said: &[u8]) -> io::Result<Option<(usize, Option<SocketAddr>)>> {
         HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => return Err(no_preface()),
     };
     if length > said.len() { Err(no_preface()) } else { Ok(Some((length, caller))) }
+}
+
+/// The parser takes a line of version 1 for whole when it is not.
+fn is_part_of_a_line(said: &[u8]) -> bool {
+    TEXT.starts_with(said)
+        || (said.starts_with(TEXT) && said.len() < LONGEST_TEXT && !said.windows(2).any(|end| end == b"\r\n"))
 }
 
 fn of_text(addresses: &v1::Addresses) -> Option<SocketAddr> {
