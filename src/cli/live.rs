@@ -25,6 +25,7 @@ impl Redrawn {
     }
 
     /// Leaves the last frame where it is; whether there was one.
+    #[cfg(feature = "localnet")]
     pub(super) fn leave(&mut self) -> bool {
         std::mem::take(&mut self.lines) > 0
     }

@@ -21,8 +21,8 @@ mod identity;
 mod init;
 mod klines;
 mod ledger;
-#[cfg(feature = "localnet")]
 mod live;
+#[cfg(feature = "localnet")]
 mod localnet;
 mod market_record;
 mod market_sim;

@@ -61,6 +61,7 @@ pub fn browser(variable: &str) -> PathBuf {
 }
 
 /// pm2.
+#[cfg(feature = "localnet")]
 pub fn pm2() -> PathBuf {
     named("NEURON_PM2", "pm2", "scripts/pm2.sh")
 }
