@@ -196,7 +196,7 @@ run(f"proxy add --delegate {ADDRESS['Charlie']} --proxy-type SmallTransfer --del
 crowd = lambda words, check=succeeded, wallet="alice": run("crowd " + words, check, wallet=wallet, hotkey=None)
 loan = lambda number: read("Crowdloans", number, pallet="Crowdloan")
 before = free("Charlie")
-crowd(f"create --fundraising --deposit 10 --min-contribution 1 --cap 30 --duration 60 --target-address {ADDRESS['Charlie']}")
+crowd(f"create --fundraising --deposit 10 --min-contribution 1 --cap 30 --duration 600 --target-address {ADDRESS['Charlie']}")
 # Its JSON of this is wrapped at the width of the terminal, in the middle of texts.
 run("crowd list", lambda a: ADDRESS["Charlie"][:6] in a or "Active" in a, wallet=None, prompt=False, json_out=False)
 crowd("contribute --id 0 --amount 5", wallet="bob")
