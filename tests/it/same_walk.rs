@@ -138,7 +138,7 @@ fn walk() -> Vec<String> {
     let words = "--github-repo https://github.com/a/b --subnet-contact c@example.org --subnet-url https://u.example --discord d \
                  --description d --logo-url https://l.example --additional i";
     let create = format!(
-        "call Crowdloan.create deposit=10000000000 min_contribution=1000000000 cap=30000000000 end=IN_SIXTY_BLOCKS call=null \
+        "call Crowdloan.create deposit=10000000000 min_contribution=1000000000 cap=30000000000 call=null \
          target_address={charlie}"
     );
     format!(
@@ -176,13 +176,13 @@ fn walk() -> Vec<String> {
         alice default | proxy remove --delegate {charlie} --proxy-type Staking
         alice default | proxy create --proxy-type Staking
         alice default | proxy add --delegate {charlie} --proxy-type SmallTransfer --delay 5
-        alice default | {create}
+        alice default | {create} end=IN_600_BLOCKS
         bob default | call Crowdloan.contribute crowdloan_id=0 amount=5000000000
         alice default | call Crowdloan.update_min_contribution crowdloan_id=0 new_min_contribution=2000000000
         bob default | call Crowdloan.withdraw crowdloan_id=0
         bob default | call Crowdloan.contribute crowdloan_id=0 amount=20000000000
         alice default | call Crowdloan.finalize crowdloan_id=0
-        alice default | {create}
+        alice default | {create} end=IN_60_BLOCKS
         bob default | call Crowdloan.contribute crowdloan_id=1 amount=5000000000
         alice default | call Crowdloan.refund crowdloan_id=1
         alice default | call Crowdloan.dissolve crowdloan_id=1
@@ -204,8 +204,9 @@ async fn neuron_walks(ours: &Chain) {
             continue;
         };
         let (wallet, hotkey) = keys.split_once(' ').unwrap();
-        let later = ours.chain.block_number().await.unwrap() + 60;
-        let typed = typed.replace("IN_SIXTY_BLOCKS", &later.to_string());
+        let now = ours.chain.block_number().await.unwrap();
+        let later = |blocks: u64| (now + blocks).to_string();
+        let typed = typed.replace("IN_600_BLOCKS", &later(600)).replace("IN_60_BLOCKS", &later(60));
         let mut command = neuron();
         command.args(typed.split_whitespace()).args(["--wallet.name", wallet, "--wallet.hotkey", hotkey, "--yes"]);
         command.args(["--output", "json", "--subtensor.network", &ours.node.ws_url()]);
@@ -248,7 +249,8 @@ async fn neuron_walks_to_the_state_to_which_btcli_walks() {
         let (a, b) = (a["data"]["free"].as_u64().unwrap(), b["data"]["free"].as_u64().unwrap());
         assert!(a.abs_diff(b) < FEES, "{uri}: {a} and {b} rao");
     }
-    let key = [json!(EVENTS), json!(account("//validator").to_string())];
+    // Its hotkey was swapped on the way.
+    let key = [json!(EVENTS), json!(account("//second").to_string())];
     let child = async |chain: &Chain| {
         let pending = chain.get("SubtensorModule.PendingChildKeys", &key).await;
         assert_eq!(pending[0][0][1], json!(account("//fresh").to_string()), "{pending}");
