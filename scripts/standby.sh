@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 if [ $# -gt 0 ]; then
     neuron=$(realpath "$1")
 else
-    cargo build --quiet --features postgres
+    cargo build --quiet
     neuron="${CARGO_TARGET_DIR:-target}/debug/neuron"
 fi
 folder=$(mktemp -d)
