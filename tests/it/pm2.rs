@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ struct Pm2 {
 }
 
 impl Pm2 {
-    fn run(&self, arguments: &[&str]) -> String {
+    fn output(&self, arguments: &[&str]) -> Output {
         let bin = PathBuf::from(env!("CARGO_BIN_EXE_neuron")).parent().unwrap().display().to_string();
         let path = format!("{bin}:{}", std::env::var("PATH").unwrap());
         let mut command = Command::new(&self.program);
@@ -31,7 +31,11 @@ impl Pm2 {
         command.env("HOME", self.world.folder.path()).env("PM2_HOME", self.world.path("pm2"));
         // How often memory is looked at, in milliseconds.
         command.env("PM2_WORKER_INTERVAL", "500");
-        let output = command.stdin(Stdio::null()).output().unwrap();
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "pm2 {arguments:?}: {out}{err}");
         out.into_owned()
@@ -129,7 +133,9 @@ fn both_roles_live_below_pm2() {
     assert_ne!(pm2.state(MINER).0, third);
 
     // With room again nobody starts it anew while it is told to stop.
-    pm2.run(&["restart", MINER, "--max-memory-restart", "1G"]);
+    // While pm2 itself starts it anew it does not know it: then it is told again.
+    let more = ["restart", MINER, "--max-memory-restart", "1G"];
+    wait_until("pm2 takes the new limit", || pm2.output(&more).status.success());
     wait_until("a miner with room is well", || well(miner).is_some_and(|pid| pid == pm2.state(MINER).0));
     pm2.run(&["stop", "all"]);
     wait_until("both are stopped", || [VALIDATOR, MINER].iter().all(|name| pm2.state(name).2 == "stopped"));

@@ -169,6 +169,7 @@ fn walk() -> Vec<String> {
         early
         alice default | subnets set immunity_period 321 --netuid 155
         alice default | subnets set-symbol ש --netuid 155
+        early
         alice default | subnets trigger-epoch --netuid 155
         alice default | proxy add --delegate {charlie} --proxy-type Staking
         alice default | wallet swap-hotkey alice/second

@@ -181,6 +181,7 @@ run(f"sudo get --netuid {EVENTS}", lambda a: any(h["hyperparameter"] == "max_bur
 early()
 run(f"sudo set --netuid {EVENTS} --param immunity_period --value 321", lambda a: succeeded(a) and read("ImmunityPeriod", EVENTS) == 321)
 run(f"subnets set-symbol --netuid {EVENTS} ש", lambda a: succeeded(a))
+early()
 run(f"sudo trigger-epoch --netuid {EVENTS}", None)
 run(f"proxy add --delegate {ADDRESS['Charlie']} --proxy-type Staking --delay 0", lambda a: bool(read("Proxies", ADDRESS["Alice"], pallet="Proxy")[0]), hotkey=None)
 run("wallet overview", lambda a: bool(a), prompt=False)
