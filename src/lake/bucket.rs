@@ -85,14 +85,14 @@ impl Bucket {
         if self.prefix.is_empty() { Path::from(path) } else { Path::from(format!("{}/{path}", self.prefix)) }
     }
 
-    fn failed(&self, path: &str, error: Error) -> LakeError {
-        LakeError::file(format!("{}/{path}", self.target), io::Error::other(told(&error)))
+    fn failed(&self, path: &str, error: &Error) -> LakeError {
+        LakeError::file(format!("{}/{path}", self.target), io::Error::other(told(error)))
     }
 
     /// Uploads part by part. Nothing is seen before the last step, and nothing is kept when that is not reached.
     async fn in_parts(&self, file: &mut File, path: &str) -> Result<(), LakeError> {
         let to = self.path(path);
-        let mut upload = self.store.put_multipart(&to).await.map_err(|error| self.failed(path, error))?;
+        let mut upload = self.store.put_multipart(&to).await.map_err(|error| self.failed(path, &error))?;
         let done = self.parts(upload.as_mut(), file, path).await;
         if done.is_err()
             && let Err(error) = upload.abort().await
@@ -108,9 +108,9 @@ impl Bucket {
             if part.is_empty() {
                 break;
             }
-            upload.put_part(PutPayload::from(part)).await.map_err(|error| self.failed(path, error))?;
+            upload.put_part(PutPayload::from(part)).await.map_err(|error| self.failed(path, &error))?;
         }
-        upload.complete().await.map(drop).map_err(|error| self.failed(path, error))
+        upload.complete().await.map(drop).map_err(|error| self.failed(path, &error))
     }
 }
 
@@ -148,7 +148,7 @@ impl Store for Bucket {
         match found {
             Ok(found) => Ok(Some(found)),
             Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.failed(path, error)),
+            Err(error) => Err(self.failed(path, &error)),
         }
     }
 
@@ -161,7 +161,7 @@ impl Store for Bucket {
         match self.runtime.block_on(self.store.put_opts(&to, payload, PutOptions::from(mode))) {
             Ok(_) => Ok(true),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
-            Err(error) => Err(self.failed(path, error)),
+            Err(error) => Err(self.failed(path, &error)),
         }
     }
 
@@ -183,7 +183,7 @@ impl Store for Bucket {
         }
         let payload = PutPayload::from(read_part(&mut draft.file).map_err(failed)?);
         let put = self.runtime.block_on(self.store.put(&self.path(path), payload));
-        put.map(drop).map_err(|error| self.failed(path, error))
+        put.map(drop).map_err(|error| self.failed(path, &error))
     }
 }
 
