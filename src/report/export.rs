@@ -7,6 +7,7 @@ use super::{Case, ReportError, create_folder};
 pub use crate::lake::table::Format;
 use crate::lake::table::{Cell, Column, Table, Type};
 use crate::ledger::LedgerError;
+use crate::subnets::events::lake::{INTERVAL_COLUMNS, interval_row};
 use crate::units::Identity;
 
 const EVENTS: [Column; 8] = [
@@ -32,17 +33,6 @@ const REPORTS: [Column; 6] = [
     Column::of("answers", Type::Long),
     Column::of("mean_report", Type::Double),
     Column::of("mean_price", Type::Double),
-];
-const INTERVALS: [Column; 9] = [
-    Column::of("event", Type::Text),
-    Column::of("hotkey", Type::Text),
-    Column::of("registered_at", Type::Long),
-    Column::of("interval", Type::Int),
-    Column::of("start", Type::Time),
-    Column::of("answers", Type::Int),
-    Column::of("sum_report", Type::Double),
-    Column::of("sum_price", Type::Double),
-    Column::of("sum_report2_minus_price2", Type::Double),
 ];
 /// What can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,21 +174,9 @@ impl Target<'_> {
     fn intervals(&self) -> Result<PathBuf, ReportError> {
         let failed = |error: io::Error| Stop::File(error);
         let write = || -> Result<PathBuf, Stop> {
-            let mut table = self.create(Part::Intervals, &INTERVALS).map_err(failed)?;
+            let mut table = self.create(Part::Intervals, &INTERVAL_COLUMNS).map_err(failed)?;
             self.case.archive.each_cell(|event, line| {
-                let [hotkey, registered] = who(&line.identity);
-                let stats = &line.stats;
-                let row = [
-                    Cell::Text(event.key.clone()),
-                    hotkey,
-                    registered,
-                    Cell::Int(i32::try_from(line.interval).unwrap_or(i32::MAX)),
-                    Cell::Time(line.start.0),
-                    Cell::Int(i32::try_from(stats.count).unwrap_or(i32::MAX)),
-                    Cell::Double(stats.sum_p),
-                    Cell::Double(stats.sum_r),
-                    Cell::Double(stats.sum_p2_minus_r2),
-                ];
+                let row = interval_row(Cell::Text(event.key.clone()), who(&line.identity), line);
                 table.row(&row).map_err(failed)
             })?;
             table.finish().map_err(failed)

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::Patient;
 use crate::axon::call_back::{self, CallMe, CalledBack};
 use crate::axon::probe::Verdict;
+use crate::market::{BrokenBody, body_of, install_tls};
 use crate::subnets::finding::Finding;
 use crate::units::Foreign;
 
@@ -30,16 +31,16 @@ pub(super) async fn look(patient: &Patient<'_>, peer: SocketAddr) -> Vec<Finding
 }
 
 async fn ask(peer: SocketAddr, question: CallMe) -> anyhow::Result<CalledBack> {
-    crate::market::install_tls();
+    install_tls();
     let client = reqwest::Client::builder().timeout(call_back::LONGEST * 2).no_proxy().build()?;
-    let mut answer = client.post(format!("http://{peer}{}", call_back::PATH)).json(&question).send().await?;
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        anyhow::ensure!(body.len() + chunk.len() <= MAX_ANSWER, "it answers with more than {MAX_ANSWER} bytes");
-        body.extend_from_slice(&chunk);
-    }
-    if !answer.status().is_success() {
-        anyhow::bail!("{}: {}", answer.status(), Foreign::from(String::from_utf8_lossy(&body).into_owned()));
+    let answer = client.post(format!("http://{peer}{}", call_back::PATH)).json(&question).send().await?;
+    let status = answer.status();
+    let body = body_of(answer, MAX_ANSWER).await.map_err(|broken| match broken {
+        BrokenBody::Line(error) => error.into(),
+        BrokenBody::TooLong => anyhow::anyhow!("it answers with more than {MAX_ANSWER} bytes"),
+    })?;
+    if !status.is_success() {
+        anyhow::bail!("{status}: {}", Foreign::from(String::from_utf8_lossy(&body).into_owned()));
     }
     Ok(serde_json::from_slice(&body)?)
 }

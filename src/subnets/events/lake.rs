@@ -8,11 +8,40 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::ledger::{Archive, EventRow, Life, state_name};
+use super::ledger::{Archive, CellLine, EventRow, Life, state_name};
 use crate::lake::table::{Cell, Column, Type};
 use crate::lake::{Grain, Kept, LakeError, Read, Rows, Source, Stretch};
 use crate::ledger::{LedgerError, ReadOnly};
 use crate::units::{Identity, UnixMs};
+
+/// The columns of what miners said by interval, in a lake and in an export; [`interval_row`] fills them.
+pub(crate) const INTERVAL_COLUMNS: [Column; 9] = [
+    Column::of("event", Type::Text),
+    Column::of("hotkey", Type::Text),
+    Column::of("registered_at", Type::Long),
+    Column::of("interval", Type::Int),
+    Column::of("start", Type::Time),
+    Column::of("answers", Type::Int),
+    Column::of("sum_report", Type::Double),
+    Column::of("sum_price", Type::Double),
+    Column::of("sum_report2_minus_price2", Type::Double),
+];
+
+/// A row of [`INTERVAL_COLUMNS`]: `who` is hotkey and block of registration.
+pub(crate) fn interval_row(event: Cell, [hotkey, registered]: [Cell; 2], line: &CellLine) -> [Cell; 9] {
+    let stats = &line.stats;
+    [
+        event,
+        hotkey,
+        registered,
+        Cell::Int(i32::try_from(line.interval).unwrap_or(i32::MAX)),
+        Cell::Time(line.start.0),
+        Cell::Int(i32::try_from(stats.count).unwrap_or(i32::MAX)),
+        Cell::Double(stats.sum_p),
+        Cell::Double(stats.sum_r),
+        Cell::Double(stats.sum_p2_minus_r2),
+    ]
+}
 
 const EVENTS: Kept = Kept {
     name: "events",
@@ -42,22 +71,7 @@ const SCORES: Kept = Kept {
         Column::of("score", Type::Double),
     ],
 };
-const INTERVALS: Kept = Kept {
-    name: "intervals",
-    grain: Grain::Day,
-    version: 1,
-    columns: &[
-        Column::of("event", Type::Text),
-        Column::of("hotkey", Type::Text),
-        Column::of("registered_at", Type::Long),
-        Column::of("interval", Type::Int),
-        Column::of("start", Type::Time),
-        Column::of("answers", Type::Int),
-        Column::of("sum_report", Type::Double),
-        Column::of("sum_price", Type::Double),
-        Column::of("sum_report2_minus_price2", Type::Double),
-    ],
-};
+const INTERVALS: Kept = Kept { name: "intervals", grain: Grain::Day, version: 1, columns: &INTERVAL_COLUMNS };
 const PRICES: Kept = Kept {
     name: "prices",
     grain: Grain::Day,
@@ -196,19 +210,7 @@ impl Page<'_> {
 
     fn intervals(&self, row: &mut Rows<'_>) -> Result<(), LakeError> {
         for line in self.history.archive.cells_ended(self.id, &self.event, self.time)? {
-            let [hotkey, registered] = self.who(&line.identity);
-            let stats = &line.stats;
-            row(&[
-                self.event(),
-                hotkey,
-                registered,
-                Cell::Int(i32::try_from(line.interval).unwrap_or(i32::MAX)),
-                Cell::Time(line.start.0),
-                Cell::Int(i32::try_from(stats.count).unwrap_or(i32::MAX)),
-                Cell::Double(stats.sum_p),
-                Cell::Double(stats.sum_r),
-                Cell::Double(stats.sum_p2_minus_r2),
-            ])?;
+            row(&interval_row(self.event(), self.who(&line.identity), &line))?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ mod cast;
 pub mod conditions;
 mod cross_check;
 mod history;
-mod lake;
+pub(crate) mod lake;
 pub mod ledger;
 mod miner;
 mod outside;
