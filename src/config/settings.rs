@@ -212,4 +212,5 @@ pub struct DbSettings {
     pub url: Option<String>,
     pub password_file: Option<PathBuf>,
     pub tls_roots: Option<PathBuf>,
+    pub connections: u16,
 }

@@ -453,4 +453,5 @@ pub const CORE: &[Setting] = &[
     setting("db.url", Kind::Text, None, Group::Housekeeping, "The PostgreSQL database of a validator's ledger in place of a file: postgres://user@host:port/database (docs/postgres.md)."),
     setting("db.password_file", Kind::Path, None, Group::Housekeeping, "The file with the password to it; PGPASSWORD in the environment will do as well."),
     setting("db.tls_roots", Kind::Path, None, Group::Housekeeping, "The file (PEM) with the certificates that alone are trusted for it; those of the system unless said."),
+    setting("db.connections", Kind::Integer { min: 6, max: 1000 }, Some("16"), Group::Housekeeping, "Connections that this process may have to it at most; three are kept for what writes."),
 ];

@@ -129,6 +129,14 @@ pub enum LedgerError {
         /// What the database said.
         reason: String,
     },
+    /// The way to the database cannot be trusted.
+    #[error("{place}: {reason} (docs/postgres.md)")]
+    Unsafe {
+        /// The ledger.
+        place: Place,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
     /// A URL that is none.
     #[error("`db.url`: {0}")]
     Address(#[from] AddressError),

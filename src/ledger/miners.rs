@@ -45,12 +45,19 @@ pub fn find_each(connection: &Connection, identities: &[Identity]) -> Result<Vec
     Ok(found.into_iter().map(|mut ids| ids.pop()).collect())
 }
 
+const ALL: &str = "SELECT hotkey, registered_block, id, known_since FROM miners";
+
+/// Says that [`all`] will be asked for next in a transaction.
+pub fn all_ahead(transaction: &Transaction<'_>) {
+    transaction.ahead(ALL, []);
+}
+
 /// All miners by their number, with when they were first known.
 ///
 /// # Errors
 /// Those of the file.
 pub fn all(connection: &Connection) -> Result<BTreeMap<MinerId, (Identity, UnixMs)>, Fault> {
-    let mut query = connection.prepare_cached("SELECT hotkey, registered_block, id, known_since FROM miners")?;
+    let mut query = connection.prepare_cached(ALL)?;
     let mut rows = query.query([])?;
     let mut found = BTreeMap::new();
     while let Some(row) = rows.next()? {

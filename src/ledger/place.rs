@@ -25,6 +25,16 @@ impl Place {
             Self::Database(_) => None,
         }
     }
+
+    /// How many may read it at once from this process, where that is bounded.
+    #[must_use]
+    pub fn readers(&self) -> usize {
+        match self {
+            Self::File(_) => usize::MAX,
+            // Whoever reads has other connections as well.
+            Self::Database(address) => usize::from(address.connections() / 2).saturating_sub(1).max(1),
+        }
+    }
 }
 
 impl<T: AsRef<Path>> From<T> for Place {
@@ -105,11 +115,14 @@ struct Parts {
     schema: String,
     encryption: Encryption,
     roots: Option<PathBuf>,
+    connections: u16,
 }
 
 impl Address {
     /// The schema where none is named.
     pub const SCHEMA: &str = "neuron";
+    /// Connections that a process may have to one server, where nothing else is said.
+    pub const CONNECTIONS: u16 = 16;
 
     /// Whether a text is meant as one.
     #[must_use]
@@ -145,6 +158,25 @@ impl Address {
             Arc::make_mut(&mut self.0).roots = roots;
         }
         self
+    }
+
+    /// With so many connections at most, of this process to the server.
+    #[must_use]
+    pub fn with_connections(mut self, connections: u16) -> Self {
+        Arc::make_mut(&mut self.0).connections = connections;
+        self
+    }
+
+    /// How many connections this process may have to the server.
+    #[must_use]
+    pub fn connections(&self) -> u16 {
+        self.0.connections
+    }
+
+    /// The server and the database, whatever the schema; without a password.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.0.shown
     }
 
     /// The schema.
@@ -238,6 +270,7 @@ impl FromStr for Address {
             // The password and what miners said are nobody's on the way.
             encryption: encryption.unwrap_or(if is_far { Encryption::Required } else { Encryption::Off }),
             roots,
+            connections: Self::CONNECTIONS,
         };
         Self(Arc::new(parts)).in_schema(schema)
     }

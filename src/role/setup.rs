@@ -218,7 +218,8 @@ pub fn with_password(place: Place, settings: &Settings) -> Result<Place, LedgerE
         }
         None => std::env::var("PGPASSWORD").ok().map(Zeroizing::new),
     };
-    Ok(Place::Database(address.with_password(password).with_roots(settings.db.tls_roots.clone())))
+    let address = address.with_password(password).with_roots(settings.db.tls_roots.clone());
+    Ok(Place::Database(address.with_connections(settings.db.connections)))
 }
 
 /// One file per subnet and hotkey for what a miner wants to remember. Its ending tells it from a validator's ledger.

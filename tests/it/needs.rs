@@ -1,7 +1,7 @@
 //! What a test needs and this machine may lack, looked for when the test runs: the test goes on with what was found, or
 //! it is ignored, with the reason.
 //!
-//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `node`, `proxies`, `ipv6`, `browser`, `pm2`, `book`, `spark`, `postgres`; `.ci/run` sets it): a test that lacks one of
+//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `node`, `proxies`, `ipv6`, `browser`, `pm2`, `book`, `spark`, `postgres`, `openssl`, `faketime`; `.ci/run` sets it): a test that lacks one of
 //! these fails.
 
 use std::any::Any;
@@ -74,6 +74,22 @@ pub fn mdbook() -> PathBuf {
 /// The folder of PostgreSQL's programs, which `scripts/postgres.sh` finds.
 pub fn postgres() -> PathBuf {
     named("NEURON_POSTGRES", "postgres", "scripts/postgres.sh")
+}
+
+/// The library that gives a process a clock of its own, which `scripts/faketime.sh` finds.
+#[cfg(all(feature = "localnet", feature = "postgres", target_os = "linux"))]
+pub fn faketime() -> PathBuf {
+    named("NEURON_FAKETIME", "faketime", "scripts/faketime.sh")
+}
+
+/// OpenSSL's program, which makes certificates.
+#[cfg(target_os = "linux")]
+pub fn openssl() -> std::process::Command {
+    let known = std::process::Command::new("openssl").arg("version").stdout(std::process::Stdio::null()).status();
+    if !known.is_ok_and(|status| status.success()) {
+        lacks("openssl", "there is no openssl in the PATH");
+    }
+    std::process::Command::new("openssl")
 }
 
 /// Ends the test as ignored for want of a `kind` of thing; as failed where that kind must be there.

@@ -36,6 +36,8 @@ mod data_python;
 mod demo_recorded;
 mod dendrite_vectors;
 mod ipv6;
+#[cfg(all(feature = "localnet", feature = "postgres", target_os = "linux"))]
+mod lake_postgres;
 mod lake_python;
 #[cfg(feature = "s3")]
 mod lake_s3;
@@ -60,6 +62,8 @@ mod postgres;
 mod postgres_fixture;
 #[cfg(feature = "postgres")]
 mod postgres_ledger;
+#[cfg(all(feature = "postgres", target_os = "linux"))]
+mod postgres_ways;
 mod proxies;
 mod python_axon;
 mod python_prompting;
@@ -124,6 +128,8 @@ fn main() -> ExitCode {
         data_python::trials(),
         dendrite_vectors::trials(),
         ipv6::trials(),
+        #[cfg(all(feature = "localnet", feature = "postgres", target_os = "linux"))]
+        lake_postgres::trials(),
         lake_python::trials(),
         #[cfg(feature = "s3")]
         lake_s3::trials(),
@@ -137,6 +143,8 @@ fn main() -> ExitCode {
         postgres_ledger::trials(),
         #[cfg(target_os = "linux")]
         postgres_fixture::trials(),
+        #[cfg(all(feature = "postgres", target_os = "linux"))]
+        postgres_ways::trials(),
         proxies::trials(),
         python_axon::trials(),
         python_prompting::trials(),

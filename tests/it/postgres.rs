@@ -32,24 +32,47 @@ pub struct Postgres {
     pub port: u16,
     server: Option<Process>,
     has_own_disk: bool,
+    /// Settings beside those that every server of a test has.
+    settings: Vec<(String, String)>,
 }
 
 impl Postgres {
     /// A new server, ready. Ignores the test where there is no PostgreSQL.
     pub fn start() -> Self {
-        Self::made(None)
+        Self::made(None, &[])
+    }
+
+    /// One with settings of its own.
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        Self::made(None, settings)
+    }
+
+    /// One that offers encryption with a certificate and its key.
+    pub fn with_certificate(certificate: &Path, key: &Path) -> Self {
+        let server = Self::start();
+        for (file, name) in [(certificate, "server.crt"), (key, "server.key")] {
+            let copy = server.data().join(name);
+            fs::copy(file, &copy).unwrap();
+            server.own(&copy);
+            must("chmod", [OsStr::new("0600"), copy.as_os_str()]);
+        }
+        server.sql("postgres", "ALTER SYSTEM SET ssl = on").unwrap();
+        server.sql("postgres", "SELECT pg_reload_conf()").unwrap();
+        wait_until("it offers encryption", || server.sql("postgres", "SHOW ssl").as_deref() == Ok("on"));
+        server
     }
 
     /// One whose disk holds so many megabytes, some 60 of which are taken by what every server has. Ignores the test where a
     /// file system may not be mounted.
     pub fn with_disk(megabytes: u32) -> Self {
-        Self::made(Some(megabytes))
+        Self::made(Some(megabytes), &[])
     }
 
-    fn made(disk: Option<u32>) -> Self {
+    fn made(disk: Option<u32>, settings: &[(&str, &str)]) -> Self {
         let programs = postgres();
         let folder = tempfile::tempdir().unwrap();
-        let mut server = Self { programs, folder, port: free_port(), server: None, has_own_disk: false };
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut server = Self { programs, folder, port: free_port(), server: None, has_own_disk: false, settings };
         server.own(server.folder.path());
         if let Some(megabytes) = disk {
             server.mount(megabytes);
@@ -64,8 +87,14 @@ impl Postgres {
     /// that nothing is lost when that is promoted.
     pub fn replica(&self, is_awaited: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut replica =
-            Self { programs: self.programs.clone(), folder, port: free_port(), server: None, has_own_disk: false };
+        let mut replica = Self {
+            programs: self.programs.clone(),
+            folder,
+            port: free_port(),
+            server: None,
+            has_own_disk: false,
+            settings: Vec::new(),
+        };
         self.own(replica.folder.path());
         let data = replica.data();
         let source = self.url("postgres");
@@ -201,7 +230,8 @@ impl Postgres {
             ("max_wal_size", "48MB"),
             ("timezone", "UTC"),
         ];
-        for (name, value) in own {
+        let more = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in own.into_iter().chain(more) {
             command.args(["-c", &format!("{name}={value}")]);
         }
         let server = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();

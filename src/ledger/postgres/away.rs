@@ -32,6 +32,16 @@ pub(super) fn waits(address: &Address) -> Option<String> {
 
 /// It cannot be reached.
 pub(super) fn gone(address: &Address, reason: &str) {
+    note(address, reason, "the database is away", "nothing is recorded until it is back, what was recorded is safe");
+}
+
+/// It takes no further connection.
+pub(super) fn crowded(address: &Address, reason: &str) {
+    let goes_on = "what has a connection goes on; raise `max_connections` of the server, or lower `db.connections` of its clients";
+    note(address, reason, "the database takes no further connection", goes_on);
+}
+
+fn note(address: &Address, reason: &str, what: &str, goes_on: &str) {
     let now = clock::monotonic();
     let mut away = away();
     if let Some(absence) = away.iter_mut().find(|absence| absence.address == *address) {
@@ -40,10 +50,7 @@ pub(super) fn gone(address: &Address, reason: &str) {
         reason.clone_into(&mut absence.reason);
         return;
     }
-    tracing::error!(
-        ledger = %address,
-        "the database is away: {reason}; nothing is recorded until it is back, what was recorded is safe"
-    );
+    tracing::error!(ledger = %address, "{what}: {reason}; {goes_on}");
     let (address, reason) = (address.clone(), reason.to_owned());
     away.push(Absence { address, since: now, pause: PAUSES.0, next_try: now + PAUSES.0, reason });
 }

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
+use super::tls;
 use crate::ledger::error::LedgerError;
 use crate::ledger::place::Place;
 
@@ -17,15 +18,26 @@ pub enum PostgresError {
     /// It cannot be reached, or does not answer.
     #[error("{0}")]
     Away(String),
+    /// It takes no further connection; those that there are go on.
+    #[error("{0}")]
+    Crowded(String),
+    /// This process has as many connections as it may have, and all of them are used.
+    #[error(
+        "all {0} connections that this process may have to the database are in use; raise `db.connections` if this comes often"
+    )]
+    Busy(u16),
     /// The way broke in the middle of a commit.
     #[error("{0}")]
     Uncertain(String),
     /// Another process holds the schema.
     #[error("another process holds the schema")]
     InUse,
-    /// The way to it is not safe, or not allowed.
+    /// It does not let us in.
     #[error("{0}")]
     Refused(String),
+    /// The way to it is not safe; with what to do.
+    #[error("{0}")]
+    Unsafe(String),
     /// A column that no ledger has.
     #[error("{0}")]
     Column(String),
@@ -52,14 +64,18 @@ fn told(error: &Error) -> String {
 impl From<Error> for PostgresError {
     fn from(error: Error) -> Self {
         let Some(code) = error.code() else {
+            if let Some(advice) = tls::advice(&error) {
+                return Self::Unsafe(advice);
+            }
             let text = told(&error);
             let unsafe_way = ["TLS", "certificate", "authentication", "password", "invalid configuration"];
             let refused = unsafe_way.iter().any(|word| text.contains(word));
             return if refused { Self::Refused(text) } else { Self::Away(text) };
         };
         match code.code() {
-            // Shutting down, starting, out of connections, too slow, a replica: all of that passes.
-            "57P01" | "57P02" | "57P03" | "57P05" | "57014" | "53300" | "55P03" | "25P03" | "25006" | "55000" => {
+            // Shutting down, starting, too slow, a replica: all of that passes.
+            "53300" => Self::Crowded(told(&error)),
+            "57P01" | "57P02" | "57P03" | "57P05" | "57014" | "55P03" | "25P03" | "25006" | "55000" => {
                 Self::Away(told(&error))
             }
             class if class.starts_with("08") => Self::Away(told(&error)),
@@ -73,17 +89,18 @@ impl From<Error> for PostgresError {
 impl PostgresError {
     /// Whether the connection is of no use any more.
     pub(super) fn ends_connection(&self) -> bool {
-        matches!(self, Self::Away(_) | Self::Uncertain(_))
+        matches!(self, Self::Away(_) | Self::Crowded(_) | Self::Busy(_) | Self::Uncertain(_))
     }
 
     /// With the ledger's name.
     pub(in crate::ledger) fn explain(&self, place: Place) -> LedgerError {
         let reason = self.to_string();
         match self {
-            Self::Away(_) => LedgerError::Away { place, reason },
+            Self::Away(_) | Self::Crowded(_) | Self::Busy(_) => LedgerError::Away { place, reason },
             Self::Uncertain(_) => LedgerError::Uncertain { place, reason },
             Self::InUse => LedgerError::InUse { place },
             Self::Refused(_) => LedgerError::Refused { place, reason },
+            Self::Unsafe(_) => LedgerError::Unsafe { place, reason },
             Self::Column(_) => LedgerError::Corrupt { place, reason },
             Self::Server(error) => match error.code() {
                 Some(code) if *code == SqlState::DISK_FULL => LedgerError::Full { place },

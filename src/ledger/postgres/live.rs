@@ -10,10 +10,12 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 
+use super::bound::Permit;
 use super::dialect;
 use super::error::PostgresError;
+use super::sent::{self, Answer, Asked, Sent, Table, array_of};
 use super::tls::Tls;
 use super::value::{Kind, kind, type_of};
 use crate::ledger::place::{Address, Encryption};
@@ -34,17 +36,28 @@ pub(super) struct Patience {
 const NEWS: Duration = Duration::from_secs(10);
 /// How much longer this end waits for an answer than the server works at it.
 const ON_THE_WAY: Duration = Duration::from_secs(2);
+/// A commit is on disk before it is reported, whatever the server does by default. Blocks of statistics are packed by what is fast,
+/// where the server has it: packing them costs more than all else of a round.
+const HABITS: &str = "
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+    SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings
+    WHERE name = 'default_toast_compression' AND 'lz4' = ANY(enumvals)";
 /// Statements that the server keeps for a connection.
 const KEPT: usize = 256;
+
+/// A statement by its text and the kinds of its values; one that takes arrays has none.
+type Key = (Arc<str>, Box<[Kind]>);
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Live {
     client: Client,
-    statements: HashMap<(Arc<str>, Box<[Kind]>), Statement>,
+    statements: HashMap<Key, Statement>,
     answer: Duration,
     /// Taken when it is dropped: that must not wait where somebody else's futures run.
     runtime: Option<Runtime>,
+    /// Its place among those that the process may have.
+    _permit: Permit,
 }
 
 impl Drop for Live {
@@ -101,7 +114,7 @@ async fn connected(config: &Config, address: &Address) -> Result<Client, Postgre
 
 impl Live {
     /// Connects and speaks to nobody else's schema.
-    pub(super) fn dial(address: &Address, patience: Patience) -> Result<Self, PostgresError> {
+    pub(super) fn dial(address: &Address, patience: Patience, permit: Permit) -> Result<Self, PostgresError> {
         let mut config: Config =
             address.url().parse().map_err(|e: tokio_postgres::Error| PostgresError::Refused(e.to_string()))?;
         if let Some(password) = address.password().filter(|_| config.get_password().is_none()) {
@@ -131,6 +144,7 @@ impl Live {
             statements: HashMap::new(),
             answer: Duration::from_secs(statement_s) + ON_THE_WAY,
             runtime: Some(runtime),
+            _permit: permit,
         };
         // Whoever holds rows locked and says nothing is cut off, by whichever end notices first.
         live.batch(&format!(
@@ -139,10 +153,7 @@ impl Live {
              SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;",
             schema = address.quoted_schema()
         ))?;
-        // A commit is on disk before it is reported, whatever the server does by default.
-        live.batch(
-            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
-        )?;
+        live.batch(HABITS)?;
         Ok(live)
     }
 
@@ -172,51 +183,67 @@ impl Live {
         if let Some(known) = self.statements.get(&key) {
             return Ok(known.clone());
         }
+        let types: Vec<_> = values.iter().map(type_of).collect();
+        self.prepare(key, &types)
+    }
+
+    /// Has the server prepare a statement, and keeps it.
+    fn prepare(&mut self, key: Key, types: &[Type]) -> Result<Statement, PostgresError> {
         if self.statements.len() >= KEPT {
             self.statements.clear();
         }
-        let types: Vec<_> = values.iter().map(type_of).collect();
-        let text = dialect::statement(sql);
-        let statement = self.answer(self.client.prepare_typed(&text, &types))?;
+        let text = dialect::statement(&key.0);
+        let statement = self.answer(self.client.prepare_typed(&text, types))?;
         self.statements.insert(key, statement.clone());
         Ok(statement)
     }
 
-    /// Sends statements one behind the other without waiting between them, then waits for all: a way of a millisecond costs one
-    /// and not a thousand. How many rows each touched; the first that fails ends it.
-    pub(super) fn run(&mut self, sent: &[(Arc<str>, Vec<Owned>)]) -> Result<Vec<u64>, PostgresError> {
+    /// Sends all of it and asks all queries, one behind the other without waiting between them, then waits for all. How many rows
+    /// each touched, and the rows of each query; the first that fails ends it.
+    pub(super) fn run(&mut self, sent: &[Sent], asked: &[Asked]) -> Result<(Vec<u64>, Vec<Vec<Row>>), PostgresError> {
         let mut ready = Vec::with_capacity(sent.len());
-        for (sql, values) in sent {
-            ready.push((self.prepared(sql, values)?, values));
+        for one in sent {
+            ready.push(match one {
+                Sent::Words(_) => None,
+                Sent::Statement((sql, values)) => Some(self.prepared(sql, values)?),
+                Sent::Rows(table) => Some(self.filling(table)?),
+            });
+        }
+        let mut queries = Vec::with_capacity(asked.len());
+        for (sql, values) in asked {
+            queries.push((self.prepared(sql, values)?, values));
         }
         let client = &self.client;
-        let all = ready.iter().map(|(statement, values)| client.execute_raw(statement, values.iter()));
-        self.answer(in_order(all.collect()))
-    }
-
-    /// The rows of one query for each of several sets of values, asked without waiting between them.
-    pub(super) fn rows_of_each(
-        &mut self,
-        sql: &Arc<str>,
-        each: &[Vec<Owned>],
-    ) -> Result<Vec<Vec<tokio_postgres::Row>>, PostgresError> {
-        use futures_util::TryStreamExt as _;
-        let mut ready = Vec::with_capacity(each.len());
-        for values in each {
-            ready.push((self.prepared(sql, values)?, values));
+        let all = sent.iter().zip(&ready).map(|(one, statement)| sent::send(client, one, statement.as_ref()));
+        let all = all.chain(queries.iter().map(|(statement, values)| sent::ask(client, statement, values)));
+        let (mut touched, mut rows) = (Vec::with_capacity(sent.len()), Vec::with_capacity(asked.len()));
+        for answer in self.answer(in_order(all.collect()))? {
+            match answer {
+                Answer::Touched(count) => touched.push(count),
+                Answer::Rows(found) => rows.push(found),
+            }
         }
-        let client = &self.client;
-        let all = ready.iter().map(|(statement, values)| async move {
-            client.query_raw(statement, values.iter()).await?.try_collect().await
-        });
-        self.answer(in_order(all.collect()))
+        Ok((touched, rows))
     }
 
-    pub(super) fn rows(&mut self, sql: &Arc<str>, values: &[Owned]) -> Result<Vec<tokio_postgres::Row>, PostgresError> {
-        use futures_util::TryStreamExt as _;
-        let statement = self.prepared(sql, values)?;
-        let client = &self.client;
-        self.answer(async { client.query_raw(&statement, values.iter()).await?.try_collect().await })
+    /// The rows of one query.
+    pub(super) fn rows(&mut self, sql: &Arc<str>, values: &[Owned]) -> Result<Vec<Row>, PostgresError> {
+        let (_, mut rows) = self.run(&[], &[(Arc::clone(sql), values.to_vec())])?;
+        Ok(rows.pop().unwrap_or_default())
+    }
+
+    /// The statement that puts few rows into a table.
+    fn filling(&mut self, table: &Table) -> Result<Statement, PostgresError> {
+        let sql: Arc<str> = table.sql().into();
+        let key = (Arc::clone(&sql), Box::default());
+        if let Some(known) = self.statements.get(&key) {
+            return Ok(known.clone());
+        }
+        let unknown = |of: &Type| PostgresError::Column(format!("{} has a column of type {of}", table.name));
+        let types = self.types_of(&table.name, &table.names)?;
+        let types: Vec<Type> =
+            types.iter().map(|of| array_of(of).ok_or_else(|| unknown(of))).collect::<Result<_, _>>()?;
+        self.prepare(key, &types)
     }
 
     /// Puts rows into a table by `COPY`, in the binary form.

@@ -4,17 +4,21 @@
 //! of its own. Writes whose answer nobody needs go out one behind the other.
 
 mod away;
+mod bound;
 mod dialect;
 mod error;
 mod live;
 mod pool;
 mod query;
+mod ready;
+mod sent;
 mod session;
 mod tls;
 mod value;
 
 pub use error::PostgresError;
 pub(super) use query::Query;
-pub(super) use session::{Purpose, Session};
+pub(super) use ready::Purpose;
+pub(super) use session::Session;
 pub(super) use tokio_postgres::Row;
 pub(super) use value::value;

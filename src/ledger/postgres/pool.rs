@@ -26,6 +26,12 @@ pub(super) fn take(address: &Address) -> Option<Live> {
     Some(idle.swap_remove(place).1)
 }
 
+/// Closes all of them; how many there were.
+pub(super) fn clear() -> usize {
+    let gone = std::mem::take(&mut *idle());
+    gone.len()
+}
+
 /// For the next.
 pub(super) fn give_back(address: Address, live: Live) {
     let mut idle = idle();

@@ -39,7 +39,7 @@ impl<'c> Query<'c> {
         self.session.rows(&self.sql, &values.map(Owned::from).collect::<Vec<_>>())
     }
 
-    pub(in crate::ledger) fn rows_of_each(&self, each: &[Vec<Owned>]) -> Result<Vec<Vec<Row>>, PostgresError> {
+    pub(in crate::ledger) fn rows_of_each(&self, each: Vec<Vec<Owned>>) -> Result<Vec<Vec<Row>>, PostgresError> {
         self.session.rows_of_each(&self.sql, each)
     }
 

@@ -41,9 +41,11 @@ pub(super) const fn weight(value: &Owned) -> usize {
 }
 
 impl ToSql for Owned {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
             Self::Null => return Ok(IsNull::Yes),
+            // A column of doubles takes a whole number as well, as SQLite's do.
+            Self::Int(number) if *of == Type::FLOAT8 => out.put_f64(*number as f64),
             Self::Int(number) => out.put_i64(*number),
             Self::Real(number) => out.put_f64(*number),
             // A character that PostgreSQL has no text for; what a stranger says must not stop a tick.

@@ -68,6 +68,17 @@ impl Connection {
         self.prepare_cached(sql)?.query_row(values, map)
     }
 
+    /// Says what will be asked next in this transaction, besides what is asked first: PostgreSQL is asked for all of it at once, for a
+    /// way to the server costs more than what is found there. A write in between makes it void. SQLite has no use for it.
+    #[expect(clippy::needless_pass_by_value, reason = "values are an array that is written where it is used")]
+    pub fn ahead<P: Params>(&self, sql: &str, values: P) {
+        match &self.0 {
+            Backend::Sqlite(_) => {}
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(session) => session.ahead(sql, values.values().map(Owned::from).collect()),
+        }
+    }
+
     /// Runs several statements without values, in the words of the database.
     ///
     /// # Errors
@@ -88,7 +99,7 @@ impl Connection {
         match &self.0 {
             Backend::Sqlite(connection) => connection.execute_batch("BEGIN IMMEDIATE")?,
             #[cfg(feature = "postgres")]
-            Backend::Postgres(session) => session.begin(false)?,
+            Backend::Postgres(session) => session.begin(false),
         }
         Ok(Transaction { connection: self, open: true })
     }
@@ -101,7 +112,7 @@ impl Connection {
         match &self.0 {
             Backend::Sqlite(connection) => connection.execute_batch("BEGIN")?,
             #[cfg(feature = "postgres")]
-            Backend::Postgres(session) => session.begin(true)?,
+            Backend::Postgres(session) => session.begin(true),
         }
         Ok(Transaction { connection: self, open: true })
     }
@@ -112,15 +123,30 @@ impl Connection {
     /// Those of the database.
     pub fn fill(&self, table: &str, columns: &[&str], rows: &[Vec<Owned>]) -> Result<()> {
         match &self.0 {
-            Backend::Sqlite(_) => {
-                let marks: Vec<String> = (1..=columns.len()).map(|number| format!("?{number}")).collect();
-                let sql = format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), marks.join(", "));
-                let mut insert = self.prepare_cached(&sql)?;
-                rows.iter().try_for_each(|row| insert.execute(row.as_slice()).map(|_| ()))
-            }
+            Backend::Sqlite(_) => self.insert_each(table, 0, columns, rows),
             #[cfg(feature = "postgres")]
-            Backend::Postgres(session) => Ok(session.copy(table, columns, rows)?),
+            Backend::Postgres(session) => Ok(session.fill(table, columns, rows)?),
         }
+    }
+
+    /// Puts rows into a table, in place of those that have the same in their first `keys` columns; of several such rows the last
+    /// one stands.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn put(&self, table: &str, keys: usize, columns: &[&str], rows: &[Vec<Owned>]) -> Result<()> {
+        match &self.0 {
+            Backend::Sqlite(_) => self.insert_each(table, keys, columns, rows),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(session) => Ok(session.put(table, keys, columns, rows)?),
+        }
+    }
+
+    fn insert_each(&self, table: &str, keys: usize, columns: &[&str], rows: &[Vec<Owned>]) -> Result<()> {
+        let marks: Vec<String> = (1..=columns.len()).map(|number| format!("?{number}")).collect();
+        let (names, marks, over) = (columns.join(", "), marks.join(", "), replacing(keys, columns));
+        let mut insert = self.prepare_cached(&format!("INSERT INTO {table} ({names}) VALUES ({marks}){over}"))?;
+        rows.iter().try_for_each(|row| insert.execute(row.as_slice()).map(|_| ()))
     }
 
     /// Whether this is PostgreSQL.
@@ -183,6 +209,13 @@ impl Connection {
             Backend::Postgres(_) => None,
         }
     }
+}
+
+/// The end of an insertion that replaces rows with the same in their first `keys` columns.
+pub(super) fn replacing(keys: usize, columns: &[&str]) -> String {
+    let Some((key, others)) = columns.split_at_checked(keys).filter(|_| keys > 0) else { return String::new() };
+    let set: Vec<String> = others.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+    format!(" ON CONFLICT ({}) DO UPDATE SET {}", key.join(", "), set.join(", "))
 }
 
 /// What happens as a whole or not at all: dropped without [`commit`](Self::commit), nothing has happened.

@@ -151,7 +151,7 @@ impl<'c> Statement<'c> {
             Prepared::Postgres(query) => {
                 let each: Vec<Vec<Owned>> =
                     each.iter().map(|values| values.values().map(Owned::from).collect()).collect();
-                let found = query.rows_of_each(&each)?;
+                let found = query.rows_of_each(each)?;
                 let rows = |rows: Vec<postgres::Row>| rows.iter().map(|row| map(&Row(Line::Postgres(row)))).collect();
                 found.into_iter().map(rows).collect()
             }

@@ -43,6 +43,19 @@ fn a_wrong_number_of_values_and_a_wrong_kind_are_refused() {
 }
 
 #[test]
+fn rows_take_the_place_of_those_with_their_key_and_the_last_one_stands() {
+    let connection = memory();
+    let row = |at: i64, mm: f64| vec![Owned::Int(at), Owned::Real(mm)];
+    connection.fill("rain", &["at", "mm"], &[row(1, 0.1), row(2, 0.2)]).unwrap();
+    connection.put("rain", 1, &["at", "mm"], &[row(2, 0.5), row(3, 0.3), row(3, 0.4)]).unwrap();
+    let mut query = connection.prepare_cached("SELECT at, mm FROM rain ORDER BY at").unwrap();
+    let rows: Vec<(i64, f64)> =
+        query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_>>().unwrap();
+    assert_eq!(rows, [(1, 0.1), (2, 0.5), (3, 0.4)]);
+    assert!(connection.fill("rain", &["at", "mm"], &[row(1, 0.1)]).is_err(), "the key is there");
+}
+
+#[test]
 fn a_transaction_that_is_dropped_has_not_happened() {
     let mut connection = memory();
     let transaction = connection.transaction().unwrap();

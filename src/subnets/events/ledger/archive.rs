@@ -97,7 +97,7 @@ impl Book {
         items: &[I],
         job: impl Fn(&Connection, &I) -> Result<T, Fault> + Sync,
     ) -> Result<Vec<T>, LedgerError> {
-        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(self.place.readers());
         let part = items.len().div_ceil(threads).max(1);
         let results = std::thread::scope(|scope| {
             let workers: Vec<_> = items

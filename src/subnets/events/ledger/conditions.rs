@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::record::Miners;
 use super::types::{ConditionSet, Submission, Tick};
 use crate::ledger::Fault;
 use crate::ledger::miners::{self, MinerId};
@@ -79,23 +80,10 @@ fn aggregates(connection: &Connection, since: UnixMs) -> Result<BTreeMap<Arc<str
     Ok(rows.collect::<sql::Result<_>>()?)
 }
 
-/// Notes the aggregate of an event's round: of each miner its last report.
-pub(super) fn note_aggregate(
-    transaction: &Transaction<'_>,
-    event: i64,
-    tick: UnixMs,
-    reports: &BTreeMap<MinerId, f64>,
-) -> Result<(), Fault> {
+/// The aggregate of an event's round, of each miner its last report; and how many those are.
+pub(super) fn aggregate(reports: &BTreeMap<MinerId, f64>) -> Option<(f64, i64)> {
     let mut values: Vec<f64> = reports.values().copied().collect();
-    if let Some(p) = conditional::aggregate(&mut values) {
-        transaction
-            .prepare_cached(
-                "INSERT INTO aggregates (event, tick, p, reports) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (event) DO UPDATE SET tick = excluded.tick, p = excluded.p, reports = excluded.reports",
-            )?
-            .send(params![event, tick.0, p, values.len() as i64])?;
-    }
-    Ok(())
+    Some((conditional::aggregate(&mut values)?, values.len() as i64))
 }
 
 /// Counts a report that a rule has made.
@@ -118,26 +106,26 @@ pub(super) fn spoken(connection: &Connection, event: i64, miner: MinerId) -> sql
 }
 
 /// Plain answers replace the rules about the same event; then new sets replace old ones.
-pub(super) fn replace(transaction: &Transaction<'_>, tick: &Tick) -> Result<(), Fault> {
+pub(super) fn replace(transaction: &Transaction<'_>, tick: &Tick, miners: &mut Miners) -> Result<(), Fault> {
     let kept = load(transaction, UnixMs(i64::MIN), UnixMs(i64::MIN))?;
     if !kept.is_empty() {
         let about =
             |s: &Submission| kept.get(&s.identity).is_some_and(|rules| rules.iter().any(|r| r.event == s.event));
         let mut forget = transaction.prepare_cached("DELETE FROM conditions WHERE miner = ?1 AND event = ?2")?;
         for submission in tick.submissions.iter().filter(|s| s.p.is_finite() && about(s)) {
-            let miner = miners::id(transaction, submission.identity, tick.at)?;
+            let miner = miners.id(transaction, submission.identity, tick.at)?;
             forget.send(params![miner, &*submission.event])?;
         }
     }
     for set in &tick.conditions {
-        store(transaction, tick.at, set)?;
+        let miner = miners.id(transaction, set.identity, tick.at)?;
+        store(transaction, tick.at, miner, set)?;
     }
     Ok(())
 }
 
-fn store(transaction: &Transaction<'_>, at: UnixMs, set: &ConditionSet) -> Result<(), Fault> {
-    let miner = miners::id(transaction, set.identity, at)?;
-    transaction.prepare_cached("DELETE FROM conditions WHERE miner = ?1")?.execute([miner])?;
+fn store(transaction: &Transaction<'_>, at: UnixMs, miner: MinerId, set: &ConditionSet) -> Result<(), Fault> {
+    transaction.prepare_cached("DELETE FROM conditions WHERE miner = ?1")?.send([miner])?;
     let mut insert = transaction.prepare_cached(
         "INSERT INTO conditions (miner, place, event, p, if_event, above, threshold, sent_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

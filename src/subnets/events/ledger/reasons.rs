@@ -2,8 +2,8 @@
 
 use super::archive::Archive;
 use super::read::{self, state_name};
+use super::record::Miners;
 use super::types::Tick;
-use crate::ledger::miners;
 use crate::ledger::sql::{Transaction, params};
 use crate::ledger::{Fault, LedgerError};
 use crate::scoring::admission::EventState;
@@ -24,13 +24,13 @@ pub struct Reason {
 }
 
 /// Keeps what was said in a round about events that are open.
-pub(super) fn keep(transaction: &Transaction<'_>, tick: &Tick) -> Result<(), Fault> {
+pub(super) fn keep(transaction: &Transaction<'_>, tick: &Tick, miners: &mut Miners) -> Result<(), Fault> {
     let mut insert = transaction.prepare_cached(
         "INSERT INTO reasons (event, miner, at, text) SELECT id, ?2, ?3, ?4 FROM events WHERE key = ?1 AND state = ?5
          ON CONFLICT (event, miner) DO UPDATE SET at = excluded.at, text = excluded.text",
     )?;
     for said in &tick.reasonings {
-        let miner = miners::id(transaction, said.identity, tick.at)?;
+        let miner = miners.id(transaction, said.identity, tick.at)?;
         let text = cut(said.text.as_raw());
         insert.send(params![&*said.event, miner, tick.at.0, text, state_name(EventState::Open)])?;
     }

@@ -10,7 +10,7 @@ use super::reasons;
 use super::types::{NewEvent, Submission, Tick, TickReport, fate_name};
 use crate::ledger::Fault;
 use crate::ledger::miners::{self, MinerId};
-use crate::ledger::sql::{self, Connection, Row, Transaction, params};
+use crate::ledger::sql::{self, Connection, Owned, Row, Transaction, params};
 use crate::ledger::{counters, notes};
 use crate::scoring::admission::{Admitted, EventState, Fate, Prices, Window};
 use crate::scoring::grid::Grid;
@@ -114,13 +114,14 @@ pub(super) fn record_tick(transaction: &Transaction<'_>, tick: &Tick, rules: &Ru
             None => submissions.iter().for_each(|_| report.count("unknown_event")),
         }
     }
-    let mut round = Round { transaction, tick: tick.at, rules, by_rule: &by_rule, miners: Miners::default() };
-    round.miners.look_up(transaction, &parts)?;
+    let mut miners = Miners::default();
+    miners.look_up(transaction, tick, &conditional)?;
+    let mut round = Round { transaction, tick: tick.at, rules, by_rule: &by_rule, miners };
     for parts in parts.chunks(AT_ONCE) {
         round.record(parts, &mut report)?;
     }
-    conditions::replace(transaction, tick)?;
-    reasons::keep(transaction, tick)?;
+    conditions::replace(transaction, tick, &mut round.miners)?;
+    reasons::keep(transaction, tick, &mut round.miners)?;
     transaction
         .prepare_cached("INSERT INTO ticks (at, counted) VALUES (?1, ?2)")?
         .send(params![tick.at.0, report.counted() as i64])?;
@@ -136,37 +137,43 @@ fn record_prices(
     events: &HashMap<&str, Open>,
     report: &mut TickReport,
 ) -> Result<(), Fault> {
-    let mut insert = transaction.prepare_cached(
-        "INSERT INTO prices (event, at, price, source) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (event, at) DO UPDATE SET price = excluded.price, source = excluded.source",
-    )?;
+    let mut rows = Vec::with_capacity(tick.prices.len());
     for row in &tick.prices {
         if !(0.0..=1.0).contains(&row.price) {
             report.count("invalid_price");
         } else if let Some(event) = events.get(&*row.event).filter(|event| event.is_open) {
-            insert.send(params![event.id, row.at.0, row.price, row.source.code()])?;
+            let (at, source) = (Owned::Int(row.at.0), Owned::Int(row.source.code()));
+            rows.push(vec![Owned::Int(event.id), at, Owned::Real(row.price), source]);
         } else {
             report.count("unknown_event_price");
         }
     }
-    Ok(())
+    Ok(transaction.put("prices", 2, &["event", "at", "price", "source"], &rows)?)
 }
 
 /// The numbers of miners, looked up once per tick.
 #[derive(Default)]
-struct Miners(HashMap<Identity, MinerId>);
+pub(super) struct Miners(HashMap<Identity, MinerId>);
 
 impl Miners {
     /// Those of a whole tick, so that a database far away is asked once.
-    fn look_up(&mut self, transaction: &Transaction<'_>, parts: &[Part<'_>]) -> Result<(), Fault> {
-        let said = parts.iter().flat_map(|part| &part.submissions).map(|submission| submission.identity);
+    fn look_up(&mut self, transaction: &Transaction<'_>, tick: &Tick, conditional: &[Submission]) -> Result<(), Fault> {
+        let said = tick.submissions.iter().chain(conditional).map(|submission| submission.identity);
+        let said = said.chain(tick.conditions.iter().map(|set| set.identity));
+        let said = said.chain(tick.reasonings.iter().map(|words| words.identity));
         let identities: Vec<Identity> = said.collect::<BTreeSet<_>>().into_iter().collect();
         let found = miners::find_each(transaction, &identities)?;
         self.0.extend(identities.into_iter().zip(found).filter_map(|(identity, id)| Some((identity, id?))));
         Ok(())
     }
 
-    fn id(&mut self, transaction: &Transaction<'_>, identity: Identity, seen: UnixMs) -> Result<MinerId, Fault> {
+    /// The number of one, given to it now if it has none.
+    pub(super) fn id(
+        &mut self,
+        transaction: &Transaction<'_>,
+        identity: Identity,
+        seen: UnixMs,
+    ) -> Result<MinerId, Fault> {
         if let Some(id) = self.0.get(&identity) {
             return Ok(*id);
         }
@@ -202,6 +209,13 @@ struct Counted {
     admitted: Admitted,
 }
 
+/// What is noted beside the statistics of a part of a tick: rows of `aggregates` and `raw`.
+#[derive(Default)]
+struct Noted {
+    aggregates: Vec<Vec<Owned>>,
+    raw: Vec<Vec<Owned>>,
+}
+
 /// Reports about an event in an interval, to be added to its statistics against one price.
 struct Addition {
     event: i64,
@@ -212,9 +226,9 @@ struct Addition {
 
 impl Round<'_> {
     fn record(&mut self, parts: &[Part<'_>], out: &mut TickReport) -> Result<(), Fault> {
-        let mut additions = Vec::new();
+        let (mut additions, mut noted) = (Vec::new(), Noted::default());
         for (part, prices) in parts.iter().zip(self.prices(parts)?) {
-            let by_interval = self.admit(part, &prices, out)?;
+            let by_interval = self.admit(part, &prices, out, &mut noted)?;
             let reports = by_interval.into_iter().flat_map(|(interval, counted)| {
                 self.brackets()
                     .iter()
@@ -224,12 +238,15 @@ impl Round<'_> {
             additions.extend(reports);
         }
         let before = load_cells(self.transaction, &additions)?;
-        let mut store = self.transaction.prepare_cached(STORE_CELLS)?;
-        for (Addition { event, interval, bracket, reports }, mut cells) in additions.into_iter().zip(before) {
+        let merged = additions.into_iter().zip(before).map(|(addition, mut cells)| {
+            let Addition { event, interval, bracket, reports } = addition;
             block::merge(&mut cells, reports);
-            store.send(params![event, interval, bracket, block::pack(&cells)])?;
-        }
-        Ok(())
+            vec![Owned::Int(event), Owned::Int(interval), Owned::Int(bracket.into()), Owned::Blob(block::pack(&cells))]
+        });
+        let merged: Vec<_> = merged.collect();
+        self.transaction.put("stats", 3, &["event", "interval", "bracket", "block"], &merged)?;
+        self.transaction.put("aggregates", 1, &["event", "tick", "p", "reports"], &noted.aggregates)?;
+        Ok(self.transaction.fill("raw", &["event", "tick", "block"], &noted.raw)?)
     }
 
     const fn brackets(&self) -> &'static [u8] {
@@ -256,6 +273,7 @@ impl Round<'_> {
         part: &Part<'_>,
         prices: &Prices,
         out: &mut TickReport,
+        noted: &mut Noted,
     ) -> Result<BTreeMap<i64, Vec<Counted>>, Fault> {
         let Part { event, submissions } = part;
         let mut by_interval: BTreeMap<i64, Vec<Counted>> = BTreeMap::new();
@@ -278,10 +296,11 @@ impl Round<'_> {
         if !log.is_empty() {
             // In order of arrival: of several reports of a miner the last one stands.
             let standing = log.iter().map(|report| (report.miner, report.p)).collect();
-            conditions::note_aggregate(self.transaction, event.id, self.tick, &standing)?;
-            self.transaction
-                .prepare_cached("INSERT INTO raw (event, tick, block) VALUES (?1, ?2, ?3)")?
-                .send(params![event.id, self.tick.0, block::pack_reports(self.tick, &log)])?;
+            let (event, tick) = (Owned::Int(event.id), Owned::Int(self.tick.0));
+            if let Some((p, reports)) = conditions::aggregate(&standing) {
+                noted.aggregates.push(vec![event.clone(), tick.clone(), Owned::Real(p), Owned::Int(reports)]);
+            }
+            noted.raw.push(vec![event, tick, Owned::Blob(block::pack_reports(self.tick, &log))]);
         }
         Ok(by_interval)
     }
@@ -325,9 +344,6 @@ fn load_cells(transaction: &Transaction<'_>, additions: &[Addition]) -> Result<V
     })?;
     found.into_iter().map(|mut rows| rows.pop().unwrap_or_else(|| Ok(Cells::new()))).collect()
 }
-
-const STORE_CELLS: &str = "INSERT INTO stats (event, interval, bracket, block) VALUES (?1, ?2, ?3, ?4)
-     ON CONFLICT (event, interval, bracket) DO UPDATE SET block = excluded.block";
 
 const PRICES_FROM: &str = "SELECT at, price FROM prices WHERE event = ?1 AND at >= ?2 ORDER BY at";
 

@@ -35,6 +35,8 @@ pub(super) fn resolve(
     {
         return Err(EventFault::BadOutcome { key: key.clone(), payout });
     }
+    // An event is settled in few ways to the database: what is known to be needed is asked together.
+    miners::all_ahead(transaction);
     let (id, mut event) =
         read::event(transaction, key)?.ok_or_else(|| EventFault::UnknownEvent { key: key.clone() })?;
     let before = (event.state, event.outcome, event.resolved_at);
@@ -106,6 +108,8 @@ pub(super) fn score(
     let Some(outcome) = event.outcome else { return Ok(unscored(EventState::Void)) };
     let max_age = rules.price_max_age_ms();
     let from = event.opened_at.plus_ms(-max_age);
+    let case = Case { connection, id, window, rules, grid: rules.grid() };
+    connection.ahead(BLOCKS, case.which_blocks(outcome));
     let prices = prices_for(rules, first_price(connection, id, from)?);
     match window.state(&prices, max_age) {
         EventState::Scored => {}
@@ -115,7 +119,6 @@ pub(super) fn score(
     if rules.intervals(event.opened_at, close) == 0 {
         return Ok(unscored(EventState::NoWindow));
     }
-    let case = Case { connection, id, window, rules, grid: rules.grid() };
     let (blocks, inseparable) = case.blocks(outcome)?;
     let (columns, present) = case.columns(&blocks, miners)?;
     if columns.is_empty() && rules.rule == RuleName::PeerLog {
@@ -186,6 +189,10 @@ fn first_price(connection: &Connection, event: i64, from: UnixMs) -> sql::Result
 /// The number of an interval, and its packed statistics.
 type Packed = (i64, Vec<u8>);
 
+/// The statistics of an event that count. What was recorded under another pick has the price in force alone, which comes first.
+const BLOCKS: &str = "SELECT interval, block FROM stats WHERE event = ?1 AND bracket IN (?4, ?2) AND interval <= ?3
+     ORDER BY interval, bracket";
+
 /// One event on its way to scores.
 struct Case<'a> {
     connection: &'a Connection,
@@ -196,23 +203,32 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// The packed statistics up to the close, by interval. The second number counts what could not be cut at the close.
-    fn blocks(&self, outcome: f64) -> Result<(Vec<Packed>, u32), Fault> {
-        let bracket = match self.rules.reference_pick {
+    const fn bracket(&self, outcome: f64) -> u8 {
+        match self.rules.reference_pick {
             ReferencePick::AtOrBefore => IN_FORCE,
             ReferencePick::WorstBracket if outcome >= 0.5 => HIGHER,
             ReferencePick::WorstBracket => LOWER,
-        };
-        let close = self.window.close();
-        let last = self.grid.index(close.plus_ms(-1));
-        let mut query = self.connection.prepare_cached(
-            "SELECT interval, block FROM stats WHERE event = ?1 AND bracket IN (?4, ?2) AND interval <= ?3
-             ORDER BY interval, bracket",
-        )?;
-        let mut rows = query.query(params![self.id, bracket, last, IN_FORCE])?;
+        }
+    }
+
+    /// The interval of the close.
+    fn last(&self) -> i64 {
+        self.grid.index(self.window.close().plus_ms(-1))
+    }
+
+    /// The values of [`BLOCKS`].
+    fn which_blocks(&self, outcome: f64) -> [i64; 4] {
+        [self.id, self.bracket(outcome).into(), self.last(), IN_FORCE.into()]
+    }
+
+    /// The packed statistics up to the close, by interval. The second number counts what could not be cut at the close.
+    fn blocks(&self, outcome: f64) -> Result<(Vec<Packed>, u32), Fault> {
+        let (close, last) = (self.window.close(), self.last());
+        let mut query = self.connection.prepare_cached(BLOCKS)?;
+        let mut rows = query.query(self.which_blocks(outcome))?;
         let mut found: Vec<Packed> = Vec::new();
         while let Some(row) = rows.next()? {
-            // What was recorded under another pick has the price in force alone; a bracket comes after it and replaces it.
+            // A bracket comes after the price in force and replaces it.
             let interval: i64 = row.get(0)?;
             found.pop_if(|(before, _)| *before == interval);
             let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()))?;
@@ -224,7 +240,7 @@ impl Case<'_> {
             && Columns::of(block)?.reaches(close)
         {
             let mut cells: Cells = Columns::of(block)?.cells().collect();
-            inseparable = self.cut(*interval, &mut cells, bracket)?;
+            inseparable = self.cut(*interval, &mut cells, self.bracket(outcome))?;
             *block = block::pack(&cells);
         }
         Ok((found, inseparable))
