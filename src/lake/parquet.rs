@@ -15,6 +15,8 @@ use super::table::{Cell, Column, Type};
 
 /// Rows of one row group: what is held in memory while writing.
 const GROUP: usize = 1 << 17;
+/// Bytes of texts that end one earlier: what miners say to a prompt is a thousand times a number.
+const GROUP_BYTES: usize = 32 << 20;
 
 /// The values of one column of the row group in work; empty cells have none.
 #[derive(Debug)]
@@ -94,6 +96,8 @@ pub struct Writer<W: Write + Send> {
     columns: &'static [Column],
     chunks: Vec<Chunk>,
     rows: usize,
+    /// Bytes of texts of its own of the row group in work.
+    text: usize,
     /// Rows of one row group.
     group: usize,
 }
@@ -128,7 +132,7 @@ impl<W: Write + Send> Writer<W> {
         let file = schema(columns)
             .and_then(|schema| SerializedFileWriter::new(to, Arc::new(schema), Arc::new(properties)))
             .map_err(io_error)?;
-        Ok(Self { file, columns, chunks: columns.iter().map(Chunk::new).collect(), rows: 0, group })
+        Ok(Self { file, columns, chunks: columns.iter().map(Chunk::new).collect(), rows: 0, text: 0, group })
     }
 
     /// Adds a row: one cell per column, of its type.
@@ -143,7 +147,8 @@ impl<W: Write + Send> Writer<W> {
             return Err(io::Error::other(format!("a row that does not fit its table: {cells:?}")));
         }
         self.rows += 1;
-        if self.rows == self.group { self.flush().map_err(io_error) } else { Ok(()) }
+        self.text += cells.iter().map(|cell| if let Cell::Text(text) = cell { text.len() } else { 0 }).sum::<usize>();
+        if self.rows == self.group || self.text >= GROUP_BYTES { self.flush().map_err(io_error) } else { Ok(()) }
     }
 
     /// Writes the row group in work.
@@ -156,7 +161,7 @@ impl<W: Write + Send> Writer<W> {
             }
         }
         group.close()?;
-        self.rows = 0;
+        (self.rows, self.text) = (0, 0);
         Ok(())
     }
 
@@ -266,6 +271,16 @@ mod tests {
                 assert!(column.encodings().any(|encoding| encoding == Encoding::RLE_DICTIONARY));
             }
         }
+    }
+
+    #[test]
+    fn long_texts_end_a_group_before_its_rows_do() {
+        let long = "x".repeat(GROUP_BYTES / 4 + 1);
+        let row = |k: i32| [Cell::Text(long.clone()), Cell::Int(k), Cell::Long(0), Cell::Empty, Cell::Empty];
+        let rows: Vec<[Cell; 5]> = (0..10).map(row).collect();
+        let groups: Vec<i64> =
+            file(&rows, 100).metadata().row_groups().iter().map(RowGroupMetaData::num_rows).collect();
+        assert_eq!(groups, [4, 4, 2]);
     }
 
     #[test]

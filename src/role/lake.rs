@@ -112,7 +112,7 @@ mod tests {
     async fn a_lake_is_wanted_possible_or_refused_before_anything_begins() {
         let folder = tempfile::tempdir().unwrap();
         let with = KINDS.iter().find(|kind| kind.history.is_some()).unwrap();
-        let without = KINDS.iter().find(|kind| kind.history.is_none()).unwrap();
+        let without = &Kind { history: None, ..*with };
         let path = folder.path().join("a.sqlite");
         let ledger = Ledger::open(&path, &[with.schema.unwrap()]).unwrap();
         let lake = folder.path().join("lake");

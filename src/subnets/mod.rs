@@ -9,13 +9,15 @@
 //!    [`work::Shares`] says who earned what. The role does everything else: keys, chain, weights, restarts, metrics.
 //! 5. For the page: [`shown::Views`], what there is to see in its tables.
 //! 6. For `neuron doctor`: what it needs from others, tried once.
-//! 7. For `neuron demo --task NAME`: a [`cast::Cast`] of miners whose skill is known.
+//! 7. For a lake: its history as tables ([`crate::lake::Source`]), told once.
+//! 8. For `neuron demo --task NAME`: a [`cast::Cast`] of miners whose skill is known.
 //!
 //! `tests/it/seam.rs` has one that is as small as can be, and runs it against a development chain.
 
 pub mod cast;
 pub mod events;
 pub mod finding;
+mod kept;
 pub mod past;
 pub mod prompting;
 pub mod registry;

@@ -112,6 +112,36 @@ async fn everything_a_ledger_knows_is_in_its_lake_once() {
 }
 
 #[tokio::test]
+async fn a_ledger_of_another_kind_has_a_lake_of_its_own_tables() {
+    use neuron::ledger::Ledger;
+    use neuron::scoring::timeseries::chain::Spread;
+    use neuron::scoring::timeseries::long_run::Start;
+    use neuron::scoring::timeseries::volatility::PercentileTables;
+    use neuron::subnets::timeseries::ledger::{Forecast, NewRequest, Revealed, Rules, SCHEMA, TimeseriesLedger};
+
+    let folder = tempfile::tempdir().unwrap();
+    let (path, lake) = (folder.path().join("netuid8/somebody.sqlite"), folder.path().join("lake"));
+    let rules = Rules { tables: PercentileTables::built_in().unwrap(), start: Start::Mean, spread: Spread::V6 };
+    let ledger = TimeseriesLedger::over(Ledger::open(&path, &[SCHEMA]).unwrap(), rules);
+    let at = UnixMs(1_717_200_000_000);
+    let forecast = |m: u8| Forecast { miner: crate::score::miner(m), closes: vec![100.0 + f64::from(m), 101.0, 102.0] };
+    let revealed = Revealed { starts_at: at, forecasts: vec![forecast(1), forecast(2)], fates: Vec::new() };
+    let request = NewRequest { uuid: "a request".into(), round: at, commitments: Vec::new() };
+    ledger.record_whole(request, revealed).await.unwrap();
+    let truth = vec![100.5, 101.5, 102.5];
+    assert!(ledger.score("a request".into(), truth, Vec::new(), at.plus_ms(60_000)).await.unwrap().is_some());
+
+    let (status, done) = publish(folder.path(), &lake);
+    assert_eq!((status, done["files"].as_u64()), (Some(0), Some(4)), "{done}");
+    let tables = [("answers", 6), ("happened", 3), ("requests", 1), ("scores", 2)];
+    assert_eq!(listed(&lake), tables.map(|(table, rows)| (table.to_owned(), rows)).into());
+    let description: Value = serde_json::from_slice(&std::fs::read(lake.join("v1/_lake.json")).unwrap()).unwrap();
+    assert!(description.to_string().contains("netuid8/somebody"), "{description}");
+    let (status, again) = publish(folder.path(), &lake);
+    assert_eq!((status, again["files"].as_u64(), again["there"].as_u64()), (Some(0), Some(0), Some(4)), "{again}");
+}
+
+#[tokio::test]
 async fn what_is_not_over_waits_and_what_is_wrong_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let path = ledger(folder.path()).await;

@@ -11,9 +11,9 @@ use super::super::{Exit, OrExit as _};
 use super::{classified, target, target_args};
 use crate::cli::Failure;
 use crate::clock::Clock;
-use crate::config::{LakeSettings, Settings};
-use crate::lake::{self, LakeError, Published, Target};
-use crate::ledger::{Place, ReadOnly};
+use crate::config::LakeSettings;
+use crate::lake::{self, LakeError, Published, Source, Target};
+use crate::ledger::{LedgerError, Place, ReadOnly};
 use crate::report::Case;
 use crate::report::export::{Format, Part, export};
 use crate::role;
@@ -36,7 +36,7 @@ pub(super) fn command() -> Command {
             "Writes into a folder: events (all that are settled), scores (recomputed under the rules), reports (mean report and \
              price per miner and event), intervals (the statistics that scores are made of) and ledger.sqlite, a compact \
              copy which every `neuron score` command reads like the original. The columns are in docs/scoring.md.\n\n\
-             Without --to, publishes the history into the lake that --lake names (a folder, or s3://BUCKET/PREFIX), from \
+             Without --to, publishes the history, also that of a ledger of time series or prompts, into the lake that --lake names (a folder, or s3://BUCKET/PREFIX), from \
              where an earlier run ended: files by table and day, for DuckDB, Spark and others (docs/lake.md).",
         )
         .args([to.required(false), format])
@@ -48,10 +48,12 @@ struct Written {
     files: Vec<PathBuf>,
 }
 
-pub(super) fn run(case: &Case, matches: &ArgMatches, settings: &Settings, output: Output) -> Result<(), Failure> {
-    if matches.get_one::<PathBuf>("to").is_none() {
-        return publish(case.archive.place(), &settings.lake, output);
-    }
+/// Whether no folder is named: then it is about a lake.
+pub(super) fn is_for_a_lake(matches: &ArgMatches) -> bool {
+    matches.get_one::<PathBuf>("to").is_none()
+}
+
+pub(super) fn run(case: &Case, matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (folder, format) = target(matches)?;
     let format = if format == "parquet" { Format::Parquet } else { Format::Csv };
     let wanted = |part: &Part| matches.get_many::<String>("tables").unwrap_or_default().any(|name| name == part.name());
@@ -69,14 +71,27 @@ struct ToLake {
     published: Published,
 }
 
+/// The history in a ledger, of whatever kind of work it is.
+fn history(ledger: &Place) -> Result<Box<dyn Source>, Failure> {
+    let mut other = None;
+    for kind in &registry::KINDS {
+        let (Some(open), Some(schema)) = (kind.history, kind.schema) else { continue };
+        match ReadOnly::open(ledger, schema) {
+            Ok(file) => return Ok(open(file)?),
+            Err(error @ LedgerError::OtherKind { .. }) => other = other.or(Some(error)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(other.map_or_else(|| anyhow!("no kind of work keeps a history").into(), Failure::from))
+}
+
 /// Publishes what is over and not in the lake.
-fn publish(ledger: &Place, settings: &LakeSettings, output: Output) -> Result<(), Failure> {
+pub(super) fn publish(ledger: &Place, settings: &LakeSettings, output: Output) -> Result<(), Failure> {
     let nowhere = || anyhow!("nothing says where to: name a folder with --to, or a lake with --lake");
     let target: Target =
         settings.to.as_deref().ok_or_else(nowhere).or_exit(Exit::Usage)?.parse().or_exit(Exit::Usage)?;
-    let kept = registry::KINDS.iter().find_map(|kind| Some((kind.history?, kind.schema?)));
-    let (open, schema) = kept.ok_or_else(|| anyhow!("no kind of work keeps a history"))?;
-    let source = open(ReadOnly::open(ledger, schema)?)?;
+    super::is_there(ledger)?;
+    let source = history(ledger)?;
     let store = target.open(&role::lake::access(settings)).map_err(failed)?;
     let until = Clock::wall().now().plus_ms(-millis(settings.delay));
     let published = lake::publish(&*source, &name_of(ledger), &*store, until, &|| true).map_err(failed)?;

@@ -63,6 +63,9 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         return incentives::run(matches, output);
     }
     let (resolved, settings) = args::resolve(matches)?;
+    if name == "export" && export::is_for_a_lake(matches) {
+        return export::publish(&chosen(matches, &settings)?, &settings.lake, output);
+    }
     let rules = EventsSettings::of(&resolved).or_exit(Exit::Usage)?.rules().or_exit(Exit::Usage)?;
     let case = Case { archive: open(&chosen(matches, &settings)?)?, rules };
     match name {
@@ -70,7 +73,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         "explain" => explain::run(&case, matches, output),
         "compare" => compare::run(&case, matches, output),
         "sybil" => sybil::run(&case, matches, output),
-        "export" => export::run(&case, matches, &settings, output),
+        "export" => export::run(&case, matches, output),
         "plot" => plot::run(&case, matches, output),
         other => Err(anyhow!("no command `score {other}`").into()),
     }
@@ -120,13 +123,19 @@ fn no_file(path: &Path) -> Failure {
 }
 
 fn open(place: &Place) -> Result<Archive, Failure> {
+    is_there(place)?;
+    Ok(Archive::open(place)?)
+}
+
+/// Says what is in the place of a file that is none.
+fn is_there(place: &Place) -> Result<(), Failure> {
     if let Some(path) = place.file().filter(|path| path.is_dir()) {
         return Err(Failure::new(Exit::Usage, anyhow!("{} is a folder; name a file with --ledger", path.display())));
     }
     if let Some(path) = place.file().filter(|path| !path.exists()) {
         return Err(no_file(path));
     }
-    Ok(Archive::open(place)?)
+    Ok(())
 }
 
 /// The one ledger below a folder. A copy that was exported into the same folder is no second one: validators keep theirs in

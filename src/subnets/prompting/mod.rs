@@ -6,6 +6,7 @@ pub mod backend;
 mod cast;
 pub mod conversation;
 pub mod embeddings;
+mod lake;
 pub mod ledger;
 mod log;
 pub mod meter;
@@ -44,7 +45,7 @@ pub const KIND: Kind = Kind {
     cast: Some(cast::make),
     views: Some(views::VIEWS),
     outside: None,
-    history: None,
+    history: Some(lake::open),
 };
 
 fn ping(timeout: f64, sender: &str) -> Result<Prepared, NotSendable> {

@@ -2,6 +2,7 @@
 
 mod asking;
 mod cast;
+mod lake;
 pub mod ledger;
 pub mod miner;
 mod outside;
@@ -39,5 +40,5 @@ pub const KIND: Kind = Kind {
     cast: Some(cast::make),
     views: Some(views::VIEWS),
     outside: Some(outside::look),
-    history: None,
+    history: Some(lake::open),
 };

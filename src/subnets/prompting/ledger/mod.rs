@@ -8,6 +8,7 @@ use crate::ledger::miners::{self, MinerId};
 use crate::ledger::sql::{Connection, Transaction, params};
 use crate::ledger::{Fault, Ledger, LedgerError, Schema};
 use crate::scoring::streaming::decayed_step;
+use crate::subnets::kept;
 use crate::units::{Foreign, Identity, UnixMs, millis};
 
 use super::validator::{Round, Scored};
@@ -89,6 +90,7 @@ impl PromptingLedger {
         let job = move |transaction: &Transaction<'_>| -> Result<usize, Fault> {
             let old = "SELECT id FROM prompt_rounds WHERE at < ?1";
             transaction.execute(&format!("DELETE FROM prompt_answers WHERE round IN ({old})"), [until.0])?;
+            kept::forgotten_before(transaction, until)?;
             Ok(transaction.execute("DELETE FROM prompt_rounds WHERE at < ?1", [until.0])?)
         };
         self.core.write(job).await

@@ -19,7 +19,10 @@ pub use read::{Open, Standing};
 pub(super) use read::{allotment, standings};
 
 /// The tables.
-pub const SCHEMA: Schema = Schema { kind: "timeseries", migrations: &[include_str!("migrations/0001.sql")] };
+pub const SCHEMA: Schema = Schema {
+    kind: "timeseries",
+    migrations: &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")],
+};
 
 /// How requests are judged.
 #[derive(Debug, Clone, PartialEq)]
@@ -219,6 +222,6 @@ pub(super) fn pack(values: &[f64]) -> Vec<u8> {
 }
 
 /// The doubles in bytes; what is left over at the end is none.
-pub(super) fn unpack(bytes: &[u8]) -> Vec<f64> {
+pub(in super::super) fn unpack(bytes: &[u8]) -> Vec<f64> {
     bytes.as_chunks::<8>().0.iter().map(|chunk| f64::from_le_bytes(*chunk)).collect()
 }

@@ -9,6 +9,7 @@ use crate::ledger::sql::{OptionalExtension, Transaction, params};
 use crate::scoring::timeseries::long_run;
 use crate::scoring::timeseries::rmse::weighted_rmse;
 use crate::scoring::timeseries::scaling::request_shares;
+use crate::subnets::kept;
 use crate::units::{Identity, UnixMs};
 use ndarray::ArrayView1;
 
@@ -151,5 +152,6 @@ pub(super) fn prune(transaction: &Transaction<'_>, before: UnixMs) -> Result<usi
         let sql = format!("DELETE FROM {table} WHERE request IN (SELECT id FROM ts_requests WHERE round < ?1)");
         transaction.execute(&sql, [before.0])?;
     }
+    kept::forgotten_before(transaction, before)?;
     Ok(transaction.execute("DELETE FROM ts_requests WHERE round < ?1", [before.0])?)
 }
