@@ -14,7 +14,7 @@ use crate::dendrite::{Dendrite, DendriteConfig, Target};
 use crate::forecast::llm::money::{MicroUsd, Price};
 use crate::gateway::{Candidate, Candidates, Gateway, GatewayConfig, GatewayError, Keys, Limits, NewKey};
 use crate::ledger::Place;
-use crate::role::Subnet;
+use crate::role::{Subnet, setup};
 use crate::storefront::{Source, forecasts};
 use crate::subtensor::Neuron;
 use crate::units::Account;
@@ -90,6 +90,13 @@ fn command() -> Command {
         .arg(Arg::new("forecasts").long("forecasts").value_name("LEDGER").value_parser(|text: &str| text.parse::<Place>()).help(
             "A ledger of events, also one that a validator is writing: what its miners say together, at /v1/forecasts",
         ))
+        .arg(
+            Arg::new("max-behind")
+                .long("max-behind")
+                .value_name("SECONDS")
+                .value_parser(value_parser!(f64))
+                .help("How far a replica that --forecasts names may be behind the ledger, storefront.max_behind unless said"),
+        )
         .arg(connections("connections", "1024", "Connections at once"))
         .arg(connections(
             "connections-per-address",
@@ -113,8 +120,10 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (resolved, settings) = args::resolve(matches)?;
     let mut config = config(matches)?;
     if let Some(ledger) = matches.get_one::<Place>("forecasts") {
+        let ledger = setup::with_password(ledger.clone(), &settings)?;
         let source = Source::at_rest(ledger, &resolved).map_err(role::no_storefront)?;
-        config.beside = forecasts(source.no_older_than(settings.storefront.max_behind));
+        let oldest = given_seconds(matches, "max-behind")?.unwrap_or(settings.storefront.max_behind);
+        config.beside = forecasts(source.no_older_than(oldest));
     }
     args::start_logs(&settings)?;
     block_on(async {
@@ -160,11 +169,7 @@ fn failure(error: GatewayError) -> Failure {
 fn config(matches: &ArgMatches) -> Result<GatewayConfig, Failure> {
     let host = matches.get_one::<IpAddr>("host").copied().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
     let port = matches.get_one::<u16>("port").copied().unwrap_or_default();
-    let seconds = |name: &str| {
-        let said = matches.get_one::<f64>(name).copied().unwrap_or_default();
-        let time = Duration::try_from_secs_f64(said).ok().filter(|time| !time.is_zero());
-        time.ok_or_else(|| anyhow::anyhow!("--{name} {said} is no time: say more than 0 seconds")).or_exit(Exit::Usage)
-    };
+    let seconds = |name: &str| given_seconds(matches, name).map(Option::unwrap_or_default);
     let keys = match matches.get_one::<PathBuf>("keys") {
         Some(path) => Keys::load(path, price(matches)).or_exit(Exit::Usage)?,
         None => Keys::default(),
@@ -174,6 +179,13 @@ fn config(matches: &ArgMatches) -> Result<GatewayConfig, Failure> {
     let (connections, per_address) = (count("connections"), count("connections-per-address"));
     let limits = Limits { connections, per_address, patience: seconds("patience")? };
     Ok(GatewayConfig { keys, timeout, hedge_after, limits, ..GatewayConfig::at(SocketAddr::new(host, port)) })
+}
+
+fn given_seconds(matches: &ArgMatches, name: &str) -> Result<Option<Duration>, Failure> {
+    let Some(said) = matches.get_one::<f64>(name).copied() else { return Ok(None) };
+    let time = Duration::try_from_secs_f64(said).ok().filter(|time| !time.is_zero());
+    let wrong = || anyhow::anyhow!("--{name} {said} is no time: say more than 0 seconds");
+    time.ok_or_else(wrong).or_exit(Exit::Usage).map(Some)
 }
 
 fn price(matches: &ArgMatches) -> Price {

@@ -55,10 +55,24 @@ pub(super) async fn perform(duty: Duty, hotkey: Account, board: Arc<Board>, stop
             None => Ok(pass.await),
         };
         let outcome = match ended {
-            Ok(Ok(Ok(()))) => Outcome::Well,
+            Ok(Ok(Ok(()))) => {
+                if board.has_room(duty.name) {
+                    tracing::warn!(duty = duty.name, "there is room on the ledger's disk again");
+                }
+                Outcome::Well
+            }
             // The ledger says once that its database is away, and once that it is back.
             Ok(Ok(Err(e @ WorkError::Ledger(LedgerError::Away { .. })))) => {
                 tracing::debug!(duty = duty.name, "{e}; this pass of `{}` is lost", duty.name);
+                Outcome::Failed(e.to_string())
+            }
+            // However many passes it costs, it is said once that the disk is full, and once that it is not.
+            Ok(Ok(Err(e @ WorkError::Ledger(LedgerError::Full { .. })))) => {
+                if board.lacks_room(duty.name) {
+                    tracing::error!(duty = duty.name, "{e}; passes are lost until then, what was recorded is safe");
+                } else {
+                    tracing::debug!(duty = duty.name, "{e}; this pass of `{}` is lost", duty.name);
+                }
                 Outcome::Failed(e.to_string())
             }
             Ok(Ok(Err(e))) => {
@@ -143,6 +157,18 @@ mod tests {
         perform(duty, Account([1; 32]), Arc::clone(&board), stop).await;
         assert_eq!((begun.load(Ordering::SeqCst), ended.load(Ordering::SeqCst)), (4, 2));
         assert_eq!(board.facts()["probe"]["failures"], 2);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_once_and_so_is_its_end() {
+        let board = Board::default();
+        assert!(!board.has_room("tick"), "it was never full");
+        assert_eq!(
+            [board.lacks_room("tick"), board.lacks_room("tick"), board.lacks_room("look")],
+            [true, false, false]
+        );
+        assert_eq!([board.has_room("tick"), board.has_room("look"), board.has_room("look")], [false, true, false]);
+        assert!(board.lacks_room("look"));
     }
 
     #[tokio::test(start_paused = true)]

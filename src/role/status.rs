@@ -1,6 +1,6 @@
 //! How the duties of a role stand: for metrics and health.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +15,8 @@ use crate::telemetry::{Sheet, facts};
 #[derive(Debug, Default)]
 pub(super) struct Board {
     duties: Mutex<BTreeMap<&'static str, Passes>>,
+    /// Duties whose last pass found no room on the ledger's disk.
+    roomless: Mutex<BTreeSet<&'static str>>,
     worked: watch::Sender<u64>,
 }
 
@@ -76,6 +78,18 @@ impl Board {
         passes.failed += u64::from(outcome != Outcome::Well);
         let took = passes.began.take().map(|began| began.elapsed());
         passes.last = Some(Last { at: clock::monotonic(), took, outcome });
+    }
+
+    /// A pass found no room on the ledger's disk; whether it is the first of all duties to find that.
+    pub(super) fn lacks_room(&self, duty: &'static str) -> bool {
+        let mut roomless = locked(&self.roomless);
+        roomless.insert(duty) && roomless.len() == 1
+    }
+
+    /// A pass went well; whether it is the last of those that had found no room.
+    pub(super) fn has_room(&self, duty: &'static str) -> bool {
+        let mut roomless = locked(&self.roomless);
+        roomless.remove(duty) && roomless.is_empty()
     }
 
     /// A pass of a duty that begins at once is over: there is something to tell.

@@ -61,10 +61,16 @@ impl World {
     }
 
     pub fn start(&self, log: &str, arguments: &[&str]) -> Process {
+        self.start_in(&[], log, arguments)
+    }
+
+    /// Starts it with more in its environment.
+    pub fn start_in(&self, environment: &[(&str, &str)], log: &str, arguments: &[&str]) -> Process {
         let log = std::fs::File::options().create(true).append(true).open(self.path(log)).unwrap();
         let child = neuron()
             .args(arguments)
             .env("HOME", self.folder.path())
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -237,12 +243,18 @@ pub fn get(port: u16, path: &str) -> (String, String) {
 
 /// The same with a header.
 fn get_with(port: u16, path: &str, header: &str) -> (String, String) {
+    let answer = get_whole(port, path, header);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head[9..12].to_owned(), body.to_owned())
+}
+
+/// Head and body as they come.
+pub fn get_whole(port: u16, path: &str, header: &str) -> String {
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\n{header}\r\nconnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head[9..12].to_owned(), body.to_owned())
+    answer
 }
 
 pub fn hotkey(name: &str) -> Account {

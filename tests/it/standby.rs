@@ -11,14 +11,16 @@ use subxt::rpcs::RpcClient;
 
 use crate::cutter::Cutter;
 use crate::localnet::client::ask;
+use crate::needs::faketime;
 use crate::postgres::{Postgres, USER, wait_until};
-use crate::processes::{World, get, hotkey};
+use crate::processes::{World, get, get_whole, hotkey};
 use crate::support::{Process, free_port};
 
 tests! { blocking: a_killed_validator_is_replaced_in_time_and_only_once, a_paused_validator_is_refused_and_stands_by,
 a_validator_that_is_cut_off_is_replaced_and_stands_by_when_it_is_back, what_the_database_suffers_loses_nothing,
 a_promoted_replica_takes_over_the_ledger, two_validators_without_standby_do_not_mix,
-a_standby_of_the_same_machine_waits_for_the_file, readers_of_a_replica_say_how_old_it_is }
+a_standby_of_the_same_machine_waits_for_the_file, readers_of_a_replica_say_how_old_it_is,
+a_full_disk_stops_ticks_with_one_line_and_loses_nothing, clocks_apart_by_a_minute_change_nothing }
 
 /// The promise: from the death of one to the first tick of the other.
 const TAKE_OVER: Duration = Duration::from_secs(15);
@@ -40,7 +42,10 @@ struct Validator {
 
 impl Stage {
     fn set() -> Self {
-        let server = Postgres::start();
+        Self::on(Postgres::start())
+    }
+
+    fn on(server: Postgres) -> Self {
         let world = World::new();
         let mut others = vec![world.localnet(), world.market_sim()];
         world.register(155, &["v", "m0"]);
@@ -55,12 +60,17 @@ impl Stage {
 
     /// Starts a validator that reaches its database by a URL.
     fn validator(&self, name: &'static str, url: &str, more: &[&str]) -> Validator {
+        self.validator_in(&[], name, url, more)
+    }
+
+    /// The same with more in its environment.
+    fn validator_in(&self, environment: &[(&str, &str)], name: &'static str, url: &str, more: &[&str]) -> Validator {
         let metrics = free_port();
         let mut arguments = self.world.validator_arguments(&[&["--tick", "500ms", "--db.url", url], more].concat());
         let at = arguments.iter().position(|it| it == "--metrics.port").unwrap();
         arguments[at + 1] = metrics.to_string();
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        Validator { name, process: self.world.start(&format!("{name}.log"), &words), metrics }
+        Validator { name, process: self.world.start_in(environment, &format!("{name}.log"), &words), metrics }
     }
 
     fn active(&self) -> Validator {
@@ -245,11 +255,12 @@ fn a_paused_validator_is_refused_and_stands_by() {
 
 fn a_validator_that_is_cut_off_is_replaced_and_stands_by_when_it_is_back() {
     let stage = Stage::set();
-    let line = Cutter::to(stage.server.port);
+    let (line, other) = (Cutter::to(stage.server.port), Cutter::to(stage.server.port));
     let far = stage.validator("a", &stage.url(line.port), &[]);
     stage.until(&far, "active");
     wait_until("it has settled an event", || stage.number(&stage.server, "SELECT count(*) FROM scores") > 0);
-    let near = stage.standby("b");
+    let near = stage.validator("b", &stage.url(other.port), &["--standby"]);
+    stage.until(&near, "standby");
     // The cable is pulled: nobody is told.
     line.stall();
     let took = stage.until_next_tick(&stage.server);
@@ -261,7 +272,15 @@ fn a_validator_that_is_cut_off_is_replaced_and_stands_by_when_it_is_back() {
     line.heal();
     wait_until("it is told", || stage.log("a").contains("was taken over by another process"));
     wait_until("it waits again", || stage.log("a").contains("standing by"));
-    // A line that breaks at once, under the one that is active now: its turn is over as fast.
+    // A line that breaks at once, under the one that is active now.
+    other.cut();
+    let took = stage.until_next_tick(&stage.server);
+    assert!(took < TAKE_OVER, "{took:?}\n{}", stage.world.logs());
+    assert_eq!(far.role(), "active");
+    tell("every connection of the active one breaks, and new ones break too", "the standby takes over", took);
+    other.heal();
+    wait_until("it waits again as well", || stage.log("b").matches("standing by").count() > 1);
+    stage.until(&near, "standby");
     stage.check(&stage.server, &["a", "b"]);
 }
 
@@ -369,20 +388,94 @@ fn readers_of_a_replica_say_how_old_it_is() {
         wait_until("it serves", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         process
     };
-    let [shop, page] = [free_port(), free_port()];
+    let [shop, page, gate] = [free_port(), free_port(), free_port()];
     let _shop = reader("storefront", shop, &["--storefront.max_behind", "4s"]);
     let _page = reader("dashboard", page, &[]);
     let health = || {
         let (status, body) = get(shop, "/api/health");
         (status, serde_json::from_str::<Value>(&body).unwrap_or_default())
     };
-    wait_until("it is as new as it may be", || health().0 == "200");
+    let forecasts = format!("{url}?schema=sn155_{}", hotkey("v"));
+    let (wallets, chain, port) = (stage.world.path("wallets"), stage.world.endpoint(), gate.to_string());
+    let _gateway = stage.world.start(
+        "gateway.log",
+        &[
+            &[
+                "gateway",
+                "--netuid",
+                "155",
+                "--wallet.path",
+                &wallets,
+                "--wallet.name",
+                "v",
+                "--subtensor.network",
+                &chain,
+            ][..],
+            &["--port", &port, "--forecasts", &forecasts, "--max-behind", "4"],
+        ]
+        .concat(),
+    );
+    wait_until("the gateway serves", || std::net::TcpStream::connect(("127.0.0.1", gate)).is_ok());
+    let told = || get_whole(gate, "/v1/forecasts?state=scored", "x-nothing: said");
+    wait_until("it is as new as it may be", || health().0 == "200" && told().starts_with("HTTP/1.1 200"));
+    let whole = told();
+    let age = whole.lines().find_map(|line| line.strip_prefix("x-ledger-behind-ms: ")).unwrap();
+    assert!(age.parse::<u64>().unwrap() < 4_000 && whole.contains(r#""object":"forecast""#), "{whole}");
     assert!(health().1["behind_ms"].as_u64().unwrap() < 4_000, "{:?}", health());
     assert!(get(page, "/").1.contains("The ledger is a replica, "), "{}", get(page, "/").1);
     // The replica goes on answering, from a picture that grows old.
     replica.sql("postgres", "SELECT pg_wal_replay_pause()").unwrap();
     wait_until("it is too old", || health().0 == "503");
     assert_eq!(health().1["code"], "stale");
+    wait_until("the gateway says so as well", || told().starts_with("HTTP/1.1 503"));
+    let refused: Value = serde_json::from_str(told().split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!(refused["error"]["code"], "stale", "{refused}");
     replica.sql("postgres", "SELECT pg_wal_replay_resume()").unwrap();
-    wait_until("it is new again", || health().0 == "200");
+    wait_until("it is new again", || health().0 == "200" && told().starts_with("HTTP/1.1 200"));
+}
+
+fn clocks_apart_by_a_minute_change_nothing() {
+    let library = faketime().to_str().unwrap().to_owned();
+    let stage = Stage::set();
+    let mut holder = stage.active();
+    let takeovers = || stage.number(&stage.server, "SELECT takeovers FROM lease");
+    // A minute ahead, every lease is long over; a minute behind, it is fresh for ever. Neither is asked.
+    for (number, (name, clock)) in [("b", "+60s"), ("c", "-60s")].into_iter().enumerate() {
+        let environment = [("LD_PRELOAD", &*library), ("FAKETIME", clock), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
+        let other = stage.validator_in(&environment, name, &stage.url(stage.server.port), &["--standby"]);
+        stage.until(&other, "standby");
+        std::thread::sleep(Duration::from_secs(10));
+        assert_eq!((&*other.role(), &*holder.role(), takeovers()), ("standby", "active", number as u64));
+        holder.process.kill();
+        let took = stage.until(&other, "active");
+        assert!(took < TAKE_OVER, "{took:?}\n{}", stage.world.logs());
+        tell(
+            &format!("the standby's clock is {clock}, the active one is killed"),
+            "it takes over, and not before",
+            took,
+        );
+        holder = other;
+    }
+    assert_eq!(takeovers(), 2);
+}
+
+fn a_full_disk_stops_ticks_with_one_line_and_loses_nothing() {
+    let stage = Stage::on(Postgres::with_disk(160));
+    let active = stage.active();
+    let before = stage.number(&stage.server, "SELECT count(*) FROM scores");
+    stage.server.fill_disk(0);
+    let line = "the disk is full; nothing was recorded";
+    wait_until("it is told", || stage.log("a").lines().any(|it| it.contains("ERROR") && it.contains(line)));
+    // Some ticks may still find a place in pages that are there. What was told stays told.
+    std::thread::sleep(Duration::from_secs(5));
+    let told = stage.log("a").lines().filter(|it| it.contains("ERROR") && it.contains(line)).count();
+    assert!(told <= 2, "{told} lines\n{}", stage.world.logs());
+    assert!(stage.number(&stage.server, "SELECT count(*) FROM scores") >= before);
+    assert_eq!(active.role(), "active");
+    stage.server.empty_disk();
+    let took = stage.until_next_tick(&stage.server);
+    wait_until("that is told", || stage.log("a").contains("there is room on the ledger's disk again"));
+    tell("the disk of the database is full for 5 s", "one line; ticks go on when there is room", took);
+    wait_until("events are settled again", || stage.number(&stage.server, "SELECT count(*) FROM scores") > before);
+    stage.check(&stage.server, &["a"]);
 }
