@@ -6,6 +6,8 @@
 #   eval "$(scripts/postgres.sh start FOLDER)"   and NEURON_TEST_POSTGRES: the URL of a server whose files are in FOLDER
 #   scripts/postgres.sh stop FOLDER              ends it; its files stay
 #
+# NEURON_POSTGRES_SAFE=1 makes it wait for its disk, as a server at work does: for measuring.
+#
 # Without PostgreSQL nothing is printed, and the tests that need one are counted as ignored. PostgreSQL refuses to run as root,
 # so root's servers run as `nobody`.
 set -euo pipefail
@@ -65,8 +67,10 @@ start() {
         (cd / && "${as_server[@]}" "$programs/initdb" -D "$folder/data" -A trust -U neuron -E UTF8 --locale=C -N) >&2
     fi
     if ! (cd / && "${as_server[@]}" "$programs/pg_ctl" -D "$folder/data" status) >/dev/null; then
+        local fsync=off
+        if [ -n "${NEURON_POSTGRES_SAFE:-}" ]; then fsync=on; fi
         for port in $(shuf -i 20000-32000 -n 5); do
-            local options="-p $port -k $folder -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=300"
+            local options="-p $port -k $folder -c listen_addresses=127.0.0.1 -c fsync=$fsync -c max_connections=300"
             if (cd / && "${as_server[@]}" "$programs/pg_ctl" -D "$folder/data" -l "$folder/log" -o "$options" -w start) >&2; then break; fi
         done
     fi
