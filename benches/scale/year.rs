@@ -45,8 +45,11 @@ pub struct Figures {
     lake: f64,
 }
 
+/// One of the figures.
+pub type Of = fn(&Figures) -> f64;
+
 /// A table for each.
-pub const OPERATIONS: [(&str, fn(&Figures) -> f64); 7] = [
+pub const OPERATIONS: [(&str, Of); 7] = [
     ("Ingest: an event with all its rounds, ms", |of| of.ingest),
     ("Settle: an event, ms", |of| of.settle),
     ("Read: an event with its prices, and a miner's intervals and history, ms", |of| of.read),
