@@ -18,7 +18,7 @@ use super::powers::Edit;
 use super::runtime::{
     BlockNumber, Executive, FeesToAuthor, Header, MevShield, RuntimeCall, SLOT_DURATION_MS, UncheckedExtrinsic,
 };
-use super::shield::{self, Sealed};
+use super::shield::{self, Ciphertext, Sealed};
 use super::state::{self, Delta, Nodes, Overlay, Panicked, State};
 
 /// How deep calls may be nested in calls. Deeper ones could exhaust a thread's stack, which no `catch_unwind` stops.
@@ -196,12 +196,12 @@ fn build_once(
     let mut fates = Vec::with_capacity(candidates.len());
     let mut did_not_fit = 0;
     for candidate in candidates {
-        let (fate, fits) = apply(&candidate.bytes, state, &mut overlay);
+        let (fate, fits, sealed) = apply(&candidate.bytes, state, &mut overlay);
         if fate == Fate::Included {
             extrinsics.push(candidate.bytes.clone());
             // What was sealed comes right behind its carrier; what is refused then leaves no trace, as on the real chain.
-            if let Some(inner) = unsealed(&candidate.bytes, state, &mut overlay).map_err(hook)? {
-                let (fate, _) = apply(&inner, state, &mut overlay);
+            if let Some(inner) = unsealed(sealed.as_ref(), state, &mut overlay).map_err(hook)? {
+                let (fate, ..) = apply(&inner, state, &mut overlay);
                 tracing::debug!(target: "neuron::localnet", carrier = ?candidate.hash, ?fate, "an extrinsic was opened");
                 if fate == Fate::Included {
                     extrinsics.push(inner);
@@ -220,28 +220,30 @@ fn build_once(
     Ok(Built { block: Block { header, extrinsics }, delta: Delta::of(changes.transaction), fates })
 }
 
-/// The extrinsic that another carries sealed, when it opens.
-fn unsealed(carrier: &[u8], state: &State, overlay: &mut Overlay) -> Result<Option<Vec<u8>>, Panicked> {
-    let ciphertext = match decode(carrier) {
-        Ok(UncheckedExtrinsic { function: RuntimeCall::MevShield(call), .. }) => shield::ciphertext_of(call),
-        _ => None,
-    };
-    let Some(sealed) = ciphertext.as_ref().and_then(|bytes| Sealed::parse(bytes)) else { return Ok(None) };
+/// The extrinsic in what another carried sealed, when it opens.
+fn unsealed(carried: Option<&Ciphertext>, state: &State, overlay: &mut Overlay) -> Result<Option<Vec<u8>>, Panicked> {
+    let Some(sealed) = carried.and_then(|bytes| Sealed::parse(bytes)) else { return Ok(None) };
     state::enter(state, overlay, || MevShield::open(&sealed))
 }
 
-/// The candidate's fate, and whether there was room for it.
-fn apply(bytes: &[u8], state: &State, overlay: &mut Overlay) -> (Fate, bool) {
+/// The candidate's fate, whether there was room for it, and what it carries sealed.
+fn apply(bytes: &[u8], state: &State, overlay: &mut Overlay) -> (Fate, bool, Option<Ciphertext>) {
     let extrinsic = match decode(bytes) {
         Ok(extrinsic) => extrinsic,
-        Err(error) => return (Fate::Refused(error.to_string()), true),
+        Err(error) => return (Fate::Refused(error.to_string()), true, None),
+    };
+    let sealed = match &extrinsic.function {
+        RuntimeCall::MevShield(call) => shield::ciphertext_of(call).cloned(),
+        _ => None,
     };
     match state::attempt(state, overlay, || Executive::apply_extrinsic(extrinsic)) {
-        Ok(Ok(_outcome)) => (Fate::Included, true),
-        Ok(Err(TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources))) => (Fate::Postponed, false),
-        Ok(Err(TransactionValidityError::Invalid(InvalidTransaction::Future))) => (Fate::Postponed, true),
-        Ok(Err(refusal)) => (Fate::Refused(<&'static str>::from(refusal).to_owned()), true),
-        Err(panic) => (Fate::Refused(panic.to_string()), true),
+        Ok(Ok(_outcome)) => (Fate::Included, true, sealed),
+        Ok(Err(TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources))) => {
+            (Fate::Postponed, false, None)
+        }
+        Ok(Err(TransactionValidityError::Invalid(InvalidTransaction::Future))) => (Fate::Postponed, true, None),
+        Ok(Err(refusal)) => (Fate::Refused(<&'static str>::from(refusal).to_owned()), true, None),
+        Err(panic) => (Fate::Refused(panic.to_string()), true, None),
     }
 }
 

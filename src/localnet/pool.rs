@@ -281,12 +281,12 @@ impl Pool {
         }
     }
 
-    /// The ready extrinsics in the order in which a block takes them: by priority, requirements before dependants.
     /// How many of them a block could take now: the number of [`Pool::candidates`].
     pub(crate) fn ready(&self) -> usize {
         self.entries.len() - self.futures.len()
     }
 
+    /// The ready extrinsics in the order in which a block takes them: by priority, requirements before dependants.
     pub(crate) fn candidates(&self) -> Vec<Arc<Transaction>> {
         let mut missing: HashMap<H256, usize> = HashMap::new();
         let mut waiting: HashMap<&Tag, Vec<H256>> = HashMap::new();

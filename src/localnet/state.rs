@@ -15,12 +15,16 @@ use sp_runtime::traits::BlakeTwo256;
 use sp_state_machine::{
     Backend, BackendTransaction, Ext, IterArgs, OverlayedChanges, TrieBackend, TrieBackendBuilder, TrieBackendStorage,
 };
+use sp_trie::cache::{CacheSize, LocalTrieCache, SharedTrieCache};
 
 /// A node's key in the table: its hash behind its place in the trie.
 pub(crate) type NodeKey = Vec<u8>;
 
+/// Decoded nodes and values that were read lately, of all states. Without it every read decodes its way down from the root.
+const CACHE: CacheSize = CacheSize::new(8 << 20);
+
 /// The state of one block.
-pub(crate) type State = TrieBackend<Nodes, BlakeTwo256>;
+pub(crate) type State = TrieBackend<Nodes, BlakeTwo256, LocalTrieCache<BlakeTwo256>>;
 
 /// Changes of one run, not yet part of any state.
 pub(crate) type Overlay = OverlayedChanges<BlakeTwo256>;
@@ -34,8 +38,17 @@ pub(crate) struct Panicked(pub(crate) String);
 type Table = HashMap<NodeKey, (Vec<u8>, i32)>;
 
 /// Reference-counted trie nodes. Clones share the table. Its size is bounded by the window of kept states.
-#[derive(Clone, Default)]
-pub(crate) struct Nodes(Arc<RwLock<Table>>);
+#[derive(Clone)]
+pub(crate) struct Nodes {
+    table: Arc<RwLock<Table>>,
+    cache: SharedTrieCache<BlakeTwo256>,
+}
+
+impl Default for Nodes {
+    fn default() -> Self {
+        Self { table: Arc::default(), cache: SharedTrieCache::new(CACHE, None) }
+    }
+}
 
 /// What a block does to the table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, codec::Encode, codec::Decode)]
@@ -64,14 +77,14 @@ impl Delta {
 impl TrieBackendStorage<BlakeTwo256> for Nodes {
     fn get(&self, key: &H256, prefix: Prefix) -> Result<Option<Vec<u8>>, String> {
         let key = sp_trie::prefixed_key::<BlakeTwo256>(key, prefix);
-        Ok(self.0.read().get(&key).map(|(node, _)| node.clone()))
+        Ok(self.table.read().get(&key).map(|(node, _)| node.clone()))
     }
 }
 
 impl Nodes {
     /// The state under a root.
     pub(crate) fn at(&self, root: H256) -> State {
-        TrieBackendBuilder::new(self.clone(), root).build()
+        TrieBackendBuilder::new_with_cache(self.clone(), root, self.cache.local_cache_untrusted()).build()
     }
 
     /// The state in which nothing is stored.
@@ -81,7 +94,7 @@ impl Nodes {
 
     /// Adds nodes. States that are there already stay as they are.
     pub(crate) fn insert(&self, births: &[(NodeKey, Vec<u8>, i32)]) {
-        let mut table = self.0.write();
+        let mut table = self.table.write();
         for (key, node, count) in births {
             table.entry(key.clone()).or_insert_with(|| (node.clone(), 0)).1 += count;
         }
@@ -89,7 +102,7 @@ impl Nodes {
 
     /// Gives up references, and frees the nodes that nobody needs any more.
     pub(crate) fn forget(&self, deaths: &[(NodeKey, i32)]) {
-        let mut table = self.0.write();
+        let mut table = self.table.write();
         for (key, count) in deaths {
             if let Some(entry) = table.get_mut(key) {
                 entry.1 -= count;
@@ -102,13 +115,13 @@ impl Nodes {
 
     /// All nodes with their counts.
     pub(crate) fn all(&self) -> Vec<(NodeKey, Vec<u8>, i32)> {
-        self.0.read().iter().map(|(key, (node, count))| (key.clone(), node.clone(), *count)).collect()
+        self.table.read().iter().map(|(key, (node, count))| (key.clone(), node.clone(), *count)).collect()
     }
 
     /// The number of nodes.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.0.read().len()
+        self.table.read().len()
     }
 }
 
@@ -191,7 +204,9 @@ mod tests {
         assert_eq!(nodes.at(second).storage(b"a").unwrap(), Some(vec![2; 40]));
 
         nodes.forget(&delta.deaths);
-        assert!(nodes.at(first).storage(b"a").is_err());
+        // By somebody who has not read it yet.
+        let uncached = Nodes { table: Arc::clone(&nodes.table), ..Nodes::default() };
+        assert!(uncached.at(first).storage(b"a").is_err());
         assert_eq!(nodes.at(second).storage(b"a").unwrap(), Some(vec![2; 40]));
     }
 

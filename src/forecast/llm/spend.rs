@@ -3,6 +3,7 @@
 //! A call reserves the most that it can cost before a byte is sent, and settles what it did cost afterwards. What is never
 //! settled, because the process died or the line broke, stays reserved: it may have been charged. The sum of the day and of
 //! the question are looked at in the transaction that reserves, so neither threads nor processes can overtake each other.
+//! The sums are kept by triggers in the file, so a version of the program that does not know them keeps them too.
 //!
 //! Only a server that charges more than it was allowed to say can cost more than was reserved. That is then counted in full,
 //! and no further call is made.
@@ -39,8 +40,37 @@ CREATE INDEX IF NOT EXISTS replies_by_time ON replies (at_ms);
 CREATE TABLE IF NOT EXISTS salt (one INTEGER PRIMARY KEY CHECK (one = 1), value BLOB NOT NULL) STRICT;
 ";
 
-/// Replies kept at most; beyond them the oldest are forgotten.
+/// Sums over `spend`. An amount counts as 2⁶¹ at most, which no budget is, so that no sum leaves SQLite's integers.
+const SUMS: &str = "
+CREATE TABLE spend_days (day INTEGER PRIMARY KEY, amount INTEGER NOT NULL) STRICT;
+CREATE TABLE spend_questions (
+    question TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    amount INTEGER NOT NULL,
+    PRIMARY KEY (question, day)
+) STRICT, WITHOUT ROWID;
+INSERT INTO spend_days
+    SELECT day, CAST(min(total(min(coalesce(spent, reserved), 1 << 61)), 1 << 61) AS INTEGER) FROM spend GROUP BY day;
+INSERT INTO spend_questions
+    SELECT question, day, CAST(min(total(min(coalesce(spent, reserved), 1 << 61)), 1 << 61) AS INTEGER)
+    FROM spend GROUP BY question, day;
+CREATE TRIGGER spend_reserved AFTER INSERT ON spend BEGIN
+    INSERT INTO spend_days VALUES (new.day, min(coalesce(new.spent, new.reserved), 1 << 61))
+        ON CONFLICT (day) DO UPDATE SET amount = min(amount + excluded.amount, 1 << 61);
+    INSERT INTO spend_questions VALUES (new.question, new.day, min(coalesce(new.spent, new.reserved), 1 << 61))
+        ON CONFLICT (question, day) DO UPDATE SET amount = min(amount + excluded.amount, 1 << 61);
+END;
+CREATE TRIGGER spend_settled AFTER UPDATE OF spent ON spend BEGIN
+    UPDATE spend_days SET amount = min(amount - min(coalesce(old.spent, old.reserved), 1 << 61)
+        + min(coalesce(new.spent, new.reserved), 1 << 61), 1 << 61) WHERE day = new.day;
+    UPDATE spend_questions SET amount = min(amount - min(coalesce(old.spent, old.reserved), 1 << 61)
+        + min(coalesce(new.spent, new.reserved), 1 << 61), 1 << 61) WHERE question = new.question AND day = new.day;
+END;
+";
+
+/// Replies kept at most, and those that come between two counts; beyond them the oldest are forgotten.
 const MOST_REPLIES: i64 = 100_000;
+const COUNTED_EVERY: u32 = 1_000;
 
 /// How much may be spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,8 +152,27 @@ pub struct SpendLedger(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    connection: Mutex<Connection>,
+    file: Mutex<File>,
     salt: [u8; 16],
+}
+
+#[derive(Debug)]
+struct File {
+    connection: Connection,
+    /// What its transactions wait for.
+    kept: Kept,
+    /// Replies remembered since they were counted.
+    uncounted: u32,
+}
+
+/// How surely a transaction is kept once it has returned. Either way it is there for every other process, also when this one
+/// is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Also a power cut does not take it back: it waits for the disk.
+    OnDisk,
+    /// A power cut may take it back.
+    Written,
 }
 
 /// Money set aside for a call. Dropped, it stays so: whoever knows better settles.
@@ -160,20 +209,26 @@ impl SpendLedger {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         let prepare = || {
-            let connection = Connection::open(path)?;
+            let mut connection = Connection::open(path)?;
             connection.busy_timeout(Duration::from_secs(10))?;
             connection.pragma_update(None, "journal_mode", "wal")?;
-            // A reservation is on disk before a byte is sent: also a power cut forgets no spending.
             connection.pragma_update(None, "synchronous", "full")?;
-            connection.execute_batch(TABLES)?;
-            connection.execute_batch(super::history::TABLE)?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute_batch(TABLES)?;
+            let sums = "SELECT count(*) FROM sqlite_master WHERE name = 'spend_days'";
+            if transaction.query_row(sums, [], |row| row.get::<_, i64>(0))? == 0 {
+                transaction.execute_batch(SUMS)?;
+            }
+            transaction.execute_batch(super::history::TABLE)?;
             let fresh = *uuid::Uuid::new_v4().as_bytes();
-            connection.execute("INSERT OR IGNORE INTO salt (one, value) VALUES (1, ?1)", params![fresh])?;
-            let salt = connection.query_row("SELECT value FROM salt", [], |row| row.get::<_, [u8; 16]>(0))?;
+            transaction.execute("INSERT OR IGNORE INTO salt (one, value) VALUES (1, ?1)", params![fresh])?;
+            let salt = transaction.query_row("SELECT value FROM salt", [], |row| row.get::<_, [u8; 16]>(0))?;
+            transaction.commit()?;
             Ok((connection, salt))
         };
         let (connection, salt) = prepare().map_err(|source| SpendError::File { path: path.to_owned(), source })?;
-        Ok(Self(Arc::new(Inner { path: path.to_owned(), connection: Mutex::new(connection), salt })))
+        let file = File { connection, kept: Kept::OnDisk, uncounted: COUNTED_EVERY };
+        Ok(Self(Arc::new(Inner { path: path.to_owned(), file: Mutex::new(file), salt })))
     }
 
     /// Sets aside `most` for a call at `now`, when both budgets hold it.
@@ -188,20 +243,27 @@ impl SpendLedger {
         budget: Budget,
     ) -> Result<Reservation, SpendError> {
         let day = now.0.div_euclid(DAY_MS);
-        let id = self.write(|transaction| {
-            let spent = sum(transaction, "SELECT coalesce(spent, reserved) FROM spend WHERE day = ?1", params![day])?;
+        // Only this waits for the disk: also a power cut forgets no spending, for what is lost after it was reserved in full.
+        let id = self.within(Kept::OnDisk, |transaction| {
+            let spent = sum(transaction, "SELECT amount FROM spend_days WHERE day = ?1", params![day])?;
             if spent.plus(most) > budget.per_day {
                 return Ok(Err(SpendError::Day { spent, budget: budget.per_day, most }));
             }
-            let one = "SELECT coalesce(spent, reserved) FROM spend WHERE question = ?1 AND day = ?2";
+            let one = "SELECT amount FROM spend_questions WHERE question = ?1 AND day = ?2";
             let spent = sum(transaction, one, params![purpose.question, day])?;
             if spent.plus(most) > budget.per_question {
                 return Ok(Err(SpendError::Question { spent, budget: budget.per_question, most }));
             }
-            transaction.execute(
-                "INSERT INTO spend (at_ms, day, question, model, purpose, reserved) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![now.0, day, purpose.question, purpose.model, purpose.prompt, stored(most)],
-            )?;
+            let insert =
+                "INSERT INTO spend (at_ms, day, question, model, purpose, reserved) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            transaction.prepare_cached(insert)?.execute(params![
+                now.0,
+                day,
+                purpose.question,
+                purpose.model,
+                purpose.prompt,
+                stored(most)
+            ])?;
             Ok(Ok(transaction.last_insert_rowid()))
         })??;
         Ok(Reservation { ledger: self.clone(), id, most })
@@ -242,7 +304,25 @@ impl SpendLedger {
     pub fn remember(&self, key: &[u8; 32], now: UnixMs, text: &str) -> Result<(), SpendError> {
         self.write(|transaction| {
             let insert = "INSERT OR REPLACE INTO replies (key, at_ms, text) VALUES (?1, ?2, ?3)";
-            transaction.execute(insert, params![key.as_slice(), now.0, text])?;
+            transaction.prepare_cached(insert)?.execute(params![key.as_slice(), now.0, text])?;
+            Ok(())
+        })?;
+        if self.is_time_to_count() { self.forget_the_oldest() } else { Ok(()) }
+    }
+
+    /// Once in a while, since counting reads all of them.
+    fn is_time_to_count(&self) -> bool {
+        let mut file = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.uncounted += 1;
+        let is_time = file.uncounted >= COUNTED_EVERY;
+        if is_time {
+            file.uncounted = 0;
+        }
+        is_time
+    }
+
+    fn forget_the_oldest(&self) -> Result<(), SpendError> {
+        self.write(|transaction| {
             let forget = "DELETE FROM replies WHERE key IN
                 (SELECT key FROM replies ORDER BY at_ms DESC LIMIT -1 OFFSET ?1)";
             let count: i64 = transaction.query_row("SELECT count(*) FROM replies", [], |row| row.get(0))?;
@@ -262,28 +342,52 @@ impl SpendLedger {
 
     /// Immediate: who reads a sum to act on it must be the only writer from then on.
     pub(super) fn write<T>(&self, job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, SpendError> {
-        self.within(TransactionBehavior::Immediate, job)
+        self.within(Kept::Written, job)
     }
 
     /// Waits for no writer.
     pub(super) fn read<T>(&self, job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, SpendError> {
-        self.within(TransactionBehavior::Deferred, job)
+        let mut file = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = in_transaction(&mut file.connection, TransactionBehavior::Deferred, job);
+        read.map_err(|source| SpendError::File { path: self.0.path.clone(), source })
     }
 
     fn within<T>(
         &self,
-        behavior: TransactionBehavior,
+        kept: Kept,
         job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, SpendError> {
-        let mut connection = self.0.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let whole = || {
-            let transaction = connection.transaction_with_behavior(behavior)?;
-            let done = job(&transaction)?;
-            transaction.commit()?;
-            Ok(done)
-        };
-        whole().map_err(|source| SpendError::File { path: self.0.path.clone(), source })
+        let mut file = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let done =
+            file.keeps(kept).and_then(|()| in_transaction(&mut file.connection, TransactionBehavior::Immediate, job));
+        done.map_err(|source| SpendError::File { path: self.0.path.clone(), source })
     }
+}
+
+impl File {
+    /// From now on its transactions are kept so.
+    fn keeps(&mut self, kept: Kept) -> rusqlite::Result<()> {
+        if self.kept != kept {
+            let synchronous = match kept {
+                Kept::OnDisk => "full",
+                Kept::Written => "normal",
+            };
+            self.connection.pragma_update(None, "synchronous", synchronous)?;
+            self.kept = kept;
+        }
+        Ok(())
+    }
+}
+
+fn in_transaction<T>(
+    connection: &mut Connection,
+    behavior: TransactionBehavior,
+    job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(behavior)?;
+    let done = job(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
 }
 
 impl Reservation {
@@ -292,9 +396,11 @@ impl Reservation {
     /// # Errors
     /// [`SpendError::File`]: it stays reserved in full.
     pub fn settle(self, spent: MicroUsd) -> Result<(), SpendError> {
-        let id = self.id;
-        self.ledger.write(|transaction| {
-            transaction.execute("UPDATE spend SET spent = ?1 WHERE id = ?2", params![stored(spent), id])?;
+        // What is below the reservation may be lost in a power cut: then the call counts in full. What is above it may not.
+        let kept = if spent > self.most { Kept::OnDisk } else { Kept::Written };
+        self.ledger.within(kept, |transaction| {
+            let settle = "UPDATE spend SET spent = ?1 WHERE id = ?2";
+            transaction.prepare_cached(settle)?.execute(params![stored(spent), self.id])?;
             Ok(())
         })
     }
@@ -357,6 +463,24 @@ mod tests {
         ledger.reserve(NOON, for_question("a"), MicroUsd(10), budget).unwrap().settle(MicroUsd(u64::MAX)).unwrap();
         assert!(ledger.reserve(NOON, for_question("b"), MicroUsd(1), budget).unwrap_err().is_budget());
         assert!(ledger.reserve(NOON, for_question("b"), MicroUsd(0), budget).unwrap_err().is_budget());
+    }
+
+    /// A file of a version that summed up the calls each time.
+    #[test]
+    fn a_file_without_sums_gets_them() {
+        let (folder, ledger) = ledger();
+        let budget = Budget { per_day: MicroUsd(100), per_question: MicroUsd(60) };
+        drop(ledger.reserve(NOON, for_question("a"), MicroUsd(50), budget).unwrap());
+        ledger.reserve(NOON, for_question("b"), MicroUsd(45), budget).unwrap().settle(MicroUsd(20)).unwrap();
+        let before = "DROP TRIGGER spend_reserved; DROP TRIGGER spend_settled;
+            DROP TABLE spend_days; DROP TABLE spend_questions";
+        ledger.write(|transaction| transaction.execute_batch(before)).unwrap();
+        drop(ledger);
+        let again = SpendLedger::open(&folder.path().join("below/spend.sqlite")).unwrap();
+        let refused = again.reserve(NOON, for_question("c"), MicroUsd(31), budget);
+        assert!(matches!(refused, Err(SpendError::Day { spent: MicroUsd(70), .. })), "{refused:?}");
+        let refused = again.reserve(NOON, for_question("a"), MicroUsd(11), budget);
+        assert!(matches!(refused, Err(SpendError::Question { spent: MicroUsd(50), .. })), "{refused:?}");
     }
 
     #[test]
@@ -426,6 +550,9 @@ mod tests {
                 let spent = ledger.spent(NOON).unwrap();
                 prop_assert!(spent.day.0 <= per_day);
                 prop_assert_eq!(spent.day.0, by_question.values().sum::<u64>());
+                let day = "SELECT amount FROM spend_days";
+                let in_sums = ledger.read(|transaction| sum(transaction, day, [])).unwrap();
+                prop_assert_eq!(in_sums, spent.day);
                 prop_assert!(by_question.values().all(|spent| *spent <= per_question));
             }
         }

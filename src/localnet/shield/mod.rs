@@ -20,7 +20,7 @@ pub(crate) use seal::Sealed;
 use super::runtime::Runtime;
 
 /// What a call of this pallet carries.
-pub(crate) fn ciphertext_of(call: Call<Runtime>) -> Option<pallet::Ciphertext> {
+pub(crate) fn ciphertext_of(call: &Call<Runtime>) -> Option<&pallet::Ciphertext> {
     match call {
         Call::submit_encrypted { ciphertext } => Some(ciphertext),
         Call::__Ignore(..) => None,
