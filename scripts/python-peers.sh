@@ -61,6 +61,8 @@ make_peer NEURON_PYTHON_WALLET401 wallet401 bittensor_wallet==4.0.1
 make_peer NEURON_PYTHON_WALLET411 wallet411 bittensor_wallet==4.1.1
 # What the reference validator computes with, and three readers of exported Parquet files.
 make_peer NEURON_PYTHON_DATA data numpy==2.0.2 pandas==2.2.2 pydantic==2.11.7 pyarrow==21.0.0 duckdb==1.3.2 polars==1.32.3
+# What the reference learns its second opinion on events with.
+make_peer NEURON_PYTHON_SKLEARN sklearn scikit-learn==1.5.2 numpy==2.0.2
 # A server that speaks S3.
 make_peer NEURON_PYTHON_S3 s3 'moto[server,s3]==5.2.5'
 # Clients of the gateway, each as it is.

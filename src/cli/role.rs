@@ -61,7 +61,8 @@ pub(super) fn storefront(
 ) -> Result<Option<Storefront>, Failure> {
     let Some(port) = port else { return Ok(None) };
     let (_, kind) = setup::subnet_and_kind(settings).map_err(failure)?;
-    let open = port.serve(storefront::Source::of(watch, kind, resolved).map_err(no_storefront)?);
+    let source = storefront::Source::of(watch, kind, resolved).map_err(no_storefront)?;
+    let open = port.serve(source.on_ranks(settings.storefront.ranks));
     output.note(&format!("storefront: http://{}/openapi.json", open.local_addr()));
     Ok(Some(open))
 }

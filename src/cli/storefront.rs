@@ -63,7 +63,7 @@ fn serve(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     args::start_logs(&settings)?;
     let place = score::place_of(matches, &settings)?;
     let source = Source::at_rest(&place, &resolved).map_err(role::no_storefront)?;
-    let source = source.no_older_than(settings.storefront.max_behind);
+    let source = source.no_older_than(settings.storefront.max_behind).on_ranks(settings.storefront.ranks);
     settings.storefront.port.get_or_insert(PORT);
     block_on(async {
         let Some(port) = role::storefront_port(&settings).await? else { return Ok(()) };

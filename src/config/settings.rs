@@ -173,6 +173,7 @@ pub struct StorefrontSettings {
     pub port: Option<u16>,
     pub ip: String,
     pub keys: Option<PathBuf>,
+    pub ranks: usize,
     #[serde(deserialize_with = "duration")]
     pub max_behind: Duration,
 }

@@ -417,6 +417,13 @@ pub const CORE: &[Setting] = &[
         Group::Storefront,
         "The file of hashed keys to it; storefront-keys.toml in db.directory unless said.",
     ),
+    setting(
+        "storefront.ranks",
+        Kind::Integer { min: 2, max: 255 },
+        Some("100"),
+        Group::Storefront,
+        "On how many ranks of miners `community_prediction_lr` is learnt; it is null while fewer miners are ranked. The subnet's own validators had 100, on the test network 20.",
+    ),
     setting("storefront.max_behind", Kind::Duration, Some("30s"), Group::Storefront, "How far the replica that `neuron storefront` reads may be behind the ledger; what is older is not told."),
     setting(
         "lake.to",

@@ -63,6 +63,26 @@ impl EventView<'_> {
 pub trait Rule: Send + Sync {
     /// Scores every miner. Never NaN, for statistics of admitted reports.
     fn score(&self, event: &EventView<'_>) -> Vec<Option<f64>>;
+
+    /// What every miner said in all: the mean of its intervals by their weights, or the plain one where those are all 0; `None`
+    /// for a miner that said nothing.
+    fn said(&self, event: &EventView<'_>) -> Vec<Option<f64>> {
+        let columns = event.count.columns().into_iter().zip(event.sum_p.columns());
+        let mean = |(count, sum_p): (ArrayView1<'_, u32>, ArrayView1<'_, f64>)| {
+            let (mut weighted, mut weights, mut plain, mut intervals) = (0.0, 0.0, 0.0, 0.0);
+            for ((count, sum_p), weight) in
+                count.iter().zip(sum_p).zip(event.weights).filter(|((count, _), _)| **count > 0)
+            {
+                let p = sum_p / f64::from(*count);
+                weighted += weight * p;
+                weights += weight;
+                plain += p;
+                intervals += 1.0;
+            }
+            if weights > 0.0 { Some(weighted / weights) } else { (intervals > 0.0).then(|| plain / intervals) }
+        };
+        columns.map(mean).collect()
+    }
 }
 
 /// The rule that the settings select.
@@ -169,6 +189,48 @@ impl EventStats {
             last: ArrayView1::from(&self.last),
             starts: ArrayView1::from(&self.starts),
             registered: ArrayView1::from(&self.registered),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scoring::grid::ORIGIN;
+    use crate::scoring::rules::IntervalWeight;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    /// Statistics over so many intervals, of what was said: interval, miner, reports, their sum.
+    fn stats(rules: &Rules, intervals: i64, registered: &[UnixMs], said: &[(usize, usize, u32, f64)]) -> EventStats {
+        let close = ORIGIN.plus_ms(intervals * 4 * HOUR_MS);
+        let frame = EventFrame { opened: ORIGIN, close, outcome: 1.0, prior: 0.5 };
+        let mut stats = EventStats::new(&frame, rules, registered.to_vec());
+        for (row, miner, count, sum) in said {
+            stats.set_sums(*row, *miner, *count, [*sum, 0.0, 0.0]);
+        }
+        stats
+    }
+
+    #[test]
+    fn what_was_said_in_all_weighs_as_the_intervals_do() {
+        let rules = Rules { interval_weight: IntervalWeight::Power, ..Rules::default() };
+        let said = [(0, 0, 2, 1.0), (1, 0, 1, 0.8), (2, 0, 1, 0.1), (2, 1, 2, 0.6)];
+        let stats = stats(&rules, 3, &[ORIGIN; 3], &said);
+        let weighted = (0.5 + 0.75 * 0.8) / 1.75;
+        assert_eq!(selected(&rules).said(&stats.view()), [Some(weighted), Some(0.3), None], "the last weighs nothing");
+    }
+
+    #[test]
+    fn under_the_peer_rule_silence_says_what_it_is_taken_for() {
+        let rules = Rules::of_2025();
+        let (before, after) = (ORIGIN.plus_ms(-1), ORIGIN.plus_ms(HOUR_MS));
+        let stats = stats(&rules, 1, &[before, before, before, after], &[(0, 0, 1, 0.9), (0, 1, 2, 1.0)]);
+        let said = selected(&rules).said(&stats.view());
+        let silent = 0.7 + (0.5 - 0.7) / 3.0;
+        let newcomer = ((0.9_f64.ln() + 0.5_f64.ln() + f64::ln(silent)) / 3.0).exp();
+        for (said, want) in said.into_iter().zip([0.9, 0.5, silent, newcomer]) {
+            assert!((said.unwrap() - want).abs() < 1e-9, "{said:?} {want}");
         }
     }
 }

@@ -63,6 +63,28 @@ impl Rule for PeerLog {
         let total: f64 = event.weights.sum();
         sums.into_iter().map(|sum| Some(if total > 0.0 { sum / total } else { 0.0 })).collect()
     }
+
+    /// As the reference keeps it: silence counts as what it was taken for.
+    fn said(&self, event: &EventView<'_>) -> Vec<Option<f64>> {
+        let mut sums = vec![0.0; event.miners()];
+        let (mut presence, mut cells) = (Vec::new(), Vec::new());
+        let mut starts = event.starts.iter();
+        event.each_row(|weight, [sum_p, ..], count| {
+            let start = starts.next().copied().unwrap_or(UnixMs(i64::MAX));
+            presence.clear();
+            presence.extend(count.iter().zip(sum_p).zip(event.registered).map(
+                |((count, sum_p), registered)| match count {
+                    0 if *registered < start => Presence::Absent,
+                    0 => Presence::New,
+                    n => Presence::Reported(sum_p / f64::from(*n)),
+                },
+            ));
+            interval(&presence, event.outcome, &mut cells);
+            sums.iter_mut().zip(&cells).for_each(|(sum, cell)| *sum += weight * cell.p);
+        });
+        let total: f64 = event.weights.sum();
+        sums.into_iter().map(|sum| (total > 0.0).then(|| sum / total)).collect()
+    }
 }
 
 /// Scores one interval into `cells`, one per miner. Outcomes between 0 and 1 mix both logarithms by the payout;

@@ -12,8 +12,8 @@ use super::problem::Problem;
 use super::shelf::{Averages, Shelf, Shop};
 use crate::scoring::community::{community, median};
 use crate::scoring::grid::minutes_since_origin;
-use crate::subnets::events::ledger::CellLine;
-use crate::units::UnixMs;
+use crate::subnets::events::ledger::{CellLine, EventRow};
+use crate::units::{Identity, UnixMs};
 
 type Answer = Result<Response, Problem>;
 
@@ -46,7 +46,7 @@ struct Forecast {
 struct Community {
     event_id: String,
     community_prediction: Option<f64>,
-    /// The reference trains a second opinion, a logistic regression over the ranks. Here none is trained.
+    /// A second opinion: a regression on what the miners at each rank say. None while too few are ranked, or too little has ended.
     community_prediction_lr: Option<f64>,
 }
 
@@ -108,15 +108,35 @@ pub(super) fn together<'a>(cells: impl Iterator<Item = &'a CellLine>, averages: 
     community(cells.map(|cell| (averages.weight(&cell.identity), cell.stats.mean_p())).collect())
 }
 
-fn community_of(shelf: &Shelf, key: &str) -> Result<Option<Community>, Problem> {
-    let Some((event, cells)) = shelf.archive.said_at(key, shelf.now())? else { return Ok(None) };
-    let community_prediction = together(cells.iter(), &*shelf.averages()?);
-    Ok(Some(Community { event_id: event.key, community_prediction, community_prediction_lr: None }))
+/// The community predictions of the events that are known among these. One that has fewer miners than the regression wants is
+/// judged by it all the same when it is asked together with one that has enough, as the reference does.
+fn communities_of(shelf: &Shelf, keys: &[String]) -> Result<Vec<Community>, Problem> {
+    let averages = shelf.averages()?;
+    let mut found = Vec::new();
+    for key in keys {
+        found.extend(shelf.archive.said_at(key, shelf.now())?);
+    }
+    let said: Vec<Vec<f64>> = found.iter().map(|(_, cells)| best_first(cells, &averages)).collect();
+    let second = shelf.learnt().map_or_else(|| vec![None; said.len()], |learnt| learnt.chances(&said));
+    let community = |((event, cells), community_prediction_lr): ((EventRow, Vec<CellLine>), Option<f64>)| Community {
+        event_id: event.key,
+        community_prediction: together(cells.iter(), &averages),
+        community_prediction_lr,
+    };
+    Ok(found.into_iter().zip(second).map(community).collect())
+}
+
+/// What the miners with a score of the last two days say, who stands best first.
+fn best_first(cells: &[CellLine], averages: &Averages) -> Vec<f64> {
+    let heard = |cell: &CellLine| Some((averages.standing(&cell.identity)?, cell.identity, cell.stats.mean_p()));
+    let mut heard: Vec<(f64, Identity, f64)> = cells.iter().filter_map(heard).collect();
+    heard.sort_by(|(a, x, _), (b, y, _)| b.total_cmp(a).then(y.cmp(x)));
+    heard.into_iter().map(|(_, _, p)| p).collect()
 }
 
 /// The community prediction of one event.
 pub(super) async fn community_prediction(State(shop): State<Shop>, Path(key): Path<String>) -> Answer {
-    shop.answer(move |shelf| community_of(shelf, &key)?.ok_or_else(Problem::no_event)).await
+    shop.answer(move |shelf| communities_of(shelf, &[key])?.pop().ok_or_else(Problem::no_event)).await
 }
 
 /// The same of several events; those that are not known are left out.
@@ -126,10 +146,7 @@ pub(super) async fn community_predictions(State(shop): State<Shop>, asked: Asked
         return Err(Problem::bad(format!("`event_ids` must be said 1 to {AT_ONCE} times, with one id each")));
     }
     shop.answer(move |shelf| {
-        let mut community_predictions = Vec::new();
-        for key in &keys {
-            community_predictions.extend(community_of(shelf, key)?);
-        }
+        let community_predictions = communities_of(shelf, &keys)?;
         Ok(Communities { count: community_predictions.len(), community_predictions })
     })
     .await

@@ -12,6 +12,7 @@ mod door;
 mod events;
 mod forecast;
 mod forecasts;
+mod learning;
 mod miners;
 mod paging;
 mod problem;
@@ -32,6 +33,7 @@ use crate::gateway::{KeysError, Limits, serve};
 use crate::ledger::{LedgerError, Place, ReadOnly};
 use crate::role::{Subnet, Watch};
 use crate::scoring::Rules;
+use crate::scoring::ranks::RANKS;
 use crate::subnets::events::KIND;
 use crate::subnets::events::ledger::SCHEMA;
 use crate::subnets::events::settings::EventsSettings;
@@ -58,6 +60,8 @@ pub struct Source {
     pub clock: Clock,
     /// How far a replica may be behind the ledger: what is older is not told.
     pub oldest: Duration,
+    /// On how many ranks of miners `community_prediction_lr` is learnt.
+    pub ranks: usize,
 }
 
 impl Source {
@@ -68,7 +72,7 @@ impl Source {
     pub fn of(watch: &Watch, kind: &Kind, resolved: &Resolved) -> Result<Self, StorefrontError> {
         let ledger = watch.ledger.clone().filter(|_| shows(kind)).ok_or(StorefrontError::Kind { kind: kind.name })?;
         let rules = rules(resolved)?;
-        Ok(Self { ledger, rules, subnet: Some(watch.subnet.clone()), clock: Clock::wall(), oldest: Duration::MAX })
+        Ok(Self { ledger, rules, subnet: Some(watch.subnet.clone()), clock: Clock::wall(), oldest: Duration::MAX, ranks: RANKS })
     }
 
     /// A ledger that nobody needs to be writing.
@@ -79,7 +83,14 @@ impl Source {
         let ledger = ledger.into();
         ReadOnly::open(&ledger, SCHEMA)?;
         let rules = rules(resolved)?;
-        Ok(Self { ledger, rules, subnet: None, clock: Clock::wall(), oldest: Duration::MAX })
+        Ok(Self { ledger, rules, subnet: None, clock: Clock::wall(), oldest: Duration::MAX, ranks: RANKS })
+    }
+
+    /// Learns `community_prediction_lr` on so many ranks.
+    #[must_use]
+    pub const fn on_ranks(mut self, ranks: usize) -> Self {
+        self.ranks = ranks;
+        self
     }
 
     /// Tells nothing that is older than that, where a replica is read.
@@ -146,6 +157,7 @@ pub struct Storefront {
     address: SocketAddr,
     _serving: AbortOnDropHandle<()>,
     _pulse: AbortOnDropHandle<()>,
+    _learning: AbortOnDropHandle<()>,
 }
 
 impl StorefrontPort {
@@ -169,10 +181,13 @@ impl StorefrontPort {
     pub fn serve(self, source: Source) -> Storefront {
         let Self { listener, address, door } = self;
         let (pulse, beating) = stream::Pulse::of(source.ledger.clone());
-        let router = routes::router(routes::Front::new(shelf::Shop::new(source), door, pulse));
+        let shop = shelf::Shop::new(source);
+        let learning = AbortOnDropHandle::new(tokio::spawn(learning::learn(shop.clone())));
+        let router = routes::router(routes::Front::new(shop, door, pulse));
         // Everybody may come by one proxy.
         let limits = Limits { per_address: CONNECTIONS, connections: CONNECTIONS, ..Limits::default() };
-        Storefront { address, _serving: serve(listener, router, limits), _pulse: AbortOnDropHandle::new(beating) }
+        let (serving, pulse) = (serve(listener, router, limits), AbortOnDropHandle::new(beating));
+        Storefront { address, _serving: serving, _pulse: pulse, _learning: learning }
     }
 }
 

@@ -43,6 +43,11 @@ impl Problem {
         }
     }
 
+    /// The sentence.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// A question that makes no sense.
     pub(super) fn bad(detail: impl Into<String>) -> Self {
         Self::of(StatusCode::UNPROCESSABLE_ENTITY, "bad_request", detail)

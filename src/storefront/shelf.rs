@@ -17,6 +17,7 @@ use super::answers::Who;
 use super::problem::Problem;
 use crate::clock;
 use crate::role::{Snapshot, Subnet};
+use crate::scoring::ranks::RankModel;
 use crate::subnets::events::ledger::{Archive, Standings};
 use crate::units::{Account, Identity, UnixMs};
 
@@ -46,6 +47,8 @@ struct Inner {
     source: Source,
     readers: Arc<Semaphore>,
     averages: Mutex<Option<(Instant, Arc<Averages>)>>,
+    /// What was learnt last, if anything was.
+    learnt: Mutex<Option<Arc<RankModel>>>,
 }
 
 /// How everybody stands.
@@ -62,7 +65,12 @@ pub(super) struct Averages {
 impl Averages {
     /// What a miner's word counts: its reward, 0 without a score of the last two days.
     pub(super) fn weight(&self, identity: &Identity) -> f64 {
-        self.fresh.get(identity).copied().unwrap_or(0.0)
+        self.standing(identity).unwrap_or(0.0)
+    }
+
+    /// The reward of a miner that has a score of the last two days.
+    pub(super) fn standing(&self, identity: &Identity) -> Option<f64> {
+        self.fresh.get(identity).copied()
     }
 }
 
@@ -77,7 +85,22 @@ pub(super) struct Shelf {
 impl Shop {
     pub(super) fn new(source: Source) -> Self {
         let readers = Arc::new(Semaphore::new(READERS));
-        Self(Arc::new(Inner { source, readers, averages: Mutex::default() }))
+        Self(Arc::new(Inner { source, readers, averages: Mutex::default(), learnt: Mutex::default() }))
+    }
+
+    /// What it shows.
+    pub(super) fn source(&self) -> &Source {
+        &self.0.source
+    }
+
+    /// What was learnt last from how events ended.
+    pub(super) fn learnt(&self) -> Option<Arc<RankModel>> {
+        self.0.learnt.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes what was learnt now.
+    pub(super) fn has_learnt(&self, model: RankModel) {
+        *self.0.learnt.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(model));
     }
 
     /// Reads something.
@@ -133,6 +156,11 @@ impl Uids {
 impl Shelf {
     pub(super) fn now(&self) -> UnixMs {
         self.shop.0.source.clock.now()
+    }
+
+    /// What was learnt last from how events ended.
+    pub(super) fn learnt(&self) -> Option<Arc<RankModel>> {
+        self.shop.learnt()
     }
 
     pub(super) fn uids(&self) -> Uids {

@@ -31,6 +31,7 @@ macro_rules! tests {
 mod alerts;
 mod axon_vectors;
 mod browser;
+mod community_python;
 mod data_python;
 #[cfg(feature = "localnet")]
 mod demo_recorded;
@@ -125,6 +126,7 @@ fn main() -> ExitCode {
         alerts::trials(),
         axon_vectors::trials(),
         browser::trials(),
+        community_python::trials(),
         data_python::trials(),
         dendrite_vectors::trials(),
         ipv6::trials(),

@@ -12,8 +12,11 @@ use neuron::clock::Clock;
 use neuron::gateway::{KeyFile, KeyRow, NewKey};
 use neuron::scoring::Rules;
 use neuron::scoring::community::community;
+use neuron::scoring::ranks::{Batch, Judged, RankModel};
 use neuron::storefront::{OPENAPI, Source, Storefront, StorefrontError, StorefrontPort};
-use neuron::subnets::events::ledger::{Archive, EventsLedger, PriceRow, Submission, Tick};
+use neuron::subnets::events::ledger::{
+    Archive, EventsLedger, Options, Outcome, PriceRow, Resolution, Submission, Tick,
+};
 use neuron::units::UnixMs;
 use serde_json::Value;
 
@@ -43,8 +46,14 @@ impl Front {
         KeyFile::open(&keys).unwrap().add(KeyRow { requests_per_minute, ..row }).unwrap();
         let port = StorefrontPort::take("127.0.0.1:0".parse().unwrap(), &keys).await.unwrap();
         let (ledger, rules) = (ledger.to_owned(), Rules::default());
-        let source =
-            Source { ledger: ledger.into(), rules, subnet: None, clock: Clock::stepped(now), oldest: Duration::MAX };
+        let source = Source {
+            ledger: ledger.into(),
+            rules,
+            subnet: None,
+            clock: Clock::stepped(now),
+            oldest: Duration::MAX,
+            ranks: 2,
+        };
         Self { open: port.serve(source), key, keys, client: reqwest::Client::new() }
     }
 
@@ -156,7 +165,7 @@ async fn what_the_miners_say_together() {
     let route = format!("/api/events/{}/community_prediction", part(2));
     let said = front.read(&route, "CommunityPrediction").await;
     near(&said["community_prediction"], want);
-    assert!(said["community_prediction_lr"].is_null());
+    assert!(said["community_prediction_lr"].is_null(), "all was scored in one batch: nobody had a rank before");
     near(&interval["community_prediction"], want);
 
     let several =
@@ -177,6 +186,68 @@ async fn what_the_miners_say_together() {
     let stale = Front::over(&copy(&path, "stale"), START.plus_ms(3 * 24 * 3_600_000)).await;
     let forecast = stale.read(&format!("/api/events/{}/forecast", part(2)), "Forecast").await;
     near(&forecast["intervals"][0]["community_prediction"], (0.8 + 0.45 + 0.05) / 3.0);
+}
+
+#[tokio::test]
+async fn a_second_opinion_is_learnt_from_how_events_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let ledger = EventsLedger::open(&path, Options::default()).unwrap();
+    let events: Vec<_> = (0..14).map(|i| event(i, "a question")).collect();
+    ledger.upsert_events(events.clone()).await.unwrap();
+    for minute in 1..30 {
+        tick(&ledger, &events, minute).await;
+    }
+    // Three events are scored at once, ten in the batch after; one of those is split, and nothing is learnt from it.
+    for (i, event) in events.iter().enumerate().take(13) {
+        let outcome = Outcome::Payout(if i == 12 { 0.5 } else { f64::from(u8::from(i % 2 == 0)) });
+        let seen = START.plus_ms(if i < 3 { 0 } else { 4 * 3_600_000 });
+        let at = Some(START.plus_ms(3_600_000));
+        ledger.resolve(Resolution { event: event.key.clone(), outcome, at, seen }).await.unwrap();
+    }
+    // Said by hand once more: miner 1 stands better than miner 2 after the first batch.
+    let judged = |i: usize| {
+        let (outcome, first) = if i % 2 == 0 { (true, 0.8) } else { (false, 0.2) };
+        Judged { outcome, said: vec![(1, first), (2, 0.45)] }
+    };
+    let learnt = (3..12).map(judged).collect();
+    let by_hand = [
+        Batch { number: 0, best: vec![1, 2], events: Vec::new() },
+        Batch { number: 1, best: vec![1, 2], events: learnt },
+    ];
+    let by_hand = RankModel::learn(&by_hand, 2).unwrap();
+    let want = by_hand.chances(&[vec![0.2, 0.45]])[0].unwrap();
+    assert!(want < 0.5, "the better miner doubts it: {want}");
+
+    let front = Front::over(&path, START.plus_ms(1_900_000)).await;
+    let route = format!("/api/events/{}/community_prediction", part(13));
+    let learnt = async {
+        loop {
+            let said = front.read(&route, "CommunityPrediction").await;
+            match said["community_prediction_lr"].as_f64() {
+                Some(opinion) => return opinion,
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let opinion = tokio::time::timeout(Duration::from_secs(20), learnt).await.expect("it was never learnt");
+    assert!((opinion - want).abs() < 1e-9, "{opinion} {want}");
+
+    // One miner too few: no opinion, but for who is asked together with one that has enough.
+    let alone =
+        Submission { identity: miner(1), event: event(20, "").key.into(), p: 0.2, at: START.plus_ms(1_860_000) };
+    ledger.upsert_events(vec![event(20, "another")]).await.unwrap();
+    let price =
+        PriceRow { event: alone.event.clone(), price: 0.5, at: alone.at, source: neuron::market::PriceSource::File };
+    let round = Tick { at: alone.at, prices: vec![price], submissions: vec![alone], ..Tick::default() };
+    ledger.record_tick(round).await.unwrap();
+    let route = format!("/api/events/{}/community_prediction", part(20));
+    let said = front.read(&route, "CommunityPrediction").await;
+    assert!(said["community_prediction_lr"].is_null() && said["community_prediction"].is_number(), "{said}");
+    let both = format!("/api/events/community_predictions/?event_ids={}&event_ids={}", part(20), part(13));
+    let both = front.read(&both, "CommunityPredictions").await;
+    let filled = both["community_predictions"][0]["community_prediction_lr"].as_f64().unwrap();
+    assert!((filled - by_hand.chances(&[vec![0.2, 0.2], vec![0.2, 0.45]])[0].unwrap()).abs() < 1e-9, "{both}");
 }
 
 /// A copy in a folder of its own, so that each storefront has its file of keys.

@@ -87,6 +87,10 @@ impl Rescored {
 }
 
 impl Book {
+    pub(super) const fn miners(&self) -> &KnownMiners {
+        &self.miners
+    }
+
     pub(super) fn identity(&self, miner: MinerId) -> Option<Identity> {
         self.miners.identity(miner)
     }

@@ -36,6 +36,7 @@ mod settle;
 mod standing;
 mod told;
 mod types;
+mod training;
 
 use std::collections::BTreeMap;
 

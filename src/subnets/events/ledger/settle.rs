@@ -102,10 +102,65 @@ pub(super) fn score(
 ) -> Result<Scored, Fault> {
     // The grid of the event is the one its statistics were recorded on.
     let rules = &Rules { interval_minutes: event.interval_minutes, ..rules.clone() };
-    let window = Window { opened: event.opened_at, cutoff: event.cutoff, resolved: event.resolved_at };
+    let close = window_of(event).close();
+    Ok(match table(connection, id, event, rules, miners)? {
+        Err(state) => Scored { state, close, scores: Vec::new(), inseparable: 0 },
+        Ok(table) => {
+            let scores = table.each(miners, &selected(rules).score(&table.stats.view()));
+            Scored { state: EventState::Scored, close, scores, inseparable: table.inseparable }
+        }
+    })
+}
+
+/// What each miner said in all about an event that is scored, as its score sees it, by miner number.
+pub(super) fn said(
+    connection: &Connection,
+    id: i64,
+    event: &EventRow,
+    rules: &Rules,
+    miners: &KnownMiners,
+) -> Result<Vec<(MinerId, f64)>, Fault> {
+    let rules = &Rules { interval_minutes: event.interval_minutes, ..rules.clone() };
+    let table = table(connection, id, event, rules, miners)?;
+    Ok(table.map(|table| table.each(miners, &selected(rules).said(&table.stats.view()))).unwrap_or_default())
+}
+
+const fn window_of(event: &EventRow) -> Window {
+    Window { opened: event.opened_at, cutoff: event.cutoff, resolved: event.resolved_at }
+}
+
+/// The statistics of an event as a rule takes them, and whose columns they are.
+struct Table {
+    stats: EventStats,
+    /// By place among all miners.
+    column_of: Vec<usize>,
+    /// Places of the miners that are in it, by number.
+    present: Vec<usize>,
+    inseparable: u32,
+}
+
+impl Table {
+    /// What a rule says of each column, by miner number.
+    fn each(&self, miners: &KnownMiners, values: &[Option<f64>]) -> Vec<(MinerId, f64)> {
+        let of = |place: &usize| {
+            let value = values.get(self.column_of.get(*place).copied()?).copied()??;
+            Some((miners.id(*place)?, value))
+        };
+        self.present.iter().filter_map(of).collect()
+    }
+}
+
+/// An event's statistics, or the state of one that has no scores. The rules are on the event's grid.
+fn table(
+    connection: &Connection,
+    id: i64,
+    event: &EventRow,
+    rules: &Rules,
+    miners: &KnownMiners,
+) -> Result<Result<Table, EventState>, Fault> {
+    let window = window_of(event);
     let close = window.close();
-    let unscored = |state| Scored { state, close, scores: Vec::new(), inseparable: 0 };
-    let Some(outcome) = event.outcome else { return Ok(unscored(EventState::Void)) };
+    let Some(outcome) = event.outcome else { return Ok(Err(EventState::Void)) };
     let max_age = rules.price_max_age_ms();
     let from = event.opened_at.plus_ms(-max_age);
     let case = Case { connection, id, window, rules, grid: rules.grid() };
@@ -113,16 +168,16 @@ pub(super) fn score(
     let prices = prices_for(rules, first_price(connection, id, from)?);
     match window.state(&prices, max_age) {
         EventState::Scored => {}
-        state => return Ok(unscored(state)),
+        state => return Ok(Err(state)),
     }
     // The peer rule leaves out the interval of the close; it may be the only one.
     if rules.intervals(event.opened_at, close) == 0 {
-        return Ok(unscored(EventState::NoWindow));
+        return Ok(Err(EventState::NoWindow));
     }
     let (blocks, inseparable) = case.blocks(outcome)?;
     let (columns, present) = case.columns(&blocks, miners)?;
     if columns.is_empty() && rules.rule == RuleName::PeerLog {
-        return Ok(unscored(EventState::NoReports));
+        return Ok(Err(EventState::NoReports));
     }
     let mut column_of = vec![usize::MAX; miners.len()];
     for (column, place) in columns.iter().enumerate() {
@@ -145,13 +200,7 @@ pub(super) fn score(
             columns.zip(block.sums()).for_each(|(column, (count, sums))| stats.set_sums(row, column, count, sums));
         }
     }
-    let scored = selected(rules).score(&stats.view());
-    let of = |place: usize| {
-        let score = scored.get(column_of.get(place).copied()?).copied()??;
-        Some((miners.id(place)?, score))
-    };
-    let scores = present.into_iter().filter_map(of).collect();
-    Ok(Scored { state: EventState::Scored, close, scores, inseparable })
+    Ok(Ok(Table { stats, column_of, present, inseparable }))
 }
 
 /// A miner's statistics on one event, as [`score`] sees them: cut at the close, against the price that the rules pick.
@@ -164,8 +213,7 @@ pub(super) fn intervals(
 ) -> Result<Vec<IntervalLine>, Fault> {
     let grid = Grid::of_minutes(event.interval_minutes);
     let Some(outcome) = event.outcome else { return read::intervals(connection, id, miner, grid) };
-    let window = Window { opened: event.opened_at, cutoff: event.cutoff, resolved: event.resolved_at };
-    let (blocks, _) = Case { connection, id, window, rules, grid }.blocks(outcome)?;
+    let (blocks, _) = Case { connection, id, window: window_of(event), rules, grid }.blocks(outcome)?;
     let spoken = conditions::spoken(connection, id, miner)?;
     let mut found = Vec::new();
     for (interval, block) in &blocks {
