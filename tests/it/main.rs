@@ -54,6 +54,8 @@ mod market_sim_command;
 mod market_simulator;
 mod market_stream;
 mod market_tape;
+#[cfg(target_os = "linux")]
+mod market_tls;
 mod metrics;
 mod miner_record;
 mod model_cli;

@@ -16,7 +16,8 @@ use neuron::units::UnixMs;
 use serde_json::{Value, json};
 use soketto::handshake::Server;
 use soketto::handshake::server::Response;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio_util::compat::TokioAsyncReadCompatExt as _;
 
 const START: UnixMs = UnixMs(1_767_225_600_000);
@@ -125,7 +126,7 @@ async fn the_channel_tells_what_the_list_says_and_a_recorder_hears_every_change(
 
 /// How a channel of ours misbehaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Talk {
+pub enum Talk {
     /// The first connection is open and says nothing.
     SilentOnce,
     /// The first connection tells books of another world, and answers every sign of life.
@@ -148,9 +149,11 @@ async fn channel_that(talk: Talk) -> (String, Arc<AtomicU64>) {
     (url, connections)
 }
 
-async fn serve(socket: TcpStream, talk: Option<Talk>) {
+/// Serves one connection.
+pub async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin, talk: Option<Talk>) {
     let mut server = Server::new(socket.compat());
-    let key = server.receive_request().await.unwrap().key();
+    let Ok(request) = server.receive_request().await else { return };
+    let key = request.key();
     server.send_response(&Response::Accept { key, protocol: None }).await.unwrap();
     let (mut sender, mut receiver) = server.into_builder().finish();
     let mut said = Vec::new();
@@ -180,7 +183,7 @@ async fn serve(socket: TcpStream, talk: Option<Talk>) {
 }
 
 /// Twenty markets at 0.7, by list and by midpoint.
-async fn steady_market() -> String {
+pub async fn steady_market() -> String {
     async fn list() -> Json<Value> {
         let market = |n: usize| {
             json!({"condition_id": format!("0x{n}"), "question": "?", "end_date_iso": "2031-05-04T00:00:00Z", "active": true,

@@ -1,4 +1,6 @@
 //! One websocket to a server, `ws://` or `wss://`: text in, text out.
+//!
+//! A certificate is trusted when the machine's roots lead to it; on Linux the file that `SSL_CERT_FILE` names stands for those.
 
 use std::sync::Arc;
 
@@ -61,7 +63,20 @@ pub(super) async fn open(url: &Url) -> Result<Socket, String> {
 
 async fn encrypted(host: &str, tcp: TcpStream) -> Result<TlsStream<TcpStream>, String> {
     install_tls();
-    let config = rustls::ClientConfig::with_platform_verifier().map_err(|e| e.to_string())?;
+    let roots = |error| format!("no roots to trust certificates by: {error}; SSL_CERT_FILE may name a file with some");
+    let config = rustls::ClientConfig::with_platform_verifier().map_err(roots)?;
     let name = ServerName::try_from(host.to_owned()).map_err(|e| e.to_string())?;
-    TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|e| e.to_string())
+    TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|error| untrusted(host, &error))
+}
+
+/// Why the other side was not believed, or whatever else went wrong.
+fn untrusted(host: &str, error: &std::io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(why)) => format!(
+            "the certificate of {host} is not trusted: {why}; if it is one of your own, let SSL_CERT_FILE name a file with \
+             its root"
+        ),
+        _ => format!("no encrypted connection to {host}: {error}"),
+    }
 }
