@@ -3,7 +3,8 @@
 //! One tick over a local swarm of axons (market, question, answers over HTTP, checked, recorded), the ledger's part of it alone,
 //! a restart over a grown ledger, and a miner's answer. The axons are in a process of their own; the market is in memory.
 //!
-//! Sizes are arguments: `AXONS EVENTS KEPT`, by default those of the tables in docs/operating.md.
+//! Sizes are arguments: `AXONS EVENTS KEPT`, by default those of the tables in docs/operating.md. `hour MINUTES AXONS EVENTS` works at
+//! one tick a minute instead (`scripts/events-hour.sh`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,6 +18,8 @@
 
 #[path = "common/fill.rs"]
 mod fill;
+#[path = "common/hour.rs"]
+mod hour;
 #[path = "common/swarm.rs"]
 mod swarm;
 
@@ -55,9 +58,10 @@ fn main() {
     let numbers: Vec<usize> = arguments.iter().filter_map(|text| text.parse().ok()).collect();
     match (arguments.first().map(String::as_str), numbers.as_slice()) {
         (Some("serve"), [axons]) => swarm::serve(*axons),
+        (Some("hour"), [minutes, axons, events]) => hour::report(u32::try_from(*minutes).unwrap(), *axons, *events),
         (None, _) => report(Sizes { axons: 256, events: 1_000, kept: 20_000 }),
         (Some(_), [axons, events, kept]) => report(Sizes { axons: *axons, events: *events, kept: *kept }),
-        _ => panic!("expected nothing, or AXONS EVENTS KEPT"),
+        _ => panic!("expected nothing, AXONS EVENTS KEPT, or hour MINUTES AXONS EVENTS"),
     }
 }
 
@@ -79,6 +83,7 @@ fn text(number: usize) -> String {
 struct Market {
     clock: Clock,
     events: usize,
+    opens: UnixMs,
 }
 
 impl Market {
@@ -90,8 +95,9 @@ impl Market {
                 provider: "bench".to_owned(),
                 id,
                 description: text(number).into(),
-                cutoff: START.plus_ms(86_400_000),
+                cutoff: self.opens.plus_ms(86_400_000),
                 ends_at: None,
+                beside: Default::default(),
             },
             quote: Some(Quote {
                 price: Probability::new(0.4).unwrap(),
@@ -155,19 +161,23 @@ fn report(sizes: Sizes) {
     );
 }
 
-/// Ticks of a validator over the swarm, a minute of market time apart; the first one takes up the events and is not counted.
-async fn ticks(peers: &[Peer], events: usize) -> (Vec<f64>, u64) {
-    let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::stepped(START);
-    let market = Arc::new(Market { clock: clock.clone(), events }) as Arc<dyn Provider>;
-    let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
-    let limits = Limits {
+fn limits(events: usize) -> Limits {
+    Limits {
         max_question_bytes: 8192,
         max_events: events,
         void_after: Duration::from_secs(86_400),
         lookups: 50,
         dispute_window: Duration::ZERO,
-    };
+    }
+}
+
+/// Ticks of a validator over the swarm, a minute of market time apart; the first one takes up the events and is not counted.
+async fn ticks(peers: &[Peer], events: usize) -> (Vec<f64>, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::stepped(START);
+    let market = Arc::new(Market { clock: clock.clone(), events, opens: START }) as Arc<dyn Provider>;
+    let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
+    let limits = limits(events);
     let patience = Duration::from_secs(60);
     let validator = EventsValidator::new(vec![market], ledger, Arc::new(dendrite()), clock.clone(), limits, patience);
     let (mut times, mut counted) = (Vec::new(), 0);
@@ -194,6 +204,7 @@ fn new_event(number: usize) -> NewEvent {
         opened_at: START,
         cutoff: START.plus_ms(86_400_000),
         ends_at: None,
+        beside: Default::default(),
     }
 }
 
