@@ -190,6 +190,7 @@ async fn write_year(path: &Path, events: usize) {
             opened_at: opened,
             cutoff,
             ends_at: None,
+            beside: Default::default(),
         };
         ledger.upsert_events(keys.iter().map(event).collect()).await.unwrap();
         for round in 0..ROUNDS {

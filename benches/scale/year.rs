@@ -159,6 +159,7 @@ fn event(key: &Arc<str>, opened_at: UnixMs) -> NewEvent {
         opened_at,
         cutoff: opened_at.plus_ms(DAY),
         ends_at: None,
+        beside: Default::default(),
     }
 }
 

@@ -170,6 +170,7 @@ fn listing(row: &HashMap<String, String>, now: UnixMs) -> Option<Listing> {
         description: text.into(),
         cutoff: moment(cell("cutoff")?)?,
         ends_at,
+        beside: Default::default(),
     };
     Some(Listing { event, quote, resolution })
 }

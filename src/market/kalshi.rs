@@ -119,6 +119,7 @@ impl Market {
             description: asked::text(&lines, "Yes").into(),
             cutoff: ends_at.plus_ms(-cutoff_before_end_ms),
             ends_at: Some(ends_at),
+            beside: Default::default(),
         };
         let resolution = self.resolution();
         let quote = self.quote(now).filter(|_| resolution == Resolution::Open);

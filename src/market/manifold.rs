@@ -92,6 +92,7 @@ impl Market {
             description: asked::text(&lines, "Yes").into(),
             cutoff: ends_at.plus_ms(-cutoff_before_end_ms),
             ends_at: Some(ends_at),
+            beside: Default::default(),
         };
         Some(Listing { event, quote, resolution })
     }

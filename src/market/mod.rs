@@ -5,6 +5,7 @@
 
 mod asked;
 pub mod azuro;
+mod beside;
 mod choice;
 mod exchange;
 mod fields;
@@ -16,6 +17,7 @@ pub mod klines;
 pub mod manifold;
 pub mod polymarket;
 pub mod replay;
+mod review;
 mod settings;
 pub mod simulator;
 mod skipped;
@@ -29,9 +31,11 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::asked::{split_outcome, text as asked_text};
+pub use self::beside::Beside;
 pub use self::choice::{MarketName, providers, providers_as};
 pub(crate) use self::http::{BrokenBody, body_of, client_of, is_loopback, retry_after};
 pub use self::http::{HttpSettings, install_tls};
+pub use self::review::Review;
 pub use self::settings::{Address, AzuroChoice, FileChoice, IfGamesChoice, MarketSettings, PolymarketChoice};
 pub use self::source::PriceSource;
 pub use self::truth::{Truth, TruthClient};
@@ -71,6 +75,9 @@ pub struct Event {
     pub cutoff: UnixMs,
     /// When the provider expects the outcome, when it says so.
     pub ends_at: Option<UnixMs>,
+    /// What it says of the event beside.
+    #[serde(default, skip_serializing_if = "Beside::is_absent")]
+    pub beside: Beside,
 }
 
 /// The state of an event at its provider.
@@ -228,6 +235,12 @@ pub trait Provider: Send + Sync + 'static {
     /// Prices of these events, by id, from another source than the one that `list` and `fetch` take them from; of those that
     /// it has. Nothing where a market has no other source.
     fn second<'a>(&'a self, _ids: &'a [String]) -> BoxFuture<'a, Result<Vec<(String, Quote)>, MarketError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// How the market's oracle stands to the outcomes of these events, by id, of those that it has looked at. Nothing where a
+    /// market has no oracle that says so.
+    fn reviews<'a>(&'a self, _ids: &'a [String]) -> BoxFuture<'a, Result<Vec<(String, Review)>, MarketError>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 

@@ -92,6 +92,7 @@ impl Replayed {
             description: asked::text(&[&market.question, &market.rules], outcome).into(),
             cutoff,
             ends_at: market.ends_at,
+            beside: Default::default(),
         };
         Some(Listing { event, quote, resolution: market.resolution(now) })
     }

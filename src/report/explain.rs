@@ -9,7 +9,9 @@ use crate::market::PriceSource;
 use crate::scoring::grid::{Grid, interval_weights};
 use crate::scoring::window::averages;
 use crate::scoring::{Rules, rules::RuleName};
-use crate::subnets::events::ledger::{EventChange, EventRow, IntervalLine, PriceDispute, PriceSeen, Rescored};
+use crate::subnets::events::ledger::{
+    EventChange, EventRow, IntervalLine, PriceDispute, PriceSeen, Rescored, ReviewSeen,
+};
 use crate::units::{Identity, UnixMs};
 
 /// A miner's score on an event, and what it is made of.
@@ -19,6 +21,8 @@ pub struct Explained {
     pub event: EventRow,
     /// Its life: when it was offered, moved, settled, corrected.
     pub life: Vec<EventChange>,
+    /// What the market's oracle said of its outcome.
+    pub reviews: Vec<ReviewSeen>,
     /// The miner.
     pub identity: Identity,
     /// The rule that scores.
@@ -103,8 +107,9 @@ pub fn explain(case: &Case, identity: Identity, key: &str) -> Result<Explained, 
     let score = own.map(|(_, score)| *score);
     let average = (!window.is_empty()).then(|| effect(&window, identity, &case.rules));
     let life = case.archive.changes(key)?;
+    let reviews = case.archive.reviews(key)?;
     let disputes = case.archive.price_disputes(key)?;
-    Ok(Explained { event, life, identity, rule: case.rules.rule, intervals, disputes, score, average })
+    Ok(Explained { event, life, reviews, identity, rule: case.rules.rule, intervals, disputes, score, average })
 }
 
 fn lines(case: &Case, identity: Identity, event: &EventRow, prices: &[PriceSeen]) -> Result<Vec<Line>, ReportError> {

@@ -171,6 +171,34 @@ mod tests {
         assert!(board.lacks_room("look"));
     }
 
+    #[tokio::test]
+    async fn setting_the_clock_brings_no_pass_and_keeps_none_waiting() {
+        const MINUTE: Duration = Duration::from_secs(60);
+        let (clock, stop) = (Clock::stepped(crate::units::UnixMs(0)), CancellationToken::new());
+        let (passed, mut passes) = tokio::sync::mpsc::unbounded_channel();
+        let pass = move || {
+            let passed = passed.clone();
+            async move {
+                passed.send(()).unwrap();
+                Ok(())
+            }
+        };
+        let duty = Duty::new("probe", MINUTE, clock.clone().steady(), pass);
+        let running = tokio::spawn(perform(duty, Account([1; 32]), Arc::new(Board::default()), stop.clone()));
+        passes.recv().await.unwrap();
+        for set_by in [3_600_000, -3_600_000, -30 * 86_400_000] {
+            clock.set_by(set_by);
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            assert!(passes.try_recv().is_err(), "{set_by}");
+            clock.advance(MINUTE);
+            passes.recv().await.unwrap();
+        }
+        stop.cancel();
+        running.await.unwrap();
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_pass_that_takes_too_long_is_abandoned_and_the_next_one_comes() {
         let begun = Arc::new(AtomicU64::new(0));

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::market::Review;
 use crate::subnets::events::ledger::{EventRow, Listed, ScoredLine, state_name};
 use crate::units::{Foreign, Identity, UnixMs};
 
@@ -28,6 +29,9 @@ pub(super) struct Event {
     ends_at: Option<String>,
     resolved_at: Option<String>,
     settled_at: Option<String>,
+    /// What the market's oracle last said of the outcome, and when that was seen.
+    review: Option<Review>,
+    reviewed_at: Option<String>,
     interval_minutes: u32,
     /// The last price that is kept.
     price: Option<f64>,
@@ -51,6 +55,8 @@ impl From<Listed> for Event {
             ends_at: event.ends_at.map(time),
             resolved_at: event.resolved_at.map(time),
             settled_at: event.settled_at.map(time),
+            review: event.review.map(|seen| seen.review),
+            reviewed_at: event.review.map(|seen| time(seen.at)),
             interval_minutes: event.interval_minutes,
             price,
             crowd,

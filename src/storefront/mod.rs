@@ -72,7 +72,14 @@ impl Source {
     pub fn of(watch: &Watch, kind: &Kind, resolved: &Resolved) -> Result<Self, StorefrontError> {
         let ledger = watch.ledger.clone().filter(|_| shows(kind)).ok_or(StorefrontError::Kind { kind: kind.name })?;
         let rules = rules(resolved)?;
-        Ok(Self { ledger, rules, subnet: Some(watch.subnet.clone()), clock: Clock::wall(), oldest: Duration::MAX, ranks: RANKS })
+        Ok(Self {
+            ledger,
+            rules,
+            subnet: Some(watch.subnet.clone()),
+            clock: Clock::wall(),
+            oldest: Duration::MAX,
+            ranks: RANKS,
+        })
     }
 
     /// A ledger that nobody needs to be writing.

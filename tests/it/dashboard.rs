@@ -52,6 +52,7 @@ pub fn event(i: usize, text: &str) -> NewEvent {
         opened_at: START,
         cutoff: START.plus_ms(7_200_000),
         ends_at: None,
+        beside: Default::default(),
     }
 }
 

@@ -12,10 +12,11 @@ use futures_util::future::{BoxFuture, ready};
 use neuron::axon::{AdmissionPolicy, Axon, AxonConfig, Handle};
 use neuron::clock::Clock;
 use neuron::forecast::{Cache, CacheSettings, Command, CommandSettings, Forecast, Forecaster, Question};
-use neuron::market::{Event, EventKey, Listing, MarketError, Provider, Quote, Resolution};
+use neuron::market::{Event, EventKey, Listing, MarketError, Provider, Quote, Resolution, Review};
+use neuron::report::Case;
 use neuron::scoring::Rules;
 use neuron::scoring::rules::ReferencePick;
-use neuron::subnets::events::ledger::{EventsLedger, Options};
+use neuron::subnets::events::ledger::{Archive, EventsLedger, Options};
 use neuron::subnets::events::{EventsMiner, EventsValidator, Limits, TickSummary};
 use neuron::subnets::work::Peer;
 use neuron::units::{Identity, Probability, Uid, UnixMs};
@@ -36,6 +37,8 @@ struct Market {
     outcome: Mutex<Probability>,
     /// Which outcome is asked about, when the market says so.
     label: Mutex<&'static str>,
+    /// What the oracle says of `x`.
+    review: Mutex<Option<Review>>,
     /// What a reader adds to the price, a millisecond later.
     step: f64,
     readers: Mutex<u32>,
@@ -64,6 +67,7 @@ impl Market {
                 .into(),
                 cutoff: START.plus_ms(3 * 3_600_000),
                 ends_at: None,
+                beside: Default::default(),
             },
             quote: Some(Quote {
                 price: Probability::new(self.price()).unwrap(),
@@ -90,6 +94,11 @@ impl Provider for Market {
 
     fn fetch<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Listing, MarketError>> {
         ready(Ok(self.listing(id))).boxed()
+    }
+
+    fn reviews<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<Vec<(String, Review)>, MarketError>> {
+        let review = self.review.lock().unwrap().filter(|_| ids.iter().any(|id| id == "x"));
+        ready(Ok(review.map(|review| ("x".to_owned(), review)).into_iter().collect())).boxed()
     }
 }
 
@@ -150,6 +159,7 @@ impl Stage {
             over: Mutex::default(),
             outcome: Mutex::new(Probability::ONE),
             label: Mutex::new("Yes"),
+            review: Mutex::default(),
             step,
             readers: Mutex::default(),
         });
@@ -255,6 +265,47 @@ async fn a_winner_that_changes_within_the_window_is_scored_anew_and_later_not() 
     *stage.market.outcome.lock().unwrap() = Probability::ONE;
     // A correction opens the window anew; this is after it.
     assert_eq!(after(3 * 24 * 60 * MINUTE).await, None, "too late");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outcome_that_is_disputed_after_it_was_settled_is_followed_until_that_is_over() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let stage = Stage::new(Rules::default(), 0.0).await;
+    assert_eq!((stage.round(0.9).await, stage.round(0.9).await), (0, 1));
+    let says = |review| *stage.market.review.lock().unwrap() = Some(review);
+    let settled = async |after: Duration| {
+        stage.clock.advance(after);
+        let settled = stage.tick().await.settled;
+        settled.into_iter().find(|settlement| settlement.event == "m-x").map(|settlement| settlement.scores[0].1)
+    };
+    // Before the cutoff nobody asks what the oracle says.
+    says(Review::Proposed);
+    assert_eq!(settled(MINUTE).await, None);
+    assert_eq!(stage.validator.ledger().event("m-x".into()).await.unwrap().unwrap().review, None);
+    assert_eq!(settled(3 * 60 * MINUTE).await, None, "it waits for its outcome");
+    says(Review::Resolved);
+    *stage.market.over.lock().unwrap() = true;
+    let first = settled(MINUTE).await.unwrap();
+    assert!(first > 0.0);
+    // A day later somebody objects, and three days later, long after the window, it ends the other way.
+    says(Review::Disputed);
+    assert_eq!(settled(DAY).await, None);
+    assert_eq!(settled(3 * DAY).await, None, "still the same outcome");
+    *stage.market.outcome.lock().unwrap() = Probability::ZERO;
+    assert_eq!(settled(MINUTE).await.map(|score| score < 0.0), Some(true), "looked up in every tick, and scored anew");
+    says(Review::Resolved);
+    assert_eq!(settled(MINUTE).await, None);
+    *stage.market.outcome.lock().unwrap() = Probability::ONE;
+    assert_eq!(settled(3 * DAY).await, None, "resolved, and the window is over");
+
+    let archive = Archive::open(place(stage.folder.path().join("ledger.sqlite"))).unwrap();
+    let reviews: Vec<Review> = archive.reviews("m-x").unwrap().into_iter().map(|seen| seen.review).collect();
+    assert_eq!(reviews, [Review::Proposed, Review::Resolved, Review::Disputed, Review::Resolved]);
+    let event = archive.event("m-x").unwrap().unwrap();
+    assert_eq!((event.outcome, event.review.unwrap().review), (Some(0.0), Review::Resolved));
+    let case = Case { archive, rules: Rules::default() };
+    let explained = neuron::report::explain::explain(&case, stage.miners[0].identity, "m-x").unwrap();
+    assert_eq!((explained.reviews.len(), explained.score.map(|score| score < 0.0)), (4, Some(true)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -318,6 +318,7 @@ impl Provider for OneEvent {
             description: "?".into(),
             cutoff: at("2024-05-31T00:00:00Z"),
             ends_at: None,
+            beside: Default::default(),
         };
         let price = Probability::new(*self.price.lock().unwrap()).unwrap();
         let quote = Some(Quote { price, at: at("2024-05-01T00:00:00Z"), source: neuron::market::PriceSource::File });

@@ -57,7 +57,16 @@ async fn hostile_ledger(folder: &Path) {
         let cutoff = START.plus_ms(8 * HOUR);
         let (provider, id) = ("m".to_owned(), format!("{n}\x1b[2J"));
         let description = text.into();
-        let event = NewEvent { key: key.clone(), provider, id, description, opened_at: START, cutoff, ends_at: None };
+        let event = NewEvent {
+            key: key.clone(),
+            provider,
+            id,
+            description,
+            opened_at: START,
+            cutoff,
+            ends_at: None,
+            beside: Default::default(),
+        };
         ledger.upsert_events(vec![event]).await.unwrap();
         let name: Arc<str> = key.as_str().into();
         for round in 0..4 {
@@ -231,6 +240,7 @@ impl Provider for Market {
             description: self.question.lock().unwrap().as_str().into(),
             cutoff: *self.cutoff.lock().unwrap(),
             ends_at: None,
+            beside: Default::default(),
         };
         let quote = Some(Quote {
             price: Probability::new(0.5).unwrap(),

@@ -454,8 +454,14 @@ async fn the_same_door_tells_what_the_miners_of_events_say_together() {
     let ledger = folder.path().join("ledger.sqlite");
     drop(crate::dashboard::filled(&ledger, &["one", "two", "<b>three</b>"]).await);
     let now = neuron::clock::Clock::stepped(UnixMs(1_767_225_600_000 + 1_200_000));
-    let source =
-        Source { ledger: ledger.into(), rules: Rules::default(), subnet: None, clock: now, oldest: Duration::MAX, ranks: 100 };
+    let source = Source {
+        ledger: ledger.into(),
+        rules: Rules::default(),
+        subnet: None,
+        clock: now,
+        oldest: Duration::MAX,
+        ranks: 100,
+    };
     let (key, config) = keyed(folder.path(), |row| row);
     let front = Front::of(&[], GatewayConfig { beside: forecasts(source), ..config }).await;
     let client = reqwest::Client::new();

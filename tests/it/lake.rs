@@ -157,6 +157,7 @@ async fn what_is_not_over_waits_and_what_is_wrong_is_said() {
         opened_at: now,
         cutoff: now.plus_ms(3_600_000),
         ends_at: None,
+        beside: Default::default(),
     };
     owner.upsert_events(vec![event]).await.unwrap();
     assert_eq!(publish(folder.path(), &lake).0, Some(0));

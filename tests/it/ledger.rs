@@ -36,6 +36,7 @@ fn event(id: &str, hours: i64) -> NewEvent {
         opened_at: UnixMs(START),
         cutoff: UnixMs(START + hours * HOUR),
         ends_at: None,
+        beside: Default::default(),
     }
 }
 

@@ -94,6 +94,7 @@ async fn work(folder: &Path, from: i64, mut accepted: impl FnMut(i64)) {
         opened_at: UnixMs(START),
         cutoff: UnixMs(START + 600 * MINUTE),
         ends_at: None,
+        beside: Default::default(),
     };
     ledger.upsert_events((0..EVENTS).map(event).collect()).await.unwrap();
     for k in from..STEPS {

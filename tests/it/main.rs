@@ -22,6 +22,7 @@ mod cli_accounts;
 mod cli_chain;
 mod cli_interrupted;
 mod cli_owner;
+mod clock_jumps;
 mod dashboard;
 #[cfg(feature = "localnet")]
 mod demo;

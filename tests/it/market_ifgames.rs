@@ -285,9 +285,9 @@ impl Handler<EventPredictionSynapse> for Talker {
         _: &Caller,
         mut asked: EventPredictionSynapse,
     ) -> Result<Reply<EventPredictionSynapse>, Refusal> {
-        let words = "because \u{1b}[2J ".repeat(1_000);
         for event in asked.events.values_mut() {
-            event.answer(Probability::new(self.0).unwrap(), Some(words.as_str().into()));
+            let heard = format!("because \u{1b}[2J {} {}", event.market_type, event.metadata.as_json());
+            event.answer(Probability::new(self.0).unwrap(), Some(heard.repeat(1_000).into()));
         }
         Ok(Reply::Answer(asked))
     }
@@ -397,6 +397,12 @@ async fn a_validator_asks_scores_and_reports_without_any_price() {
     assert_eq!(reasons.len(), 3);
     let words = reasons[0].text.as_raw();
     assert!(words.starts_with("because \u{1b}[2J") && words.chars().count() < LONGEST_REASON + 10, "{}", words.len());
+    // What the service says beside the question came to the miner as it was.
+    let beside = archive.event(&key).unwrap().unwrap().beside;
+    let metadata = beside.metadata.as_ref().unwrap().as_raw();
+    let said: Value = serde_json::from_str(metadata).unwrap();
+    assert!(said["market"].is_string() && said["outcomes"].is_array(), "{metadata}");
+    assert!(words.contains(&format!(" llm {metadata}")), "{words:.300}");
     ledger.prune(clock.now().plus_ms(8 * 86_400_000)).await.unwrap();
     assert!(archive.reasons(&key).unwrap().unwrap().is_empty(), "a week later they are gone");
 }

@@ -6,7 +6,7 @@ use neuron::clock::Clock;
 use neuron::market::polymarket::gamma::{Discovery, GammaFilter};
 use neuron::market::polymarket::{Polymarket, PolymarketSettings};
 use neuron::market::simulator::{self, SimulatorConfig};
-use neuron::market::{HttpSettings, Listing, Provider, Resolution};
+use neuron::market::{HttpSettings, Listing, Provider, Resolution, Review};
 use neuron::units::UnixMs;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -71,6 +71,26 @@ async fn gammas_markets_and_events_are_those_of_the_order_book() {
     let tagged = GammaFilter { tags: vec!["simulated".into()], min_volume: 1000.0, ..GammaFilter::default() };
     assert_eq!(by(Discovery::GammaEvents, tagged).await, book);
     assert!(by(Discovery::Gamma, GammaFilter { min_volume: 1001.0, ..GammaFilter::default() }).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_oracle_proposes_an_outcome_and_then_it_is_resolved() {
+    let clock = Clock::stepped(START);
+    let world = SimulatorConfig { dispute: HOUR, ..config(5, &clock) };
+    let handle = simulator::spawn(world).unwrap();
+    let http = HttpSettings { spacing: Duration::ZERO, ..HttpSettings::at(handle.url()) };
+    let settings = PolymarketSettings { gamma_http: http.clone(), http, ..PolymarketSettings::default() };
+    let market = Polymarket::new(settings, clock.clone()).unwrap();
+    let ids = vec![market.list().await.unwrap()[0].event.id.clone(), "0xunknown".to_owned()];
+    let mut said = Vec::new();
+    for _ in 0..120 {
+        said.push(market.reviews(&ids).await.unwrap().first().map(|(id, review)| (id == &ids[0], *review)));
+        clock.advance(HOUR / 2);
+    }
+    said.dedup();
+    assert_eq!(said, [None, Some((true, Review::Proposed)), Some((true, Review::Resolved))]);
+    // Who names a simulator for the order book alone asks no other server.
+    assert!(client(handle.url(), &clock).reviews(&ids).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -48,6 +48,7 @@ impl Market {
                 description: id.into(),
                 cutoff: START.plus_ms(86_400_000),
                 ends_at: None,
+                beside: Default::default(),
             },
             quote: price.map(|price| Quote { price, at: now, source: neuron::market::PriceSource::File }),
             resolution: if over { Resolution::Resolved { outcome, at: Some(now) } } else { Resolution::Open },

@@ -161,6 +161,7 @@ async fn filled(ledger: &EventsLedger) {
         opened_at: START,
         cutoff: START.plus_ms(86_400_000),
         ends_at: None,
+        beside: Default::default(),
     };
     ledger.upsert_events((0..3).map(event).collect()).await.unwrap();
     for minute in 0..40_i64 {

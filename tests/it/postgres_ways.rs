@@ -62,6 +62,7 @@ fn fill(ledger: &EventsLedger, events: usize, miners: u8) {
         opened_at: START,
         cutoff: START.plus_ms(24 * HOUR),
         ends_at: None,
+        beside: Default::default(),
     };
     run(ledger.upsert_events((0..events).map(event).collect())).unwrap();
     for interval in 0..6 {

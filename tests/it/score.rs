@@ -34,6 +34,7 @@ pub async fn ledger(folder: &Path) -> PathBuf {
             opened_at: UnixMs(open),
             cutoff: UnixMs(open + 8 * HOUR),
             ends_at: None,
+            beside: Default::default(),
         };
         ledger.upsert_events(vec![event]).await.unwrap();
         let yes = e % 3 != 0;

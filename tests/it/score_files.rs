@@ -91,6 +91,7 @@ async fn a_ledger_in_use_is_read_and_differences_are_one_document() {
         opened_at: UnixMs(n),
         cutoff: UnixMs(n + 1000),
         ends_at: None,
+        beside: Default::default(),
     };
     // What the owner has not yet moved from its log into the file counts as well.
     owner.upsert_events((0..100).map(event).collect()).await.unwrap();

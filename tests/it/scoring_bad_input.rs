@@ -115,6 +115,7 @@ fn event() -> NewEvent {
         opened_at: UnixMs(START),
         cutoff: UnixMs(START + OPEN_FOR),
         ends_at: None,
+        beside: Default::default(),
     }
 }
 

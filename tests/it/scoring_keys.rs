@@ -83,6 +83,7 @@ async fn paid(rules: Rules) -> Option<Vec<u64>> {
             opened_at: UnixMs(opened),
             cutoff: UnixMs(opened + 600 * MINUTE),
             ends_at: None,
+            beside: Default::default(),
         };
         ledger.upsert_events(vec![offered]).await.unwrap();
         let outcome = f64::from(u8::from(event % 3 == 0));

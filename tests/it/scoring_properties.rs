@@ -472,6 +472,7 @@ async fn settling_again_is_idempotent_and_forgets_what_was_settled_before() {
         opened_at: ORIGIN,
         cutoff: ORIGIN.plus_ms(3 * INTERVAL),
         ends_at: None,
+        beside: Default::default(),
     };
     ledger.upsert_events(vec![offered("a")]).await.unwrap();
     let miner = |n: u8| Identity { hotkey: Account([n; 32]), registered_at: 1 };

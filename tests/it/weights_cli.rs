@@ -29,6 +29,7 @@ async fn scored(path: &Path, miners: [Identity; 2]) {
         opened_at: UnixMs(START),
         cutoff: UnixMs(START + 8 * HOUR),
         ends_at: None,
+        beside: Default::default(),
     };
     ledger.upsert_events(vec![event]).await.unwrap();
     let at = UnixMs(START);

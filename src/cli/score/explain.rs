@@ -114,7 +114,12 @@ fn text(explained: &Explained) -> String {
         let moved = after - before;
         format!("average over the last {events} events: {before:+.9} without it, {after:+.9} with it ({moved:+.9})\n")
     });
-    let life: String = explained.life.iter().map(|change| format!("  {}\n", told(change))).collect();
+    let changes = explained.life.iter().map(|change| (change.at, told(change)));
+    let reviews = explained.reviews.iter().map(|seen| (seen.at, format!("{} outcome {}", when(seen.at), seen.review)));
+    let mut life: Vec<(UnixMs, String)> = changes.chain(reviews).collect();
+    // What was seen at the same time stays in its order.
+    life.sort_by_key(|(at, _)| *at);
+    let life: String = life.into_iter().map(|(_, line)| format!("  {line}\n")).collect();
     let disputes: String = explained.disputes.iter().map(|dispute| format!("  {}\n", contradicted(dispute))).collect();
     let disputes = match explained.disputes.len() {
         0 => String::new(),

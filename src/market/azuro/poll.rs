@@ -148,5 +148,6 @@ fn event(id: &str, text: String, start: UnixMs) -> Event {
         description: text.into(),
         cutoff: start,
         ends_at: None,
+        beside: Default::default(),
     }
 }

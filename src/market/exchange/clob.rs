@@ -42,9 +42,9 @@ pub(super) async fn sampling_markets(State(app): State<Arc<App>>, Query(cursor):
     page(&app, &cursor, |skip, limit| app.exchange.trading(now, skip, limit))
 }
 
-pub(super) async fn markets(State(app): State<Arc<App>>, Query(cursor): Query<Cursor>) -> Response {
+pub(super) fn markets(app: &App, cursor: &Cursor) -> Response {
     let now = app.clock.now();
-    page(&app, &cursor, |skip, limit| app.exchange.opened(now, skip, limit))
+    page(app, cursor, |skip, limit| app.exchange.opened(now, skip, limit))
 }
 
 fn page(app: &App, cursor: &Cursor, read: impl Fn(usize, usize) -> Vec<Shown>) -> Response {

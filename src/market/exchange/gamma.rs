@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `/markets/keyset?limit=&end_date_max=&after_cursor=` | markets that trade now, page by page |
 //! | `/events/keyset?…` | the same, each in an event |
+//! | `/markets?condition_ids=&condition_ids=&closed=` | these markets, with what the oracle says of their outcome |
 //!
-//! A page has a `next_cursor`, the last one has none. `closed=true` is not served: nobody here asks for it.
+//! A page has a `next_cursor`, the last one has none. `closed=true` is served for markets that are named alone: nobody here asks
+//! for all of them. On this port `/markets` without ids is the order-book API's.
 
 use std::sync::Arc;
 
@@ -18,8 +20,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::clob::iso;
-use super::{App, Shown, refusal};
+use super::clob::{self, Cursor, iso};
+use super::{App, Shown, Stage, refusal};
 use crate::units::UnixMs;
 
 /// Markets of a page at most, as there.
@@ -56,6 +58,24 @@ pub(super) async fn events(State(app): State<Arc<App>>, Query(asked): Query<Aske
     })
 }
 
+/// The markets of these ids, or the order-book API's list of all.
+pub(super) async fn named_or_every_market(
+    State(app): State<Arc<App>>,
+    Query(asked): Query<Vec<(String, String)>>,
+    Query(cursor): Query<Cursor>,
+) -> Response {
+    let ids: Vec<&str> = asked.iter().filter(|(name, _)| name == "condition_ids").map(|(_, id)| id.as_str()).collect();
+    if ids.is_empty() {
+        return clob::markets(&app, &cursor);
+    }
+    let closed = asked.iter().any(|(name, value)| name == "closed" && value == "true");
+    let now = app.clock.now();
+    let found = ids.into_iter().filter_map(|id| app.exchange.market(id, now));
+    let found: Vec<Value> =
+        found.filter(|market| (market.state != Stage::Trading) == closed).map(|it| object(&it)).collect();
+    Json(found).into_response()
+}
+
 fn page(app: &App, asked: &Asked, name: &str, object: impl Fn(&Shown) -> Value) -> Response {
     if asked.offset.is_some() {
         return refusal(StatusCode::UNPROCESSABLE_ENTITY, "offset is not supported on keyset endpoints");
@@ -82,7 +102,8 @@ fn object(market: &Shown) -> Value {
         let other = ((1.0 - price) * 1e9).round() / 1e9;
         json!([price.to_string(), other.to_string()]).to_string()
     });
-    json!({
+    let trading = market.state == Stage::Trading;
+    let mut object = json!({
         "id": market.id,
         "conditionId": market.id,
         "questionID": market.id,
@@ -95,10 +116,10 @@ fn object(market: &Shown) -> Value {
         "startDate": iso(market.opened_at),
         "endDate": market.ends_at.map(iso),
         "active": true,
-        "closed": false,
+        "closed": !trading,
         "archived": false,
-        "acceptingOrders": true,
-        "enableOrderBook": true,
+        "acceptingOrders": trading,
+        "enableOrderBook": trading,
         "negRisk": false,
         "volume": "1000",
         "volumeNum": 1000,
@@ -106,5 +127,14 @@ fn object(market: &Shown) -> Value {
         "liquidityNum": 100,
         "tags": [{"id": "1", "slug": "simulated", "label": "Simulated"}],
         "events": [{"id": market.id, "title": market.question}],
-    })
+    });
+    let review = match market.state {
+        Stage::Trading => None,
+        Stage::Awaiting => Some("proposed"),
+        Stage::Settled(_) => Some("resolved"),
+    };
+    if let (Some(review), Some(object)) = (review, object.as_object_mut()) {
+        object.insert("umaResolutionStatus".to_owned(), review.into());
+    }
+    object
 }

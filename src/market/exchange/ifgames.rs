@@ -116,7 +116,7 @@ fn object(market: &Shown) -> Value {
         "market_type": "LLM",
         "created_at": market.opened_at.as_secs(),
         "cutoff": market.ends_at.map(|end| cutoff(market.opened_at, end).as_secs()),
-        "event_metadata": {},
+        "event_metadata": {"market": market.id, "outcomes": market.outcomes},
         "answer": answer(market),
     })
 }

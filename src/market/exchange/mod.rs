@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /sampling-markets`, `/markets`, `/markets/{id}`, `/time`, `/ok` | Polymarket's order-book API, see [`clob`] |
 //! | `POST /midpoints`, websocket `/ws/market` | its midpoints and its market channel, see [`channel`] |
-//! | `GET /markets/keyset`, `/events/keyset` | Polymarket's Gamma API, see [`gamma`] |
+//! | `GET /markets/keyset`, `/events/keyset`, `/markets?condition_ids=` | Polymarket's Gamma API, see [`gamma`] |
 //! | `POST /`, `/subgraphs/name/azuro-protocol/{name}` | Azuro's subgraphs, see [`azuro`] |
 //! | `GET /api/v2/events…`, `POST /api/v1/validators/…` | the event service of 2025, see [`ifgames`] |
 //! | `GET /simulator/reported` | ours: what that service was told, `{"predictions", "results", "refused"}` |
@@ -110,7 +110,7 @@ pub(crate) fn serve(
 fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/sampling-markets", get(clob::sampling_markets))
-        .route("/markets", get(clob::markets))
+        .route("/markets", get(gamma::named_or_every_market))
         .route("/markets/{id}", get(clob::market))
         .route("/midpoints", post(channel::midpoints))
         .route("/ws/market", get(channel::channel))

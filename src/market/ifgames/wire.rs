@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::NAME;
-use crate::market::{Event, EventKey, Listing, Resolution, fields};
+use crate::market::{Beside, Event, EventKey, Listing, Resolution, fields};
 use crate::units::{Foreign, Probability, UnixMs};
 
 /// What stands between an event's title and what is said about it.
@@ -30,6 +30,8 @@ pub(super) struct Item {
     answer: Value,
     resolved_at: Value,
     deleted_at: Value,
+    market_type: Value,
+    event_metadata: Option<Box<RawValue>>,
 }
 
 impl Item {
@@ -77,6 +79,7 @@ impl Item {
             description: format!("{}{FURTHER}{further}", title.as_raw()).into(),
             cutoff: moment(&self.cutoff)?,
             ends_at: None,
+            beside: Beside::of(self.market_type.as_str(), self.event_metadata.as_deref().map(RawValue::get)),
         };
         Some(Listing { event, quote: None, resolution: self.resolution() })
     }
@@ -110,6 +113,9 @@ mod tests {
         assert_eq!(listing.event.key.0, "ifgames-a-1");
         assert_eq!(listing.event.description.as_raw(), "Will it? ==Further Information==: By noon.");
         assert_eq!((listing.event.cutoff, listing.resolution), (UnixMs::from_secs(1_751_414_400), Resolution::Open));
+        let beside = &listing.event.beside;
+        assert_eq!(beside.kind.as_deref(), Some("llm"));
+        assert_eq!(beside.metadata.as_ref().map(Foreign::as_raw), Some(r#"{"x":1}"#));
         assert_eq!(plain.created_at(), Some(UnixMs::from_secs(1_751_328_000)));
         let ended = item(r#"{"event_id":7,"answer":"1","resolved_at":"2025-07-02T00:00:00Z"}"#);
         let at = Some(UnixMs::from_secs(1_751_414_400));

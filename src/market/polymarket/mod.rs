@@ -7,6 +7,7 @@
 mod books;
 pub mod gamma;
 mod prices;
+mod reviews;
 mod socket;
 mod stream;
 mod wire;
@@ -27,7 +28,7 @@ pub use self::stream::{StreamFacts, StreamSettings};
 use self::wire::{Market, Page};
 use super::http::{HttpClient, HttpSettings};
 use super::skipped::{LastSkipped, write_counts};
-use super::{Event, EventKey, Listing, MarketError, Provider, Quote};
+use super::{Event, EventKey, Listing, MarketError, Provider, Quote, Review};
 use crate::clock::Clock;
 use crate::market::MarketSettings;
 use crate::units::{UnixMs, millis};
@@ -101,6 +102,12 @@ impl PolymarketSettings {
             max_ahead: settings.horizon,
             ..Self::default()
         }
+    }
+
+    /// Whether the Gamma API is that of the same exchange: who names another order-book API, such as a simulator, and no Gamma of
+    /// its own, wants no questions to the public one.
+    fn knows_gamma(&self) -> bool {
+        self.discovery != Discovery::Clob || self.gamma_http.base_url != GAMMA_URL || self.http.base_url == URL
     }
 }
 
@@ -278,6 +285,13 @@ impl Provider for Polymarket {
         self.desk.second(&self.http, &self.clock, ids).boxed()
     }
 
+    fn reviews<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<Vec<(String, Review)>, MarketError>> {
+        if self.settings.knows_gamma() {
+            return reviews::reviews(&self.gamma, ids).boxed();
+        }
+        std::future::ready(Ok(Vec::new())).boxed()
+    }
+
     fn between_looks(&self) -> Vec<(String, Quote)> {
         self.desk.between_looks()
     }
@@ -348,6 +362,7 @@ fn event(market: &Market, id: &str, cutoff: UnixMs, ends_at: Option<UnixMs>) -> 
         description: market.text().into(),
         cutoff,
         ends_at,
+        beside: Default::default(),
     }
 }
 

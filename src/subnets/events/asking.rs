@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::conditions::Conditions;
 use super::ledger::EventRow;
-use super::synapse::{EventPrediction, EventPredictionSynapse};
+use super::synapse::{EventPrediction, EventPredictionSynapse, Verbatim};
 use crate::dendrite::{Deadlines, Dendrite, DendriteError, Failure, Target};
 use crate::scoring::conditional::Conditional;
 use crate::synapse::{Hollow, Synapse};
@@ -54,8 +54,12 @@ struct Round {
 impl Round {
     fn asking(open: &[EventRow]) -> Self {
         let entry = |row: &EventRow| {
-            let (id, provider, text) = (row.id.clone(), row.provider.clone(), row.description.clone());
-            (row.key.clone(), EventPrediction::ask(id, provider, text, Some(row.cutoff.as_secs())))
+            let kind = row.beside.kind.as_ref().unwrap_or(&row.provider).clone();
+            let mut asked =
+                EventPrediction::ask(row.id.clone(), kind, row.description.clone(), Some(row.cutoff.as_secs()));
+            let metadata = row.beside.metadata.as_ref().and_then(|text| Verbatim::object(text.as_raw().to_owned()));
+            asked.metadata = metadata.unwrap_or_default();
+            (row.key.clone(), asked)
         };
         Self {
             synapse: EventPredictionSynapse { events: open.iter().map(entry).collect(), ..Default::default() },

@@ -157,6 +157,7 @@ mod tests {
             opened_at: UnixMs(0),
             cutoff: UnixMs(9000),
             ends_at: None,
+            beside: Default::default(),
         };
         ledger.upsert_events(vec![event("a"), event("b")]).await.unwrap();
         let market = Arc::new(Market(Mutex::new(Ok(Vec::new()))));

@@ -89,7 +89,8 @@ impl Intake {
         }
         // A ledger of before the bound, or of a wider one, may hold a longer question.
         let too_long = row.description.as_raw().len() > limits.max_question_bytes;
-        if (listing.event.cutoff != row.cutoff || too_long) && row.cutoff > now {
+        let has_moved = listing.event.cutoff != row.cutoff || listing.event.beside != row.beside;
+        if (has_moved || too_long) && row.cutoff > now {
             self.offered.push(offer(listing.event, now, limits));
         }
     }
@@ -120,6 +121,7 @@ fn offer(event: market::Event, now: UnixMs, limits: &Limits) -> NewEvent {
         opened_at: now,
         cutoff: event.cutoff,
         ends_at: event.ends_at,
+        beside: event.beside,
     }
 }
 
@@ -189,6 +191,7 @@ mod tests {
                 description: "?".into(),
                 cutoff: UnixMs(cutoff),
                 ends_at: None,
+                beside: Default::default(),
             },
             quote: price.map(|p| Quote {
                 price: Probability::new(p).unwrap(),

@@ -32,6 +32,8 @@ const LOOKUPS: usize = 50;
 const RAW_HOURS_FOR_A_LAKE: u32 = 30;
 /// How often an event service is told.
 const REPORT_EVERY: Duration = Duration::from_secs(180);
+/// How often markets' oracles are asked about outcomes.
+const REVIEW_EVERY: Duration = Duration::from_secs(300);
 /// How often old rows are forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// Time beyond some ticks before a validator without one counts as failing: a chain or a market may be slow.
@@ -73,7 +75,11 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
     };
     let (markets, clock) = match &history {
         Some(history) => (history.markets(&settings.market), history.clock()),
-        None => (market::providers_as(&settings.market, &clock, Some(&hotkey.account()))?, clock),
+        None => {
+            // Whatever the machine's clock is set to, no cutoff passes twice.
+            let clock = clock.steady();
+            (market::providers_as(&settings.market, &clock, Some(&hotkey.account()))?, clock)
+        }
     };
     let kept_for_a_lake = resolved.settings()?.lake.to.is_some();
     let raw_hours = if kept_for_a_lake { RAW_HOURS_FOR_A_LAKE } else { Options::default().raw_hours };
@@ -235,6 +241,12 @@ impl EventsWork {
         Ok(())
     }
 
+    /// Asks markets' oracles about outcomes.
+    async fn review(self: Arc<Self>) -> Result<(), WorkError> {
+        self.events.review().await?;
+        Ok(())
+    }
+
     /// Asks the miners, with the prices of a moment ago if the markets tell them in time.
     async fn query(self: Arc<Self>) -> Result<(), WorkError> {
         let mut looks = self.looks.subscribe();
@@ -347,6 +359,7 @@ impl ValidatorWork for EventsWork {
                 .jitter(self.jitter)
                 .within(MARKET_DEADLINE)
                 .later(),
+            Duty::over(&self, "review", REVIEW_EVERY.max(tick), clock(), Self::review).within(MARKET_DEADLINE).later(),
             Duty::over(&self, "query", tick, clock(), Self::query).jitter(self.jitter).within(query_deadline),
             pruning,
         ];

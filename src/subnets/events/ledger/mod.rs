@@ -32,11 +32,12 @@ mod read;
 mod reasons;
 mod record;
 mod reports;
+mod reviews;
 mod settle;
 mod standing;
 mod told;
-mod types;
 mod training;
+mod types;
 
 use std::collections::BTreeMap;
 
@@ -49,6 +50,7 @@ pub use prices::{PriceCheck, PriceDispute, PriceSeen};
 pub use read::{STATES, state_name, state_named};
 pub use reasons::{LONGEST_REASON, Reason};
 pub use reports::{CellLine, MeanReport};
+pub use reviews::{ReviewChange, ReviewSeen};
 pub use told::{ClosedInterval, ScoredRows};
 pub use types::{
     ConditionSet, EventChange, EventRow, IntervalLine, NewEvent, Outcome, PriceRow, Reasoning, Resolution, ScoredLine,
@@ -57,6 +59,7 @@ pub use types::{
 
 use crate::ledger::sql::{Connection, Transaction};
 use crate::ledger::{Fault, Ledger, LedgerError, Place, Schema, miners};
+use crate::market::Review;
 use crate::scoring::Rules;
 use crate::scoring::grid::Grid;
 use crate::scoring::window::shares;
@@ -74,6 +77,7 @@ pub const SCHEMA: Schema = Schema {
         include_str!("migrations/0004.sql"),
         include_str!("migrations/0005.sql"),
         include_str!("migrations/0006.sql"),
+        include_str!("migrations/0007.sql"),
     ],
 };
 
@@ -220,6 +224,26 @@ impl EventsLedger {
         self.list(Which::SettledSince(since)).await
     }
 
+    /// Events that were settled, and whose outcome the market's oracle has called proposed or disputed since.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub async fn under_review(&self) -> Result<Vec<EventRow>, LedgerError> {
+        self.list(Which::UnderReview).await
+    }
+
+    /// Keeps what markets' oracles say of outcomes, by event key, where that is new; returns what is.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub async fn record_reviews(
+        &self,
+        seen: Vec<(String, Review)>,
+        at: UnixMs,
+    ) -> Result<Vec<ReviewChange>, LedgerError> {
+        self.core.write(move |transaction| reviews::record(transaction, &seen, at)).await
+    }
+
     /// All events, by key.
     ///
     /// # Errors
@@ -240,6 +264,18 @@ impl EventsLedger {
     /// Those of the file.
     pub async fn changes(&self, key: String) -> Result<Vec<EventChange>, LedgerError> {
         self.read(move |connection| changes::of(connection, &key)).await
+    }
+
+    /// When the last round was recorded.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub async fn last_tick(&self) -> Result<Option<UnixMs>, LedgerError> {
+        self.read(|connection| {
+            let mut query = connection.prepare_cached("SELECT MAX(at) FROM ticks")?;
+            Ok(query.query_row([], |row| row.get::<Option<i64>>(0))?.map(UnixMs))
+        })
+        .await
     }
 
     /// One event, if known.

@@ -3,13 +3,15 @@
 use super::block::Columns;
 use super::conditions;
 use super::record::IN_FORCE;
+use super::reviews;
 use super::types::{EventRow, IntervalLine};
 use crate::ledger::Fault;
 use crate::ledger::miners::MinerId;
 use crate::ledger::sql::{self, Connection, Row, params};
+use crate::market::Beside;
 use crate::scoring::admission::EventState;
 use crate::scoring::grid::Grid;
-use crate::units::UnixMs;
+use crate::units::{Foreign, UnixMs};
 
 /// The word for a state.
 #[must_use]
@@ -41,7 +43,7 @@ pub(super) fn state_of(name: &str) -> Result<EventState, Fault> {
 }
 
 const EVENT_COLUMNS: &str = "key, provider, provider_id, description, opened_at, cutoff, ends_at, interval_minutes,
-                             outcome, resolved_at, settled_at, state, id";
+                             outcome, resolved_at, settled_at, state, id, kind, metadata, review, reviewed_at";
 
 fn event_row(row: &Row<'_>) -> Result<(i64, EventRow), Fault> {
     let time = |i: usize| row.get::<Option<i64>>(i).map(|t| t.map(UnixMs));
@@ -58,6 +60,8 @@ fn event_row(row: &Row<'_>) -> Result<(i64, EventRow), Fault> {
         resolved_at: time(9)?,
         settled_at: time(10)?,
         state: state_of(row.get_ref(11)?.as_str().unwrap_or_default())?,
+        beside: Beside { kind: row.get(13)?, metadata: row.get::<Option<String>>(14)?.map(Foreign::from) },
+        review: reviews::last(row, [15, 16])?,
     };
     Ok((row.get(12)?, event))
 }
@@ -69,6 +73,8 @@ pub(super) enum Which {
     Answerable(UnixMs),
     /// Open, whatever their cutoff: waiting for an outcome.
     Unsettled,
+    /// Settled, with an outcome that was proposed anew or disputed since.
+    UnderReview,
     /// Settled here since then, latest first.
     SettledSince(UnixMs),
     /// Counted in averages, latest resolution first, at most so many.
@@ -81,6 +87,11 @@ pub(super) fn events(connection: &Connection, which: Which) -> Result<Vec<(i64, 
     let (filter, order, limit) = match which {
         Which::Answerable(_) => ("state = 'open' AND opened_at <= ?1 AND ?1 < cutoff", "key", i64::MAX),
         Which::Unsettled => ("state = 'open' AND ?1 = 0", "key", i64::MAX),
+        Which::UnderReview => (
+            "review IN ('proposed', 'disputed') AND state <> 'open' AND reviewed_at >= settled_at AND ?1 = 0",
+            "key",
+            i64::MAX,
+        ),
         Which::SettledSince(_) => ("state <> 'open' AND settled_at >= ?1", "settled_at DESC, key", i64::MAX),
         Which::Counted(n) => {
             ("state = 'scored' AND ?1 = 0", "resolved_at DESC, key DESC", i64::try_from(n).unwrap_or(i64::MAX))

@@ -16,7 +16,7 @@ use crate::scoring::admission::{Admitted, EventState, Fate, Prices, Window};
 use crate::scoring::grid::Grid;
 use crate::scoring::rules::ReferencePick;
 use crate::scoring::{Report, Rules};
-use crate::units::{Identity, UnixMs};
+use crate::units::{Foreign, Identity, UnixMs};
 
 /// Statistics against the price in force; the rest only under `worst_bracket`.
 pub(super) const IN_FORCE: u8 = 0;
@@ -29,16 +29,18 @@ pub(super) fn upsert_events(transaction: &Transaction<'_>, events: &[NewEvent], 
     {
         let mut insert = transaction.prepare_cached(
             "INSERT INTO events (key, provider, provider_id, description, opened_at, cutoff, ends_at,
-                                 interval_minutes, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open') ON CONFLICT (key) DO NOTHING",
+                                 interval_minutes, state, kind, metadata)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open', ?9, ?10) ON CONFLICT (key) DO NOTHING",
         )?;
         let mut update = transaction.prepare_cached(
-            "UPDATE events SET description = ?2, cutoff = ?3, ends_at = ?4
+            "UPDATE events SET description = ?2, cutoff = ?3, ends_at = ?4, kind = ?5, metadata = ?6
              WHERE key = ?1 AND state = 'open'
-               AND (description <> ?2 OR cutoff <> ?3 OR ends_at IS DISTINCT FROM ?4)",
+               AND (description <> ?2 OR cutoff <> ?3 OR ends_at IS DISTINCT FROM ?4
+                    OR kind IS DISTINCT FROM ?5 OR metadata IS DISTINCT FROM ?6)",
         )?;
         for event in events {
             let ends_at = event.ends_at.map(|t| t.0);
+            let (kind, metadata) = (event.beside.kind.as_deref(), event.beside.metadata.as_ref().map(Foreign::as_raw));
             let new = insert.execute(params![
                 event.key,
                 event.provider,
@@ -48,10 +50,15 @@ pub(super) fn upsert_events(transaction: &Transaction<'_>, events: &[NewEvent], 
                 event.cutoff.0,
                 ends_at,
                 rules.interval_minutes,
+                kind,
+                metadata,
             ])?;
             added += new;
             let changed = match new {
-                0 => update.execute(params![event.key, event.description.as_raw(), event.cutoff.0, ends_at])?,
+                0 => {
+                    let text = event.description.as_raw();
+                    update.execute(params![event.key, text, event.cutoff.0, ends_at, kind, metadata])?
+                }
                 new => new,
             };
             if changed > 0 {
@@ -360,6 +367,7 @@ pub(super) fn prune(transaction: &Transaction<'_>, raw_before: UnixMs, settled_b
         "price_disputes",
         "prices",
         "reasons",
+        "reviews",
         "stats",
         "raw",
         "scores",

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::market::{PriceSource, Quote};
+use super::reviews::ReviewSeen;
+use crate::market::{Beside, PriceSource, Quote};
 use crate::scoring::admission::{EventState, Fate};
 use crate::scoring::conditional::Conditional;
 use crate::units::{Foreign, Identity, UnixMs};
@@ -27,6 +28,9 @@ pub struct NewEvent {
     pub cutoff: UnixMs,
     /// When the provider expects the outcome.
     pub ends_at: Option<UnixMs>,
+    /// What the provider says of it beside; may change while the event is open.
+    #[serde(default, skip_serializing_if = "Beside::is_absent")]
+    pub beside: Beside,
 }
 
 /// An event as the ledger keeps it.
@@ -56,6 +60,12 @@ pub struct EventRow {
     pub resolved_at: Option<UnixMs>,
     /// When it was last settled here.
     pub settled_at: Option<UnixMs>,
+    /// What the provider says of it beside.
+    #[serde(default, skip_serializing_if = "Beside::is_absent")]
+    pub beside: Beside,
+    /// What the market's oracle last said of its outcome, and when that was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewSeen>,
 }
 
 #[cfg(test)]
@@ -75,6 +85,8 @@ impl EventRow {
             outcome: None,
             resolved_at: None,
             settled_at: None,
+            beside: Beside::default(),
+            review: None,
         }
     }
 }

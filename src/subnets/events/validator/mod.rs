@@ -6,38 +6,31 @@
 //! one after the other, as fast as the demo can. Whatever a market or a miner does, the others go on; only the ledger can stop
 //! a part, for what cannot be recorded must not be asked.
 
+mod endings;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use futures_util::{StreamExt, stream};
 use serde::Serialize;
+use tokio::sync::OnceCell;
 
+use self::endings::tell_changed;
 use super::asking;
 use super::cross_check::CrossCheck;
-use super::ledger::{
-    ConditionSet, EventRow, EventsLedger, EventsLedgerError, PriceRow, Reasoning, Resolution, Settlement, Submission,
-    Tick,
-};
+use super::ledger::{ConditionSet, EventRow, EventsLedger, PriceRow, Reasoning, Settlement, Submission, Tick};
 use super::registry::{self, Intake, Limits};
 use crate::clock::Clock;
 use crate::dendrite::{Dendrite, Target};
 use crate::ledger::LedgerError;
-use crate::market::{Listing, MarketError, Provider};
-use crate::scoring::admission::EventState;
+use crate::market::{Listing, Provider};
 use crate::scoring::rules::ReferencePick;
 use crate::subnets::work::Peer;
-use crate::units::{Foreign, UnixMs, millis};
+use crate::units::{Foreign, UnixMs};
 
 /// Events whose price a summary tells.
 const QUOTED: usize = 4;
-/// Look-ups of single events at once.
-const LOOKUPS_AT_ONCE: usize = 4;
-/// Between two checks of an outcome that was settled, ms.
-const CHECK_AGAIN_MS: i64 = 3_600_000;
-/// Of the look-ups of a tick, the share that checks settled outcomes, beside the others.
-const CHECKS: usize = 5;
 
 /// An open event and its price.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -96,6 +89,8 @@ pub struct EventsValidator {
     deadline: Duration,
     keeps_reasonings: bool,
     seen: Mutex<Seen>,
+    /// Done once the clock was told what was recorded before.
+    held: OnceCell<()>,
 }
 
 /// What the parts leave to each other.
@@ -111,6 +106,8 @@ struct Seen {
     looked_up: HashMap<String, UnixMs>,
     /// When each settled event within the dispute window was last checked.
     checked: HashMap<String, UnixMs>,
+    /// When the market's oracle was last asked about each event.
+    reviewed: HashMap<String, UnixMs>,
 }
 
 impl Seen {
@@ -122,31 +119,6 @@ impl Seen {
             }
         }
         self.prices.extend(prices);
-    }
-
-    /// Settled events whose outcome is to be checked again, an hour after it was seen last.
-    fn due_for_check(&mut self, settled: Vec<EventRow>, now: UnixMs, most: usize) -> Vec<EventRow> {
-        let current: HashSet<&str> = settled.iter().map(|row| row.key.as_str()).collect();
-        self.checked.retain(|key, _| current.contains(key.as_str()));
-        let seen = |row: &EventRow| self.checked.get(&row.key).copied().max(row.settled_at);
-        let mut due: Vec<(Option<UnixMs>, EventRow)> = settled.into_iter().map(|row| (seen(&row), row)).collect();
-        due.retain(|(seen, _)| seen.is_none_or(|seen| now.since(seen) >= CHECK_AGAIN_MS));
-        due.sort_by(|a, b| (a.0, &a.1.key).cmp(&(b.0, &b.1.key)));
-        due.truncate(most);
-        self.checked.extend(due.iter().map(|(_, row)| (row.key.clone(), now)));
-        due.into_iter().map(|(_, row)| row).collect()
-    }
-
-    /// The next events to look up: those that were looked up longest ago, so that none waits for ever behind others.
-    fn due_for_look_up(&mut self, now: UnixMs, most: usize) -> Vec<EventRow> {
-        let missing: HashSet<&str> = self.missing.iter().map(|row| row.key.as_str()).collect();
-        self.looked_up.retain(|key, _| missing.contains(key.as_str()));
-        let mut due = self.missing.clone();
-        let last = |row: &EventRow| self.looked_up.get(&row.key).copied();
-        due.sort_by(|a, b| (last(a), a.cutoff, &a.key).cmp(&(last(b), b.cutoff, &b.key)));
-        due.truncate(most);
-        self.looked_up.extend(due.iter().map(|row| (row.key.clone(), now)));
-        due
     }
 }
 
@@ -171,7 +143,8 @@ impl EventsValidator {
         limits: Limits,
         deadline: Duration,
     ) -> Self {
-        Self { providers, ledger, dendrite, clock, limits, deadline, keeps_reasonings: false, seen: Mutex::default() }
+        let (seen, held) = (Mutex::default(), OnceCell::new());
+        Self { providers, ledger, dendrite, clock, limits, deadline, keeps_reasonings: false, seen, held }
     }
 
     /// The same, keeping what miners say beside their numbers.
@@ -193,6 +166,18 @@ impl EventsValidator {
         self.deadline
     }
 
+    /// The time, which a steady clock keeps from going behind the last round in the ledger.
+    async fn now(&self) -> Result<UnixMs, LedgerError> {
+        let hold = async {
+            if let Some(last) = self.ledger.last_tick().await? {
+                self.clock.later_than(last);
+            }
+            Ok::<(), LedgerError>(())
+        };
+        self.held.get_or_try_init(|| hold).await?;
+        Ok(self.clock.now())
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,6 +188,7 @@ impl EventsValidator {
     /// The ledger's; nothing else ends a tick.
     pub async fn tick(&self, miners: &[Peer]) -> Result<TickSummary, LedgerError> {
         let Discovery { markets_failed, new_events, mut settled } = self.discover().await?;
+        self.review().await?;
         settled.extend(self.look_up().await?);
         let summary = self.query(miners).await?;
         Ok(TickSummary { markets_failed, new_events, settled, ..summary })
@@ -213,7 +199,7 @@ impl EventsValidator {
     /// # Errors
     /// The ledger's.
     pub async fn discover(&self) -> Result<Discovery, LedgerError> {
-        let at = self.clock.now();
+        let at = self.now().await?;
         let unsettled = self.ledger.unsettled().await?;
         let (listings, markets_failed) = self.poll().await;
         let Intake { offered, prices, ended, missing, left_out, changed } =
@@ -236,37 +222,12 @@ impl EventsValidator {
         Ok(Discovery { markets_failed, new_events, settled: self.settle(ended).await? })
     }
 
-    /// Asks the markets about events that they no longer list, those looked up longest ago first: they have ended, or will
-    /// be void one day. Within the window for disputes it asks again about settled ones, whose outcome may be corrected.
-    ///
-    /// # Errors
-    /// The ledger's.
-    pub async fn look_up(&self) -> Result<Vec<Settlement>, LedgerError> {
-        let at = self.clock.now();
-        let window = millis(self.limits.dispute_window);
-        let settled = if window > 0 { self.ledger.settled_since(at.plus_ms(-window)).await? } else { Vec::new() };
-        let due = {
-            let (mut seen, most) = (self.seen(), self.limits.lookups);
-            let mut due = seen.due_for_look_up(at, most);
-            due.extend(seen.due_for_check(settled, at, most.div_ceil(CHECKS)));
-            due
-        };
-        let (mut prices, mut ended) = (Vec::new(), Vec::new());
-        self.find(due, at, &mut prices, &mut ended).await;
-        self.seen().take_prices(prices);
-        let settled = self.settle(ended).await?;
-        // The next look at the markets may come after the next look-up.
-        let over: HashSet<&str> = settled.iter().map(|settlement| settlement.event.as_str()).collect();
-        self.seen().missing.retain(|row| !over.contains(row.key.as_str()));
-        Ok(settled)
-    }
-
     /// Asks `miners` about the open events that have a fresh price, and records the answers.
     ///
     /// # Errors
     /// The ledger's.
     pub async fn query(&self, miners: &[Peer]) -> Result<TickSummary, LedgerError> {
-        let at = self.clock.now();
+        let at = self.now().await?;
         let mut summary = TickSummary { at, asked: miners.len(), ..TickSummary::default() };
         self.ledger.core().know_miners(miners.iter().map(|miner| miner.identity).collect(), at).await?;
         let mut open = self.ledger.open_events(at).await?;
@@ -339,70 +300,6 @@ impl EventsValidator {
         self.poll().await.0.into_iter().filter_map(price).collect()
     }
 
-    /// Asks the markets about single events.
-    async fn find(&self, due: Vec<EventRow>, at: UnixMs, prices: &mut Vec<PriceRow>, ended: &mut Vec<Resolution>) {
-        let found: Vec<_> = stream::iter(due)
-            .map(|row| async move {
-                let provider = self.providers.iter().find(|p| p.name() == row.provider);
-                let listing = match provider {
-                    Some(provider) => Some(provider.fetch(&row.id).await),
-                    None => None,
-                };
-                (row, listing)
-            })
-            .buffered(LOOKUPS_AT_ONCE)
-            .collect()
-            .await;
-        for (row, listing) in found {
-            match listing {
-                Some(Ok(listing)) if !registry::asks_the_same(&row, &listing) => tell_changed(&row.key),
-                Some(Ok(listing)) => {
-                    if let Some(resolution) = registry::ended(&listing, at) {
-                        if row.state != EventState::Open && registry::is_news(&row, &resolution) {
-                            let (was, now) = (row.outcome, &resolution.outcome);
-                            tracing::warn!(
-                                event = row.key,
-                                ?was,
-                                ?now,
-                                "an outcome was corrected: its scores are replaced"
-                            );
-                        }
-                        ended.extend(Some(resolution).filter(|resolution| registry::is_news(&row, resolution)));
-                        continue;
-                    }
-                    if let Some(quote) = listing.quote.filter(|_| row.cutoff > at) {
-                        prices.push(PriceRow::of(&row.key, quote));
-                    }
-                }
-                Some(Err(MarketError::Unknown { .. })) => {
-                    tracing::debug!(event = row.key, "the market does not know this event any more");
-                }
-                Some(Err(e)) => tracing::debug!(event = row.key, "{e}"),
-                None => tracing::warn!(event = row.key, "no market called {} is set up any more", row.provider),
-            }
-            ended.extend(registry::given_up(&row, at, &self.limits).filter(|_| row.state == EventState::Open));
-        }
-    }
-
-    async fn settle(&self, ended: Vec<Resolution>) -> Result<Vec<Settlement>, LedgerError> {
-        let mut settled = Vec::new();
-        for resolution in ended {
-            let event = resolution.event.clone();
-            match self.ledger.resolve(resolution).await {
-                Ok(settlement) => {
-                    tracing::info!(event, state = ?settlement.state, miners = settlement.scores.len(), "event settled");
-                    settled.push(settlement);
-                }
-                // One strange event must not stop the others.
-                Err(e @ (EventsLedgerError::UnknownEvent { .. } | EventsLedgerError::BadOutcome { .. })) => {
-                    tracing::warn!(event, "{e}");
-                }
-                Err(EventsLedgerError::Ledger(e)) => return Err(e),
-            }
-        }
-        Ok(settled)
-    }
-
     async fn ask(&self, open: &[EventRow], miners: &[Peer], tick: &mut Tick, summary: &mut TickSummary) {
         let targets: Vec<Target> = miners.iter().map(|miner| miner.target).collect();
         let answers = match asking::ask(&self.dendrite, &targets, open, self.deadline).await {
@@ -454,10 +351,6 @@ impl TickSummary {
     }
 }
 
-fn tell_changed(event: &str) {
-    tracing::warn!(event, "its market names another outcome than it did; it has no price and no end while that is so");
-}
-
 /// The open events that close first, with their prices.
 fn quoted(open: &[EventRow], newest: &HashMap<Arc<str>, PriceRow>) -> Vec<Quoted> {
     let mut soonest: Vec<&EventRow> = open.iter().collect();
@@ -467,26 +360,4 @@ fn quoted(open: &[EventRow], newest: &HashMap<Arc<str>, PriceRow>) -> Vec<Quoted
         Some(Quoted { description: row.description.clone(), price })
     };
     soonest.into_iter().filter_map(quote).take(QUOTED).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(key: &str, cutoff: i64) -> EventRow {
-        EventRow { key: key.to_owned(), ..EventRow::of_market_m(key, UnixMs(cutoff)) }
-    }
-
-    #[test]
-    fn nobody_waits_for_ever_behind_those_that_never_end() {
-        let mut seen = Seen { missing: ["a", "b", "c", "d"].map(|key| row(key, 1)).to_vec(), ..Seen::default() };
-        let mut look = |now| {
-            let due = seen.due_for_look_up(UnixMs(now), 2);
-            due.into_iter().map(|row| row.key).collect::<Vec<_>>().concat()
-        };
-        assert_eq!([look(1), look(2), look(3)], ["ab", "cd", "ab"]);
-        seen.missing.remove(0);
-        assert_eq!(seen.due_for_look_up(UnixMs(4), 9).len(), 3);
-        assert_eq!(seen.looked_up.len(), 3, "what is not missing any more is forgotten");
-    }
 }
