@@ -83,7 +83,7 @@ pub fn faketime() -> PathBuf {
 }
 
 /// OpenSSL's program, which makes certificates.
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "postgres", target_os = "linux"))]
 pub fn openssl() -> std::process::Command {
     let known = std::process::Command::new("openssl").arg("version").stdout(std::process::Stdio::null()).status();
     if !known.is_ok_and(|status| status.success()) {

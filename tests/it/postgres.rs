@@ -43,11 +43,13 @@ impl Postgres {
     }
 
     /// One with settings of its own.
+    #[cfg(feature = "postgres")]
     pub fn with(settings: &[(&str, &str)]) -> Self {
         Self::made(None, settings)
     }
 
     /// One that offers encryption with a certificate and its key.
+    #[cfg(feature = "postgres")]
     pub fn with_certificate(certificate: &Path, key: &Path) -> Self {
         let server = Self::start();
         for (file, name) in [(certificate, "server.crt"), (key, "server.key")] {

@@ -70,8 +70,13 @@ impl Connection {
 
     /// Says what will be asked next in this transaction, besides what is asked first: PostgreSQL is asked for all of it at once, for a
     /// way to the server costs more than what is found there. A write in between makes it void. SQLite has no use for it.
-    #[expect(clippy::needless_pass_by_value, reason = "values are an array that is written where it is used")]
+    #[cfg_attr(
+        feature = "postgres",
+        expect(clippy::needless_pass_by_value, reason = "values are an array that is written where it is used")
+    )]
     pub fn ahead<P: Params>(&self, sql: &str, values: P) {
+        #[cfg(not(feature = "postgres"))]
+        let _ = (sql, values);
         match &self.0 {
             Backend::Sqlite(_) => {}
             #[cfg(feature = "postgres")]
