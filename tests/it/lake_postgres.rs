@@ -87,6 +87,7 @@ fn month(path: &Path, until: i64) {
             opened_at: opened,
             cutoff: opened.plus_ms(24 * HOUR),
             ends_at: None,
+            beside: Default::default(),
         };
         run(ledger.upsert_events(keys.iter().map(event).collect())).unwrap();
         for round in 0..6 {
