@@ -14,7 +14,7 @@ use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncWriteExt, ReadBuf};
+use tokio::io::ReadBuf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,7 @@ use super::node::Node;
 use super::proxied;
 use super::serve;
 use super::socket::{Phase, Watched};
+use super::turn_away::TurnAway;
 
 /// A pause after a failed accept: out of descriptors, it fails at once and for ever.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -32,14 +33,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const REST: Duration = Duration::from_millis(100);
 
 /// The answer to a connection there is no room for. It is written before a request was read.
-const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
-    content-type: application/json\r\n\
-    content-length: 34\r\n\
-    retry-after: 5\r\n\
-    connection: close\r\n\
-    bt_header_axon_status_code: 503\r\n\
-    bt_header_axon_status_message: Too many connections\r\n\r\n\
-    {\"message\":\"Too many connections\"}";
+pub(super) fn no_room_answer() -> TurnAway {
+    TurnAway::with(
+        "bt_header_axon_status_code: 503\r\nbt_header_axon_status_message: Too many connections\r\n",
+        "{\"message\":\"Too many connections\"}",
+    )
+}
 
 /// Accepts until `stop`, then drops the listener: the port is free from then on.
 pub(super) async fn accept(listener: TcpListener, node: Arc<Node>, stop: CancellationToken) {
@@ -77,7 +76,7 @@ fn admit(stream: TcpStream, peer: SocketAddr, node: &Arc<Node>, stop: &Cancellat
         }
         Err(reason) => {
             no_room(node, peer, &reason);
-            node.tasks.spawn(refuse(stream));
+            node.tasks.spawn(refuse(stream, false, Arc::clone(node), stop.clone()));
         }
     }
 }
@@ -90,7 +89,7 @@ async fn introduce(mut resting: Resting) {
         Ok(Ok(preface)) => preface,
         Ok(Err(error)) => {
             node.counters.broken.fetch_add(1, Relaxed);
-            tracing::debug!(proxy.ip = %resting.peer.ip(), %error, "a proxy does not say who is behind it");
+            tracing::debug!(proxy.ip = %resting.peer.ip(), %error, "a proxy did not name the caller");
             return;
         }
         Err(_) => return,
@@ -102,7 +101,8 @@ async fn introduce(mut resting: Resting) {
             Ok(place) => resting._place = place,
             Err(reason) => {
                 no_room(&node, resting.peer, &reason);
-                return refuse(resting.stream).await;
+                let has_begun = !resting.read.is_empty();
+                return refuse(resting.stream, has_begun, node, resting.stop).await;
             }
         }
     }
@@ -114,12 +114,12 @@ fn no_room(node: &Node, peer: SocketAddr, reason: &NoRoom) {
     tracing::debug!(peer.ip = %peer.ip(), in_all = *reason == NoRoom::InAll, "no room for a connection");
 }
 
-async fn refuse(mut stream: TcpStream) {
-    let _ = tokio::time::timeout(Duration::from_secs(1), async {
-        stream.write_all(NO_ROOM).await?;
-        stream.shutdown().await
-    })
-    .await;
+/// Turns a caller away; an axon that ends does not wait for it.
+async fn refuse(stream: TcpStream, has_begun: bool, node: Arc<Node>, stop: CancellationToken) {
+    tokio::select! {
+        () = node.turn_away.tell(stream, has_begun) => {}
+        () = stop.cancelled() => {}
+    }
 }
 
 /// A connection that rests: a socket, what was read of the next head, if anything, and its place among the others.

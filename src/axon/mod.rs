@@ -1,6 +1,6 @@
 //! Serving signed requests: the HTTP server of a neuron.
 //!
-//! A connection is accepted (`accept`, with the deadlines of `socket`), a request climbs the ladder of [`admission`] in
+//! A connection is accepted (`accept`, with the deadlines of `socket`) or turned away, a request climbs the ladder of [`admission`] in
 //! `serve`, and the [`Handler`] of its synapse answers, at once or as a `stream`. What happened is counted in
 //! [`counters`]. The room knows the wire and who is registered ([`StandingOf`]), not what a prediction is.
 
@@ -20,6 +20,7 @@ mod serve;
 mod server;
 mod socket;
 mod stream;
+mod turn_away;
 
 pub use admission::Rung;
 pub(crate) use admission::connections::{Connections, Place};
@@ -32,3 +33,4 @@ pub use error::AxonError;
 pub use handler::{Caller, Chunks, Dialect, Handler, Refusal, Reply};
 pub use server::{Axon, Builder, Handle};
 pub(crate) use socket::{Busy, Phase, Watched};
+pub(crate) use turn_away::TurnAway;

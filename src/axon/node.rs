@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::Method;
 use tokio_util::task::TaskTracker;
 
+use super::accept;
 use super::admission::body::Budget;
 use super::admission::connections::{Connections, peer_network};
 use super::admission::freshness::FreshnessRung;
@@ -20,6 +21,7 @@ use super::admission::{Refused, Rung};
 use super::config::AxonConfig;
 use super::counters::{Counters, Now, Snapshot};
 use super::route::Route;
+use super::turn_away::TurnAway;
 use crate::clock::{self, Clock};
 use crate::synapse::answer::AxonIdentity;
 use crate::synapse::status;
@@ -39,6 +41,7 @@ pub(super) struct Node {
     pub(super) policy: PolicyCell,
     pub(super) standing: Arc<dyn StandingOf>,
     pub(super) connections: Connections,
+    pub(super) turn_away: TurnAway,
     pub(super) freshness: FreshnessRung,
     pub(super) pool: Pool,
     /// For bodies whose signature was right before they were read.
@@ -70,6 +73,7 @@ impl Node {
             policy: PolicyCell::new(policy),
             standing,
             connections: Connections::new(config.max_connections, config.max_connections_per_ip),
+            turn_away: accept::no_room_answer(),
             freshness: FreshnessRung::new(wire_ns(&clock)),
             pool,
             budget: Budget::new(config.max_body_bytes_in_flight / 2),

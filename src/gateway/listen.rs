@@ -19,12 +19,11 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::axon::{Busy, Connections, Phase, Place, Watched};
+use crate::axon::{Busy, Connections, Phase, Place, TurnAway, Watched};
 
 /// A pause after a failed accept: out of descriptors, it fails at once and for ever.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -32,12 +31,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const HEAD: Duration = Duration::from_secs(10);
 
 /// The answer to a connection there is no room for. It is written before a request was read.
-const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
-    content-type: application/json\r\n\
-    content-length: 109\r\n\
-    retry-after: 5\r\n\
-    connection: close\r\n\r\n\
-    {\"error\":{\"message\":\"too many connections\",\"type\":\"server_error\",\"param\":null,\"code\":\"too_many_connections\"}}";
+fn no_room_answer() -> TurnAway {
+    TurnAway::with(
+        "",
+        "{\"error\":{\"message\":\"too many connections\",\"type\":\"server_error\",\"param\":null,\
+         \"code\":\"too_many_connections\"}}",
+    )
+}
 
 /// What strangers may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,14 +59,19 @@ impl Default for Limits {
 /// Serves until the handle is dropped, which ends every connection.
 pub(crate) fn serve(listener: TcpListener, router: Router, limits: Limits) -> AbortOnDropHandle<()> {
     let serving = async move {
-        let room = Connections::new(limits.connections, limits.per_address);
+        let entrance = Entrance {
+            room: Connections::new(limits.connections, limits.per_address),
+            turn_away: no_room_answer(),
+            router,
+            patience: limits.patience,
+        };
         let mut open = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => admit(&mut open, &room, stream, peer, &router, limits.patience),
+                    Ok((stream, peer)) => entrance.admit(&mut open, stream, peer),
                     Err(error) => {
-                        tracing::warn!("no connection can be accepted: {error}");
+                        tracing::warn!("cannot accept connections: {error}");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 },
@@ -77,34 +82,29 @@ pub(crate) fn serve(listener: TcpListener, router: Router, limits: Limits) -> Ab
     AbortOnDropHandle::new(tokio::spawn(serving))
 }
 
-fn admit(
-    open: &mut JoinSet<()>,
-    room: &Connections,
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: &Router,
+/// What every connection is met with.
+struct Entrance {
+    room: Connections,
+    turn_away: TurnAway,
+    router: Router,
     patience: Duration,
-) {
-    match room.enter(peer.ip()) {
-        Ok(place) => {
-            // A piece of an answer is worth sending at once.
-            let _ = stream.set_nodelay(true);
-            open.spawn(converse(stream, place, router.clone(), patience));
-        }
-        Err(_) => {
-            tracing::debug!(peer.ip = %peer.ip(), "no room for a connection");
-            open.spawn(refuse(stream));
-        }
-    }
 }
 
-async fn refuse(mut stream: TcpStream) {
-    let told = async {
-        stream.write_all(NO_ROOM).await?;
-        stream.shutdown().await
-    };
-    // Nobody has to hear it.
-    let _ = tokio::time::timeout(Duration::from_secs(1), told).await;
+impl Entrance {
+    fn admit(&self, open: &mut JoinSet<()>, stream: TcpStream, peer: SocketAddr) {
+        match self.room.enter(peer.ip()) {
+            Ok(place) => {
+                // A piece of an answer is worth sending at once.
+                let _ = stream.set_nodelay(true);
+                open.spawn(converse(stream, place, self.router.clone(), self.patience));
+            }
+            Err(_) => {
+                tracing::debug!(peer.ip = %peer.ip(), "no room for a connection");
+                let turn_away = self.turn_away.clone();
+                open.spawn(async move { turn_away.tell(stream, false).await });
+            }
+        }
+    }
 }
 
 /// A connection to its end.
@@ -155,7 +155,7 @@ impl HttpBody for Answer {
 mod tests {
     use axum::routing::get;
     use futures_util::stream;
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 

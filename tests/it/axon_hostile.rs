@@ -222,6 +222,30 @@ async fn connections_are_counted_per_address_and_in_all() {
 }
 
 #[tokio::test]
+async fn a_caller_there_is_no_room_for_hears_it_however_long_its_request_is() {
+    neuron::market::install_tls();
+    let config = AxonConfig { max_connections: 1, ..AxonConfig::loopback() };
+    let axon = bob(config).policy(AdmissionPolicy::open()).spawn().await.unwrap();
+    let mut only = connect(axon.local_addr()).await;
+    only.write_all(&Request::new(&one_event(), "//Alice").bytes()).await.unwrap();
+    assert_eq!(read_answer(&mut only).await.checked(), 200);
+    let url = format!("http://{}/EventPredictionSynapse", axon.local_addr());
+    for size in [0, 100, 1 << 20] {
+        for _ in 0..20 {
+            let client = reqwest::Client::new();
+            let answer = client.post(&url).body("x".repeat(size)).send().await;
+            let answer = answer.unwrap_or_else(|e| panic!("{size} bytes: a broken connection, {e:?}"));
+            assert_eq!(
+                (answer.status().as_u16(), answer.headers()["bt_header_axon_status_code"].as_bytes()),
+                (503, &b"503"[..])
+            );
+            assert_eq!(answer.text().await.unwrap(), "{\"message\":\"Too many connections\"}");
+        }
+    }
+    assert_eq!(axon.snapshot().no_room, 60);
+}
+
+#[tokio::test]
 async fn a_full_queue_says_when_to_come_back() {
     let config = AxonConfig { concurrency: 1, queue: 0, ..hasty() };
     let axon = bob(config).policy(AdmissionPolicy::open()).spawn().await.unwrap();

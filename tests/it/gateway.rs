@@ -356,7 +356,7 @@ async fn a_key_has_so_many_answers_under_way_and_strangers_so_many_connections()
     let refused = loop {
         let mut stream = tokio::net::TcpStream::connect(front.door.local_addr()).await.unwrap();
         let mut told = [0; 12];
-        match tokio::time::timeout(Duration::from_secs(1), stream.read_exact(&mut told)).await {
+        match tokio::time::timeout(Duration::from_secs(2), stream.read_exact(&mut told)).await {
             Ok(read) => {
                 read.unwrap();
                 break told;
@@ -366,6 +366,16 @@ async fn a_key_has_so_many_answers_under_way_and_strangers_so_many_connections()
         assert!(idle.len() < 5, "more connections than one address may have");
     };
     assert_eq!(&refused, b"HTTP/1.1 503");
+    // Whoever begins to speak hears it too, however much it has to say.
+    let long = "x".repeat(1 << 20);
+    for _ in 0..20 {
+        let client = reqwest::Client::new();
+        let url = format!("http://{}/v1/chat/completions", front.door.local_addr());
+        let answer = client.post(url).body(long.clone()).send().await.expect("an answer, not a broken connection");
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.json::<Value>().await.unwrap()["error"]["code"], "too_many_connections");
+    }
+    drop(idle);
 }
 
 /// Waits until no answer is under way.
