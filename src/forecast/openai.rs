@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, Url};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -46,7 +46,7 @@ pub fn key_of_process(file: Option<&Path>, setting: &str) -> Result<Option<ApiKe
     };
     let wrong = |reason: &str| format!("`{setting}` {}: {reason}", path.display());
     let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|e| wrong(&e.to_string()))?);
-    if text.trim().is_empty() { Err(wrong("it holds no key")) } else { Ok(Some(ApiKey::new(&text))) }
+    if text.trim().is_empty() { Err(wrong("it has no key")) } else { Ok(Some(ApiKey::new(&text))) }
 }
 
 /// The client and address of an API; `proxy` is an HTTP proxy besides those of the environment, said by `proxy_setting`.
@@ -55,7 +55,7 @@ pub fn key_of_process(file: Option<&Path>, setting: &str) -> Result<Option<ApiKe
 /// In words: the URL or the proxy is none.
 pub(crate) fn client_of(base: &str, proxy: Option<&str>, proxy_setting: &str) -> Result<(Client, Url), String> {
     let base = Url::parse(base.trim_end_matches('/'))
-        .map_err(|e| format!("the API's URL is none: {e}; expected http://HOST:PORT/v1 or https://…"))?;
+        .map_err(|e| format!("the API's URL is not valid: {e}; expected http://HOST:PORT/v1 or https://…"))?;
     if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
         return Err("the API's URL must be http://… or https://…".to_owned());
     }
@@ -64,7 +64,7 @@ pub(crate) fn client_of(base: &str, proxy: Option<&str>, proxy_setting: &str) ->
         let proxy = reqwest::Proxy::all(proxy);
         builder = builder.proxy(proxy.map_err(|e| format!("`{proxy_setting}` {}", e.without_url()))?);
     }
-    let client = builder.build().map_err(|e| format!("the HTTP client {e}"))?;
+    let client = builder.build().map_err(|e| format!("the HTTP client could not be made: {e}"))?;
     Ok((client, base))
 }
 
@@ -73,18 +73,6 @@ pub(crate) fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
     url
-}
-
-/// A body, cut at `limit` bytes.
-pub(crate) async fn read_up_to(mut response: Response, limit: usize) -> Result<Vec<u8>, reqwest::Error> {
-    let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await? {
-        body.extend(piece.iter().take(limit.saturating_sub(body.len())));
-        if body.len() >= limit {
-            break;
-        }
-    }
-    Ok(body)
 }
 
 /// What failed at the bottom of it, without the URL, which may hold secrets.

@@ -177,13 +177,14 @@ impl HttpClient {
             match self.patiently(server, &url, (json, headers), retries).await {
                 Ok(body) => {
                     if place != first {
-                        tracing::warn!(provider = self.provider, server = %server.base, "goes on with this server");
+                        tracing::warn!(provider = self.provider, server = %server.base, "this server is used from now on");
                         *self.chosen() = Chosen { place, since: (place > 0).then(clock::monotonic) };
                     }
                     return Ok(body);
                 }
                 Err(failure) if failure.is_of_the_server() && has_another => {
-                    tracing::warn!(provider = self.provider, error = %failure.error, "another server is asked");
+                    tracing::warn!(provider = self.provider, error = %failure.error, "the server failed; the next one \
+                                                                                      is asked");
                     failed = Some(failure.error);
                 }
                 Err(failure) => return Err(failure.error),
@@ -284,7 +285,7 @@ impl HttpClient {
             let now = clock::monotonic();
             let wait = free_from.saturating_duration_since(now);
             if wait > self.settings.max_pause {
-                let text = format!("it asked to be left alone for another {} s", wait.as_secs());
+                let text = format!("it asked for no requests for another {} s", wait.as_secs());
                 let status = StatusCode::TOO_MANY_REQUESTS.as_u16();
                 let (provider, url, text) = (self.provider, url.to_string(), text.into());
                 let error = MarketError::Refused { provider, url, status, text };
@@ -324,7 +325,7 @@ impl HttpClient {
             let target = response.headers().get(reqwest::header::LOCATION).and_then(|v| v.to_str().ok());
             format!("a redirect to {}, which is not followed", target.unwrap_or("nowhere"))
         } else {
-            beginning(response).await
+            first_words(response).await
         };
         let (provider, text, code) = (self.provider, text.into(), status.as_u16());
         let error = match is_about_the_region(status, &text) {
@@ -399,16 +400,26 @@ pub(crate) enum BrokenBody {
     TooLong,
 }
 
-/// The bytes of an answer, of which there may be so many.
-pub(crate) async fn body_of(mut response: Response, most: usize) -> Result<Vec<u8>, BrokenBody> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(BrokenBody::Line)? {
-        if body.len() + chunk.len() > most {
-            return Err(BrokenBody::TooLong);
-        }
-        body.extend_from_slice(&chunk);
+/// The whole of an answer, of at most `most` bytes.
+pub(crate) async fn body_of(response: Response, most: usize) -> Result<Vec<u8>, BrokenBody> {
+    match beginning_of(response, most.saturating_add(1)).await {
+        (_, Some(error)) => Err(BrokenBody::Line(error)),
+        (body, None) if body.len() > most => Err(BrokenBody::TooLong),
+        (body, None) => Ok(body),
     }
-    Ok(body)
+}
+
+/// The first `most` bytes of an answer, or fewer when it ends or breaks before them; with the fault that broke it.
+pub(crate) async fn beginning_of(mut response: Response, most: usize) -> (Vec<u8>, Option<reqwest::Error>) {
+    let mut body = Vec::new();
+    while body.len() < most {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(chunk.get(..most - body.len()).unwrap_or(&chunk)),
+            Ok(None) => break,
+            Err(error) => return (body, Some(error)),
+        }
+    }
+    (body, None)
 }
 
 /// Whether a refusal says that callers from here are not served. 451 is made for it; others say 403 and why.
@@ -444,15 +455,8 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// The first words of an error body, on one line.
-async fn beginning(mut response: Response) -> String {
-    let mut text = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        text.extend_from_slice(&chunk);
-        if text.len() >= ERROR_TEXT {
-            break;
-        }
-    }
-    text.truncate(ERROR_TEXT);
+async fn first_words(response: Response) -> String {
+    let (text, _) = beginning_of(response, ERROR_TEXT).await;
     String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::asked::{split_outcome, text as asked_text};
 pub use self::beside::Beside;
 pub use self::choice::{MarketName, providers, providers_as};
-pub(crate) use self::http::{BrokenBody, body_of, client_of, is_loopback, retry_after};
+pub(crate) use self::http::{BrokenBody, beginning_of, body_of, client_of, is_loopback, retry_after};
 pub use self::http::{HttpSettings, install_tls};
 pub use self::review::Review;
 pub use self::settings::{Address, AzuroChoice, FileChoice, IfGamesChoice, MarketSettings, PolymarketChoice};
@@ -146,7 +146,7 @@ pub enum MarketError {
         text: Foreign,
     },
     /// An answer that does not have the documented shape.
-    #[error("{provider}: {url} answered something that is not {expected}: {reason}")]
+    #[error("{provider}: the answer of {url} is not {expected}: {reason}")]
     Malformed {
         /// The provider's name.
         provider: &'static str,
@@ -159,7 +159,8 @@ pub enum MarketError {
     },
     /// An answer that says that it does not serve callers from here.
     #[error(
-        "{provider} refuses callers from this region (HTTP {status}: {text}); run where it serves, or name another with `--market.{provider}.url`"
+        "{provider} refuses callers from this region (HTTP {status}: {text}); run in a region that it serves, or name \
+         another server with `--market.{provider}.url`"
     )]
     Region {
         /// The provider's name.
@@ -190,7 +191,7 @@ pub enum MarketError {
         reason: String,
     },
     /// A look that failed when it was recorded.
-    #[error("{provider}: the recording says that it could not be read then: {reason}")]
+    #[error("{provider}: at this time of the recording the market could not be read: {reason}")]
     WasNotRead {
         /// The provider's name.
         provider: &'static str,

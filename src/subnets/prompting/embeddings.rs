@@ -4,7 +4,7 @@ use reqwest::{Client, Url};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::backend::{ApiKey, BackendError, below, client_of, read_up_to, unreachable};
+use super::backend::{ApiKey, BackendError, below, body_of, client_of, unreachable};
 
 /// The most of an answer of the API, bytes: a hundred vectors of some thousand numbers.
 const MAX_ANSWER: usize = 64 << 20;
@@ -66,7 +66,7 @@ impl Embeddings {
         }
         let response = request.send().await.map_err(|e| unreachable(&self.what, e))?;
         let status = response.status();
-        let body = read_up_to(response, MAX_ANSWER).await.map_err(|e| unreachable(&self.what, e))?;
+        let body = body_of(&self.what, response, MAX_ANSWER).await?;
         if !status.is_success() {
             let message = String::from_utf8_lossy(body.get(..500).unwrap_or(&body)).into_owned().into();
             let what = self.what.clone();

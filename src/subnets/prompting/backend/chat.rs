@@ -14,9 +14,9 @@ use super::sse::{Events, Part};
 use super::{Backend, BackendError, Deltas};
 use crate::clock;
 pub use crate::forecast::openai::ApiKey;
+pub(in crate::subnets::prompting) use crate::forecast::openai::below;
 use crate::forecast::openai::{self, words_of};
-pub(in crate::subnets::prompting) use crate::forecast::openai::{below, read_up_to};
-use crate::market;
+use crate::market::{self, BrokenBody};
 use crate::subnets::prompting::conversation::Conversation;
 
 /// Pause before the first further attempt; doubles with each.
@@ -170,7 +170,7 @@ impl Chat {
 
     /// An answer of a server that does not stream.
     async fn whole(&self, response: Response) -> Result<Deltas, BackendError> {
-        let body = read_up_to(response, MAX_WHOLE).await.map_err(|e| unreachable(&self.what, e))?;
+        let body = body_of(&self.what, response, MAX_WHOLE).await?;
         let part: Result<Part, _> = serde_json::from_slice(&body);
         let part =
             part.map_err(|e| BackendError::Malformed { what: self.what.clone(), reason: e.to_string().into() })?;
@@ -184,11 +184,26 @@ impl Chat {
     async fn refusal(&self, response: Response) -> BackendError {
         let status = response.status().as_u16();
         let retry_after = market::retry_after(response.headers());
-        let body = read_up_to(response, 4096).await.unwrap_or_default();
+        let (body, _) = market::beginning_of(response, 4096).await;
         let words = serde_json::from_slice::<Value>(&body).map(|error| words_of(&error));
         let words = words.unwrap_or_else(|_| String::from_utf8_lossy(&body).into_owned());
         BackendError::Refused { what: self.what.clone(), status, message: words.into(), retry_after }
     }
+}
+
+/// The whole of an answer of `what`, of at most `most` bytes.
+pub(in crate::subnets::prompting) async fn body_of(
+    what: &str,
+    response: Response,
+    most: usize,
+) -> Result<Vec<u8>, BackendError> {
+    market::body_of(response, most).await.map_err(|broken| match broken {
+        BrokenBody::Line(error) => unreachable(what, error),
+        BrokenBody::TooLong => {
+            let reason = format!("it is longer than {most} bytes").into();
+            BackendError::Malformed { what: what.to_owned(), reason }
+        }
+    })
 }
 
 /// What failed, without the URL, which may hold secrets.

@@ -57,7 +57,7 @@ impl Exec {
 
 /// Program and arguments of a command line.
 pub(super) fn words(line: &str) -> Result<(String, Vec<String>), BackendError> {
-    let missing = || BackendError::Setting("say with `--backend.command` which program to run".to_owned());
+    let missing = || BackendError::Setting("set the program to run with `--backend.command`".to_owned());
     program::words(line).ok_or_else(missing)
 }
 
@@ -92,7 +92,7 @@ impl Answering {
             let whole = match std::str::from_utf8(&self.tail) {
                 Ok(text) => text.len(),
                 Err(error) if error.error_len().is_none() => error.valid_up_to(),
-                Err(_) => return Err(self.malformed("bytes that are no UTF-8")),
+                Err(_) => return Err(self.malformed("bytes that are not UTF-8")),
             };
             let rest = self.tail.split_off(whole);
             let text = String::from_utf8(std::mem::replace(&mut self.tail, rest)).unwrap_or_default();
@@ -107,7 +107,7 @@ impl Answering {
         if !status.success() {
             return Err(self.malformed(&format!("it ended with {status}")));
         }
-        if self.tail.is_empty() { Ok(None) } else { Err(self.malformed("it ended within a character")) }
+        if self.tail.is_empty() { Ok(None) } else { Err(self.malformed("it ended in the middle of a character")) }
     }
 
     fn malformed(&self, reason: &str) -> BackendError {

@@ -12,7 +12,7 @@ use tokio::process::Child;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::chat::{below, client_of, read_up_to, unreachable};
+use super::chat::{below, body_of, client_of, unreachable};
 use super::exec::words;
 use super::{Backend, BackendError, Chat, ChatSettings, Deltas};
 use crate::clock;
@@ -84,14 +84,14 @@ impl Local {
         let known = condition.wait_for(|condition| *condition != Condition::Starting);
         let condition = match tokio::time::timeout_at(until.into(), known).await {
             Ok(Ok(condition)) => condition.clone(),
-            _ => return Err(self.ill("it is still being started")),
+            _ => return Err(self.ill("it is still starting")),
         };
         match condition {
             Condition::Well(_) if !self.chat.model().is_empty() => Ok(self.chat.model().to_owned()),
             Condition::Well(Some(model)) => Ok(model),
-            Condition::Well(None) => Err(self.ill("it lists no model; say which with `--neuron.model_id`")),
+            Condition::Well(None) => Err(self.ill("it lists no model: name one with `--neuron.model_id`")),
             Condition::Ill(reason) => Err(self.ill(&reason)),
-            Condition::Starting => Err(self.ill("it is still being started")),
+            Condition::Starting => Err(self.ill("it is still starting")),
         }
     }
 
@@ -113,7 +113,7 @@ impl Look {
         let look = async {
             let response = self.client.get(self.url.clone()).send().await.map_err(|e| unreachable(what, e))?;
             let status = response.status();
-            let body = read_up_to(response, MAX_LIST).await.map_err(|e| unreachable(what, e))?;
+            let body = body_of(what, response, MAX_LIST).await?;
             // A server without this list may be well all the same; one that says 503 is loading its model.
             if status.is_server_error() {
                 let reason = format!("it answers {status}").into();
@@ -141,7 +141,7 @@ async fn watch_over(look: &Look, told: &watch::Sender<Condition>, patience: Opti
         told.send_if_modified(|condition| {
             let news = *condition != seen;
             match &seen {
-                Condition::Well(model) if news => tracing::info!(model, "the server on this machine is well"),
+                Condition::Well(model) if news => tracing::info!(model, "the model server on this machine is ready"),
                 Condition::Ill(reason) if news => tracing::warn!("{reason}"),
                 _ => {}
             }
@@ -167,7 +167,7 @@ async fn keep(supervision: Supervision, program: (String, Vec<String>), look: Lo
                     Err(error) => format!("`{}`: {error}", program.0),
                 },
                 () = watch_over(&look, &told, Some(supervision.start)) => {
-                    format!("`{}` did not come to life in {:?}", program.0, supervision.start)
+                    format!("`{}` did not become ready within {:?}", program.0, supervision.start)
                 }
             },
             Err(error) => format!("`{}` cannot be started: {error}; check `--backend.command`", program.0),
@@ -204,8 +204,8 @@ impl Backend for Local {
 
     fn status(&self) -> Option<String> {
         Some(match &*self.condition.borrow() {
-            Condition::Starting => "the model is being loaded".to_owned(),
-            Condition::Well(_) => "the model is well".to_owned(),
+            Condition::Starting => "the model is loading".to_owned(),
+            Condition::Well(_) => "the model is ready".to_owned(),
             Condition::Ill(reason) => reason.clone(),
         })
     }

@@ -17,7 +17,7 @@ use super::conversation::Conversation;
 use crate::units::Foreign;
 
 pub use chat::{ApiKey, Chat, ChatSettings, Sampling, key_of_process};
-pub(super) use chat::{below, client_of, read_up_to, unreachable};
+pub(super) use chat::{below, body_of, client_of, unreachable};
 pub use exec::Exec;
 pub use fixed::Fixed;
 pub use local::{Local, Supervision};
@@ -76,7 +76,7 @@ pub enum BackendError {
         what: String,
     },
     /// What it says is no text of this protocol.
-    #[error("{what} said something that is no answer: {reason}")]
+    #[error("the answer of {what} cannot be read: {reason}")]
     Malformed {
         /// Who.
         what: String,
@@ -110,8 +110,8 @@ pub enum BackendError {
 
 const fn advice(status: u16) -> &'static str {
     match status {
-        401 | 403 => "; look at the key (OPENAI_API_KEY, or `--backend.key_file`)",
-        404 => "; look at `--backend.url` and `--neuron.model_id`",
+        401 | 403 => "; check the key (OPENAI_API_KEY, or `--backend.key_file`)",
+        404 => "; check `--backend.url` and `--neuron.model_id`",
         429 => "; the account's rate or quota is used up",
         _ => "",
     }

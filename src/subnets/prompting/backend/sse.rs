@@ -62,7 +62,7 @@ impl Events {
                 // The last line may lack its end.
                 Ok(None) if !self.buffer.is_empty() && self.buffer.last() != Some(&b'\n') => self.buffer.push(b'\n'),
                 Ok(None) if self.finished => self.response = None,
-                Ok(None) => return Err(self.malformed("it broke off before the end of the answer")),
+                Ok(None) => return Err(self.malformed("the connection ended before the end of the answer")),
                 Err(error) => {
                     let reason = error.without_url().to_string().into();
                     return Err(BackendError::Unreachable { what: self.what.clone(), reason });
@@ -99,7 +99,7 @@ fn event(line: &[u8]) -> Result<Event, String> {
     if data.is_empty() {
         return Ok(Event::Nothing);
     }
-    let part: Part = serde_json::from_slice(data).map_err(|e| format!("an event that is no JSON of a chat ({e})"))?;
+    let part: Part = serde_json::from_slice(data).map_err(|e| format!("an event that is not JSON of a chat ({e})"))?;
     if let Some(error) = part.error {
         return Err(format!("error: {}", words_of(&error)));
     }
