@@ -18,6 +18,8 @@
 
 #[path = "common/fill.rs"]
 mod fill;
+#[path = "common/grown.rs"]
+mod grown;
 #[path = "common/hour.rs"]
 mod hour;
 #[path = "common/swarm.rs"]
@@ -32,16 +34,16 @@ use futures_util::future::{BoxFuture, ready};
 use neuron::clock::{self, Clock};
 use neuron::dendrite::{Deadlines, Dendrite, DendriteConfig, Target};
 use neuron::market::{Event, EventKey, Listing, MarketError, Provider, Quote, Resolution};
-use neuron::subnets::events::ledger::{self, EventsLedger, NewEvent, Options, Outcome, PriceRow, Submission, Tick};
+use neuron::subnets::events::ledger::{EventsLedger, Options};
 use neuron::subnets::events::synapse::{EventPrediction, EventPredictionSynapse};
 use neuron::subnets::events::{EventsValidator, Limits};
 use neuron::subnets::work::Peer;
-use neuron::units::{Identity, Probability, Uid, UnixMs};
+use neuron::units::{Identity, Probability, Uid};
 use neuron::wallet::{Keypair, Scheme};
 
+use grown::{START, grow, new_event, round, text};
 use swarm::Swarm;
 
-const START: UnixMs = UnixMs(1_767_225_600_000);
 const TICKS: u32 = 5;
 
 /// How much there is of everything.
@@ -72,11 +74,6 @@ fn identity(number: usize) -> Identity {
 /// A peer whose axon is there.
 fn peer((number, target): (usize, &Target)) -> Peer {
     Peer { uid: Uid(number as u16), identity: identity(number), target: *target }
-}
-
-fn text(number: usize) -> String {
-    let details = "Details follow. ".repeat(12);
-    format!("Will event number {number} resolve to yes before the end of the quarter? {details}")
 }
 
 /// A market in memory: events that are open for a day, at a price of this moment.
@@ -153,7 +150,8 @@ fn report(sizes: Sizes) {
     drop(swarm);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
-    runtime.block_on(grow(&path, axons, kept));
+    let miners: Vec<Identity> = (0..axons).map(identity).collect();
+    runtime.block_on(grow(&path, &miners, kept));
     let megabytes = std::fs::metadata(&path).unwrap().len() / 1_000_000;
     println!(
         "| ready after a restart: {kept} events, {axons} miners, {megabytes} MB | {} |",
@@ -195,38 +193,7 @@ async fn ticks(peers: &[Peer], events: usize) -> (Vec<f64>, u64) {
     (times, counted)
 }
 
-fn new_event(number: usize) -> NewEvent {
-    NewEvent {
-        key: format!("bench-{number}"),
-        provider: "bench".to_owned(),
-        id: number.to_string(),
-        description: text(number).into(),
-        opened_at: START,
-        cutoff: START.plus_ms(86_400_000),
-        ends_at: None,
-        beside: Default::default(),
-    }
-}
-
-/// A round in which every miner answers about these events.
-fn round(miners: &[Identity], events: std::ops::Range<usize>, at: UnixMs) -> Tick {
-    let keys: Vec<Arc<str>> = events.map(|number| Arc::from(format!("bench-{number}"))).collect();
-    let prices = keys
-        .iter()
-        .map(|key| PriceRow { event: Arc::clone(key), price: 0.4, at, source: neuron::market::PriceSource::File })
-        .collect();
-    let said = |identity: Identity| {
-        keys.iter().enumerate().map(move |(i, key)| Submission {
-            identity,
-            event: Arc::clone(key),
-            p: (i % 97) as f64 / 97.0,
-            at,
-        })
-    };
-    Tick { at, prices, submissions: miners.iter().copied().flat_map(said).collect(), ..Tick::default() }
-}
-
-/// Recording such rounds, and nothing else.
+/// Recording rounds, and nothing else.
 async fn records(axons: usize, events: usize) -> Vec<f64> {
     let folder = tempfile::tempdir().unwrap();
     let ledger = EventsLedger::open(folder.path().join("ledger.sqlite"), Options::default()).unwrap();
@@ -262,27 +229,6 @@ async fn answers(peer: &Peer, events: usize) -> Vec<f64> {
         }
     }
     times
-}
-
-/// A ledger that a validator has kept for long: settled events, of which each miner has said something.
-async fn grow(path: &Path, axons: usize, kept: usize) {
-    const AT_ONCE: usize = 500;
-    let ledger = EventsLedger::open(path, Options::default()).unwrap();
-    let miners: Vec<Identity> = (0..axons).map(identity).collect();
-    let mut from = 0;
-    while from < kept {
-        let part = from..(from + AT_ONCE).min(kept);
-        ledger.upsert_events(part.clone().map(new_event).collect()).await.unwrap();
-        let at = START.plus_ms(60_000 + from as i64);
-        ledger.record_tick(round(&miners, part.clone(), at)).await.unwrap();
-        for number in part.clone() {
-            let outcome = Outcome::Payout(if number % 2 == 0 { 1.0 } else { 0.0 });
-            let at = START.plus_ms(120_000 + number as i64);
-            let event = format!("bench-{number}");
-            ledger.resolve(ledger::Resolution { event, outcome, at: Some(at), seen: at }).await.unwrap();
-        }
-        from = part.end;
-    }
 }
 
 /// From nothing to the first answer about who earned what.

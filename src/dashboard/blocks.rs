@@ -110,8 +110,8 @@ impl Place<'_> {
         html! {
             @if self.ask.page > 0 || more {
                 ul.pages aria-label="Pages of the list" {
-                    @if self.ask.page > 0 { li { a rel="prev" href=(to(self.ask.page - 1)) { "← earlier in the list" } } }
-                    @if more { li { a rel="next" href=(to(self.ask.page + 1)) { "later in the list →" } } }
+                    @if self.ask.page > 0 { li { a rel="prev" href=(to(self.ask.page - 1)) { "← previous" } } }
+                    @if more { li { a rel="next" href=(to(self.ask.page + 1)) { "next →" } } }
                 }
             }
         }

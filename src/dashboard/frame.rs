@@ -58,13 +58,13 @@ pub(super) fn page(source: &Source, here: &str, title: &str, body: &Markup, behi
                 script src="/page.js" defer {}
             }
             body {
-                a.skip href="#main" { "To the content" }
+                a.skip href="#main" { "Skip to the content" }
                 header {
                     div.bar {
                         div.brand {
                             strong { "neuron" }
                             span.who { (who) }
-                            p #live .live role="status" { "as of its loading" }
+                            p #live .live role="status" { "not updated by itself" }
                         }
                         nav aria-label="Pages" {
                             ul {
@@ -77,9 +77,10 @@ pub(super) fn page(source: &Source, here: &str, title: &str, body: &Markup, behi
                 }
                 main #main { (body) }
                 footer {
-                    "neuron " (env!("CARGO_PKG_VERSION")) ". Times are UTC. Read from the ledger and the running process when this page was asked for."
+                    "neuron " (env!("CARGO_PKG_VERSION")) ". Times are UTC. This page was read from the ledger and the \
+                                                           running process when it was made."
                     @if let Some(behind) = behind {
-                        " The ledger is a replica, " (format!("{:.1}", behind.as_secs_f64())) " s behind at most."
+                        " The ledger is a replica, " (format!("{:.1}", behind.as_secs_f64())) " s late at most."
                     }
                 }
             }

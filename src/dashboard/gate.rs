@@ -79,7 +79,7 @@ fn same(said: &str, token: &str) -> bool {
 fn token(path: &Path) -> io::Result<String> {
     match fs::read_to_string(path) {
         Ok(text) if text.trim().len() >= 16 => Ok(text.trim().to_owned()),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "a token has 16 characters or more")),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "a token must have 16 characters or more")),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder)?;
@@ -107,11 +107,12 @@ pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next
         (_, Some(response)) => response,
         (true, None) => next.run(request).await,
         (false, None) if gate.asks() => {
-            let said = "this page asks for its token: open it as /?token=… with what is in the token file\n";
+            let said = "this page needs its token: open /?token=TOKEN with the text of the token file\n";
             (StatusCode::UNAUTHORIZED, said).into_response()
         }
         (false, None) => {
-            let said = "this page answers to localhost; behind a proxy give it a token with --dashboard.token_file\n";
+            let said = "this page can only be opened as localhost; behind a proxy, give it a token with \
+                        --dashboard.token_file\n";
             (StatusCode::FORBIDDEN, said).into_response()
         }
     };

@@ -32,6 +32,11 @@ impl Pulse {
         (Self(seen), looking)
     }
 
+    /// The number of the last change that was seen.
+    pub(super) fn number(&self) -> u64 {
+        *self.0.borrow()
+    }
+
     /// Tells a browser of every change. One that comes back after a break is told at once.
     pub(super) fn tell(self, headers: &HeaderMap) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
         let mut seen = self.0;

@@ -4,12 +4,13 @@
 //! weights, the counts of dendrite and axon. What a kind of work has to show it says as data ([`crate::subnets::shown`]).
 //!
 //! A page is whole without JavaScript and asks nothing of anybody else. With JavaScript it is told over server-sent events when
-//! something has changed, and fetches itself again. What strangers wrote is text to it, never markup, and the browser is told
+//! something has changed, and fetches itself again: it is made once for all who are told (`kept.rs`). What strangers wrote is text to it, never markup, and the browser is told
 //! to run nothing but the one script (`gate.rs`).
 
 mod blocks;
 mod frame;
 mod gate;
+mod kept;
 mod live;
 mod pages;
 mod routes;
@@ -73,7 +74,10 @@ impl Source {
 #[derive(Debug, thiserror::Error)]
 pub enum DashboardError {
     /// It is taken, or not ours to take.
-    #[error("the page cannot be served on {address}: {source}; choose another `--dashboard.port`, or leave it out")]
+    #[error(
+        "the page cannot be served on {address}: {source}; choose another `--dashboard.port`, or remove that \
+             setting"
+    )]
     Port {
         /// Where.
         address: SocketAddr,
@@ -82,7 +86,8 @@ pub enum DashboardError {
     },
     /// A page that others can reach needs a secret.
     #[error(
-        "{path}: {source}; a page that others can reach needs a token: name a file for it with `--dashboard.token_file`"
+        "the token file {path} cannot be used: {source}; a page that others can reach needs one: name it with \
+         `--dashboard.token_file`"
     )]
     Token {
         /// The file.

@@ -14,8 +14,10 @@ use serde::Deserialize;
 use super::Source;
 use super::frame;
 use super::gate::{self, Gate};
+use super::kept::Kept;
 use super::live::Pulse;
 use super::pages::{self, Trouble, Wanted};
+use crate::ledger::Memo;
 use crate::subnets::shown::Ask;
 
 const STYLE: &str = include_str!("style.css");
@@ -28,6 +30,8 @@ const ICON: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 16 1
 struct Desk {
     source: Arc<Source>,
     pulse: Pulse,
+    kept: Kept,
+    memo: Memo,
 }
 
 /// A page of a list, in an address.
@@ -41,32 +45,36 @@ struct Part {
 
 /// Every address.
 pub(super) fn router(source: Arc<Source>, pulse: Pulse, gate: Gate) -> Router {
+    let fixed = |wanted: Wanted| get(|State(desk): State<Desk>, headers: HeaderMap| desk.show(wanted, headers));
+    let miner = |State(desk): State<Desk>, Path(hotkey): Path<String>, headers: HeaderMap| {
+        desk.show(Wanted::Miner(hotkey), headers)
+    };
     let mut router = Router::new()
-        .route("/", get(|State(desk): State<Desk>| desk.show(Wanted::Overview)))
-        .route("/miners", get(|State(desk): State<Desk>| desk.show(Wanted::Miners)))
-        .route(
-            "/miners/{hotkey}",
-            get(|State(desk): State<Desk>, Path(hotkey): Path<String>| desk.show(Wanted::Miner(hotkey))),
-        )
-        .route("/weights", get(|State(desk): State<Desk>| desk.show(Wanted::Weights)))
-        .route("/requests-served", get(|State(desk): State<Desk>| desk.show(Wanted::Served)))
-        .route("/chain", get(|State(desk): State<Desk>| desk.show(Wanted::Chain)))
-        .route("/tasks", get(|State(desk): State<Desk>| desk.show(Wanted::Tasks)))
-        .route("/log", get(|State(desk): State<Desk>| desk.show(Wanted::Log)))
+        .route("/", fixed(Wanted::Overview))
+        .route("/miners", fixed(Wanted::Miners))
+        .route("/miners/{hotkey}", get(miner))
+        .route("/weights", fixed(Wanted::Weights))
+        .route("/requests-served", fixed(Wanted::Served))
+        .route("/chain", fixed(Wanted::Chain))
+        .route("/tasks", fixed(Wanted::Tasks))
+        .route("/log", fixed(Wanted::Log))
         .route("/live", get(|State(desk): State<Desk>, headers: HeaderMap| async move { desk.pulse.tell(&headers) }))
         .route("/style.css", get(|| asset("text/css; charset=utf-8", STYLE)))
         .route("/page.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
         .route("/icon.svg", get(|| asset("image/svg+xml", ICON)));
     if let Some(views) = source.kind.views {
-        let list = |State(desk): State<Desk>, Query(Part { page, state }): Query<Part>| {
-            desk.show(Wanted::List(Ask { page, state }))
+        let list = |State(desk): State<Desk>, Query(Part { page, state }): Query<Part>, headers: HeaderMap| {
+            desk.show(Wanted::List(Ask { page, state }), headers)
         };
-        let one = |State(desk): State<Desk>, Path(key): Path<String>| desk.show(Wanted::Thing(key));
+        let one = |State(desk): State<Desk>, Path(key): Path<String>, headers: HeaderMap| {
+            desk.show(Wanted::Thing(key), headers)
+        };
         router = router.route(&format!("/{}", views.things), get(list));
         router = router.route(&format!("/{}/{{key}}", views.things), get(one));
     }
     let nothing = |State(desk): State<Desk>| async move { desk.trouble(&Trouble::NotFound) };
-    router.fallback(nothing).with_state(Desk { source, pulse }).layer(middleware::from_fn_with_state(gate, gate::guard))
+    let desk = Desk { source, pulse, kept: Kept::default(), memo: Memo::default() };
+    router.fallback(nothing).with_state(desk).layer(middleware::from_fn_with_state(gate, gate::guard))
 }
 
 async fn asset(kind: &'static str, text: &'static str) -> Response {
@@ -75,12 +83,15 @@ async fn asset(kind: &'static str, text: &'static str) -> Response {
 
 impl Desk {
     /// A page; made on a thread that may wait for the disk.
-    async fn show(self, wanted: Wanted) -> Response {
-        let source = Arc::clone(&self.source);
-        match tokio::task::spawn_blocking(move || pages::page(&source, &wanted)).await {
-            Ok(Ok(page)) => Html(page.into_string()).into_response(),
-            Ok(Err(trouble)) => self.trouble(&trouble),
-            Err(_) => self.trouble(&Trouble::Bug),
+    async fn show(self, wanted: Wanted, headers: HeaderMap) -> Response {
+        let make = |wanted: Wanted| {
+            let (source, memo) = (Arc::clone(&self.source), self.memo.clone());
+            let making = tokio::task::spawn_blocking(move || pages::page(&source, &memo, &wanted));
+            async { Ok(making.await.map_err(|_| Trouble::Bug)??.into_string()) }
+        };
+        match self.kept.page(wanted, &headers, || self.pulse.number(), make).await {
+            Ok(made) => made.answer(&headers),
+            Err(trouble) => self.trouble(&trouble),
         }
     }
 
@@ -89,7 +100,7 @@ impl Desk {
             Trouble::NotFound => StatusCode::NOT_FOUND,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let body = html! { h1 { "Nothing to see" } p { (trouble.to_string()) } p { a href="/" { "To the overview" } } };
-        (code, Html(frame::page(&self.source, "", "Nothing to see", &body, None).into_string())).into_response()
+        let body = html! { h1 { "No page" } p { (trouble.to_string()) } p { a href="/" { "Go to the overview" } } };
+        (code, Html(frame::page(&self.source, "", "No page", &body, None).into_string())).into_response()
     }
 }

@@ -26,6 +26,7 @@ pub mod counters;
 mod error;
 mod file;
 pub mod lease;
+mod memo;
 pub mod miners;
 pub mod notes;
 mod open;
@@ -44,6 +45,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use error::{Fault, JobError, LedgerError};
+pub use memo::Memo;
 pub use open::{Fence, Ownership};
 pub use place::{Address, AddressError, Encryption, Place};
 #[cfg(feature = "postgres")]

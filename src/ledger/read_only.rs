@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::error::{Fault, JobError as _, LedgerError, explain};
+use super::memo::Memo;
 use super::open;
 use super::place::Place;
 use super::schema::Schema;
@@ -21,6 +22,7 @@ pub struct ReadOnly {
     place: Place,
     kind: Schema,
     connection: Connection,
+    memo: Memo,
 }
 
 impl ReadOnly {
@@ -32,7 +34,19 @@ impl ReadOnly {
     pub fn open(place: impl Into<Place>, kind: Schema) -> Result<Self, LedgerError> {
         let place = place.into();
         let connection = open::readable(&place, &[kind])?;
-        Ok(Self { place, kind, connection })
+        Ok(Self { place, kind, connection, memo: Memo::default() })
+    }
+
+    /// The same with what other readers of this ledger remember.
+    #[must_use]
+    pub fn remembering(self, memo: Memo) -> Self {
+        Self { memo, ..self }
+    }
+
+    /// What is remembered of it.
+    #[must_use]
+    pub const fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// Another connection to the same ledger, for another thread.

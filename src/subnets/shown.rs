@@ -33,7 +33,7 @@ pub type Titled = (Foreign, Vec<Block>);
 pub type View<T> = fn(&Resolved, &ReadOnly, &T) -> Result<Vec<Block>, WorkError>;
 
 /// Which part of a list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Ask {
     /// The page, from 0 on.
     pub page: usize,

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use neuron::dashboard::{Dashboard, DashboardPort, Gate, Source};
 use neuron::scoring::Rules;
+use neuron::scoring::admission::EventState;
 use neuron::subnets::events::ledger::{
-    Archive, EventsLedger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick,
+    Archive, EventsLedger, NewEvent, Options, Outcome, PriceRow, Reasoning, Resolution, Submission, Tick,
 };
 use neuron::subnets::registry;
 use neuron::units::{Account, Identity, UnixMs};
@@ -125,7 +126,7 @@ async fn its_numbers_are_those_of_the_ledger() {
     let link = links(&events).into_iter().find(|link| link.starts_with("/events/")).unwrap();
     let (status, event) = get(&page, &link).await;
     assert_eq!(status, 200);
-    assert!(event.contains("Price and crowd over time") && event.contains("Who said what"), "{event}");
+    assert!(event.contains("Price and crowd over time") && event.contains("Each miner's answers and score"), "{event}");
     assert!(numbers(&event).contains(&0.45));
 }
 
@@ -189,6 +190,104 @@ async fn a_browser_is_told_what_it_may_do_and_of_every_change() {
         assert_eq!(reqwest::get(format!("{url}{path}")).await.unwrap().status(), status, "{path}");
     }
     assert_eq!(reqwest::get(format!("{url}events?page=99999999999")).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_page_is_sent_again_only_when_something_in_it_has_changed() {
+    install_tls();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let ledger = filled(&path, &["one", "two"]).await;
+    let page = served(&path).await;
+    let client = reqwest::Client::new();
+    let url = format!("http://{}/events", page.local_addr());
+    let opened = client.get(&url).send().await.unwrap();
+    let tag = opened.headers()["etag"].clone();
+    let html = opened.text().await.unwrap();
+    // As the script asks: told of a change, with the name of what it shows.
+    let again = |told: u64| client.get(&url).header("x-neuron-told", told).header("if-none-match", tag.clone()).send();
+    for told in [0, 0, 9999] {
+        let answer = again(told).await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.headers().get("etag")), (304, Some(&tag)), "told {told}");
+        assert!(answer.text().await.unwrap().is_empty());
+    }
+    ledger.upsert_events(vec![event(9, "what nobody has seen yet")]).await.unwrap();
+    let changed = again(9999).await.unwrap();
+    assert_eq!(changed.status(), 200);
+    assert_ne!(changed.headers()["etag"], tag);
+    let changed = changed.text().await.unwrap();
+    assert!(changed.contains("what nobody has seen yet") && !html.contains("what nobody has seen yet"));
+    assert_eq!(client.get(&url).send().await.unwrap().text().await.unwrap(), changed, "who opens it sees the same");
+}
+
+#[tokio::test]
+async fn the_pages_of_a_list_are_one_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let ledger = filled(&path, &["one", "two", "three", "four", "five"]).await;
+    ledger.upsert_events((10..14).map(|i| event(i, "open")).collect()).await.unwrap();
+    let archive = Archive::open(&path).unwrap();
+    let keys = |state, skip, count| -> Vec<String> {
+        archive.listed(state, skip, count).unwrap().into_iter().map(|listed| listed.event.key).collect()
+    };
+    let all = keys(None, 0, 100);
+    assert_eq!(all.len(), 9);
+    let open = keys(Some(EventState::Open), 0, 100);
+    assert_eq!((open.len(), &all[..5]), (5, &open[..]), "the open ones come first");
+    for skip in 0..11 {
+        for count in 1..11 {
+            let part = all.iter().skip(skip).take(count).cloned().collect::<Vec<_>>();
+            assert_eq!(keys(None, skip, count), part, "{count} behind {skip}");
+        }
+    }
+    let scored = keys(Some(EventState::Scored), 1, 2);
+    assert_eq!(scored, keys(Some(EventState::Scored), 0, 100)[1..3]);
+}
+
+/// A subnet that is full, and an event of a month about which everybody speaks in every interval, also in words.
+#[tokio::test]
+async fn the_pages_of_a_full_subnet_are_small() {
+    const MINERS: u16 = 256;
+    install_tls();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let ledger = EventsLedger::open(&path, Options::default()).unwrap();
+    let one = |n: u16| {
+        let mut key = [0xA7; 32];
+        key[..2].copy_from_slice(&n.to_le_bytes());
+        Identity { hotkey: Account(key), registered_at: 7 }
+    };
+    let long = NewEvent { cutoff: START.plus_ms(31 * 86_400_000), ..event(0, &"Will it? ".repeat(400)) };
+    let key: std::sync::Arc<str> = long.key.as_str().into();
+    ledger.upsert_events(vec![long]).await.unwrap();
+    for round in 0..150 {
+        let at = START.plus_ms(round * 14_400_000 + 60_000);
+        let price = 0.5 + 0.001 * round as f64;
+        let mut tick = Tick { at, ..Tick::default() };
+        tick.prices.push(PriceRow { event: key.clone(), price, at, source: neuron::market::PriceSource::File });
+        for n in 0..MINERS {
+            let p = (f64::from(n) + 0.123_456_789) / 300.0;
+            tick.submissions.push(Submission { identity: one(n), event: key.clone(), p, at });
+            if round == 149 {
+                let text = "ю".repeat(2_000).into();
+                tick.reasonings.push(Reasoning { identity: one(n), event: key.clone(), text });
+            }
+        }
+        ledger.record_tick(tick).await.unwrap();
+    }
+    let (outcome, at) = (Outcome::Payout(1.0), Some(START.plus_ms(30 * 86_400_000)));
+    let resolution = Resolution { event: key.to_string(), outcome, at, seen: START.plus_ms(30 * 86_400_000) };
+    ledger.resolve(resolution).await.unwrap();
+    let page = served(&path).await;
+    let (_, events) = get(&page, "/events").await;
+    let link = links(&events).into_iter().find(|link| link.starts_with("/events/")).unwrap();
+    for path in ["/".to_owned(), "/miners".to_owned(), format!("/miners/{}", one(3).hotkey), link] {
+        let (status, text) = get(&page, &path).await;
+        assert_eq!(status, 200, "{path}");
+        assert!(text.len() < 200_000, "{path} has {} bytes", text.len());
+    }
+    let (_, miners) = get(&page, "/miners").await;
+    assert_eq!(miners.matches("<tr>").count(), usize::from(MINERS) + 1, "everybody is in the table");
 }
 
 #[tokio::test]

@@ -36,27 +36,18 @@ pub(super) fn page(desk: &Desk<'_>) -> Result<Markup, Trouble> {
     };
     let mut blocks = vec![Block::Facts(facts)];
     if !distrusted.is_empty() {
-        blocks.push(Block::Heading("Endpoints that contradict the others".to_owned()));
+        blocks.push(Block::Heading("Endpoints that disagree with the others".to_owned()));
         blocks.push(Block::Table(Table {
-            caption: "They are not asked".to_owned(),
+            caption: "These are not used".to_owned(),
             heads: vec!["endpoint", "why"],
             rows: distrusted.iter().map(doubt).collect(),
             ..Table::default()
         }));
     }
-    blocks.push(Block::Heading("Who is in the subnet".to_owned()));
+    blocks.push(Block::Heading("Neurons of the subnet".to_owned()));
     blocks.push(Block::Table(Table {
         caption: "By uid".to_owned(),
-        heads: vec![
-            "uid",
-            "hotkey",
-            "stake",
-            "may be",
-            "incentive",
-            "dividends",
-            "blocks since its weights",
-            "serves at",
-        ],
+        heads: vec!["uid", "hotkey", "stake", "role", "incentive", "dividends", "blocks since its weights", "address"],
         rows: snapshot.metagraph.neurons.iter().map(neuron).collect(),
         ..Table::default()
     }));

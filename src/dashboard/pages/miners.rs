@@ -13,8 +13,8 @@ use crate::subnets::shown::{Block, Cell, Table};
 use crate::subtensor::Neuron;
 use crate::units::{Account, Identity, Uid};
 
-/// Rows of a table of miners: a subnet has 256 places.
-const ROWS: usize = 512;
+/// Rows of the table of miners: a subnet has 256 places. Who has lost its place is left out first.
+const ROWS: usize = 256;
 
 pub(super) fn all(desk: &Desk<'_>) -> Result<Markup, Trouble> {
     let (views, ledger) = desk.kept()?;
@@ -30,19 +30,25 @@ pub(super) fn all(desk: &Desk<'_>) -> Result<Markup, Trouble> {
         let mut row = vec![Cell::Miner(identity.hotkey), live.uid(&identity)];
         row.extend(cells);
         row.extend(live.cells(&identity));
-        rows.push(row);
+        rows.push((live.neuron(&identity).is_some(), row));
     }
     // Who is registered and has no mark yet.
     for neuron in live.neurons.values().filter(|neuron| neuron.axon.is_some() && !seen.contains(&neuron.hotkey)) {
         let mut row = vec![Cell::Miner(neuron.hotkey), Cell::Count(neuron.uid.0.into())];
         row.extend(marks.heads.iter().map(|_| Cell::Nothing));
         row.extend(live.cells(&neuron.identity()));
-        rows.push(row);
+        rows.push((true, row));
     }
     let of = rows.len();
-    rows.truncate(ROWS);
-    let caption =
-        if of > ROWS { format!("The best {ROWS} of {of} miners") } else { "Miners, the best first".to_owned() };
+    let caption = if of > ROWS {
+        rows.sort_by_key(|(is_registered, _)| !is_registered);
+        rows.truncate(ROWS);
+        let first = if live.is_running { "the registered ones before others, " } else { "" };
+        format!("{ROWS} of {of} miners, {first}the best first")
+    } else {
+        "Miners, the best first".to_owned()
+    };
+    let rows = rows.into_iter().map(|(_, row)| row).collect();
     let table = Table { caption, heads, rows, ..Table::default() };
     Ok(desk.page("/miners", "Miners", &[Block::Table(table)]))
 }
@@ -61,13 +67,13 @@ pub(super) fn one(desk: &Desk<'_>, hotkey: &str) -> Result<Markup, Trouble> {
         let axon = neuron.axon.as_ref().map(|axon| axon.socket().to_string());
         facts.extend([
             ("uid", Cell::Count(neuron.uid.0.into())),
-            ("serves at", Cell::maybe(axon, Cell::Word)),
+            ("address", Cell::maybe(axon, Cell::Word)),
             ("stake, alpha", Cell::Number(neuron.alpha_stake.as_tao(), 3)),
             ("incentive", Cell::Share(neuron.incentive)),
             ("consensus", Cell::Share(neuron.consensus)),
         ]);
     } else if desk.source.watch.is_some() {
-        facts.push(("registered", Cell::State("not any more".to_owned(), Some(false))));
+        facts.push(("registered", Cell::State("no longer".to_owned(), Some(false))));
     }
     facts.extend(live.facts(&identity));
     let mut blocks = vec![Block::Facts(facts)];
@@ -134,10 +140,7 @@ impl Live {
                 "questions answered",
                 Cell::maybe(peer, |peer| Cell::Word(format!("{} of {}", peer.answered, peer.asked))),
             ),
-            (
-                "latency of the last answer",
-                Cell::maybe(peer.and_then(|peer| peer.latency), |took| Cell::Took(ms(took))),
-            ),
+            ("time of the last answer", Cell::maybe(peer.and_then(|peer| peer.latency), |took| Cell::Took(ms(took)))),
             (
                 "why no answer to the last question",
                 Cell::maybe(peer.and_then(|peer| peer.silence.clone()), |why| Cell::State(why, Some(false))),

@@ -14,14 +14,14 @@ use maud::{Markup, html};
 use super::Source;
 use super::blocks::Place;
 use super::frame;
-use crate::ledger::{LedgerError, ReadOnly};
+use crate::ledger::{LedgerError, Memo, ReadOnly};
 use crate::role::Watch;
 use crate::subnets::shown::{Ask, Block, Cell, Views};
 use crate::subnets::work::WorkError;
 use crate::telemetry;
 
 /// Which page.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Wanted {
     Overview,
     List(Ask),
@@ -38,19 +38,19 @@ pub(super) enum Wanted {
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Trouble {
-    #[error("There is no such page, or not of this role.")]
+    #[error("There is no such page for this role.")]
     NotFound,
     #[error("This page cannot be made: {0}")]
     Ledger(#[from] LedgerError),
     #[error("This page cannot be made: {0}")]
     Work(#[from] WorkError),
-    #[error("This page cannot be made; that is a bug, and the log says more.")]
+    #[error("This page cannot be made because of a bug; the log says more.")]
     Bug,
 }
 
 /// A whole page.
-pub(super) fn page(source: &Source, wanted: &Wanted) -> Result<Markup, Trouble> {
-    let desk = Desk { source, behind: std::cell::Cell::default() };
+pub(super) fn page(source: &Source, memo: &Memo, wanted: &Wanted) -> Result<Markup, Trouble> {
+    let desk = Desk { source, memo, behind: std::cell::Cell::default() };
     match wanted {
         Wanted::Overview => overview::page(&desk),
         Wanted::List(ask) => desk.list(ask),
@@ -68,6 +68,8 @@ pub(super) fn page(source: &Source, wanted: &Wanted) -> Result<Markup, Trouble> 
 /// What pages are made from.
 pub(super) struct Desk<'a> {
     pub(super) source: &'a Source,
+    /// What pages of before remember of the ledger.
+    memo: &'a Memo,
     /// How far the replica that was read for this page is behind the ledger.
     behind: std::cell::Cell<Option<Duration>>,
 }
@@ -82,7 +84,7 @@ impl Desk<'_> {
     pub(super) fn kept(&self) -> Result<(Views, ReadOnly), Trouble> {
         let (kind, path) = (self.source.kind, self.source.ledger.as_ref().ok_or(Trouble::NotFound)?);
         let (views, schema) = (kind.views.ok_or(Trouble::NotFound)?, kind.schema.ok_or(Trouble::NotFound)?);
-        let ledger = ReadOnly::open(path, schema)?;
+        let ledger = ReadOnly::open(path, schema)?.remembering(self.memo.clone());
         self.behind.set(ledger.behind()?);
         Ok((views, ledger))
     }
@@ -125,7 +127,7 @@ impl Desk<'_> {
         let lines = telemetry::log_tail();
         let body = html! {
             h1 { "Log" }
-            p { "The last lines of this process, latest last." }
+            p { "The last lines of this process; the newest is at the end." }
             @if lines.is_empty() { p { "Nothing has been logged." } }
             @else { pre.log tabindex="0" role="region" aria-label="Log" { @for line in &lines { (line) "\n" } } }
         };

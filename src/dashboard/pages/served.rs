@@ -13,11 +13,11 @@ pub(super) fn page(desk: &Desk<'_>) -> Result<Markup, Trouble> {
     let seen = axon.snapshot();
     let facts = vec![
         ("connections accepted", Cell::Count(seen.accepted)),
-        ("refused for want of room", Cell::Count(seen.no_room)),
-        ("broken by the peer", Cell::Count(seen.broken)),
+        ("refused: too many connections", Cell::Count(seen.no_room)),
+        ("closed by a fault of the caller", Cell::Count(seen.broken)),
         ("open now", Cell::Count(seen.now.connections as u64)),
         ("handlers running", Cell::Count(seen.now.running as u64)),
-        ("waiting for one", Cell::Count(seen.now.waiting as u64)),
+        ("requests that wait for one", Cell::Count(seen.now.waiting as u64)),
         ("callers remembered", Cell::Count(seen.now.callers as u64)),
     ];
     let mut rows = Vec::new();
@@ -40,14 +40,14 @@ pub(super) fn page(desk: &Desk<'_>) -> Result<Markup, Trouble> {
         |(hotkey, count): (&crate::units::Account, &u64)| vec![Cell::Word(hotkey.ss58()), Cell::Count(*count)];
     let mut blocks = vec![
         Block::Facts(facts),
-        Block::Heading("How requests ended".to_owned()),
+        Block::Heading("Requests".to_owned()),
         Block::Table(Table {
-            caption: "By synapse: answered, or the check that refused".to_owned(),
+            caption: "By synapse: answered, or the check that refused them".to_owned(),
             heads: vec!["synapse", "dialect", "ended", "requests", "mean time"],
             rows,
             ..Table::default()
         }),
-        Block::Heading("Refused before it was clear what was asked".to_owned()),
+        Block::Heading("Refused before the synapse was known".to_owned()),
         Block::Table(Table {
             caption: "By check".to_owned(),
             heads: vec!["check", "requests"],
@@ -56,7 +56,7 @@ pub(super) fn page(desk: &Desk<'_>) -> Result<Markup, Trouble> {
         }),
     ];
     if !seen.unauthenticated_bodies.is_empty() {
-        blocks.push(Block::Heading("Callers whose signature does not cover what they send".to_owned()));
+        blocks.push(Block::Heading("Callers whose signature does not cover the body".to_owned()));
         blocks.push(Block::Table(Table {
             caption: "Ask them for a newer SDK".to_owned(),
             heads: vec!["hotkey", "requests"],

@@ -33,7 +33,7 @@ pub(super) fn page(desk: &Desk<'_>) -> Result<Markup, Trouble> {
             rows: duties.iter().map(row).collect(),
             ..Table::default()
         }),
-        Block::Heading("Health, as /health tells it".to_owned()),
+        Block::Heading("Health, as /health shows it".to_owned()),
         Block::Table(Table {
             caption: "Facts".to_owned(),
             heads: vec!["fact", "value"],

@@ -26,7 +26,7 @@ pub(super) fn page(desk: &Desk<'_>) -> Result<Markup, Trouble> {
         ..Table::default()
     }));
     if let Some(last) = jobs.first() {
-        blocks.push(Block::Heading(format!("Numbers of job {}", last.id)));
+        blocks.push(Block::Heading(format!("Weights of job {}", last.id)));
         let whole: f64 = last.weights.0.iter().map(|(_, value)| f64::from(*value)).sum();
         let line = |(uid, value): &(crate::units::Uid, u16)| {
             let share = Cell::Share(f64::from(*value) / whole.max(1.0));
@@ -58,13 +58,13 @@ fn now(watch: &crate::role::Watch) -> Vec<Block> {
     let of = |name: &str| fact.get(name).map_or(Cell::Nothing, json);
     let mut blocks = vec![Block::Facts(vec![
         ("age, blocks", of("age_blocks")),
-        ("shown by the chain as written", of("shown")),
+        ("on the chain as written", of("shown")),
         ("refused or never included", of("failed")),
-        ("lost after a block had them", of("lost")),
+        ("in a block, but not on the chain", of("lost")),
     ])];
     let mechanisms = fact.get("mechanisms").and_then(serde_json::Value::as_object).cloned().unwrap_or_default();
     let row = |(mechanism, view): (&String, &serde_json::Value)| {
-        let trouble = match &view["trouble"] {
+        let trouble = match &view["problem"] {
             serde_json::Value::String(text) => Cell::State(text.clone(), Some(false)),
             _ => Cell::Nothing,
         };
@@ -76,10 +76,10 @@ fn now(watch: &crate::role::Watch) -> Vec<Block> {
             trouble,
         ]
     };
-    blocks.push(Block::Heading("What comes next".to_owned()));
+    blocks.push(Block::Heading("Next".to_owned()));
     blocks.push(Block::Table(Table {
         caption: "By mechanism".to_owned(),
-        heads: vec!["mechanism", "last update at block", "next", "at block", "trouble"],
+        heads: vec!["mechanism", "last update at block", "next", "at block", "problem"],
         rows: mechanisms.iter().map(row).collect(),
         ..Table::default()
     }));

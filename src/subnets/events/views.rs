@@ -23,14 +23,16 @@ const HISTORY: usize = 200;
 /// Counted events over which a miner's calibration is taken: a page must not read a year.
 const CALIBRATED: usize = 100;
 /// Intervals in a table.
-const INTERVALS: usize = 200;
+const INTERVALS: usize = 100;
+/// Texts of miners in a table.
+const WORDS: usize = 50;
 
 fn rules(resolved: &Resolved) -> Result<Rules, WorkError> {
     EventsSettings::of(resolved)?.rules()
 }
 
 fn overview(resolved: &Resolved, ledger: &ReadOnly, _: &()) -> Result<Vec<Block>, WorkError> {
-    let (archive, rules) = (Archive::open(ledger.place())?, rules(resolved)?);
+    let (archive, rules) = (Archive::beside(ledger)?, rules(resolved)?);
     let standings = archive.standings(&rules)?;
     let counts = archive.counts()?;
     let in_state = |state| counts.iter().filter(|(of, _)| *of == state).map(|(_, n)| *n as u64).sum::<u64>();
@@ -38,15 +40,15 @@ fn overview(resolved: &Resolved, ledger: &ReadOnly, _: &()) -> Result<Vec<Block>
         ("open events", Cell::Count(in_state(EventState::Open))),
         ("scored", Cell::Count(in_state(EventState::Scored))),
         (
-            "without a score",
+            "ended without a score",
             Cell::Count(
                 counts.iter().map(|(_, n)| *n as u64).sum::<u64>()
                     - in_state(EventState::Open)
                     - in_state(EventState::Scored),
             ),
         ),
-        ("in the window of the average", Cell::Count(standings.events as u64)),
-        ("miners with a score in it", Cell::Count(standings.miners.len() as u64)),
+        ("events in the average", Cell::Count(standings.events as u64)),
+        ("miners with a score in the average", Cell::Count(standings.miners.len() as u64)),
         ("rule", Cell::Word(rules.rule.name().to_owned())),
     ];
     let mut best: Vec<_> = standings.miners.iter().collect();
@@ -65,11 +67,8 @@ fn overview(resolved: &Resolved, ledger: &ReadOnly, _: &()) -> Result<Vec<Block>
             ..Chart::default()
         }));
     }
-    blocks.push(Block::Heading("Open now".to_owned()));
-    blocks.push(Block::Table(table(
-        "Open events, soonest cutoff first",
-        &archive.listed(Some(EventState::Open), 0, 10)?,
-    )));
+    blocks.push(Block::Heading("Open events".to_owned()));
+    blocks.push(Block::Table(table("The next cutoff first", &archive.listed(Some(EventState::Open), 0, 10)?)));
     Ok(blocks)
 }
 
@@ -85,7 +84,7 @@ fn running_sum(archive: &Archive, identity: Identity) -> Result<Vec<(f64, f64)>,
 }
 
 fn list(_: &Resolved, ledger: &ReadOnly, ask: &Ask) -> Result<Vec<Block>, WorkError> {
-    let archive = Archive::open(ledger.place())?;
+    let archive = Archive::beside(ledger)?;
     let counts = archive.counts()?;
     let state = state_named(&ask.state);
     let of = counts.iter().filter(|(one, _)| state.is_none_or(|state| *one == state)).map(|(_, n)| n).sum();
@@ -129,7 +128,7 @@ fn state(event: &EventRow) -> Cell {
 }
 
 fn one(_: &Resolved, ledger: &ReadOnly, key: &str) -> Result<Option<Titled>, WorkError> {
-    let archive = Archive::open(ledger.place())?;
+    let archive = Archive::beside(ledger)?;
     let Some(whole) = archive.whole(key)? else { return Ok(None) };
     let event = &whole.event;
     let facts = vec![
@@ -145,11 +144,11 @@ fn one(_: &Resolved, ledger: &ReadOnly, key: &str) -> Result<Option<Titled>, Wor
     let crowd = by_interval(&whole.cells);
     let mut blocks = vec![Block::Text(event.description.clone()), Block::Facts(facts)];
     blocks.extend(price_and_crowd(&whole, &crowd));
-    blocks.push(Block::Heading("Who said what".to_owned()));
+    blocks.push(Block::Heading("Answers".to_owned()));
     blocks.push(Block::Table(sayings(&whole)));
     let words = archive.reasons(key)?.unwrap_or_default();
     if !words.is_empty() {
-        blocks.push(Block::Heading("In their words".to_owned()));
+        blocks.push(Block::Heading("Reasons".to_owned()));
         blocks.push(Block::Table(in_words(words)));
     }
     blocks.push(Block::Heading("By interval".to_owned()));
@@ -236,7 +235,7 @@ fn sayings(whole: &Whole) -> Table {
     }
     rows.sort_by(|(a, _), (b, _)| b.unwrap_or(f64::MIN).total_cmp(&a.unwrap_or(f64::MIN)));
     Table {
-        caption: "What each miner said, and its score".to_owned(),
+        caption: "Each miner's answers and score".to_owned(),
         heads: vec!["miner", "last", "mean", "mean price", "answers", "score"],
         rows: rows.into_iter().map(|(_, row)| row).collect(),
         ..Table::default()
@@ -248,10 +247,14 @@ fn in_words(words: Vec<Reason>) -> Table {
         let Reason { identity, at, text } = reason;
         vec![Cell::Miner(identity.hotkey), Cell::Time(at), Cell::Foreign(text)]
     };
+    let caption = match words.len() {
+        0..=WORDS => "What miners wrote with their answers, latest first".to_owned(),
+        of => format!("What miners wrote with their answers: the latest {WORDS} of {of}"),
+    };
     Table {
-        caption: "What miners said beside their numbers, the latest first".to_owned(),
+        caption,
         heads: vec!["miner", "when", "words"],
-        rows: words.into_iter().take(INTERVALS).map(row).collect(),
+        rows: words.into_iter().take(WORDS).map(row).collect(),
         ..Table::default()
     }
 }
@@ -285,7 +288,7 @@ fn intervals(crowd: &BTreeMap<UnixMs, Crowd>) -> Table {
 }
 
 fn marks(resolved: &Resolved, ledger: &ReadOnly) -> Result<Marks, WorkError> {
-    let archive = Archive::open(ledger.place())?;
+    let archive = Archive::beside(ledger)?;
     let mut standings = archive.standings(&rules(resolved)?)?;
     standings.miners.sort_by(|a, b| b.average.total_cmp(&a.average));
     let events = standings.events as u64;
@@ -301,7 +304,7 @@ fn marks(resolved: &Resolved, ledger: &ReadOnly) -> Result<Marks, WorkError> {
 }
 
 fn miner(resolved: &Resolved, ledger: &ReadOnly, identity: &Identity) -> Result<Vec<Block>, WorkError> {
-    let (archive, rules) = (Archive::open(ledger.place())?, rules(resolved)?);
+    let (archive, rules) = (Archive::beside(ledger)?, rules(resolved)?);
     let standings = archive.standings(&rules)?;
     let own = standings.miners.iter().find(|standing| standing.identity == *identity);
     let (found, market) = calibrations(&archive, *identity)?;
@@ -311,7 +314,7 @@ fn miner(resolved: &Resolved, ledger: &ReadOnly, identity: &Identity) -> Result<
         ("predicted", Cell::maybe(own, |own| Cell::Word(format!("{} of {}", own.predicted, standings.events)))),
         ("Brier score", Cell::maybe((found.count > 0).then_some(found.brier), |brier| Cell::Number(brier, 4))),
         (
-            "Brier score of the market on the same",
+            "Brier score of the market's price on the same events",
             Cell::maybe((market.count > 0).then_some(market.brier), |brier| Cell::Number(brier, 4)),
         ),
         (
@@ -333,20 +336,14 @@ fn miner(resolved: &Resolved, ledger: &ReadOnly, identity: &Identity) -> Result<
     if found.count > 0 {
         blocks.push(reliability(&found, &market));
     }
-    blocks.push(Block::Heading("Its events".to_owned()));
+    blocks.push(Block::Heading("Events of this miner".to_owned()));
     blocks.push(Block::Table(history(&archive, *identity)?));
     Ok(blocks)
 }
 
 /// Of a miner, and of the market's price on the same events.
 fn calibrations(archive: &Archive, identity: Identity) -> Result<(Calibration, Calibration), WorkError> {
-    let settled = archive.settled()?;
-    let mut pairs = Vec::new();
-    for report in archive.mean_reports(CALIBRATED)?.into_iter().filter(|report| report.identity == identity) {
-        if let Some(outcome) = settled.get(report.event).and_then(|event| event.outcome) {
-            pairs.push((report.p, report.r, outcome));
-        }
-    }
+    let pairs = archive.calibrated(identity, CALIBRATED)?;
     Ok((
         calibration(pairs.iter().map(|(p, _, o)| (*p, *o)), 10),
         calibration(pairs.iter().map(|(_, r, o)| (*r, *o)), 10),
@@ -358,7 +355,7 @@ fn reliability(own: &Calibration, market: &Calibration) -> Block {
         of.bins.iter().filter(|bin| bin.count > 0).map(|bin| (bin.mean_p, bin.frequency)).collect::<Vec<_>>()
     };
     Block::Chart(Chart {
-        title: format!("Reliability over the last {CALIBRATED} counted events: what was said against what came true"),
+        title: format!("Reliability over the last {CALIBRATED} counted events: mean report and how often it came true"),
         x: Axis::Number("mean report of the bin"),
         y: "frequency of the outcome",
         range: Some((0.0, 1.0)),

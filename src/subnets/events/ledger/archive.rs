@@ -176,6 +176,14 @@ impl Archive {
         Self::over(ReadOnly::open(place, SCHEMA)?)
     }
 
+    /// Opens the ledger that `file` reads a second time, with what is remembered of it.
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn beside(file: &ReadOnly) -> Result<Self, LedgerError> {
+        Self::over(ReadOnly::open(file.place(), SCHEMA)?.remembering(file.memo().clone()))
+    }
+
     /// What was opened with [`SCHEMA`].
     ///
     /// # Errors

@@ -1,13 +1,15 @@
 //! A ledger of events as its pages show it: lists by state, one event with all that was said about it, one miner's record.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use super::archive::Archive;
-use super::reports::CellLine;
+use super::read::{self, Which};
+use super::reports::{CellLine, mean};
+use super::standing::Remembered;
 use super::types::{EventRow, ScoredLine, Standings};
-use super::{read, standing};
 use crate::ledger::sql::{Connection, OptionalExtension, params};
-use crate::ledger::{Fault, LedgerError};
+use crate::ledger::{Fault, LedgerError, miners};
 use crate::scoring::Rules;
 use crate::scoring::admission::EventState;
 use crate::units::{Identity, UnixMs};
@@ -79,12 +81,35 @@ impl Archive {
         Ok(scores.into_iter().filter_map(|(miner, score)| Some((self.book.identity(miner)?, score))).collect())
     }
 
-    /// The averages of every miner with a score in the window.
+    /// The averages of every miner with a score in the window. What the ledger's readers remember is not read again.
     ///
     /// # Errors
     /// Those of the file.
     pub fn standings(&self, rules: &Rules) -> Result<Standings, LedgerError> {
-        self.named(standing::standings(self.file.connection(), rules))
+        let remembered = self.file.memo().of::<Remembered>();
+        let mut remembered = remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        self.named(remembered.standings(self.file.connection(), rules))
+    }
+
+    /// A miner's mean report and mean price on each of the last `events` counted ones, with the outcome: what its calibration
+    /// is taken over, by time of resolution. Reports at or after an early close are in where they share its interval.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn calibrated(&self, identity: Identity, events: usize) -> Result<Vec<(f64, f64, f64)>, LedgerError> {
+        let connection = self.file.connection();
+        let found = || -> Result<Vec<(f64, f64, f64)>, Fault> {
+            let Some(miner) = miners::find(connection, identity)? else { return Ok(Vec::new()) };
+            let mut found = Vec::new();
+            for (id, event) in read::events(connection, Which::Counted(events))?.into_iter().rev() {
+                let (Some(outcome), Some((n, p, r))) = (event.outcome, mean(connection, id, &event, miner)?) else {
+                    continue;
+                };
+                found.push((p / n as f64, r / n as f64, outcome));
+            }
+            Ok(found)
+        };
+        self.named(found())
     }
 
     /// A miner's last scores, latest resolution first, with the events that it did not predict.

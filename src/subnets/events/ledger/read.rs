@@ -120,6 +120,31 @@ pub(super) fn counts(connection: &Connection) -> Result<Vec<(EventState, usize)>
     Ok(found)
 }
 
+/// A counted event, by what its scores hang on: they change when one of these does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Counted {
+    pub(super) id: i64,
+    pub(super) outcome: Option<f64>,
+    pub(super) resolved_at: Option<UnixMs>,
+    pub(super) settled_at: Option<UnixMs>,
+}
+
+/// The counted events, latest resolution first, at most so many.
+pub(super) fn counted(connection: &Connection, count: usize) -> Result<Vec<Counted>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT id, outcome, resolved_at, settled_at FROM events WHERE state = ?1 ORDER BY resolved_at DESC, key DESC LIMIT ?2",
+    )?;
+    let rows = query.query_map(params![state_name(EventState::Scored), whole(count)], |row| {
+        let time = |i: usize| row.get::<Option<i64>>(i).map(|t| t.map(UnixMs));
+        Ok(Counted { id: row.get(0)?, outcome: row.get(1)?, resolved_at: time(2)?, settled_at: time(3)? })
+    })?;
+    Ok(rows.collect::<sql::Result<_>>()?)
+}
+
+fn whole(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
 /// A part of the events of a state, or of all: the open ones by their cutoff, then the latest resolutions.
 pub(super) fn part(
     connection: &Connection,
@@ -127,15 +152,39 @@ pub(super) fn part(
     skip: usize,
     count: usize,
 ) -> Result<Vec<(i64, EventRow)>, Fault> {
-    let (filter, order) = match state {
-        Some(EventState::Open) => ("state = ?1", "cutoff, key"),
-        Some(_) => ("state = ?1", "resolved_at DESC, key DESC"),
-        None => ("?1 = ''", "state <> 'open', CASE state WHEN 'open' THEN cutoff ELSE -resolved_at END, key"),
-    };
-    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE {filter} ORDER BY {order} LIMIT ?2 OFFSET ?3");
-    let whole = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let open = ("state = 'open' AND ?1 <> ''", "cutoff, key");
+    match state {
+        Some(EventState::Open) => stretch(connection, open, "open", (skip, count)),
+        Some(state) => {
+            stretch(connection, ("state = ?1", "resolved_at DESC, key DESC"), state_name(state), (skip, count))
+        }
+        None => {
+            let mut found = stretch(connection, open, "open", (skip, count))?;
+            if found.len() < count {
+                let mut query = connection.prepare_cached("SELECT COUNT(*) FROM events WHERE state = 'open'")?;
+                let all_open = usize::try_from(query.query_row([], |row| row.get::<i64>(0))?).unwrap_or(0);
+                let rest = (skip.saturating_sub(all_open), count - found.len());
+                let settled = ("state <> 'open' AND ?1 <> ''", "-resolved_at, key");
+                found.extend(stretch(connection, settled, "settled", rest)?);
+            }
+            Ok(found)
+        }
+    }
+}
+
+/// Events by a filter and an order. Which ones is asked first and alone: that is answered by an index, without their texts.
+fn stretch(
+    connection: &Connection,
+    (filter, order): (&str, &str),
+    word: &str,
+    (skip, count): (usize, usize),
+) -> Result<Vec<(i64, EventRow)>, Fault> {
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS} FROM events WHERE id IN (SELECT id FROM events WHERE {filter} ORDER BY {order} LIMIT ?2 OFFSET ?3)
+         ORDER BY {order}"
+    );
     let mut query = connection.prepare_cached(&sql)?;
-    let mut rows = query.query(params![state.map_or("", state_name), whole(count), whole(skip)])?;
+    let mut rows = query.query(params![word, whole(count), whole(skip)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(event_row(&row)?);

@@ -136,19 +136,47 @@ impl Archive {
 }
 
 fn means(connection: &Connection, id: i64, event: &EventRow) -> Result<Means, Fault> {
+    let mut sums = Means::new();
+    each_block(connection, id, event, |columns| {
+        for (miner, (count, [p, r, _])) in columns.miners().zip(columns.sums()) {
+            let sum = sums.entry(miner).or_default();
+            *sum = (sum.0 + u64::from(count), sum.1 + p, sum.2 + r);
+        }
+    })?;
+    Ok(sums)
+}
+
+/// The answers of one miner to an event, and their sums of reports and prices; `None` without one.
+pub(super) fn mean(
+    connection: &Connection,
+    id: i64,
+    event: &EventRow,
+    miner: MinerId,
+) -> Result<Option<(u64, f64, f64)>, Fault> {
+    let mut sum = (0, 0.0, 0.0);
+    each_block(connection, id, event, |columns| {
+        if let Some((_, (count, [p, r, _]))) = columns.miners().zip(columns.sums()).find(|(one, _)| *one == miner) {
+            sum = (sum.0 + u64::from(count), sum.1 + p, sum.2 + r);
+        }
+    })?;
+    Ok((sum.0 > 0).then_some(sum))
+}
+
+/// Hands over the statistics of each interval of an event that begins before its close.
+fn each_block(
+    connection: &Connection,
+    id: i64,
+    event: &EventRow,
+    mut job: impl FnMut(&Columns<'_>),
+) -> Result<(), Fault> {
     let close = event.resolved_at.unwrap_or(event.cutoff).min(event.cutoff);
     let last = Grid::of_minutes(event.interval_minutes).index(close.plus_ms(-1));
-    let mut sums = Means::new();
     let mut query =
         connection.prepare_cached("SELECT block FROM stats WHERE event = ?1 AND bracket = ?2 AND interval <= ?3")?;
     let mut rows = query.query(params![id, IN_FORCE, last])?;
     while let Some(row) = rows.next()? {
         let block = row.get_ref(0)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()))?;
-        let columns = Columns::of(block)?;
-        for (miner, (count, [p, r, _])) in columns.miners().zip(columns.sums()) {
-            let sum = sums.entry(miner).or_default();
-            *sum = (sum.0 + u64::from(count), sum.1 + p, sum.2 + r);
-        }
+        job(&Columns::of(block)?);
     }
-    Ok(sums)
+    Ok(())
 }
