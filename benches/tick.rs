@@ -38,7 +38,7 @@ use neuron::subnets::events::ledger::{EventsLedger, Options};
 use neuron::subnets::events::synapse::{EventPrediction, EventPredictionSynapse};
 use neuron::subnets::events::{EventsValidator, Limits};
 use neuron::subnets::work::Peer;
-use neuron::units::{Identity, Probability, Uid};
+use neuron::units::{Identity, Probability, Uid, UnixMs};
 use neuron::wallet::{Keypair, Scheme};
 
 use grown::{START, grow, new_event, round, text};

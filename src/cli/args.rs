@@ -2,6 +2,7 @@
 //! `-` are the same.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -25,7 +26,7 @@ pub fn with_settings_that(command: Command, wanted: impl Fn(Group) -> bool) -> C
         .long("config")
         .value_name("FILE")
         .value_parser(clap::value_parser!(PathBuf))
-        .help("A TOML file with settings; flags and the environment win over it.")
+        .help("A TOML file with settings; flags and environment variables are stronger.")
         .help_heading(Group::Housekeeping.heading());
     registry::settings()
         .into_iter()
@@ -88,6 +89,19 @@ pub fn resolve(matches: &ArgMatches) -> Result<(Resolved, Settings), Failure> {
     let resolved = layers.resolve().or_exit(Exit::Usage)?;
     let settings = resolved.settings().or_exit(Exit::Usage)?;
     Ok((resolved, settings))
+}
+
+/// `--host` and `--port` of a command that serves others.
+pub(super) fn listening(host: &'static str, default_port: &'static str, port: &'static str) -> [Arg; 2] {
+    let ip = Arg::new("host").long("host").value_name("IP").default_value("127.0.0.1");
+    let number = Arg::new("port").long("port").value_name("PORT").default_value(default_port);
+    [ip.value_parser(clap::value_parser!(IpAddr)).help(host), number.value_parser(clap::value_parser!(u16)).help(port)]
+}
+
+/// The address that the arguments of [`listening`] say.
+pub(super) fn listen_address(matches: &ArgMatches) -> SocketAddr {
+    let host = matches.get_one::<IpAddr>("host").copied().unwrap_or(Ipv4Addr::LOCALHOST.into());
+    SocketAddr::new(host, matches.get_one::<u16>("port").copied().unwrap_or_default())
 }
 
 /// Starts logging to stderr as the settings say, for commands that run for a while.

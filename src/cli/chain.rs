@@ -128,7 +128,7 @@ pub(super) fn confirm(output: Output, question: &str) -> Result<(), Failure> {
     tokio::task::block_in_place(|| stdin().lock().read_line(&mut answer))?;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
-        _ => Err(Failure::new(Exit::Declined, anyhow::anyhow!("nothing was done"))),
+        _ => Err(Failure::new(Exit::Declined, anyhow::anyhow!("nothing was changed"))),
     }
 }
 

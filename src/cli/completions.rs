@@ -23,7 +23,7 @@ Put it where the shell looks:
 fn completions() -> Command {
     let shell = Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell));
     Command::new("completions")
-        .about("Prints what lets a shell complete commands, flags and values")
+        .about("Prints a script by which a shell completes commands, flags and values")
         .after_help(AFTER)
         .arg(shell.help("The shell"))
 }
@@ -40,7 +40,7 @@ fn man() -> Command {
     Command::new("man")
         .about("Prints the manual page of neuron, or writes one for every command")
         .after_help("`neuron man | man -l -` shows it; packages take `neuron man --to man/man1`.")
-        .arg(to.help("A folder to write the page of every command to, made when it does not exist"))
+        .arg(to.help("A folder to write the page of every command to; it is created when missing"))
 }
 
 fn write_pages(matches: &ArgMatches, output: Output) -> Result<(), Failure> {

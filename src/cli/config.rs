@@ -12,7 +12,7 @@ pub(super) const VERB: Verb = Verb { command, run };
 fn command() -> Command {
     let show = Command::new("show").about("Prints every setting with its value and the layer it came from");
     Command::new("config")
-        .about("Shows the effective settings")
+        .about("Shows the settings in force")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(args::with_settings_that(show, |_| true))

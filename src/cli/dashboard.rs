@@ -16,7 +16,7 @@ fn command() -> Command {
     let ledger = score::ledger().help("The ledger to show [default: the only one under --db.directory]");
     let dashboard = Command::new("dashboard")
         .about("Shows a ledger in a browser, until Ctrl-C; also while a validator writes it")
-        .after_help("A running role shows more of itself, with `--dashboard.port` of its own. Here the port is 8090 unless said.")
+        .after_help("A running role shows more, with its own `--dashboard.port`. Here the port is 8090 by default.")
         .arg(ledger);
     let is_shown = |group: Group| match group {
         Group::Work(work) => work.validator,

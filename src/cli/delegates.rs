@@ -21,7 +21,10 @@ const VERBS: &[Verb] = &[LIST, TAKE];
 
 fn command() -> Command {
     let command = Command::new("delegates")
-        .about("Lists the hotkeys that take stake of others; shows and sets what one keeps of their dividends")
+        .about(
+            "Lists the hotkeys that take stake of others; shows and sets which part of their dividends one keeps \
+                (its take)",
+        )
         .after_help("To delegate is to stake on somebody else's hotkey: `neuron stake add --hotkey ADDRESS`.");
     group_of(VERBS, command)
 }
@@ -38,8 +41,13 @@ fn list_command() -> Command {
 fn take_command() -> Command {
     let take = Arg::new("take")
         .value_name("PART")
-        .help("What the wallet's hotkey keeps from now on: 0.09 or 9%; without one it is shown");
-    let command = Command::new("take").about("Shows or sets what a hotkey keeps of its stakers' dividends").arg(take);
+        .help("The new take of the wallet's hotkey: 0.09 or 9%; without it the present one is shown");
+    let command = Command::new("take")
+        .about(
+            "Shows or sets which part of its stakers' dividends a hotkey keeps (its \
+                                              take)",
+        )
+        .arg(take);
     args::with_settings(with_write(command), &[Group::Wallet, Group::Chain])
 }
 
@@ -80,8 +88,12 @@ fn take(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let hotkey = address(&settings, KeyKind::Hotkey, None)?;
         let writer = Writer::open(matches, &settings, output).await?;
         let now = writer.chain.take(&hotkey).await.map_err(refused)?;
-        let unknown =
-            || anyhow::anyhow!("no coldkey ever owned hotkey {hotkey}: register it first, and check --wallet.hotkey");
+        let unknown = || {
+            anyhow::anyhow!(
+                "no coldkey has ever owned hotkey {hotkey}: check --wallet.hotkey, and register the \
+                                hotkey first"
+            )
+        };
         let now = now.ok_or_else(|| Failure::new(Exit::Missing, unknown()))?;
         let told =
             |Take { hotkey, take }: &Take| format!("{hotkey} keeps {} of its stakers' dividends", percent(*take));

@@ -45,7 +45,8 @@ fn command() -> Command {
                 .value_name("N")
                 .visible_alias("requests")
                 .value_parser(value_parser!(u64).range(1..=10_000))
-                .help("Things to score until the end [default: 60 events or questions, or a month of requests]"),
+                .help("How many things are scored before the end [default: 60 events or questions, or a month of \
+                       requests]"),
         )
         .arg(
             Arg::new("seed")
@@ -53,7 +54,7 @@ fn command() -> Command {
                 .value_name("N")
                 .default_value("1")
                 .value_parser(value_parser!(u64))
-                .help("Everything random is drawn from it: the same seed gives the same result"),
+                .help("The seed of everything random: the same seed gives the same result"),
         )
         .arg(
             Arg::new("market")
@@ -61,7 +62,8 @@ fn command() -> Command {
                 .value_name("NAME")
                 .value_delimiter(',')
                 .action(ArgAction::Append)
-                .help("The market to play on, for kinds of work that have several: polymarket, azuro, or both; ifgames, which has no prices, by itself"),
+                .help("The market to play on, for kinds of work that have several: polymarket, azuro, or both; or \
+                       ifgames alone, which has no prices"),
         )
         .arg(
             Arg::new("market.replay")
@@ -83,7 +85,7 @@ fn command() -> Command {
                 .long("dashboard.port")
                 .value_name("N")
                 .value_parser(value_parser!(u16))
-                .help("Show it in a browser as well, on this port of 127.0.0.1; 0 takes a free one"),
+                .help("Serve the page for a browser on this port of 127.0.0.1; 0 takes a free one"),
         )
         .arg(
             Arg::new("db.url")
@@ -97,7 +99,7 @@ fn command() -> Command {
                 .long("hold")
                 .action(ArgAction::SetTrue)
                 .requires("dashboard.port")
-                .help("Stay after the end, with the page, until Ctrl-C"),
+                .help("Keep running after the end, with the page, until Ctrl-C"),
         )
         .arg(
             Arg::new("logging.debug")
@@ -124,7 +126,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         ledger: matches.get_one::<Address>("db.url").cloned().map(stage_of).transpose().or_exit(Exit::Usage)?,
     };
     if let Some(ledger) = &config.ledger {
-        output.note(&format!("ledger: {ledger}; it stays"));
+        output.note(&format!("ledger: {ledger}; it is kept"));
     }
     let port = matches.get_one::<u16>("dashboard.port").copied();
     let report = block_on(play(&config, port, matches.get_flag("hold"), output))?;

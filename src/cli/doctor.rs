@@ -10,19 +10,20 @@ use crate::subnets::finding::{Finding, Verdict};
 pub(super) const VERB: Verb = Verb { command, run };
 
 const AFTER: &str = "\
-Looks at: versions, settings with their origin, wallet, ledger, disk, every endpoint of the chain, clock, registration, permit, \
-stake, weights, the published axon, a role that runs here (with --metrics.port), and what the kind of work needs from others. \
-Nothing is unlocked, written, or sent to the chain; what is secret is masked, so that the result can be shown to others.
+Checks: versions, settings and where they come from, wallet, ledger, disk, every endpoint of the chain, clock, \
+registration, permit, stake, weights, the published axon, a role that runs here (with --metrics.port), and what the \
+kind of work needs from others. Nothing is unlocked, written, or sent to the chain. Secrets are masked, so you can \
+show the result to others.
 
-Exit status: 0 when all is well or merely odd, 1 when something does not work.";
+Exit status: 0 when everything works, also with warnings; 1 when something does not work.";
 
 fn command() -> Command {
     let peer = Arg::new("peer")
         .long("peer")
         .value_name("HOST:PORT")
-        .help("Where `neuron axon call-back` runs on another machine, which is asked to try this machine's axon");
+        .help("The address of `neuron axon call-back` on another machine, which then tests the axon of this machine");
     let doctor = Command::new("doctor")
-        .about("Looks at everything that a role needs, and says what to do")
+        .about("Checks everything that a role needs, and says what to do")
         .after_help(AFTER)
         .arg(peer);
     args::with_settings_that(doctor, |_| true)
@@ -49,7 +50,7 @@ fn text(checkup: &Checkup) -> String {
     let features = if checkup.features.is_empty() { "no features".to_owned() } else { checkup.features.join(", ") };
     let mut lines = vec![format!("neuron {} ({features}), {}", checkup.version, checkup.platform)];
     lines.push(String::new());
-    lines.push("Settings that are not at their default:".to_owned());
+    lines.push("Settings that differ from the default:".to_owned());
     if checkup.settings.is_empty() {
         lines.push("  none".to_owned());
     }
@@ -69,9 +70,9 @@ fn text(checkup: &Checkup) -> String {
     let count = |verdict: Verdict| checkup.findings.iter().filter(|finding| finding.verdict == verdict).count();
     lines.push(String::new());
     lines.push(match (count(Verdict::Bad), count(Verdict::Odd)) {
-        (0, 0) => "All is well.".to_owned(),
-        (0, odd) => format!("Nothing is broken; {odd} things to know."),
-        (bad, odd) => format!("{bad} things do not work; {odd} to know."),
+        (0, 0) => "Everything works.".to_owned(),
+        (0, odd) => format!("Everything works; warnings: {odd}."),
+        (bad, odd) => format!("{bad} things do not work; warnings: {odd}."),
     });
     lines.join("\n")
 }

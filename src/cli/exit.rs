@@ -34,9 +34,10 @@ pub enum Exit {
 }
 
 /// What `neuron --help` says about the numbers.
-pub const EXIT_STATUSES: &str = "Exit status: 0 done; 1 failed; 2 usage or settings; 3 locked or wrong password; \
-4 no such wallet, key or file; 5 network; 6 refused by the chain; 7 declined; \
-8 damaged key file; 9 permission; 10 would replace a key; 130 interrupted.";
+pub const EXIT_STATUSES: &str = "Exit status: 0 done; 1 failed; 2 wrong usage or setting; 3 key locked or wrong \
+                                 password; 4 no such wallet, key or file; 5 network; 6 refused by the chain; 7 you \
+                                 said no; 8 damaged key file; 9 no permission; 10 would replace a key; 130 \
+                                 interrupted.";
 
 /// An error on its way to a person, with the status that the process ends with.
 #[derive(Debug)]

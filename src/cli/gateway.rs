@@ -1,6 +1,5 @@
 //! `neuron gateway`: an OpenAI-compatible API in front of a subnet of text.
 
-use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,68 +43,58 @@ fn command() -> Command {
     };
     let gateway = Command::new("gateway")
         .about("Serves an OpenAI-compatible API that a subnet's miners answer")
-        .arg(
-            Arg::new("host")
-                .long("host")
-                .value_name("IP")
-                .default_value("127.0.0.1")
-                .value_parser(value_parser!(IpAddr))
-                .help("The address to listen on; one that others can reach needs --keys"),
-        )
-        .arg(
-            Arg::new("port")
-                .long("port")
-                .value_name("PORT")
-                .default_value("8000")
-                .value_parser(value_parser!(u16))
-                .help("The port to listen on; 0 takes a free one"),
-        )
+        .args(args::listening(
+            "The address to listen on; one that others can reach needs --keys",
+            "8000",
+            "The port to listen on; 0 takes a free one",
+        ))
         .arg(
             Arg::new("keys")
                 .long("keys")
                 .value_name("PATH")
                 .value_parser(value_parser!(PathBuf))
-                .help("A file of hashed keys with their limits; only who has one is answered"),
+                .help("A file of hashed keys with their limits; only callers with one of these keys are answered"),
         )
         .arg(
             Arg::new("new-key")
                 .long("new-key")
                 .value_name("NAME")
-                .help("Makes a key, prints it with its row for the file of keys, and ends"),
+                .help("Create a key, print it with its row for the file of keys, and exit"),
         )
         .arg(
             Arg::new("price-question")
                 .long("price-question")
                 .value_name("DOLLARS")
                 .value_parser(value_parser!(MicroUsd))
-                .help("What a million tokens of questions cost: keys with `spend_per_day` or `spend_in_all` pay it"),
+                .help("The price of a million tokens of questions, for keys with `spend_per_day` or `spend_in_all`"),
         )
         .arg(
             Arg::new("price-answer")
                 .long("price-answer")
                 .value_name("DOLLARS")
                 .value_parser(value_parser!(MicroUsd))
-                .help("What a million tokens of answers cost"),
+                .help("The price of a million tokens of answers"),
         )
         .arg(Arg::new("forecasts").long("forecasts").value_name("LEDGER").value_parser(|text: &str| text.parse::<Place>()).help(
-            "A ledger of events, also one that a validator is writing: what its miners say together, at /v1/forecasts",
+            "A ledger of events, also one that a validator is writing: serves the miners' combined forecasts at \
+             /v1/forecasts",
         ))
         .arg(
             Arg::new("max-behind")
                 .long("max-behind")
                 .value_name("SECONDS")
                 .value_parser(value_parser!(f64))
-                .help("How far a replica that --forecasts names may be behind the ledger, storefront.max_behind unless said"),
+                .help("How far the replica of --forecasts may be behind the ledger [default: storefront.max_behind]"),
         )
-        .arg(connections("connections", "1024", "Connections at once"))
+        .arg(connections("connections", "1024", "The most open connections"))
         .arg(connections(
             "connections-per-address",
             "64",
-            "Connections at once of one address; behind a proxy all have the proxy's",
+            "The most open connections of one address; behind a proxy all callers have the proxy's address",
         ))
-        .arg(seconds("patience", "30", "How long a connection may rest, and an answer may stay unread"))
-        .arg(seconds("answer-timeout", "30", "How long an answer may stream"))
-        .arg(seconds("hedge-after", "2", "How long the first words may take before a second miner is asked"));
+        .arg(seconds("patience", "30", "How long a connection may be idle, and how long an answer may stay unread"))
+        .arg(seconds("answer-timeout", "30", "The longest time that an answer may stream"))
+        .arg(seconds("hedge-after", "2", "How long to wait for the first words before a second miner is asked"));
     args::with_settings(gateway, &GROUPS)
 }
 
@@ -114,7 +103,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let NewKey { key, row } = NewKey::make(name);
         let file = format!("[[key]]\n{}", toml::to_string(&row)?);
         return Ok(output.result(&serde_json::json!({ "key": key, "row": row }), |_| {
-            format!("{key}\n\nIt is shown this once. For the file of keys:\n\n{file}")
+            format!("{key}\n\nIt is shown only now. Add this to the file of keys:\n\n{file}")
         })?);
     }
     let (resolved, settings) = args::resolve(matches)?;
@@ -167,8 +156,6 @@ fn failure(error: GatewayError) -> Failure {
 }
 
 fn config(matches: &ArgMatches) -> Result<GatewayConfig, Failure> {
-    let host = matches.get_one::<IpAddr>("host").copied().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
-    let port = matches.get_one::<u16>("port").copied().unwrap_or_default();
     let seconds = |name: &str| given_seconds(matches, name).map(Option::unwrap_or_default);
     let keys = match matches.get_one::<PathBuf>("keys") {
         Some(path) => Keys::load(path, price(matches)).or_exit(Exit::Usage)?,
@@ -178,13 +165,13 @@ fn config(matches: &ArgMatches) -> Result<GatewayConfig, Failure> {
     let count = |name: &str| matches.get_one::<u32>(name).map_or(1, |count| *count as usize);
     let (connections, per_address) = (count("connections"), count("connections-per-address"));
     let limits = Limits { connections, per_address, patience: seconds("patience")? };
-    Ok(GatewayConfig { keys, timeout, hedge_after, limits, ..GatewayConfig::at(SocketAddr::new(host, port)) })
+    Ok(GatewayConfig { keys, timeout, hedge_after, limits, ..GatewayConfig::at(args::listen_address(matches)) })
 }
 
 fn given_seconds(matches: &ArgMatches, name: &str) -> Result<Option<Duration>, Failure> {
     let Some(said) = matches.get_one::<f64>(name).copied() else { return Ok(None) };
     let time = Duration::try_from_secs_f64(said).ok().filter(|time| !time.is_zero());
-    let wrong = || anyhow::anyhow!("--{name} {said} is no time: say more than 0 seconds");
+    let wrong = || anyhow::anyhow!("--{name} cannot be {said}: give more than 0 seconds");
     time.ok_or_else(wrong).or_exit(Exit::Usage).map(Some)
 }
 

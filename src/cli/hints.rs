@@ -50,7 +50,7 @@ fn bare(command: &Command, words: &[String], word: &str) -> Option<String> {
     let known =
         ["netuid", "hotkey", "ss58", "wallet.hotkey", "config", "ledger", "subtensor.network", "subnet", "wallet.name"];
     let flag = known.iter().find(|flag| takes(command, flag) && looks(flag))?;
-    Some(format!("say which setting `{word}` is: {} --{flag} {word}", words.join(" ")))
+    Some(format!("name the setting that `{word}` is for: {} --{flag} {word}", words.join(" ")))
 }
 
 /// A flag that the command has, but that was written in front of it.

@@ -28,7 +28,7 @@ pub(super) async fn stored(chain: &Subtensor, item: &str, key: Json) -> Result<J
 /// Prints an identity, or that there is none.
 pub(super) fn print(output: Output, identity: &Json, whose: &str) -> Result<(), Failure> {
     Ok(output.result(identity, |identity| match identity.as_object() {
-        None => format!("{whose} says nothing about itself\n"),
+        None => format!("{whose} has published no identity\n"),
         Some(fields) => {
             let mut table = TextTable::new(["field", "text"]);
             for (field, text) in fields {

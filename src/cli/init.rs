@@ -26,8 +26,9 @@ const NETWORKS: [&str; 3] = ["test", "finney", "local"];
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
 
 const AFTER: &str = "\
-Asks for the role, the kind of work, the network and the wallet; what is said by a flag is not asked. Without a terminal the \
-flags, and defaults for the rest, are taken. Nothing is registered and no key is made: the last line says what to type next.";
+Asks for the role, the kind of work, the network and the wallet. What a flag says is not asked. Without a terminal \
+nothing is asked: flags and defaults are used. Nothing is registered and no key is created: the last line says what to \
+type next.";
 
 fn command() -> Command {
     let choice = |name: &'static str, values: Vec<&'static str>, help: &'static str| {
@@ -36,9 +37,9 @@ fn command() -> Command {
     let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
     let text = |name: &'static str, help: &'static str| Arg::new(name).long(name).value_name("TEXT").help(help);
     Command::new("init")
-        .about("Asks what a newcomer must decide, writes a settings file, and says what to type next")
+        .about("Asks what must be decided first, writes a settings file, and says what to type next")
         .after_help(AFTER)
-        .arg(choice("role", ROLES.to_vec(), "Answer questions, or ask and score [default: miner]"))
+        .arg(choice("role", ROLES.to_vec(), "miner answers questions, validator asks and scores [default: miner]"))
         .arg(choice("task", kinds, "The kind of work [default: the first]"))
         .arg(text("subtensor.network", "test, finney, local, or ws://… [default: test]").alias("network"))
         .arg(
@@ -56,7 +57,7 @@ fn command() -> Command {
                 .long("to")
                 .value_name("FILE")
                 .value_parser(value_parser!(PathBuf))
-                .help("The settings file to write [default: ROLE.toml]; one that is there is not replaced"),
+                .help("The settings file to write [default: ROLE.toml]; an existing file is not replaced"),
         )
 }
 
@@ -121,7 +122,7 @@ fn decide(matches: &ArgMatches, ask: bool, output: Output) -> Result<Decided, Fa
     let netuid = match (matches.get_one::<u16>("netuid"), default) {
         (Some(netuid), _) => NetUid(*netuid),
         (None, Some(default)) => default,
-        (None, None) => return Err(Failure::new(Exit::Usage, anyhow::anyhow!("say the subnet with --netuid N"))),
+        (None, None) => return Err(Failure::new(Exit::Usage, anyhow::anyhow!("give the subnet with --netuid N"))),
     };
     let wallet = question("wallet.name", "Name of the wallet?", &role)?;
     check_wallet_name(&wallet).or_exit(Exit::Usage)?;
@@ -140,7 +141,7 @@ fn one_of(word: String, known: &[&str]) -> Result<String, Failure> {
     if known.contains(&word.as_str()) {
         return Ok(word);
     }
-    Err(Failure::new(Exit::Usage, anyhow::anyhow!("`{word}` is none of {}", known.join(", "))))
+    Err(Failure::new(Exit::Usage, anyhow::anyhow!("`{word}` is not one of {}", known.join(", "))))
 }
 
 /// What a person at the terminal says; nothing means the default.
@@ -156,8 +157,8 @@ fn answer(output: Output, question: &str, default: &str) -> Result<String, Failu
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |e: std::io::Error| {
         let (exit, advice) = match e.kind() {
-            std::io::ErrorKind::AlreadyExists => (Exit::Exists, "name another with --to, or take it away"),
-            _ => (Exit::Permission, "name another with --to"),
+            std::io::ErrorKind::AlreadyExists => (Exit::Exists, "name another file with --to, or move this one away"),
+            _ => (Exit::Permission, "name another file with --to"),
         };
         Failure::new(exit, anyhow::anyhow!("{}: {e}; {advice}", path.display()))
     };
@@ -169,8 +170,9 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 fn settings_file(decided: &Decided) -> Result<String, Failure> {
     let kind = registry::kind(decided.task).or_exit(Exit::Usage)?;
     let mut text = format!(
-        "# Settings of a {} of {}, written by `neuron init`. A line that begins with `# ` and a name shows a default.\n\
-         # `neuron config show --config THIS_FILE` prints what is in force, and why.\n",
+        "# Settings of a {} of {}, written by `neuron init`. A line that begins with `# ` and a name shows a \
+         default.\n\
+         # `neuron config show --config THIS_FILE` prints the settings in force, and where each comes from.\n",
         decided.role, decided.task,
     );
     let wanted = |setting: &&'static Setting| {

@@ -48,7 +48,7 @@ fn command() -> Command {
             .value_name("N")
             .default_value("30")
             .value_parser(value_parser!(u32).range(1..=3650))
-            .help("So many days up to now")
+            .help("The number of days up to now")
     };
     let date = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name("DATE").value_parser(parse_date).help(help)
@@ -59,35 +59,41 @@ fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(
             Command::new("fetch")
-                .about("Fetches what is missing in the store, and mends its gaps")
+                .about("Fetches the candles that are missing in the store, also in its gaps")
                 .args([source(), store(), days()])
-                .arg(date("from", "The first day, 2026-01-31, UTC; instead of --days"))
-                .arg(date("to", "The day after the last one; now when not said"))
-                .arg(Arg::new("url").long("url").value_name("URL").help("Another server of the same shape"))
-                .arg(Arg::new("symbol").long("symbol").value_name("PAIR").help("Another pair")),
+                .arg(date("from", "The first day, such as 2026-01-31, UTC; instead of --days"))
+                .arg(date("to", "The day after the last one [default: now]"))
+                .arg(Arg::new("url").long("url").value_name("URL").help("Another server with the same API"))
+                .arg(Arg::new("symbol").long("symbol").value_name("PAIR").help("Another trading pair")),
         )
         .subcommand(
             Command::new("check")
-                .about("Says what is missing, doubled or impossible in the store, or in recorded files")
+                .about("Checks the store, or recorded files, for missing, duplicate or impossible candles")
                 .arg(store())
                 .arg(path("path", "A file or folder of recorded candles instead of the store").required(false)),
         )
         .subcommand(
             Command::new("export")
-                .about("Writes the candles of a venue as CSV, Parquet, or history of the reference, by the file's name")
+                .about(
+                    "Writes the candles of an exchange as CSV, Parquet, or the reference's history format, by the \
+                        file's name",
+                )
                 .args([source(), store()])
                 .arg(path("file", "The file: *.csv, *.parquet or *.taosfs").required(true)),
         )
         .subcommand(
             Command::new("simulate")
-                .about("Serves recorded or simulated candles in the shapes of all four exchanges, as if they were now")
+                .about(
+                    "Serves recorded or simulated candles as if they were of now, by the APIs of all four \
+                        exchanges",
+                )
                 .arg(
                     Arg::new("listen")
                         .long("listen")
                         .value_name("ADDRESS")
                         .default_value("127.0.0.1:8901")
                         .value_parser(value_parser!(SocketAddr))
-                        .help("Where to listen"),
+                        .help("The address to listen on"),
                 )
                 .arg(
                     Arg::new("seed")
@@ -95,14 +101,14 @@ fn command() -> Command {
                         .value_name("N")
                         .default_value("1")
                         .value_parser(value_parser!(u64))
-                        .help("What a simulated price is drawn from"),
+                        .help("The seed of the simulated price"),
                 )
                 .arg(
                     Arg::new("replay")
                         .long("replay")
                         .value_name("DIR")
                         .value_parser(value_parser!(PathBuf))
-                        .help("Serve the longest recording of this folder; its middle is now"),
+                        .help("Serve the longest recording in this folder; its middle becomes now"),
                 ),
         )
 }
@@ -152,7 +158,7 @@ struct Fetched {
 
 async fn fetch(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let name = source_of(matches);
-    let venue = venue(&name).ok_or_else(|| anyhow::anyhow!("no venue {name}"))?;
+    let venue = venue(&name).ok_or_else(|| anyhow::anyhow!("there is no exchange called {name}"))?;
     let mut settings = VenueSettings::of(venue);
     settings.url = matches.get_one::<String>("url").cloned().unwrap_or(settings.url);
     settings.symbol = matches.get_one::<String>("symbol").cloned().unwrap_or(settings.symbol);
@@ -189,7 +195,8 @@ async fn fetch(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 fn in_words(integrity: &Integrity) -> String {
     let Integrity { candles, missing, longest_gap, duplicates, unordered, unsound } = integrity;
     format!(
-        "{candles} candles, {missing} missing (longest gap {longest_gap}), {duplicates} doubled, {unordered} out of order, {unsound} impossible"
+        "{candles} candles, {missing} missing (longest gap {longest_gap}), {duplicates} duplicate, {unordered} out of \
+         order, {unsound} impossible"
     )
 }
 
@@ -256,7 +263,7 @@ fn export(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         "taosfs" => files::write_taosfs(&file, &series).or_exit(Exit::Failed)?,
         "parquet" => candles::write_parquet(&file, series.candles()).or_exit(Exit::Failed)?,
         _ => {
-            let told = anyhow::anyhow!("{} is none of *.csv, *.parquet, *.taosfs", file.display());
+            let told = anyhow::anyhow!("{} does not end in .csv, .parquet or .taosfs", file.display());
             return Err(Failure::new(Exit::Usage, told));
         }
     }

@@ -22,10 +22,10 @@ fn command() -> Command {
         Arg::new(name).long(name).value_name("PLACE").required(true).value_parser(parser).help(help)
     };
     let migrate = Command::new("migrate")
-        .about("Copies a ledger to an empty place, in one transaction; what it is copied from stays as it is")
+        .about("Copies a ledger to an empty place, in one transaction; the original stays as it is")
         .after_help(AFTER)
-        .arg(place("from", "The ledger"))
-        .arg(place("to", "Where it goes: a file that is not there yet, or a schema without rows"));
+        .arg(place("from", "The ledger to copy"))
+        .arg(place("to", "Where to copy it: a file that does not exist yet, or a schema without rows"));
     Command::new("ledger")
         .about("Moves a ledger between a file and a database")
         .subcommand_required(true)
@@ -52,7 +52,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             table.row([part.table.clone(), part.rows.to_string()]);
         }
         format!(
-            "{}\n{to} holds what {from} held; `neuron score verify --ledger '{to}'` recomputes its scores",
+            "{}\n{to} has everything that {from} has; `neuron score verify --ledger '{to}'` recomputes its scores",
             table.render()
         )
     })?;

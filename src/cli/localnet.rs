@@ -39,7 +39,7 @@ fn command() -> Command {
                 .value_name("PORT")
                 .value_parser(value_parser!(u16))
                 .default_value("9944")
-                .help("Port on 127.0.0.1; 0 takes any free one"),
+                .help("The port on 127.0.0.1; 0 takes a free one"),
         )
         .arg(
             Arg::new("block-time")
@@ -54,7 +54,8 @@ fn command() -> Command {
                 .long("finality")
                 .value_name("DURATION")
                 .value_parser(|text: &str| parse_duration(text))
-                .help("How long after a block was made it is final; 0s is at once [default: a block time, but 100ms to 1s]"),
+                .help("How long after it was made a block becomes final; 0s is at once [default: one block time, but \
+                       100ms to 1s]"),
         )
         .arg(
             Arg::new("blocks")
@@ -62,21 +63,22 @@ fn command() -> Command {
                 .value_name("WHEN")
                 .value_parser(BlockMode::ALL.map(BlockMode::name))
                 .default_value(BlockMode::Interval.name())
-                .help("When blocks are made: one per block time, by dev_mine alone, or as soon as an extrinsic waits"),
+                .help("When blocks are made: one per block time, only by dev_mine, or as soon as an extrinsic waits"),
         )
         .arg(
             Arg::new("allow-origin")
                 .long("allow-origin")
                 .value_name("ORIGIN")
                 .action(ArgAction::Append)
-                .help("Web pages that may speak to the chain, such as https://polkadot.js.org, beside those of this machine; * allows all"),
+                .help("Web pages that may call the chain, such as https://polkadot.js.org, besides those of this \
+                       machine; * allows all"),
         )
         .arg(
             Arg::new("state")
                 .long("state")
                 .value_name("DIR")
                 .value_parser(value_parser!(PathBuf))
-                .help("Folder that keeps the chain; one that is found there goes on"),
+                .help("The folder that keeps the chain; a chain that is there is continued"),
         )
         .arg(
             Arg::new("subnets")
@@ -98,7 +100,7 @@ fn command() -> Command {
                 .value_name("FILE")
                 .value_parser(value_parser!(PathBuf))
                 .requires("fork")
-                .help("And with these weights (neuron weights show --output json)"),
+                .help("With --from-metagraph: these weights too (neuron weights show --output json)"),
         )
         .arg(
             Arg::new("seed")
@@ -106,7 +108,7 @@ fn command() -> Command {
                 .value_name("N")
                 .value_parser(value_parser!(u64))
                 .default_value("0")
-                .help("Makes another genesis hash, and with it another chain"),
+                .help("Gives another genesis hash, and so another chain"),
         )
         .arg(
             Arg::new("spec-version")
@@ -119,14 +121,16 @@ fn command() -> Command {
             Arg::new("commit-reveal")
                 .long("commit-reveal")
                 .action(ArgAction::SetTrue)
-                .help("Subnets of genesis take committed weights only, hashed or time-locked, as most of the real chain do"),
+                .help("The first subnets take committed weights only, hashed or time-locked, as most subnets of the \
+                       real chain do"),
         )
         .arg(
             Arg::new("pulses")
                 .long("pulses")
                 .value_name("FILE")
                 .value_parser(value_parser!(PathBuf))
-                .help("Real pulses of drand's quicknet, as its HTTP API gives them, one per line: stored when their time comes"),
+                .help("A file with real pulses of drand's quicknet, as its HTTP API gives them, one per line: each is \
+                       stored when its time comes"),
         );
     args::with_settings(command, &[Group::Housekeeping])
         .mut_arg("db.directory", |arg| arg.hide(true))
@@ -145,7 +149,7 @@ fn status_command() -> Command {
         .default_value("9944")
         .conflicts_with("url")
         .help("The chain's port on 127.0.0.1");
-    Command::new("status").about("Says how a running development chain stands").args([url, port])
+    Command::new("status").about("Prints the state of a running development chain").args([url, port])
 }
 
 /// How long a chain may take to answer.
@@ -162,7 +166,7 @@ fn status(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let status = match asked {
         Ok(Ok(status)) => status,
         Ok(Err(rpcs::Error::User(refusal))) if refusal.code == NO_SUCH_METHOD => {
-            return Err(anyhow::anyhow!("{url} is no development chain: it has no method dev_status").into());
+            return Err(anyhow::anyhow!("{url} is not a development chain: it has no method dev_status").into());
         }
         Ok(Err(error)) => {
             let error = Foreign::from(error.to_string());

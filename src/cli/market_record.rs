@@ -19,16 +19,14 @@ pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
     let command = Command::new("market-record")
-        .about(
-            "Writes down the events, prices and outcomes of markets, for `--market.replay` and `market-sim --replay`",
-        )
+        .about("Records the events, prices and outcomes of markets, for `--market.replay` and `market-sim --replay`")
         .arg(
             Arg::new("to")
                 .long("to")
                 .value_name("DIR")
                 .required(true)
                 .value_parser(value_parser!(PathBuf))
-                .help("The folder to write into, one compressed file after the other; what is there is kept"),
+                .help("The folder to write into, one compressed file after the other; existing files are kept"),
         )
         .arg(
             Arg::new("every")
@@ -44,7 +42,7 @@ fn command() -> Command {
                 .value_name("DURATION")
                 .value_parser(parse_duration)
                 .default_value("24h")
-                .help("Begin another file after this long"),
+                .help("Begin a new file after this time"),
         )
         .arg(
             Arg::new("rotate.megabytes")
@@ -52,14 +50,14 @@ fn command() -> Command {
                 .value_name("N")
                 .value_parser(value_parser!(u64).range(1..=1_000_000))
                 .default_value("64")
-                .help("Begin another file when one has this size, compressed"),
+                .help("Begin a new file when one has this size, compressed"),
         )
         .arg(
             Arg::new("rounds")
                 .long("rounds")
                 .value_name("N")
                 .value_parser(value_parser!(u64))
-                .help("Stop after N rounds; where one read nothing of a market, with status 5"),
+                .help("Stop after N rounds; exit with status 5 when a round could not read a market"),
         );
     args::with_settings(command, &[settings::MARKET, Group::Housekeeping]).mut_arg("db.directory", |arg| arg.hide(true))
 }
@@ -115,7 +113,7 @@ async fn record(matches: &ArgMatches, settings: &MarketSettings, output: Output)
     // Ctrl-C ends a recording, however it went; but who asked for some rounds has to hear of those that are lost.
     let (lost, all) = (done.rounds_lost, done.rounds);
     if all == rounds && lost > 0 {
-        let error = anyhow::anyhow!("in {lost} of {all} rounds a market was not read; the warnings above say why");
+        let error = anyhow::anyhow!("in {lost} of {all} rounds a market could not be read; the warnings above say why");
         return Err(Failure::new(Exit::Network, error).after_result());
     }
     Ok(())

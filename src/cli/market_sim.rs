@@ -16,12 +16,12 @@ use crate::market::{simulator, tape};
 pub(super) const VERB: Verb = Verb { command, run };
 
 const ABOUT: &str =
-    "Serves a market over Polymarket's API and Azuro's: simulated events whose outcome is drawn, or recorded ones";
+    "Serves a market by the APIs of Polymarket and Azuro: simulated events with random outcomes, or recorded ones";
 
 const AFTER: &str = "\
-Give its address to the others: `neuron validator --market.polymarket.url URL --market.cutoff_before_end 2m`, \
-`neuron miner --forecaster skilled --market.polymarket.url URL`; or, as Azuro, `--market azuro --market.azuro.url URL`. A restarted simulator with the same seed goes on \
-with the same events.";
+Give its address to validators and miners: `neuron validator --market.polymarket.url URL --market.cutoff_before_end \
+2m`, `neuron miner --forecaster skilled --market.polymarket.url URL`; or, as Azuro, `--market azuro --market.azuro.url \
+URL`. A simulator that is restarted with the same seed continues with the same events.";
 
 fn command() -> Command {
     let flag = |name: &'static str, value: &'static str, default: &'static str, help: &'static str| {
@@ -31,28 +31,31 @@ fn command() -> Command {
     let command = Command::new("market-sim")
         .about(ABOUT)
         .after_help(AFTER)
-        .arg(flag("listen", "ADDRESS", "127.0.0.1:8900", "Where to listen").value_parser(value_parser!(SocketAddr)))
-        .arg(flag("seed", "N", "1", "What the world is drawn from").value_parser(value_parser!(u64)))
+        .arg(
+            flag("listen", "ADDRESS", "127.0.0.1:8900", "The address to listen on")
+                .value_parser(value_parser!(SocketAddr)),
+        )
+        .arg(flag("seed", "N", "1", "The seed of the events and their outcomes").value_parser(value_parser!(u64)))
         .arg(
             Arg::new("events")
                 .long("events")
                 .value_name("N")
                 .value_parser(value_parser!(u64))
-                .help("End after this many events; without it there is always another one"),
+                .help("End after this many events [default: never]"),
         )
         .arg(time("spacing", "20s", "Time between the openings of two events"))
-        .arg(time("horizon", "20m", "How long an event lives"))
-        .arg(time("dispute", "0s", "Time from the end of an event until its outcome is told"))
-        .arg(time("step", "30s", "Prices and chances stand still for this long"))
-        .arg(time("lag", "30s", "How old the knowledge in a price is"))
-        .arg(flag("error", "P", "0.15", "How far a price is off, at most 0.4").value_parser(value_parser!(f64)))
+        .arg(time("horizon", "20m", "The time from the opening of an event to its end"))
+        .arg(time("dispute", "0s", "Time from the end of an event until its outcome is published"))
+        .arg(time("step", "30s", "How often prices and probabilities change"))
+        .arg(time("lag", "30s", "How old the information in a price is"))
+        .arg(flag("error", "P", "0.15", "The error of a price, at most 0.4").value_parser(value_parser!(f64)))
         .arg(
             Arg::new("replay")
                 .long("replay")
                 .value_name("DIR")
                 .value_parser(value_parser!(PathBuf))
                 .conflicts_with_all(["seed", "events", "spacing", "horizon", "dispute", "step", "lag", "error"])
-                .help("Serve the recorded markets in this folder, beginning now"),
+                .help("Serve the recorded markets in this folder, starting now"),
         )
         .arg(
             flag("speed", "N", "1", "How many times faster than recorded the replay runs")

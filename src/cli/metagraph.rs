@@ -15,12 +15,12 @@ pub(super) const HYPERPARAMETERS: Verb = Verb { command: hyperparameters_command
 const GROUPS: [Group; 2] = [Group::Subnet, Group::Chain];
 
 fn metagraph_command() -> Command {
-    let command = Command::new("metagraph").about("Prints the neurons of a subnet, all at one block");
+    let command = Command::new("metagraph").about("Prints the neurons of a subnet at one block");
     args::with_settings(with_block(command), &GROUPS)
 }
 
 fn hyperparameters_command() -> Command {
-    let command = Command::new("hyperparameters").alias("hyperparams").about("Prints the settings of a subnet");
+    let command = Command::new("hyperparameters").alias("hyperparams").about("Prints the hyperparameters of a subnet");
     args::with_settings(with_block(command), &GROUPS)
 }
 

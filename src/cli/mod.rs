@@ -122,10 +122,10 @@ const VERBS: &[Verb] = &[
 ];
 
 const ABOUT: &str = "\
-A node for Bittensor's prediction subnets: miner and validator in one binary.
+A node for Bittensor's prediction subnets: miner and validator in one program.
 
-A validator asks miners for the probability of events that are listed on a market, waits until the world \
-answers, scores every miner against the market's price, and writes weights to the chain. A miner answers.";
+A validator asks miners for the probability of events that a market lists. When the outcome of an event is known, it \
+scores every miner against the market's price, and writes weights to the chain. A miner answers.";
 
 const AFTER: &str = "\
 Start here:
@@ -161,14 +161,14 @@ pub fn command() -> Command {
         .short('q')
         .global(true)
         .action(ArgAction::SetTrue)
-        .help("Print results, errors and questions, but no notes");
+        .help("Print no notes: only results, errors and questions");
     let yes = Arg::new("yes")
         .long("yes")
         .short('y')
         .alias("no-prompt")
         .global(true)
         .action(ArgAction::SetTrue)
-        .help("Ask nothing: yes to every question");
+        .help("Answer yes to every question");
     VERBS.iter().fold(
         Command::new("neuron")
             .version(env!("CARGO_PKG_VERSION"))
@@ -257,7 +257,7 @@ fn group_of(verbs: &[Verb], command: Command) -> Command {
 fn run_one_of(verbs: &[Verb], group: &str, matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (name, matches) = matches.subcommand().unwrap_or(("", matches));
     let verb = verbs.iter().find(|verb| (verb.command)().get_name() == name);
-    let verb = verb.ok_or_else(|| anyhow::anyhow!("no such command; see `neuron {group} --help`"))?;
+    let verb = verb.ok_or_else(|| anyhow::anyhow!("there is no such command; see `neuron {group} --help`"))?;
     (verb.run)(matches, output)
 }
 
@@ -267,7 +267,7 @@ fn run(tree: &Command, matches: &ArgMatches, output: Output) -> Result<(), Failu
     // The tree has them in this order. Making each anew for its name takes as long as all the rest of a start.
     let mut verbs = tree.get_subcommands().zip(VERBS);
     let verb = verbs.find(|(command, _)| command.get_name() == name).map(|(_, verb)| verb);
-    let verb = verb.ok_or_else(|| anyhow::anyhow!("no command `{name}`; see `neuron --help`"))?;
+    let verb = verb.ok_or_else(|| anyhow::anyhow!("there is no command `{name}`; see `neuron --help`"))?;
     (verb.run)(matches, output)
 }
 

@@ -30,26 +30,26 @@ fn sign_command() -> Command {
         .long("out")
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
-        .help("Where the signed call goes [default: beside the file, as NAME.signed.json]");
+        .help("The file for the signed call [default: NAME.signed.json, beside the file]");
     let metadata = Arg::new("metadata-hash")
         .long("metadata-hash")
         .value_name("HASH")
-        .help("Refuse a file with other metadata than this, which the machine with the chain showed");
+        .help("Refuse a file whose metadata has another hash; the online machine shows it");
     let command = Command::new("sign")
-        .about("Signs what --sign-offline wrote, on a machine that needs no chain")
+        .about("Signs a file of --sign-offline, on a machine without network")
         .long_about(
-            "Signs what --sign-offline wrote, on a machine that needs no chain. The call is read anew from its bytes and \
-             shown; a file that says something else than its bytes is refused. Compare the hash of the metadata with what \
-             the machine with the chain showed, or give it with --metadata-hash: by the metadata the bytes are read.",
+            "Signs a file of --sign-offline, on a machine without network. The call is read from its bytes and shown; \
+             a file whose text says something else is refused. The bytes are read by the metadata in the file: compare \
+             its hash with the one that the online machine showed, or give that with --metadata-hash.",
         )
-        .arg(file("The call to be signed"))
+        .arg(file("The file of --sign-offline"))
         .args([out, metadata]);
     args::with_settings(command, &[Group::Wallet])
 }
 
 fn submit_command() -> Command {
     let command = Command::new("submit")
-        .about("Sends what `neuron sign` signed, and waits until it is final")
+        .about("Sends a file that `neuron sign` signed, and waits until it is final")
         .arg(file("The signed call"));
     args::with_settings(command, &[Group::Chain])
 }
@@ -106,7 +106,7 @@ impl<'a> Shown<'a> {
     fn done(&self) -> String {
         let (Some(path), Some(extrinsic)) = (&self.signed, self.extrinsic) else { return String::new() };
         let path = path.display();
-        format!("{path} is signed: transaction {extrinsic}\nFrom a machine with the chain: neuron submit {path}\n")
+        format!("{path} is signed: transaction {extrinsic}\nNow, on the online machine: neuron submit {path}\n")
     }
 }
 
@@ -127,7 +127,10 @@ fn sign(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     if let Some(expected) = matches.get_one::<String>("metadata-hash")
         && *expected != unsigned.metadata_hash.to_string()
     {
-        let error = anyhow::anyhow!("the metadata of the file is {}, and not {expected}", unsigned.metadata_hash);
+        let error = anyhow::anyhow!(
+            "the metadata of the file has the hash {}, not {expected}: do not sign it",
+            unsigned.metadata_hash
+        );
         return Err(Failure::new(Exit::Refused, error));
     }
     let mut shown = Shown::of(&unsigned);

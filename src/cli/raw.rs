@@ -35,11 +35,11 @@ fn storage_command() -> Command {
         .value_name("N")
         .default_value("100")
         .value_parser(value_parser!(u32))
-        .help("How many entries of a map are shown");
+        .help("The most entries of a map to show");
     let command = Command::new("storage")
         .about("Prints what the chain stores under a name: one value, or the entries of a map")
         .arg(name("Such as SubtensorModule.Tempo", "PALLET.ITEM"))
-        .arg(words("key", "KEY", "The keys; with fewer than the item has, its entries are listed"))
+        .arg(words("key", "KEY", "The keys; with fewer keys than the item has, its entries are listed"))
         .arg(limit)
         .after_help(VALUES);
     args::with_settings(with_block(command), &[Group::Chain])
@@ -56,7 +56,7 @@ fn api_command() -> Command {
     let command = Command::new("api")
         .about("Asks a runtime API of the chain")
         .arg(name("Such as SubnetInfoRuntimeApi.get_metagraph", "TRAIT.METHOD"))
-        .arg(words("argument", "ARGUMENT", "The arguments, in their order"))
+        .arg(words("argument", "ARGUMENT", "The arguments, in order"))
         .after_help(VALUES);
     args::with_settings(with_block(command), &[Group::Chain])
 }
@@ -72,7 +72,7 @@ fn call_command() -> Command {
         .long("as-root")
         .alias("sudo")
         .action(ArgAction::SetTrue)
-        .help("Do it with the chain's sudo key, which the wallet must have (development chains)");
+        .help("Do it as root: the wallet must have the chain's sudo key (development chains)");
     let hotkey = Arg::new("by-hotkey").long("by-hotkey").action(ArgAction::SetTrue).help("Sign with the hotkey");
     let command = Command::new("call")
         .about("Sends any call, signed by the wallet's coldkey")
@@ -173,7 +173,7 @@ fn arguments(matches: &ArgMatches) -> Result<Map<String, Json>, Failure> {
     }
     let pairs = matches.get_many::<String>("argument").unwrap_or_default().map(|word| {
         let (name, value) =
-            word.split_once('=').ok_or_else(|| usage(format!("`{word}` is no argument: write NAME=VALUE")))?;
+            word.split_once('=').ok_or_else(|| usage(format!("`{word}` is not an argument: write NAME=VALUE")))?;
         Ok((name.to_owned(), json(value)))
     });
     pairs.collect()

@@ -40,7 +40,7 @@ fn list_command() -> Command {
 
 fn register_command() -> Command {
     let command = Command::new("register")
-        .about("Takes a seat on root for the wallet's hotkey; the least staked one is displaced");
+        .about("Takes a seat on root for the wallet's hotkey; the hotkey with the least stake loses its seat");
     args::with_settings(with_write(command), &[Group::Wallet, Group::Chain])
 }
 
@@ -51,8 +51,9 @@ fn claim_command() -> Command {
         .value_delimiter(',')
         .required(true)
         .value_parser(value_parser!(u16))
-        .help("The subnets whose dividends are claimed, at most five at once");
-    let command = Command::new("claim").about("Claims what stake on root earned in these subnets").arg(subnets);
+        .help("The subnets whose dividends are claimed, at most five");
+    let command =
+        Command::new("claim").about("Claims the dividends that stake on root earned in these subnets").arg(subnets);
     args::with_settings(with_write(command), &[Group::Wallet, Group::Chain])
 }
 
@@ -61,16 +62,16 @@ fn claim_type_command() -> Command {
         .value_name("KIND")
         .value_parser(["swap", "keep"])
         .ignore_case(true)
-        .help("swap: sold for TAO on root; keep: kept as alpha; without one it is shown");
+        .help("swap: sold for TAO on root; keep: kept as alpha; without it the present choice is shown");
     let only = Arg::new("only")
         .long("only")
         .value_name("NETUIDS")
         .value_delimiter(',')
         .value_parser(value_parser!(u16))
-        .help("With keep: in these subnets, and sold in the others");
+        .help("With keep: only in these subnets; sold in the others");
     let command = Command::new("claim-type")
         .alias("set-claim-type")
-        .about("Shows or sets what becomes of the dividends of stake on root")
+        .about("Shows or sets whether the dividends of stake on root are sold or kept")
         .args([kind, only]);
     args::with_settings(with_write(command), &[Group::Wallet, Group::Chain])
 }
@@ -128,13 +129,14 @@ fn claim(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         netuids.sort_unstable();
         netuids.dedup();
         if netuids.len() > CLAIMS_AT_ONCE {
-            let error = anyhow::anyhow!("{} subnets at once: the chain takes {CLAIMS_AT_ONCE}", netuids.len());
+            let error =
+                anyhow::anyhow!("{} subnets are too many: the chain takes {CLAIMS_AT_ONCE} in one call", netuids.len());
             return Err(Failure::new(Exit::Usage, error));
         }
         let writer = Writer::open(matches, &settings, output).await?;
         let coldkey = writer.owner()?;
         let shown = netuids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let what = format!("Claim what stake of {coldkey} on root earned in subnets {shown}");
+        let what = format!("Claim the dividends that stake of {coldkey} on root earned in subnets {shown}");
         let outcome = writer.carry_out(Operation::claim_root(&netuids), &what).await?;
         writer.done(Claimed { netuids, coldkey }, outcome, |claimed| {
             format!("claimed in {} subnets", claimed.netuids.len())
@@ -164,11 +166,11 @@ fn claim_type(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let only: Vec<NetUid> = matches.get_many::<u16>("only").unwrap_or_default().copied().map(NetUid).collect();
         let claim = match (kind.to_lowercase().as_str(), only.as_slice()) {
             ("swap", []) => RootClaim::Swap,
-            ("swap", _) => return Err(Failure::new(Exit::Usage, anyhow::anyhow!("--only goes with keep"))),
+            ("swap", _) => return Err(Failure::new(Exit::Usage, anyhow::anyhow!("--only needs keep"))),
             (_, []) => RootClaim::Keep,
             _ => RootClaim::KeepSubnets(only),
         };
-        let what = format!("What stake of {coldkey} on root earns will be: {kind}");
+        let what = format!("The dividends of stake of {coldkey} on root will be: {kind}");
         let outcome = writer.carry_out(Operation::set_root_claim(&claim), &what).await?;
         let claim_type = identity::stored(&writer.chain, "RootClaimType", key.into()).await?;
         writer.done(ClaimType { coldkey, claim_type }, outcome, told)

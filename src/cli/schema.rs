@@ -15,8 +15,11 @@ const DOCUMENTS: [(&str, &str); 2] =
 fn command() -> Command {
     let words = Arg::new("words").value_name("COMMAND").num_args(0..);
     Command::new("schema")
-        .about("Prints what a command prints with --output json, as JSON Schema; without a command, which there are")
-        .arg(words.help("Such as `stake add`; `error` is what every command prints when it fails"))
+        .about(
+            "Prints the JSON Schema of what a command prints with --output json; without a command, lists the \
+                commands",
+        )
+        .arg(words.help("A command such as `stake add`; `error` is what every command prints when it fails"))
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {

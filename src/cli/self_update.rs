@@ -17,47 +17,50 @@ pub(super) const VERB: Verb = Verb { command, run };
 const BUILT_IN_KEY: Option<&str> = option_env!("NEURON_RELEASE_KEY");
 
 const AFTER: &str = "\
-Nothing is fetched unless you ask, and nothing runs that is not signed by the key that you name. The old program stays beside \
-the new one as neuron.old; `neuron self-update --rollback` puts it back.
+Nothing is fetched unless you ask for it, and no program is installed that is not signed by the key that you name. \
+The old program is kept as neuron.old; `neuron self-update --rollback` puts it back.
 
   neuron self-update --from https://example.org/neuron --public-key minisign.pub --check
   neuron self-update --from /mnt/release --public-key RWQ… --restart 'pm2 restart neuron-miner-default' \\
-      --ready http://127.0.0.1:9100/health
+    --ready http://127.0.0.1:9100/health
 
-With --restart the process is restarted and watched: when it is not ready within --ready-within, the old program is put back \
-and restarted. The command is split at white space, no shell reads it.";
+With --restart the process is restarted and watched: when it is not ready within --ready-within, the old program is \
+put back and restarted. The command is split at spaces; no shell is used.";
 
 fn command() -> Command {
     let text = |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
     let flag = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
     Command::new("self-update")
-        .about("Replaces this program by a newer signed release, and takes it back when that does not get ready")
+        .about(
+            "Replaces this program by a newer signed release, and puts the old one back when the new one does not \
+                become ready",
+        )
         .after_help(AFTER)
-        .arg(text("from", "URL|DIR").required_unless_present("rollback").help("Where the releases are"))
-        .arg(text("channel", "NAME").default_value("stable").help("The line of releases to follow"))
+        .arg(text("from", "URL|DIR").required_unless_present("rollback").help("The URL or folder of the releases"))
+        .arg(text("channel", "NAME").default_value("stable").help("The release channel"))
         .arg(text("public-key", "KEY|FILE").help(match BUILT_IN_KEY {
-            Some(_) => "The public key of minisign that releases are signed with [default: of this build]",
-            None => "The public key of minisign that releases are signed with; this build has none of its own",
+            Some(_) => "The minisign public key that releases are signed with [default: that of this build]",
+            None => "The minisign public key that releases are signed with; this build has no default",
         }))
         .arg(
             text("program", "FILE")
                 .value_parser(clap::value_parser!(PathBuf))
                 .help("The program to replace [default: this one]"),
         )
-        .arg(flag("check").help("Say what is there, and change nothing"))
-        .arg(flag("allow-older").help("Let an older version replace a newer one"))
+        .arg(flag("check").help("Only print which version is there"))
+        .arg(flag("allow-older").help("Allow an older version to replace a newer one"))
         .arg(
             flag("rollback")
                 .conflicts_with_all(["from", "check"])
                 .help("Put back the program that the last update replaced"),
         )
-        .arg(text("restart", "COMMAND").requires("ready").help("What restarts the process that uses this program"))
-        .arg(text("ready", "URL").help("Its /health (`--metrics.port`), which says when it is ready"))
+        .arg(text("restart", "COMMAND").requires("ready").help("The command that restarts the process of this program"))
+        .arg(text("ready", "URL").help("The URL of its /health (`--metrics.port`), which says when it is ready"))
         .arg(
             text("ready-within", "TIME")
                 .default_value("60s")
                 .value_parser(parse_duration)
-                .help("How long it may take to get ready"),
+                .help("The longest time until it must be ready"),
         )
 }
 
@@ -66,7 +69,10 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     if matches.get_flag("rollback") {
         update::roll_back(&program).map_err(failure)?;
         return Ok(output.result(&json!({"outcome": "rolled_back", "program": program}), |_| {
-            format!("{} is again what it was before the last update; restart what uses it", program.display())
+            format!(
+                "{} is the program of before the last update again; restart the process that uses it",
+                program.display()
+            )
         })?);
     }
     let asked = async {
@@ -102,8 +108,7 @@ fn program(matches: &ArgMatches) -> Result<PathBuf, Failure> {
 async fn request(matches: &ArgMatches, program: PathBuf) -> Result<Request, Failure> {
     let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
     let Some(key) = text("public-key").or(BUILT_IN_KEY) else {
-        let error =
-            anyhow::anyhow!("whose releases are to be believed? Name the public key of their maker with --public-key");
+        let error = anyhow::anyhow!("the public key of the releases is missing: name it with --public-key");
         return Err(Failure::new(Exit::Usage, error));
     };
     let within = matches.get_one::<Duration>("ready-within").copied().unwrap_or(Duration::from_secs(60));
@@ -124,10 +129,10 @@ async fn request(matches: &ArgMatches, program: PathBuf) -> Result<Request, Fail
 
 fn told(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Current { version } => format!("{version} is the newest"),
+        Outcome::Current { version } => format!("{version} is the newest version"),
         Outcome::Available { version, offered } => format!("{offered} is there; this is {version}"),
         Outcome::Updated { installed, version, kept, restarted } => {
-            let next = if *restarted { "restarted, and ready" } else { "restart what uses it" };
+            let next = if *restarted { "restarted, and ready" } else { "restart the process that uses it" };
             format!("{installed} is in place: {next}; {version} is kept as {}", kept.display())
         }
     }

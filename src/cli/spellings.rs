@@ -65,8 +65,8 @@ const GONE: [(&str, &str); 9] = [
     ("proposals", "no longer exists on the chain"),
     ("update", "was a git pull; install the new version with `cargo install`"),
     ("swap_coldkey", "is `neuron wallet swap-coldkey`: first announced, later executed"),
-    ("keychain", "is not here: passwords come from --wallet.password_file, a descriptor or the environment"),
-    ("history", "is not here: the chain keeps none"),
+    ("keychain", "does not exist here: passwords come from --wallet.password_file, a descriptor or the environment"),
+    ("history", "does not exist here: the chain has none"),
     ("run", "is `neuron miner` or `neuron validator`"),
 ];
 

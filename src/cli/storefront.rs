@@ -20,9 +20,7 @@ fn command() -> Command {
     let ledger = score::ledger().help("The ledger to show [default: the only one under --db.directory]");
     let storefront = Command::new("storefront")
         .about("Serves a read API over a ledger, until Ctrl-C; also while a validator writes it")
-        .after_help(
-            "A running validator has one of its own, with `--storefront.port`. Here the port is 8092 unless said.",
-        )
+        .after_help("A running validator can serve it too, with `--storefront.port`. Here the port is 8092 by default.")
         .args_conflicts_with_subcommands(true)
         .arg(ledger)
         .subcommand(key());
@@ -34,21 +32,21 @@ fn command() -> Command {
 }
 
 fn key() -> Command {
-    let name = || Arg::new("name").required(true).value_name("NAME").help("Whose key it is");
+    let name = || Arg::new("name").required(true).value_name("NAME").help("The name of the key's owner");
     let limit = Arg::new("requests-per-minute")
         .long("requests-per-minute")
         .value_name("N")
         .default_value(PER_MINUTE)
         .value_parser(value_parser!(u32).range(1..))
-        .help("What it may ask in a minute");
+        .help("The most requests in a minute");
     let with = |part| args::with_settings(part, &[Group::Storefront, Group::Housekeeping]);
     Command::new("key")
-        .about("Makes, lists and revokes keys to the storefront")
+        .about("Creates, lists and revokes keys of the storefront")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(with(Command::new("add").about("Makes a key and prints it, this once").arg(name()).arg(limit)))
-        .subcommand(with(Command::new("list").about("Lists the keys, by the beginning of their hashes")))
-        .subcommand(with(Command::new("revoke").about("Takes a key away, also from those who are reading").arg(name())))
+        .subcommand(with(Command::new("add").about("Creates a key and prints it, only now").arg(name()).arg(limit)))
+        .subcommand(with(Command::new("list").about("Lists the keys, with the beginning of their hashes")))
+        .subcommand(with(Command::new("revoke").about("Revokes a key, also for open streams").arg(name())))
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
@@ -85,13 +83,13 @@ fn keys(verb: &str, matches: &ArgMatches, output: Output) -> Result<(), Failure>
             let NewKey { key, row } = NewKey::make(&name());
             let row = KeyRow { requests_per_minute: matches.get_one("requests-per-minute").copied(), ..row };
             file.add(row.clone()).or_exit(Exit::Exists)?;
-            let told = format!("{key}\n\nIt is shown this once; {} keeps its hash.", path.display());
+            let told = format!("{key}\n\nIt is shown only now; {} keeps its hash.", path.display());
             Ok(output.result(&serde_json::json!({ "key": key, "row": row, "file": path }), |_| told.clone())?)
         }
         "revoke" => {
             let name = name();
             file.revoke(&name).or_exit(Exit::Missing)?;
-            let told = format!("the key of {name} opens nothing any more");
+            let told = format!("the key of {name} is revoked");
             Ok(output.result(&serde_json::json!({ "revoked": name }), |_| told.clone())?)
         }
         _ => {
@@ -100,7 +98,8 @@ fn keys(verb: &str, matches: &ArgMatches, output: Output) -> Result<(), Failure>
                 format!("{}  {}…  {limit}", row.name, row.sha256.get(..8).unwrap_or_default())
             };
             let lines: Vec<String> = file.rows().iter().map(line).collect();
-            let told = if lines.is_empty() { format!("no keys in {}", path.display()) } else { lines.join("\n") };
+            let told =
+                if lines.is_empty() { format!("there are no keys in {}", path.display()) } else { lines.join("\n") };
             Ok(output.result(&serde_json::json!({ "keys": file.rows(), "file": path }), |_| told.clone())?)
         }
     }

@@ -16,11 +16,12 @@ fn command() -> Command {
     let hash = Arg::new("hash").value_name("HASH").required(true).value_parser(value_parser!(Hash32));
     let blocks = Arg::new("blocks").long("blocks").value_name("N").default_value("256");
     let command = Command::new("transaction")
-        .about("Looks for a transaction in the newest blocks, and prints what became of it")
+        .about("Looks for a transaction in the newest blocks, and prints its outcome")
         .arg(hash.help("The transaction's hash, as every command that writes prints it"))
-        .arg(
-            blocks.value_parser(value_parser!(u64)).help("How many blocks are looked at; a transaction lives for 128"),
-        );
+        .arg(blocks.value_parser(value_parser!(u64)).help(
+            "How many blocks are searched; a transaction is valid for \
+                                                          128",
+        ));
     args::with_settings(command, &[Group::Chain])
 }
 
@@ -40,12 +41,18 @@ struct Shown {
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     with_chain(matches, |settings| async move {
-        let extrinsic = *matches.get_one::<Hash32>("hash").ok_or_else(|| anyhow::anyhow!("a hash is missing"))?;
+        let extrinsic = *matches.get_one::<Hash32>("hash").ok_or_else(|| {
+            anyhow::anyhow!(
+                "the transaction's hash is \
+                                                                                          missing"
+            )
+        })?;
         let blocks = matches.get_one::<u64>("blocks").copied().unwrap_or_default();
         let found = connect(&settings).await?.transaction(extrinsic, blocks).await.map_err(refused)?;
         let missing = || {
             anyhow::anyhow!(
-                "none of the last {blocks} blocks has {extrinsic}: it was in none, is older (--blocks N), or still waits"
+                "none of the last {blocks} blocks has {extrinsic}: it was never included, it is older (--blocks N), \
+                 or it still waits"
             )
         };
         let found = found.ok_or_else(|| Failure::new(Exit::Missing, missing()))?;
@@ -64,7 +71,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 }
 
 fn text(shown: &Shown) -> String {
-    let call = shown.call.as_deref().unwrap_or("a call that today's runtime does not know");
+    let call = shown.call.as_deref().unwrap_or("a call that the present runtime does not know");
     let ended = shown.error.as_ref().map_or_else(|| "succeeded".to_owned(), |error| format!("failed: {error}"));
     let state = if shown.finalised { "final" } else { "not final yet" };
     format!("{call} {ended}\nblock {} ({state}), place {}\n", shown.block, shown.index)

@@ -18,8 +18,8 @@ fn command() -> Command {
     let all = Arg::new("all").long("all").action(ArgAction::SetTrue);
     let command = Command::new("transfer")
         .about("Sends TAO from the wallet's coldkey to another account")
-        .arg(to.help("Who gets it: an address, a public key, WALLET, or WALLET/HOTKEY"))
-        .arg(all.help("Everything but what keeps the account alive"));
+        .arg(to.help("The receiver: an address, a public key, WALLET, or WALLET/HOTKEY"))
+        .arg(all.help("Everything, except the minimum that keeps the account"));
     let command = with_amount(command, "How much TAO, such as 1.5", &["all"]);
     args::with_settings(with_write(command), &[Group::Wallet, Group::Chain])
 }

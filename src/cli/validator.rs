@@ -127,7 +127,10 @@ impl Serving<'_> {
             parts.ledger.place()
         ));
         if let Some(announced) = &announced {
-            output.note(&format!("validator: an axon for the echo is published as {}", announced.published()));
+            output.note(&format!(
+                "validator: an axon that answers only the echo is published as {}",
+                announced.published()
+            ));
         }
         let validator = Validator::start(parts);
         monitor.show(&AtWork(&validator, self.rank.clone()));

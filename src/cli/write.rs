@@ -23,19 +23,20 @@ pub(super) fn with_write(command: Command) -> Command {
     let dry = Arg::new("dry-run")
         .long("dry-run")
         .action(ArgAction::SetTrue)
-        .help("Say what would happen and what it costs, and send nothing");
+        .help("Print what would happen and what it costs, and send nothing");
     let proxy = Arg::new("proxy")
         .long("proxy")
         .alias("proxy-for")
         .value_name("ADDRESS")
-        .help("Do it for this account, of which the wallet's coldkey is a proxy");
+        .help("Act for this account; the wallet's coldkey must be its proxy");
     let offline = Arg::new("sign-offline")
         .long("sign-offline")
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
         .conflicts_with("dry-run")
         .help(
-            "Send nothing, and write what is to be signed: `neuron sign FILE` where the key is, `neuron submit` here",
+            "Send nothing; write the call to this file, to sign it with `neuron sign FILE` where the key is, and to \
+             send it with `neuron submit` here",
         );
     // Other tools can hide what they send; here there is nothing to switch off.
     let hidden = Arg::new("no-mev-protection").long("no-mev-protection").alias("no-mev-shield").hide(true);
@@ -45,7 +46,7 @@ pub(super) fn with_write(command: Command) -> Command {
         .action(ArgAction::SetTrue)
         .requires("proxy")
         .conflicts_with("sign-offline")
-        .help("With --proxy: only say in advance that it will be done; `neuron proxy execute` does it after the delay");
+        .help("With --proxy: only announce the call; `neuron proxy execute` executes it after the delay");
     command.args([dry, proxy, announce, offline]).arg(hidden.action(ArgAction::SetTrue))
 }
 
@@ -61,7 +62,7 @@ pub(super) fn with_limit(command: Command, price: &'static str) -> Command {
         .long("partial")
         .aliases(["allow-partial-stake", "allow-partial"])
         .action(ArgAction::SetTrue)
-        .help("Do what fits within the limit, instead of all or nothing");
+        .help("Do as much as the limit allows, instead of all or nothing");
     let safe = Arg::new("safe").long("safe-staking").alias("safe").hide(true).action(ArgAction::SetTrue);
     let unsafe_ = Arg::new("unsafe").long("no-safe-staking").alias("unsafe").hide(true).action(ArgAction::SetTrue);
     command.args([limit, tolerance, partial, safe.conflicts_with("unsafe"), unsafe_])
@@ -107,7 +108,7 @@ pub(super) fn part(text: &str) -> Result<f64, Failure> {
         None => text.parse(),
     };
     let wrong =
-        || Failure::new(Exit::Usage, anyhow::anyhow!("`{text}` is no part: give 0.05 or 5%, between 0 and 100%"));
+        || Failure::new(Exit::Usage, anyhow::anyhow!("`{text}` is not a part: give 0.05 or 5%, between 0 and 100%"));
     number.ok().filter(|part| (0.0..=1.0).contains(part)).ok_or_else(wrong)
 }
 
@@ -360,8 +361,8 @@ pub(super) fn left_behind(operation: &impl Display, sent: Option<&SignedCall>) -
     match sent {
         None => format!("interrupted before {operation} was signed: nothing was sent"),
         Some(SignedCall { hash, last_block, .. }) => format!(
-            "interrupted while {operation} was under way as transaction {hash}: it can get into a block until {last_block}. \
-             `neuron transaction {hash}` says what became of it; look before you do it again"
+            "interrupted while {operation} was under way as transaction {hash}: it can still get into a block until \
+             {last_block}. Run `neuron transaction {hash}` to see its outcome before you try again"
         ),
     }
 }
@@ -373,7 +374,7 @@ pub(super) fn told(quote: Result<Quote, SubtensorError>, unit: &str) -> String {
             format!(" for about {:.9} {unit} at a price of {price}, {impact_percent:.2} % worse", received.as_tao())
         }
         Err(error) => {
-            tracing::debug!(%error, "the chain gives no quote");
+            tracing::debug!(%error, "the chain gives no estimate");
             String::new()
         }
     }

@@ -32,7 +32,7 @@ async fn a_proxy_is_added_acts_as_its_kind_allows_and_is_removed() {
     let said = machine.fails(2, &format!("proxy add --delegate {charlie} --proxy-type Steaking --yes")).await;
     assert!(said.contains("Staking") && said.contains("RootClaim"), "the kinds are named: {said}");
     let said = machine.fails(4, &format!("proxy remove --delegate {friend} --yes")).await;
-    assert!(said.contains("no proxy"), "{said}");
+    assert!(said.contains("not a proxy"), "{said}");
     // Its kind is found, as there is one only.
     machine.done(&format!("proxy remove --delegate {charlie} --yes")).await;
     assert_eq!(machine.done("proxy list").await["proxies"], json!([]));

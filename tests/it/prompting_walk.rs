@@ -113,7 +113,7 @@ fn one_asks_with_a_file_in_a_chat_as_json_lines_and_in_columns() {
     let plain = read("lines.txt");
     assert!(plain.lines().any(|line| line.starts_with("[  2] ") && line.ends_with("s  lines")), "{plain}");
     let refused = read("refused.txt");
-    for words in ["nowhere.txt: ", "exit 4", "empty.txt: there is no question in it", "exit 2"] {
+    for words in ["nowhere.txt: ", "exit 4", "empty.txt: the file has no question", "exit 2"] {
         assert!(refused.contains(words), "{refused}");
     }
     let (columns, narrow) = (read("columns.txt"), read("narrow.txt"));

@@ -35,7 +35,7 @@ async fn files_that_are_no_ledgers_are_named_with_what_is_wrong() {
     let cases = [
         ("older.sqlite", 1, "format 1"),
         ("text.sqlite", 1, "no ledger"),
-        ("empty.sqlite", 1, "none of a ledger's tables"),
+        ("empty.sqlite", 1, "no tables of a ledger"),
         ("newer.sqlite", 1, "format 99"),
         ("missing.sqlite", 4, "there is no file"),
         (".", 2, "is a folder"),
@@ -64,7 +64,7 @@ async fn an_empty_ledger_has_nothing_to_say_and_says_so() {
         assert_eq!((status, found[field].as_array().map(Vec::len)), (Some(0), Some(0)), "{found}");
         let text = neuron().arg("score").args(command).env("NEURON_DB_DIRECTORY", folder.path()).output().unwrap();
         let text = String::from_utf8(text.stdout).unwrap();
-        assert!(["nothing to", "no pair"].iter().any(|word| text.contains(word)), "{text}");
+        assert!(["nothing to", "no two miners"].iter().any(|word| text.contains(word)), "{text}");
     }
     let outside = tempfile::tempdir().unwrap();
     let out = outside.path().join("out");
@@ -134,7 +134,7 @@ async fn where_nothing_can_be_written_nothing_is_claimed() {
     std::os::unix::fs::symlink("/dev/full", to.join("scores.csv")).unwrap();
     let (status, message) = refused(folder.path(), &["export", "--to", to.to_str().unwrap(), "--tables", "scores"]);
     assert_eq!(status, Some(1));
-    assert!(message.contains("scores.csv") && message.contains("not whole"), "{message}");
+    assert!(message.contains("scores.csv") && message.contains("not complete"), "{message}");
     let existing = to.join("ledger.sqlite");
     std::fs::write(&existing, "precious").unwrap();
     let (status, message) = refused(folder.path(), &["export", "--to", to.to_str().unwrap()]);

@@ -31,8 +31,7 @@ fn lines_at_terminal(lines: &str, home: &Path, carried: &Path, answers: &[(&str,
 fn at_a_terminal() {
     let (carried, first, second) =
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let answers =
-        [("New password for", PASSWORD), ("The same once more", PASSWORD), ("Password of the coldkey", PASSWORD)];
+    let answers = [("New password for", PASSWORD), ("The same again", PASSWORD), ("Password of the coldkey", PASSWORD)];
     let here = at_terminal("terminal", first.path(), carried.path(), &answers);
     assert!(here.contains("valid: ") && here.contains("2 proven, 0 locked, 0 broken"), "{here}");
     let phrases: Vec<&str> = here.lines().filter_map(|line| line.trim().strip_prefix("phrase: ")).collect();
@@ -47,5 +46,5 @@ fn yes_asks_nothing_even_at_a_terminal() {
     let home = tempfile::tempdir().unwrap();
     let lines = "status=0; neuron wallet create --yes || status=$?; test $status = 3\n";
     let shown = lines_at_terminal(lines, home.path(), home.path(), &[]);
-    assert!(shown.contains("nobody to ask") && !shown.contains("New password for the"), "{shown}");
+    assert!(shown.contains("no terminal to ask") && !shown.contains("New password for the"), "{shown}");
 }

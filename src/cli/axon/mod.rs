@@ -18,8 +18,8 @@ const VERBS: &[Verb] = &[probe::PROBE, call_back::CALL_BACK, serve::SET, serve::
 
 fn command() -> Command {
     let command = Command::new("axon")
-        .about("Looks at axons from outside; says on the chain where one's own is")
-        .after_help("A miner says on the chain itself where it is; `set` is for axons of other programs.");
+        .about("Tests axons from outside; publishes the address of your own on the chain")
+        .after_help("A miner publishes its address by itself; `set` is for axons of other programs.");
     group_of(VERBS, command)
 }
 

@@ -26,10 +26,8 @@ fn command() -> Command {
         Arg::new(key).long(key).value_name("TEXT").help(help).help_heading("Wallet")
     };
     Command::new("probe")
-        .about("Tries step by step what an axon answers, and says why it would refuse")
-        .after_help(
-            "Without --wallet.name the axon is asked by a hotkey that is made for the occasion, as by any stranger.",
-        )
+        .about("Tests an axon step by step, and says why it would refuse a request")
+        .after_help("Without --wallet.name the axon is asked with a new hotkey that nobody knows.")
         .arg(Arg::new("address").value_name("HOST:PORT").required(true).help("Where the axon listens"))
         .arg(
             Arg::new("hotkey")
@@ -44,7 +42,7 @@ fn command() -> Command {
                 .long("synapse")
                 .value_name("NAME")
                 .value_parser(harmless().map(|it| it.name).collect::<Vec<_>>())
-                .help("A synapse to ask for as well, with nothing in it that makes work"),
+                .help("A synapse to send as well; it is empty, so that it makes no work"),
         )
         .arg(wallet("wallet.name", "Ask with the hotkey of this wallet"))
         .arg(wallet("wallet.hotkey", "The name of the wallet's hotkey"))

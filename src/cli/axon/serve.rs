@@ -30,14 +30,17 @@ fn set_command() -> Command {
     let port =
         Arg::new("port").long("port").value_name("PORT").required(true).value_parser(value_parser!(u16).range(1..));
     let command = Command::new("set")
-        .about("Says on the chain where the wallet's hotkey answers in a subnet; the hotkey signs")
+        .about("Publishes on the chain at which address the wallet's hotkey serves in a subnet; the hotkey signs")
         .arg(ip.help("The address that others call"))
         .arg(port.help("The port that others call"));
     writing(command)
 }
 
 fn reset_command() -> Command {
-    writing(Command::new("reset").about("Says on the chain that the wallet's hotkey answers nowhere in a subnet"))
+    writing(Command::new("reset").about(
+        "Publishes on the chain that the wallet's hotkey serves at no address in a \
+                                         subnet",
+    ))
 }
 
 #[derive(Serialize)]
@@ -51,11 +54,11 @@ struct Served {
 fn set(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let ip = matches.get_one::<IpAddr>("ip").copied().unwrap_or(NOWHERE.0);
     let port = matches.get_one::<u16>("port").copied().unwrap_or(NOWHERE.1);
-    announce(matches, output, (ip, port), &format!("answers at {}", std::net::SocketAddr::from((ip, port))))
+    announce(matches, output, (ip, port), &format!("serves at {}", std::net::SocketAddr::from((ip, port))))
 }
 
 fn reset(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    announce(matches, output, NOWHERE, "answers nowhere")
+    announce(matches, output, NOWHERE, "serves at no address")
 }
 
 fn announce(matches: &ArgMatches, output: Output, (ip, port): (IpAddr, u16), told: &str) -> Result<(), Failure> {
@@ -63,7 +66,7 @@ fn announce(matches: &ArgMatches, output: Output, (ip, port): (IpAddr, u16), tol
         let (netuid, hotkey) = (netuid(&settings)?, address(&settings, KeyKind::Hotkey, None)?);
         let writer = Writer::open(matches, &settings, output).await?.signed_by_hotkey();
         let announcement = Announcement { ip, port, version: u32::try_from(VERSION).unwrap_or(u32::MAX) };
-        let what = format!("Say on the chain that {hotkey} {told} in subnet {netuid}");
+        let what = format!("Publish on the chain that {hotkey} {told} in subnet {netuid}");
         let outcome = writer.carry_out(Operation::serve_axon(netuid, announcement), &what).await?;
         writer.done(Served { netuid, hotkey, ip, port }, outcome, |it| {
             format!("{} {told} in subnet {}", it.hotkey, it.netuid)

@@ -25,9 +25,12 @@ fn command() -> Command {
         Arg::new(name).long(name).value_name("DATE").value_parser(parse_moment).help(help)
     };
     let command = Command::new("ask")
-        .about("Forecasts one question with language models: the number, the reasons, the sources and the cost")
+        .about(
+            "Forecasts one question with language models: prints the probability, the reasons, the sources and the \
+                cost",
+        )
         .arg(Arg::new("question").value_name("QUESTION").required(true).help("The question, with its rules"))
-        .arg(moment("date", "As if it were asked then: nothing is read that was known later [default: now]"))
+        .arg(moment("date", "Forecast as of this time: nothing is read that became known later [default: now]"))
         .arg(moment("closes", "When the question closes"))
         .arg(
             Arg::new("price")
@@ -36,17 +39,15 @@ fn command() -> Command {
                 .value_parser(value_parser!(f64))
                 .help("The market's price, which the answer starts from"),
         )
-        .arg(
-            Arg::new("if")
-                .long("if")
-                .value_name("QUESTION")
-                .help("Another question: says also what this one is if that ends with yes, and with no"),
-        )
+        .arg(Arg::new("if").long("if").value_name("QUESTION").help(
+            "Another question: also forecasts this one for the case that the other ends with yes, and with \
+                       no",
+        ))
         .arg(
             Arg::new("always")
                 .long("always")
                 .action(ArgAction::SetTrue)
-                .help("Answers also where the miner would be silent"),
+                .help("Answer also where the miner would abstain"),
         );
     with_models(command)
 }
@@ -102,7 +103,7 @@ fn told(all: &Told) -> String {
     let mut lines = vec![Foreign::from(record.question.as_str()).to_string(), String::new()];
     for thought in &record.thoughts {
         let said = thought.probability.map_or_else(
-            || format!("no number: {}", thought.failure.as_deref().unwrap_or_default()),
+            || format!("no probability: {}", thought.failure.as_deref().unwrap_or_default()),
             |p| format!("{p:.3}"),
         );
         lines.push(format!("— {} by {}: {said}", thought.model, thought.prompt));
@@ -110,7 +111,7 @@ fn told(all: &Told) -> String {
         lines.push(String::new());
     }
     lines.push(format!(
-        "{} articles read of {} found; {} left out as written later or without a date, {} for they speak to a model",
+        "{} articles read of {} found; {} left out as later or without a date, {} because they give orders to a model",
         record.sources.len(),
         record.found,
         record.late,
@@ -123,19 +124,19 @@ fn told(all: &Told) -> String {
     lines.extend(record.failures.iter().map(|failure| format!("failed: {failure}")));
     let cost = record.cost;
     lines.push(format!(
-        "cost: {} for {} calls ({} failed), {} replies from memory, {:.1} s",
+        "cost: {} for {} calls ({} failed), {} replies from the cache, {:.1} s",
         cost.micro_usd, cost.calls, cost.failed, cost.remembered, record.seconds
     ));
     let models =
         record.models_said.map_or_else(String::new, |p| format!("; the models say {p:.3}, {:.3} apart", record.spread));
     lines.push(match (record.answer, record.silence) {
         (Some(answer), _) => format!("answer: {answer:.3}{models}"),
-        (None, Some(silence)) => format!("answer: none, for {}{models}", silence.as_str()),
+        (None, Some(silence)) => format!("answer: none, because {}{models}", silence.as_str()),
         (None, None) => format!("answer: none{models}"),
     });
     if let Some(given) = &all.conditional {
         let said = given.link.map_or_else(
-            || "no model says what the other question changes".to_owned(),
+            || "no model said what the other question changes".to_owned(),
             |link| format!("if the other ends with yes: {:.3}, with no: {:.3}", link.if_yes, link.if_no),
         );
         lines.push(format!("{said}; cost: {}", given.cost.micro_usd));

@@ -23,7 +23,10 @@ pub(super) const VERB: Verb = Verb { command, run };
 fn command() -> Command {
     let names = ModelName::ALL.map(ModelName::as_str);
     let command = Command::new("backtest")
-        .about("Asks forecasters recorded questions that have ended, at some days of their lives, and compares them with the price")
+        .about(
+            "Asks forecasters recorded questions that have ended, as of several days before their end, and \
+                compares the answers with the price",
+        )
         .arg(
             Arg::new("data")
                 .long("data")
@@ -39,7 +42,7 @@ fn command() -> Command {
                 .value_delimiter(',')
                 .default_values(["market", "constant", "base_rate", "statistical", "ensemble"])
                 .value_parser(names)
-                .help("The forecasters, with commas between"),
+                .help("The forecasters, separated by commas"),
         )
         .arg(
             Arg::new("moments")
@@ -47,7 +50,7 @@ fn command() -> Command {
                 .value_name("N")
                 .default_value("5")
                 .value_parser(value_parser!(u32).range(1..=100))
-                .help("Moments of a question's life at which it is asked, beside its first day"),
+                .help("How many times a question is asked, besides its first day"),
         )
         .arg(
             Arg::new("price_age")
@@ -55,14 +58,14 @@ fn command() -> Command {
                 .value_name("DURATION")
                 .default_value("2d")
                 .value_parser(parse_duration)
-                .help("A question is not asked where the last price is older than this"),
+                .help("A question is not asked when its last price is older than this"),
         )
         .arg(
             Arg::new("price_between")
                 .long("price_between")
                 .value_name("LOW,HIGH")
                 .value_parser(bounds)
-                .help("Only questions whose price lies between these, both included: 0.3,0.7"),
+                .help("Only questions whose price is between these two, both included: 0.3,0.7"),
         );
     with_models(
         command.arg(
@@ -70,7 +73,7 @@ fn command() -> Command {
                 .long("records")
                 .value_name("FILE")
                 .value_parser(value_parser!(PathBuf))
-                .help("Writes everything about each question that `llm` was asked to this file, as JSON lines"),
+                .help("Write everything about each question that `llm` was asked to this file, as JSON lines"),
         ),
     )
 }
@@ -78,12 +81,12 @@ fn command() -> Command {
 /// Two probabilities with a comma between.
 fn bounds(text: &str) -> Result<(f64, f64), String> {
     let (low, high) = text.split_once(',').ok_or("expected two numbers such as 0.3,0.7")?;
-    let number = |text: &str| text.trim().parse::<f64>().map_err(|_| format!("`{text}` is no number"));
+    let number = |text: &str| text.trim().parse::<f64>().map_err(|_| format!("`{text}` is not a number"));
     let (low, high) = (number(low)?, number(high)?);
     if (0.0..=1.0).contains(&low) && (0.0..=1.0).contains(&high) && low <= high {
         Ok((low, high))
     } else {
-        Err("expected two numbers in 0 to 1, the smaller first".to_owned())
+        Err("expected two numbers from 0 to 1, the smaller one first".to_owned())
     }
 }
 
@@ -147,7 +150,8 @@ fn questions(matches: &ArgMatches, tape: &tape::Tape) -> Result<Vec<Asked>, Fail
     }
     if all.is_empty() {
         let told = anyhow::anyhow!(
-            "none of the {} recorded markets has ended and had a price while it was open; see docs/markets.md",
+            "none of the {} recorded markets has ended and had a price while it was open; docs/markets.md says what \
+             can be used",
             tape.markets().len()
         );
         return Err(Failure::new(Exit::Missing, told));
@@ -198,7 +202,7 @@ fn took(took: &Took) -> String {
         took.silences.iter().map(|(why, count)| format!("{count} for {}", why.as_str())).collect();
     let silent = if silences.is_empty() { "none".to_owned() } else { silences.join(", ") };
     format!(
-        "llm: {} for {} calls ({} failed), {} replies from memory; silent: {silent}\n",
+        "llm: {} for {} calls ({} failed), {} replies from the cache; abstained: {silent}\n",
         took.cost.micro_usd, took.cost.calls, took.cost.failed, took.cost.remembered
     )
 }
@@ -219,8 +223,8 @@ fn verdict(models: &[Line]) -> String {
     let surely: Vec<&str> =
         models.iter().filter(|line| line.gain.interval.low > 0.0).map(|line| line.model.as_str()).collect();
     if surely.is_empty() {
-        "none is surely better than the price".to_owned()
+        "none is better than the price with certainty".to_owned()
     } else {
-        format!("surely better than the price: {}", surely.join(", "))
+        format!("better than the price with certainty: {}", surely.join(", "))
     }
 }

@@ -40,7 +40,10 @@ fn write_command() -> Command {
         Arg::new(name).long(name).value_name("NAME").default_value(usual).help(help)
     };
     let command = Command::new("write")
-        .about("Answers a question set and writes the submission; where the models are silent a market's price is handed in")
+        .about(
+            "Answers a question set and writes the submission; where the models abstain, the market's price is \
+                written",
+        )
         .arg(file("questions", "The question set, as it is published"))
         .arg(
             Arg::new("to")
@@ -48,15 +51,15 @@ fn write_command() -> Command {
                 .value_name("DIR")
                 .default_value(".")
                 .value_parser(value_parser!(PathBuf))
-                .help("The folder of the submission; its name is that which the benchmark wants"),
+                .help("The folder for the submission; the file gets the name that the benchmark wants"),
         )
-        .arg(text("organization", "neuron", "Who hands it in"))
-        .arg(text("model", "neuron llm", "What is to stand on the board"))
+        .arg(text("organization", "neuron", "The organization that submits"))
+        .arg(text("model", "neuron llm", "The model's name on the leaderboard"))
         .arg(
             Arg::new("price_only")
                 .long("price_only")
                 .action(ArgAction::SetTrue)
-                .help("Hands in the price of markets and 0.5 for the rest, and asks no model"),
+                .help("Submit the price of markets and 0.5 for the rest, and ask no model"),
         );
     with_models(command)
 }
@@ -101,7 +104,12 @@ fn write(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let complaints = submission.complaints(&set);
     let written = Written { file, forecasts: submission.forecasts.len(), by_models, complaints, cost };
     output.result(&written, |it| {
-        let complaints = it.complaints.iter().map(|complaint| format!("the benchmark will complain: {complaint}\n"));
+        let complaints = it.complaints.iter().map(|complaint| {
+            format!(
+                "the benchmark will not accept this: \
+                                                                       {complaint}\n"
+            )
+        });
         format!(
             "{} forecasts, {} of them by models, in {}; cost {}\n{}",
             it.forecasts,
@@ -136,7 +144,7 @@ async fn one(pipeline: &Pipeline, wanted: &Wanted, due: UnixMs) -> crate::foreca
 
 fn score_command() -> Command {
     Command::new("score")
-        .about("Scores a submission on what has resolved, by the benchmark's rules")
+        .about("Scores a submission on the questions that have resolved, by the benchmark's rules")
         .arg(file("questions", "The question set, as it is published"))
         .arg(file("resolutions", "The resolution set, as it is published"))
         .arg(file("forecasts", "The submission"))

@@ -24,7 +24,7 @@ pub(super) const VERB: Verb = Verb { command, run };
 const VERBS: &[Verb] = &[ask::VERB, retrieve::VERB, backtest::VERB, bench::VERB, spend::VERB];
 
 fn command() -> Command {
-    group_of(VERBS, Command::new("forecast").about("Forecasts of questions: ask, retrieve, backtest, bench, spend"))
+    group_of(VERBS, Command::new("forecast").about("Forecasts questions: ask, retrieve, backtest, bench, spend"))
 }
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {

@@ -13,22 +13,29 @@ pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
     let command = Command::new("retrieve")
-        .about("Finds articles for queries in the sources of `llm.*`, none of them known later than a date; no model is asked")
-        .arg(Arg::new("query").value_name("QUERY").required(true).action(ArgAction::Append).num_args(1..).help("What to look for"))
+        .about("Searches the sources of `llm.*` for articles, none of them newer than a date; no model is asked")
+        .arg(
+            Arg::new("query")
+                .value_name("QUERY")
+                .required(true)
+                .action(ArgAction::Append)
+                .num_args(1..)
+                .help("What to look for"),
+        )
         .arg(
             Arg::new("until")
                 .long("until")
                 .alias("date")
                 .value_name("DATE")
                 .value_parser(parse_moment)
-                .help("Nothing that was known later, by any of its dates [default: now]"),
+                .help("No article with any date after this [default: now]"),
         )
         .arg(
             Arg::new("from")
                 .long("from")
                 .value_name("DATE")
                 .value_parser(parse_moment)
-                .help("Nothing that was published before [default: `llm.window` before]"),
+                .help("No article published before this [default: `llm.window` earlier]"),
         )
         .arg(
             Arg::new("limit")
@@ -36,7 +43,7 @@ fn command() -> Command {
                 .value_name("N")
                 .default_value("10")
                 .value_parser(value_parser!(u64).range(1..=MOST as u64))
-                .help("Articles for a query, at most"),
+                .help("The most articles for one query"),
         );
     with_models(command)
 }
@@ -52,14 +59,14 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let sources = settings.sources().or_exit(Exit::Missing)?;
         if sources.is_empty() {
             let told = anyhow::anyhow!(
-                "there is no source of articles; say one with --llm.articles, .feeds, .api or .program"
+                "no source of articles is set: name one with --llm.articles, --llm.feeds, --llm.api or --llm.program"
             );
             return Err(Failure::new(Exit::Usage, told));
         }
         let found = retrieve(&sources, &queries, Some(from), until, limit).await;
         output.result(&found, told)?;
         if found.articles.is_empty() && !found.failures.is_empty() {
-            let told = anyhow::anyhow!("no source of articles could be asked");
+            let told = anyhow::anyhow!("no source of articles answered; see the failures above");
             return Err(Failure::new(Exit::Network, told).after_result());
         }
         Ok(())
@@ -74,7 +81,7 @@ fn told(found: &Found) -> String {
         lines.push(format!("{when}  {}  {}", shown(&article.title), shown(&article.url)));
     }
     lines.push(format!(
-        "{} articles; {} left out as known later or without a date, {} for they speak to a model",
+        "{} articles; {} left out as later or without a date, {} because they give orders to a model",
         found.articles.len(),
         found.late,
         found.hostile

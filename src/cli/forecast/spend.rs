@@ -15,7 +15,7 @@ pub(super) const VERB: Verb = Verb { command, run };
 fn command() -> Command {
     with_models(
         Command::new("spend")
-            .about("What language models have cost today and ever, and what is left of today's budget"),
+            .about("Prints what language models have cost today and in all, and what is left of today's budget"),
     )
 }
 
@@ -34,7 +34,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let told = Told { spent, budget_day, left: budget_day.minus(spent.day) };
     output.result(&told, |told| {
         format!(
-            "today: {} of {} in {} calls, {} of that for calls that were never settled; left: {}; ever: {}\n",
+            "today: {} of {} in {} calls, {} of that for calls whose cost is not known; left: {}; in all: {}\n",
             told.spent.day, told.budget_day, told.spent.calls, told.spent.unsettled, told.left, told.spent.ever
         )
     })?;

@@ -40,23 +40,24 @@ pub(super) fn command() -> Command {
     let since = Arg::new("since")
         .long("since")
         .value_name("DURATION")
-        .help("Only events asked about within this time, such as 7d [default: all that is remembered]");
+        .help("Only events asked about within this time, such as 7d [default: everything in the record]");
     let to = Arg::new("to")
         .long("to")
         .value_name("DIR")
         .value_parser(value_parser!(PathBuf))
-        .help("Draw calibration and the sum of gains into this folder too");
+        .help("Also draw calibration and the sum of gains into this folder");
     let format = Arg::new("format")
         .long("format")
         .value_name("FORMAT")
         .value_parser(PossibleValuesParser::new(FORMATS))
         .default_value("svg")
-        .help("svg scales and is text; png is pixels (in builds with feature `png`)");
-    let report = Command::new("report").about("Tells how a miner of events does, by its own record").long_about(
-        "Tells how a miner of events does, by what it recorded itself (--record.retention): what it was asked and by whom, \
-         its loss (Brier), calibration, and gain against the market's price, which is what validators pay for. Also while \
-         the miner runs.",
-    );
+        .help("The format of the pictures; png only in builds with the feature `png`");
+    let report =
+        Command::new("report").about("Reports how well a miner of events does, from its own record").long_about(
+            "Reports how well a miner of events does, from the record that it keeps (--record.retention): what it was \
+         asked and by whom, its Brier score, its calibration, and its gain against the market's price. Validators pay \
+         for the gain. It works also while the miner runs.",
+        );
     args::with_settings(report.args([record, since, to, format]), &[Group::Housekeeping])
 }
 
@@ -73,7 +74,9 @@ pub(super) fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (_, settings) = args::resolve(matches)?;
     let record = match matches.get_one::<PathBuf>("record") {
         Some(path) if path.is_file() => path.clone(),
-        Some(path) => return Err(missing(&format!("there is no file {}", path.display()))),
+        Some(path) => {
+            return Err(missing(&format!("there is no file {}; name the record with --record", path.display())));
+        }
         None => only_record(&settings.db.directory)?,
     };
     let since = match matches.get_one::<String>("since") {
@@ -102,7 +105,7 @@ fn format(matches: &ArgMatches) -> Format {
 
 fn failed(error: ReportError) -> Failure {
     match error {
-        ReportError::NothingToPlot => missing("nothing to plot: no event that was answered has ended yet"),
+        ReportError::NothingToPlot => missing("nothing to plot yet: no event that the miner answered has ended"),
         ReportError::Ledger(error) => error.into(),
         error => Failure::new(Exit::Failed, error),
     }
@@ -118,12 +121,12 @@ fn only_record(folder: &Path) -> Result<PathBuf, Failure> {
     match found.as_slice() {
         [one] => Ok(one.clone()),
         [] => Err(missing(&format!(
-            "no miner's record (miner-*.{MINER_ENDING}) under {}; a miner of events keeps one, or name it with --record",
+            "no miner's record (miner-*.{MINER_ENDING}) in {}: a miner of events writes one; name it with --record",
             folder.display()
         ))),
         several => {
             let list: Vec<_> = several.iter().map(|path| format!("\n  {}", path.display())).collect();
-            let error = anyhow!("several records under {}; choose with --record:{}", folder.display(), list.concat());
+            let error = anyhow!("several records in {}; choose one with --record:{}", folder.display(), list.concat());
             Err(Failure::new(Exit::Usage, error))
         }
     }

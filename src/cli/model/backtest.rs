@@ -21,7 +21,10 @@ const MONTH_MS: i64 = 30 * 24 * 3_600_000;
 
 pub(super) fn command() -> Command {
     Command::new("backtest")
-        .about("Walks models through recorded candles and compares their errors with the last close for ever")
+        .about(
+            "Runs models over recorded candles and compares their errors with those of persistence, which repeats \
+                the last close",
+        )
         .arg(date("from", "The first day of forecasts, UTC [default: 30 days before the last one]"))
         .arg(date("to", "The day after the last one [default: the end of the candles]"))
         .arg(
@@ -30,7 +33,7 @@ pub(super) fn command() -> Command {
                 .value_name("NAMES")
                 .value_delimiter(',')
                 .default_values(NAMES)
-                .help("The models, names or files, with commas between; the first is the yardstick"),
+                .help("The models, names or files, separated by commas; the others are compared with the first"),
         )
         .arg(
             Arg::new("stride")
@@ -38,12 +41,12 @@ pub(super) fn command() -> Command {
                 .value_name("N")
                 .default_value("1")
                 .value_parser(value_parser!(u16).range(1..))
-                .help("Candles between two forecasts"),
+                .help("The number of candles between two forecasts"),
         )
         .args(candles_arguments())
         .arg(models_argument())
-        .arg(file("csv", "Writes every forecast's error to this file as well"))
-        .arg(file("out", "Writes tables (CSV and Parquet) and pictures (SVG) into this folder"))
+        .arg(file("csv", "Also write the error of every forecast to this file"))
+        .arg(file("out", "Write tables (CSV and Parquet) and pictures (SVG) into this folder"))
 }
 
 #[derive(Serialize)]
@@ -139,9 +142,9 @@ fn text(told: &Told) -> String {
     let surely: Vec<&str> =
         told.summary.models.iter().filter(|line| line.ratio_95.high < 1.0).map(|line| line.model.as_str()).collect();
     let verdict = if surely.is_empty() {
-        "no model is surely better than the first".to_owned()
+        "no model is better than the first with certainty".to_owned()
     } else {
-        format!("surely better than the first: {}", surely.join(", "))
+        format!("better than the first with certainty: {}", surely.join(", "))
     };
     format!(
         "{}\n{} forecasts each on {} in {:.1} s: {verdict}\n",

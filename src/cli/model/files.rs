@@ -14,7 +14,9 @@ use crate::forecast::series::{NAMES, model};
 use crate::units::UnixMs;
 
 pub(super) fn list_command() -> Command {
-    Command::new("list").about("The models that `--base_model` knows: our own, and files").arg(models_argument())
+    Command::new("list")
+        .about("Lists the models that `--base_model` knows: built-in ones, and files")
+        .arg(models_argument())
 }
 
 pub(super) fn show_command() -> Command {
@@ -26,14 +28,14 @@ pub(super) fn show_command() -> Command {
 
 pub(super) fn adopt_command() -> Command {
     Command::new("adopt")
-        .about("Writes the manifest of a network that was made elsewhere, so that it can be used")
+        .about("Writes the manifest for a network that another program made, so that it can be used")
         .arg(Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf)).help("Its file"))
         .arg(
             Arg::new("shape")
                 .long("shape")
                 .value_name("NAME")
                 .value_parser(NAMED)
-                .help("What it sees and says [default: what its name stands for, else model_v5_1]"),
+                .help("The shape of its input and output [default: by its name, else model_v5_1]"),
         )
 }
 
@@ -109,7 +111,7 @@ pub(super) fn show(matches: &ArgMatches, output: Output) -> Result<(), Failure> 
     let folder = models_folder(matches);
     if model(&name).is_some() {
         return Ok(output.result(&Shown::built_in(&name), |shown| {
-            format!("{} is built in, and fitted anew each time\n", shown.name)
+            format!("{} is built in, and is fitted again for each forecast\n", shown.name)
         })?);
     }
     let Some(file) = trained::find(&name, &folder).or_exit(Exit::Missing)? else {
@@ -129,12 +131,17 @@ pub(super) fn adopt(matches: &ArgMatches, output: Output) -> Result<(), Failure>
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let usual = || if named(&name).is_some() { name.clone() } else { "model_v5_1".to_owned() };
     let shape = matches.get_one::<String>("shape").cloned().unwrap_or_else(usual);
-    let shape = named(&shape).ok_or_else(|| anyhow::anyhow!("there is no shape called `{shape}`"))?;
+    let shape = named(&shape).ok_or_else(|| {
+        anyhow::anyhow!(
+            "there is no shape called `{shape}`; see `neuron model \
+                                                             adopt --help`"
+        )
+    })?;
     let kind = match file.extension().and_then(|ending| ending.to_str()) {
         Some("safetensors") => "lstm",
         Some("onnx") => "onnx",
         _ => {
-            let told = anyhow::anyhow!("{} is neither *.safetensors nor *.onnx", file.display());
+            let told = anyhow::anyhow!("{} does not end in .safetensors or .onnx", file.display());
             return Err(Failure::new(Exit::Usage, told));
         }
     };

@@ -20,7 +20,7 @@ pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
     Command::new("model")
-        .about("Models of a price: train, list, show, adopt, backtest")
+        .about("Models that forecast a price: train, list, show, adopt, backtest")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(train::command())
@@ -52,7 +52,7 @@ fn date(name: &'static str, help: &'static str) -> Arg {
 
 /// Where models are that are named without a path.
 fn models_argument() -> Arg {
-    file("timeseries.models", "Where models are that are named without a path [default: ~/.neuron/models]")
+    file("timeseries.models", "The folder of models that are named without a path [default: ~/.neuron/models]")
 }
 
 fn models_folder(matches: &ArgMatches) -> PathBuf {
@@ -70,7 +70,7 @@ fn candles_arguments() -> [Arg; 3] {
             .value_name("VENUE")
             .default_value("binance")
             .value_parser(VENUES.map(|venue| venue.name))
-            .help("Whose candles of the store"),
+            .help("The exchange whose candles are read from the store"),
     ]
 }
 
@@ -79,7 +79,7 @@ fn candles(matches: &ArgMatches) -> Result<(Series, Span), Failure> {
     let series = series(matches)?;
     let span = series.span().ok_or_else(|| {
         let told = anyhow::anyhow!(
-            "there are no candles; get some with `neuron klines fetch`, or name a folder with --market.replay"
+            "there are no candles: get some with `neuron klines fetch`, or name a folder with --market.replay"
         );
         Failure::new(Exit::Missing, told)
     })?;
@@ -96,7 +96,8 @@ fn series(matches: &ArgMatches) -> Result<Series, Failure> {
     if integrity.missing > 0 {
         let missing = integrity.missing;
         tracing::warn!(
-            "{missing} candles are missing and repeat the one before; `neuron klines fetch --source {source}` mends gaps"
+            "{missing} candles are missing; each repeats the one before it. `neuron klines fetch --source {source}` \
+             fills gaps"
         );
     }
     Ok(series)

@@ -24,7 +24,7 @@ fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg 
 
 pub(super) fn command() -> Command {
     Command::new("train")
-        .about("Fits a model to recorded candles and writes it, with a manifest, to a file that `--base_model` takes")
+        .about("Fits a model to recorded candles and writes it, with a manifest, to a file for `--base_model`")
         .arg(
             Arg::new("model")
                 .long("model")
@@ -32,7 +32,7 @@ pub(super) fn command() -> Command {
                 .required(true)
                 .help(format!("What to train: {}", TRAINABLE.join(", "))),
         )
-        .arg(file("out", "The file to write: *.json, for a network *.safetensors").required(true))
+        .arg(file("out", "The file to write: *.json, or *.safetensors for a network").required(true))
         .arg(date("from", "The first day used, UTC [default: all]"))
         .arg(date("to", "The day after the last one"))
         .arg(
@@ -41,11 +41,11 @@ pub(super) fn command() -> Command {
                 .value_name("NAME")
                 .default_value("model_v5_1")
                 .value_parser(NAMED)
-                .help("What a network sees and says"),
+                .help("The shape of a network's input and output"),
         )
-        .arg(number("units", "32", "Units in each of a network's two layers; the reference has 1024"))
-        .arg(number("epochs", "10", "Passes of a network through the candles, at most"))
-        .arg(number("seed", "1", "What chance is drawn from"))
+        .arg(number("units", "32", "Units in each of the two layers of a network; the reference has 1024"))
+        .arg(number("epochs", "10", "The most passes of a network through the candles"))
+        .arg(number("seed", "1", "The seed of everything random"))
         .args(candles_arguments())
 }
 
@@ -56,10 +56,15 @@ pub(super) fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let model = text("model");
     let ending = if model == "lstm" { "safetensors" } else { "json" };
     if out.extension().is_none_or(|found| found != ending) {
-        let told = anyhow::anyhow!("{} does not end with .{ending}, by which `{model}` is known", out.display());
+        let told = anyhow::anyhow!("{} does not end in .{ending}: a file of the model `{model}` must", out.display());
         return Err(Failure::new(Exit::Usage, told));
     }
-    let shape = named(&text("shape")).ok_or_else(|| anyhow::anyhow!("no such shape"))?;
+    let shape = named(&text("shape")).ok_or_else(|| {
+        anyhow::anyhow!(
+            "there is no such shape; see `neuron model train \
+                                                                     --help`"
+        )
+    })?;
     let recipe = Recipe {
         model,
         shape,

@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use serde::Serialize;
 
-use super::{delay, kind, named, number, operation, word, writing};
+use super::{Proxy, delay, kind, named, number, operation, word, writing};
 use crate::cli::chain::with_chain;
 use crate::cli::output::Output;
 use crate::cli::write::Writer;
@@ -20,15 +20,15 @@ fn delegate() -> Arg {
 fn add_command() -> Command {
     let command = Command::new("add")
         .about("Lets another account act for the wallet's coldkey")
-        .after_help("The chain holds back a deposit, which comes back when the proxy is removed.")
+        .after_help("The chain holds a deposit; it is given back when the proxy is removed.")
         .args([delegate().required(true), kind().required(true), delay()]);
     writing(command)
 }
 
 fn remove_command() -> Command {
-    let all = Arg::new("all").long("all").action(ArgAction::SetTrue).help("All proxies at once");
+    let all = Arg::new("all").long("all").action(ArgAction::SetTrue).help("Remove all proxies");
     let command = Command::new("remove")
-        .about("Lets another account act for the wallet's coldkey no more")
+        .about("No longer lets another account act for the wallet's coldkey")
         .args([delegate(), all])
         .group(ArgGroup::new("which").args(["delegate", "all"]).required(true))
         .args([kind().conflicts_with("all"), delay()]);
@@ -44,20 +44,28 @@ struct Changed {
     delay: u32,
 }
 
+impl Changed {
+    fn of(account: Account, Proxy { delegate, proxy_type, delay }: Proxy) -> Self {
+        Self { account, delegate: Some(delegate), proxy_type: Some(proxy_type), delay }
+    }
+}
+
 fn add(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     with_chain(matches, |settings| async move {
-        let (delegate, delay) = (named(matches, "delegate", &settings, output)?, number(matches, "delay"));
-        let kind = word(matches, "kind").to_owned();
+        let proxy = Proxy {
+            delegate: named(matches, "delegate", &settings, output)?,
+            proxy_type: word(matches, "kind").to_owned(),
+            delay: number(matches, "delay"),
+        };
         let writer = Writer::open(matches, &settings, output).await?;
         let account = writer.owner()?;
-        let arguments =
-            [("delegate", delegate.to_string().into()), ("proxy_type", kind.clone().into()), ("delay", delay.into())];
-        let operation = operation(&writer.chain, "add_proxy", arguments).await?;
-        let when = if delay == 0 { "at once".to_owned() } else { format!("{delay} blocks after it said so") };
-        let what = format!("Let {delegate} act for {account} as {kind}, {when}");
-        let outcome = writer.carry_out(operation, &what).await?;
-        let changed = Changed { account, delegate: Some(delegate), proxy_type: Some(kind), delay };
-        writer.done(changed, outcome, |it| format!("{delegate} may act for {}", it.account))
+        let operation = operation(&writer.chain, "add_proxy", proxy.arguments()).await?;
+        let Proxy { delegate, proxy_type, delay } = &proxy;
+        let when =
+            if *delay == 0 { "at once".to_owned() } else { format!("{delay} blocks after it announced the call") };
+        let what = format!("Let {delegate} act for {account} as {proxy_type}, {when}");
+        let (outcome, delegate) = (writer.carry_out(operation, &what).await?, *delegate);
+        writer.done(Changed::of(account, proxy), outcome, |it| format!("{delegate} may act for {}", it.account))
     })
 }
 
@@ -69,20 +77,20 @@ fn remove(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             let operation = operation(&writer.chain, "remove_proxies", []).await?;
             let outcome = writer.carry_out(operation, &format!("Remove all proxies of {account}")).await?;
             let changed = Changed { account, delegate: None, proxy_type: None, delay: 0 };
-            return writer.done(changed, outcome, |it| format!("nobody may act for {} any more", it.account));
+            return writer.done(changed, outcome, |it| format!("no account may act for {} any more", it.account));
         }
         let (delegate, delay) = (named(matches, "delegate", &settings, output)?, number(matches, "delay"));
-        let kind = match matches.get_one::<String>("kind") {
+        let proxy_type = match matches.get_one::<String>("kind") {
             Some(kind) => kind.clone(),
             None => only_kind(&writer, &account, &delegate, delay).await?,
         };
-        let arguments =
-            [("delegate", delegate.to_string().into()), ("proxy_type", kind.clone().into()), ("delay", delay.into())];
-        let operation = operation(&writer.chain, "remove_proxy", arguments).await?;
-        let outcome =
-            writer.carry_out(operation, &format!("Let {delegate} act for {account} as {kind} no more")).await?;
-        let changed = Changed { account, delegate: Some(delegate), proxy_type: Some(kind), delay };
-        writer.done(changed, outcome, |it| format!("{delegate} may not act for {} any more", it.account))
+        let what = format!("No longer let {delegate} act for {account} as {proxy_type}");
+        let proxy = Proxy { delegate, proxy_type, delay };
+        let operation = operation(&writer.chain, "remove_proxy", proxy.arguments()).await?;
+        let outcome = writer.carry_out(operation, &what).await?;
+        writer.done(Changed::of(account, proxy), outcome, |it| {
+            format!("{delegate} may not act for {} any more", it.account)
+        })
     })
 }
 
@@ -97,15 +105,17 @@ async fn only_kind(writer: &Writer<'_>, account: &Account, delegate: &Account, d
     match (kinds.pop(), kinds.as_slice()) {
         (Some(kind), []) => Ok(kind),
         (None, _) => {
-            let error =
-                anyhow::anyhow!("{delegate} is no proxy of {account} with a delay of {delay}; see `neuron proxy list`");
+            let error = anyhow::anyhow!(
+                "{delegate} is not a proxy of {account} with a delay of {delay}; see `neuron proxy \
+                                 list`"
+            );
             Err(Failure::new(Exit::Missing, error))
         }
         (Some(kind), others) => {
             let kinds = [others, &[kind]].concat().join(", ");
             Err(Failure::new(
                 Exit::Usage,
-                anyhow::anyhow!("{delegate} acts in several ways: add --proxy-type ({kinds})"),
+                anyhow::anyhow!("{delegate} is a proxy of several kinds: choose one with --proxy-type ({kinds})"),
             ))
         }
     }

@@ -15,11 +15,17 @@ use crate::wallet::KeyKind;
 pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
-    let real = Arg::new("real").long("real").value_name("ADDRESS").required(true).help("For whom it is done");
+    let real = Arg::new("real").long("real").value_name("ADDRESS").required(true).help(
+        "The account for which it is \
+                                                                                        done",
+    );
     let delegate = Arg::new("delegate").long("delegate").value_name("ADDRESS");
     let call = Arg::new("call").long("call-hex").alias("call").value_name("HEX").required(true);
     let command = Command::new("execute")
-        .about("Does what was announced with --announce, when the proxy's delay is over; anybody may sign")
+        .about(
+            "Executes a call that was announced with --announce, when the proxy's delay is over; any account may \
+                sign",
+        )
         .arg(real)
         .arg(delegate.help("The proxy that announced it; the wallet's coldkey by default"))
         .arg(call.help("The call's bytes, as --announce printed them"));
@@ -46,10 +52,10 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let writer = Writer::open(matches, &settings, output).await?;
         let inner = writer.chain.operation_of(&bytes).await.map_err(refused)?;
         let (executed, call_hash) = (inner.name(), Hash32::of(&bytes));
-        let what = format!("Do {executed} ({call_hash}) for {real}, as {delegate} announced");
+        let what = format!("Execute {executed} ({call_hash}) for {real}, as {delegate} announced");
         let outcome = writer.carry_out(inner.announced_by(&delegate, &real), &what).await?;
         writer.done(Executed { real, delegate, executed, call_hash }, outcome, |it| {
-            format!("{} is done for {}", it.executed, it.real)
+            format!("{} was executed for {}", it.executed, it.real)
         })
     })
 }

@@ -4,6 +4,7 @@ use clap::{Arg, ArgMatches, Command};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::Proxy;
 use crate::cli::chain::{address, connect_at, refused, with_block, with_chain};
 use crate::cli::output::{Output, TextTable};
 use crate::cli::{Failure, Verb, args};
@@ -17,17 +18,11 @@ pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
     let whose = Arg::new("address").value_name("ADDRESS").help("A coldkey's ss58 address; the wallet's by default");
-    let command =
-        Command::new("list").about("Prints who may act for a coldkey, and what it announced as a proxy itself");
+    let command = Command::new("list").about(
+        "Prints which accounts may act for a coldkey, and what it has announced as a proxy \
+                                    itself",
+    );
     args::with_settings(with_block(command.arg(whose)), &[Group::Wallet, Group::Chain])
-}
-
-/// A proxy, as the chain stores it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Proxy {
-    pub(super) delegate: Account,
-    pub(super) proxy_type: String,
-    pub(super) delay: u32,
 }
 
 /// What a proxy said that it will do.

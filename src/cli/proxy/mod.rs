@@ -6,6 +6,7 @@ mod list;
 mod pure;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::chain::{account, refused};
@@ -26,8 +27,8 @@ fn command() -> Command {
     let command = Command::new("proxy")
         .about("Lists, adds and removes accounts that may act for the wallet's coldkey")
         .after_help(
-            "To act for another account add --proxy ADDRESS to any command that writes; with --announce it is said in \
-             advance, and done by `neuron proxy execute` when the proxy's delay is over.",
+            "To act for another account, add --proxy ADDRESS to any command that writes. With --announce the call is \
+             only announced; `neuron proxy execute` executes it when the proxy's delay is over.",
         );
     group_of(VERBS, command)
 }
@@ -56,7 +57,26 @@ fn delay() -> Arg {
         .value_name("BLOCKS")
         .value_parser(value_parser!(u32))
         .default_value("0")
-        .help("How many blocks in advance it has to announce what it does")
+        .help("How many blocks in advance the proxy must announce a call")
+}
+
+/// A proxy, as the chain stores it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Proxy {
+    delegate: Account,
+    proxy_type: String,
+    delay: u32,
+}
+
+impl Proxy {
+    /// What names it in a call.
+    fn arguments(&self) -> [(&'static str, Json); 3] {
+        [
+            ("delegate", self.delegate.to_string().into()),
+            ("proxy_type", self.proxy_type.as_str().into()),
+            ("delay", self.delay.into()),
+        ]
+    }
 }
 
 fn word<'a>(matches: &'a ArgMatches, id: &str) -> &'a str {

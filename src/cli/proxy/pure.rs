@@ -21,13 +21,13 @@ fn index() -> Arg {
         .value_name("N")
         .value_parser(value_parser!(u16))
         .default_value("0")
-        .help("Tells accounts apart that are created by one transaction")
+        .help("A number that distinguishes accounts created by one transaction")
 }
 
 fn create_command() -> Command {
     let command = Command::new("create")
         .about("Creates an account without a key, of which the wallet's coldkey is the proxy")
-        .after_help("Keep what it prints: the block and the place in it are needed to remove the account again.")
+        .after_help("Keep the output: you need the block and the place in it to remove the account.")
         .args([kind().required(true), delay(), index()]);
     writing(command)
 }
@@ -38,10 +38,10 @@ fn kill_command() -> Command {
     };
     let spawner = Arg::new("spawner").long("spawner").value_name("ADDRESS").required(true).help("Who created it");
     let command = Command::new("kill")
-        .about("Removes an account that `create` made, for good: what it holds is lost")
+        .about("Removes an account that `create` made, for ever: its balance is lost")
         .long_about(
-            "Removes an account that `create` made, for good. It is done in its name: --proxy ADDRESS. Whatever it still \
-             holds is lost with it, so empty it first.",
+            "Removes an account that `create` made, for ever. The account itself must ask for it: --proxy ADDRESS. \
+             Its balance is lost, so empty it first.",
         )
         .args([spawner, kind().required(true), index()])
         .args([place("height", "The block in which it was created"), place("ext-index", "The place in that block")]);
@@ -86,8 +86,8 @@ fn create(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let created = Created { spawner, proxy_type: kind, index, account, height, ext_index };
         writer.done(created, outcome, |created| match (created.account, created.height, created.ext_index) {
             (Some(account), Some(height), Some(place)) => format!(
-                "{account} is created; to act for it add --proxy {account}, to remove it you need \
-                 --height {height} --ext-index {place} --index {index}"
+                "{account} is created; to act for it, add --proxy {account}; to remove it, you need --height {height} \
+                 --ext-index {place} --index {index}"
             ),
             _ => "the account is created".to_owned(),
         })
@@ -129,8 +129,8 @@ fn kill(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             ("ext_index", number(matches, "ext-index").into()),
         ];
         let operation = operation(&writer.chain, "kill_pure", arguments).await?;
-        let what = format!("Remove {account} for good, with all that it holds");
+        let what = format!("Remove {account} for ever, with its whole balance");
         let outcome = writer.carry_out(operation, &what).await?;
-        writer.done(Killed { account, spawner }, outcome, |killed| format!("{} is gone", killed.account))
+        writer.done(Killed { account, spawner }, outcome, |killed| format!("{} is removed", killed.account))
     })
 }

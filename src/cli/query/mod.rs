@@ -38,7 +38,7 @@ const DRAWN_EVERY: Duration = Duration::from_millis(50);
 
 fn command() -> Command {
     let query = Command::new("query")
-        .about("Asks miners of text, all at once, and shows each piece of their answers with its time")
+        .about("Asks miners of text at the same time, and shows each piece of their answers with its time")
         .arg(
             Arg::new("uids")
                 .long("uids")
@@ -46,7 +46,7 @@ fn command() -> Command {
                 .num_args(1..)
                 .required(true)
                 .value_parser(value_parser!(u16))
-                .help("Whom to ask"),
+                .help("The miners to ask"),
         )
         .arg(
             Arg::new("message")
@@ -61,19 +61,19 @@ fn command() -> Command {
                 .value_name("PATH")
                 .value_parser(value_parser!(PathBuf))
                 .conflicts_with_all(["message", "chat"])
-                .help("Ask every line of this file, one after the other"),
+                .help("Ask each line of this file, one after the other"),
         )
         .arg(
             Arg::new("chat")
                 .long("chat")
                 .action(ArgAction::SetTrue)
-                .help("Go on: each line of stdin is the next question, after the first one's answer"),
+                .help("Continue the conversation: each line of stdin is the next question"),
         )
         .arg(
             Arg::new("jsonl")
                 .long("jsonl")
                 .action(ArgAction::SetTrue)
-                .help("A JSON object a line: each piece when it comes, each answer at its end"),
+                .help("Print JSON lines: each piece when it comes, each answer at its end"),
         );
     args::with_settings(query, &GROUPS)
 }
@@ -144,12 +144,12 @@ fn standing(metagraph: &Metagraph, own: &Account) -> Option<String> {
     let netuid = metagraph.netuid;
     match metagraph.by_hotkey(own) {
         None => Some(format!(
-            "note: hotkey {own} is not registered on subnet {netuid}: miners refuse it unless they admit strangers \
-             (`neuron register --netuid {netuid}`)"
+            "note: hotkey {own} is not registered on subnet {netuid}: most miners will refuse it (`neuron register \
+             --netuid {netuid}`)"
         )),
         Some(neuron) if !neuron.validator_permit && metagraph.neurons.len() > CROWDED => Some(format!(
-            "note: hotkey {own} has no validator permit: with {} neurons on subnet {netuid}, miners usually answer only \
-             those that have one",
+            "note: hotkey {own} has no validator permit: with {} neurons on subnet {netuid}, most miners answer only \
+             hotkeys with one",
             metagraph.neurons.len()
         )),
         Some(_) => None,
@@ -160,7 +160,7 @@ fn find(metagraph: &Metagraph, uid: Uid, own: &Account) -> Result<Asked, Failure
     let wrong =
         |exit: Exit, why: String| Failure::new(exit, anyhow::anyhow!("uid {uid} of subnet {} {why}", metagraph.netuid));
     let neuron = metagraph.neurons.iter().find(|neuron| neuron.uid == uid);
-    let neuron = neuron.ok_or_else(|| wrong(Exit::Missing, "is nobody; see `neuron metagraph`".to_owned()))?;
+    let neuron = neuron.ok_or_else(|| wrong(Exit::Missing, "does not exist; see `neuron metagraph`".to_owned()))?;
     if neuron.hotkey == *own {
         let why = "is the hotkey that asks: a neuron does not answer itself; use another `--wallet.hotkey`";
         return Err(wrong(Exit::Usage, why.to_owned()));
@@ -182,7 +182,7 @@ impl Asking {
                 turns.push(self.once(line, &Conversation::asking(line)).await?);
             }
             if turns.is_empty() {
-                let error = anyhow::anyhow!("{}: there is no question in it", path.display());
+                let error = anyhow::anyhow!("{}: the file has no question", path.display());
                 return Err(Failure::new(Exit::Usage, error));
             }
         } else {

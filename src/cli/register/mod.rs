@@ -19,17 +19,19 @@ use crate::wallet::KeyKind;
 pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
-    let limit = Arg::new("limit-price").long("limit-price").value_name("TAO").help("The most that it may cost");
+    let limit = Arg::new("limit-price").long("limit-price").value_name("TAO").help("The most TAO that it may cost");
     let pow = Arg::new("pow").long("pow").action(ArgAction::SetTrue);
     // Work is stale in a minute: whoever signs elsewhere pays the price.
     let pow = pow.conflicts_with_all(["limit-price", "sign-offline"]);
-    let pow = pow.help("Work for it instead of paying, where the chain and the subnet's owner allow it");
+    let pow = pow.help("Register by proof of work instead of paying, where the chain and the subnet's owner allow it");
     let threads = Arg::new("pow-workers").long("pow-workers").alias("num-processes").value_name("N").requires("pow");
-    let threads =
-        threads.value_parser(value_parser!(NonZeroUsize)).help("Threads that work [default: one for each core]");
+    let threads = threads.value_parser(value_parser!(NonZeroUsize)).help(
+        "Threads for the proof of work [default: one for each \
+                                                                core]",
+    );
     let command = Command::new("register")
-        .about("Registers the wallet's hotkey in a subnet; the coldkey pays the price of the moment")
-        .after_help("--wallet.hotkey also takes the address of a hotkey whose file is elsewhere.")
+        .about("Registers the wallet's hotkey in a subnet; the coldkey pays the present cost")
+        .after_help("--wallet.hotkey also takes the address of a hotkey whose file is on another machine.")
         .args([limit, pow, threads]);
     args::with_settings(with_write(command), &[Group::Subnet, Group::Wallet, Group::Chain])
 }
@@ -62,7 +64,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             return done(&writer, output, (netuid, hotkey), outcome).await;
         }
         let price = writer.chain.hyperparameters(netuid).await.map_err(refused)?.burn;
-        let price = price.map_or_else(|| "an unknown price".to_owned(), |price| price.to_string());
+        let price = price.map_or_else(|| "an unknown cost".to_owned(), |price| price.to_string());
         let what = format!("Register {hotkey} in subnet {netuid} for {price}");
         let outcome = writer.carry_out(Operation::register(netuid, &hotkey, limit), &what).await?;
         done(&writer, output, (netuid, hotkey), Some(outcome)).await
@@ -81,7 +83,7 @@ async fn done(
     let registered = Registered { netuid, uid, hotkey, paid_rao };
     let told = |Registered { netuid, uid, hotkey, .. }: &Registered| match uid {
         Some(uid) => format!("{hotkey} is uid {uid} of subnet {netuid}"),
-        None => format!("{hotkey} was registered in subnet {netuid}, and has no slot any more"),
+        None => format!("{hotkey} was registered in subnet {netuid}, but has lost its slot already"),
     };
     match outcome {
         Some(outcome) => writer.done(registered, outcome, told),

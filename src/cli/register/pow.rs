@@ -49,12 +49,12 @@ pub(super) async fn register(
     let coldkey = writer.owner()?;
     let first = writer.chain.puzzle(netuid, hotkey, coldkey).await.map_err(refused)?;
     let difficulty = first.difficulty;
-    output.note(&format!("difficulty {difficulty}: about so many hashes are needed; {threads} threads work"));
+    output.note(&format!("difficulty {difficulty}: about that many hashes are needed; {threads} threads search"));
     if writer.is_dry_run() {
         let unsolved = Solution { nonce: 0, seal: first.seal(0) };
         return writer.carry_out(Operation::pow_register(&first, &unsolved), "").await.map(Some);
     }
-    writer.ask_first(&format!("Work for a slot of {hotkey} in subnet {netuid}; nothing is paid"))?;
+    writer.ask_first(&format!("Register {hotkey} in subnet {netuid} by proof of work; nothing is paid"))?;
     let writer = &*writer;
     let search = Search { writer, output, threads, tried: Arc::default(), since: monotonic() };
     loop {
@@ -64,7 +64,7 @@ pub(super) async fn register(
             End::TooOld => {}
             End::Solved(solution) => match writer.carry_out(Operation::pow_register(&puzzle, &solution), "").await {
                 // The block grew too old on the way, or its place in the block was taken: once more.
-                Err(error) if search.may_go_on(&error) => output.note(&format!("once more: {error}")),
+                Err(error) if search.may_go_on(&error) => output.note(&format!("trying again: {error}")),
                 other => return other.map(Some),
             },
         }
@@ -86,7 +86,9 @@ impl Search<'_> {
         loop {
             tokio::select! {
                 found = &mut work => {
-                    let found = found.map_err(|error| Failure::new(Exit::Failed, anyhow::anyhow!("the search ended: {error}")))?;
+                    let found = found.map_err(|error| Failure::new(Exit::Failed, anyhow::anyhow!("the search for a \
+                                                                                                  proof of work \
+                                                                                                  failed: {error}")))?;
                     return Ok(found.map_or(End::TooOld, End::Solved));
                 }
                 _ = looks.tick() => {}
@@ -118,7 +120,7 @@ impl Search<'_> {
         let rate = tried / self.since.elapsed().as_secs_f64().max(0.001);
         let expected = difficulty as f64 / rate.max(1.0);
         self.output.note(&format!(
-            "{tried:.3e} hashes tried, {:.2} million a second; a slot takes {expected:.0} s on average",
+            "{tried:.3e} hashes tried, {:.2} million per second; it takes {expected:.0} s on average",
             rate / 1e6
         ));
     }

@@ -9,12 +9,10 @@ use crate::report::compare::{Comparison, compare};
 use crate::report::{Case, short};
 
 pub(super) fn command() -> Command {
-    let rule = Arg::new("rule")
-        .long("rule")
-        .action(ArgAction::Append)
-        .required(true)
-        .value_name("RULE")
-        .help("A rule's name and changes to the settings, as in `sequential` or `market_delta,clip=event,exponent=2`; give it twice or more");
+    let rule = Arg::new("rule").long("rule").action(ArgAction::Append).required(true).value_name("RULE").help(
+        "The name of a rule with changes to its settings, such as `sequential` or \
+               `market_delta,clip=event,exponent=2`; give it twice or more",
+    );
     Command::new("compare").about("Shows averages and shares of all miners under several rules").arg(rule)
 }
 
@@ -26,7 +24,7 @@ pub(super) fn run(case: &Case, matches: &ArgMatches, output: Output) -> Result<(
 
 fn text(comparison: &Comparison) -> String {
     if comparison.miners.is_empty() {
-        return "the ledger knows no miner yet: nothing to compare".to_owned();
+        return "nothing to compare yet: the ledger has no miner".to_owned();
     }
     let heads = comparison.rules.iter().flat_map(|rule| [format!("average: {rule}"), "share".to_owned()]);
     let mut table = TextTable::new(["miner".to_owned()].into_iter().chain(heads));

@@ -18,7 +18,10 @@ use crate::units::UnixMs;
 const QUESTION_LINE: usize = 8192;
 
 pub(super) fn command() -> Command {
-    let event = Arg::new("event").long("event").required(true).value_name("KEY").help("The event, provider-id");
+    let event = Arg::new("event").long("event").required(true).value_name("KEY").help(
+        "The key of the event: \
+                                                                                       PROVIDER-ID",
+    );
     Command::new("explain")
         .about("Shows a miner's score on an event: prices, reports, gains, and what it did to the average")
         .args(hotkey_args())
@@ -100,14 +103,14 @@ fn text(explained: &Explained) -> String {
             format!("score under {rule}: {score:+.9}, the mean of the gains by their weights")
         }
         (Some(score), _) => {
-            format!("score under {rule}: {score:+.9}; it does not come from the gains on the price above")
+            format!("score under {rule}: {score:+.9}; this rule does not use the gains above")
         }
         (None, EventState::Scored) => {
-            format!("no score under {rule}: it did not predict, which counts 0 in the average")
+            format!("no score under {rule}: the miner did not predict; that counts as 0 in the average")
         }
         (None, EventState::Open) => "no score yet: the event is not settled".to_owned(),
-        (None, EventState::Void) => "no score: the event is void and counts for nobody".to_owned(),
-        (None, _) => "no score: the event could not be scored and counts for nobody".to_owned(),
+        (None, EventState::Void) => "no score: the event is void and counts for no miner".to_owned(),
+        (None, _) => "no score: the event could not be scored and counts for no miner".to_owned(),
     };
     let average = explained.average.as_ref().map_or_else(String::new, |effect| {
         let Effect { events, before, after } = effect;

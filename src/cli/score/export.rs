@@ -22,22 +22,26 @@ use crate::units::millis;
 
 pub(super) fn command() -> Command {
     let [to, format] =
-        target_args(&["csv", "parquet"], "csv is text, times in milliseconds since the Unix epoch; parquet has types");
+        target_args(&["csv", "parquet"], "The format; in csv, times are milliseconds since the Unix epoch");
     let tables = Arg::new("tables")
         .long("tables")
         .value_name("LIST")
         .value_parser(Part::ALL.map(Part::name))
         .value_delimiter(',')
         .default_values(Part::ALL.map(Part::name))
-        .help("What to write");
+        .help("The tables to write");
     Command::new("export")
-        .about("Writes events, scores, reports and intervals as CSV or Parquet, and a copy of the ledger, into a folder")
+        .about(
+            "Writes events, scores, reports and intervals as CSV or Parquet, and a copy of the ledger, into a folder",
+        )
         .long_about(
-            "Writes into a folder: events (all that are settled), scores (recomputed under the rules), reports (mean report and \
-             price per miner and event), intervals (the statistics that scores are made of) and ledger.sqlite, a compact \
-             copy which every `neuron score` command reads like the original. The columns are in docs/scoring.md.\n\n\
-             Without --to, publishes the history, also that of a ledger of time series or prompts, into the lake that --lake names (a folder, or s3://BUCKET/PREFIX), from \
-             where an earlier run ended: files by table and day, for DuckDB, Spark and others (docs/lake.md).",
+            "Writes into a folder: events (all settled ones), scores (recomputed under the rules), reports (mean \
+             report and mean price per miner and event), intervals (the statistics that scores are computed from) and \
+             ledger.sqlite, a compact copy that every `neuron score` command can read. docs/scoring.md lists the \
+             columns.\n\
+             \n\
+             Without --to, publishes the history into the lake of --lake (a folder, or s3://BUCKET/PREFIX), from where \
+             the last run ended: files by table and day, for DuckDB, Spark and others (docs/lake.md).",
         )
         .args([to.required(false), format])
         .arg(tables)
@@ -82,12 +86,12 @@ fn history(ledger: &Place) -> Result<Box<dyn Source>, Failure> {
             Err(error) => return Err(error.into()),
         }
     }
-    Err(other.map_or_else(|| anyhow!("no kind of work keeps a history").into(), Failure::from))
+    Err(other.map_or_else(|| anyhow!("no kind of work keeps a history for a lake").into(), Failure::from))
 }
 
 /// Publishes what is over and not in the lake.
 pub(super) fn publish(ledger: &Place, settings: &LakeSettings, output: Output) -> Result<(), Failure> {
-    let nowhere = || anyhow!("nothing says where to: name a folder with --to, or a lake with --lake");
+    let nowhere = || anyhow!("the target is missing: name a folder with --to, or a lake with --lake");
     let target: Target =
         settings.to.as_deref().ok_or_else(nowhere).or_exit(Exit::Usage)?.parse().or_exit(Exit::Usage)?;
     super::is_there(ledger)?;
@@ -97,7 +101,7 @@ pub(super) fn publish(ledger: &Place, settings: &LakeSettings, output: Output) -
     let published = lake::publish(&*source, &name_of(ledger), &*store, until, &|| true).map_err(failed)?;
     let text = |done: &ToLake| {
         let Published { files, rows, bytes, there, .. } = done.published;
-        format!("{}: {files} files with {rows} rows, {bytes} bytes; {there} files were there\n", done.lake)
+        format!("{}: {files} new files with {rows} rows, {bytes} bytes; {there} files existed\n", done.lake)
     };
     output.result(&ToLake { lake: target.to_string(), published }, text)?;
     Ok(())

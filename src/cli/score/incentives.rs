@@ -12,8 +12,14 @@ pub(super) fn command() -> Command {
     };
     Command::new("incentives")
         .about("Simulates what honest, copying, noisy, sybil and stale-price miners earn under each rule")
-        .arg(number("seasons", "20", "Seasons to average over").value_parser(value_parser!(u32).range(1..=10_000)))
-        .arg(number("events", "500", "Events per season").value_parser(value_parser!(u64).range(1..=100_000)))
+        .arg(
+            number("seasons", "20", "The number of seasons to average over")
+                .value_parser(value_parser!(u32).range(1..=10_000)),
+        )
+        .arg(
+            number("events", "500", "The number of events per season")
+                .value_parser(value_parser!(u64).range(1..=100_000)),
+        )
         .arg(number("seed", "1", "The same seed gives the same table").value_parser(value_parser!(u64)))
 }
 

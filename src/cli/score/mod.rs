@@ -30,8 +30,8 @@ use crate::units::{Account, Identity};
 pub(super) const VERB: Verb = Verb { command, run };
 
 const AFTER: &str = "\
-The ledger is found in --db.directory, or named with --ledger; a copy made by `neuron score export` will do as well.
-Rules are those of the settings (`--scoring.…`).";
+The ledger is found in --db.directory, or named with --ledger; a copy made by `neuron score export` works too.
+The rules are those of the settings (`--scoring.…`).";
 
 fn command() -> Command {
     let ledger = ledger().global(true).help("The ledger to read [default: the only one under --db.directory]");
@@ -75,7 +75,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         "sybil" => sybil::run(&case, matches, output),
         "export" => export::run(&case, matches, output),
         "plot" => plot::run(&case, matches, output),
-        other => Err(anyhow!("no command `score {other}`").into()),
+        other => Err(anyhow!("there is no command `score {other}`").into()),
     }
 }
 
@@ -113,7 +113,7 @@ fn only_schema(database: &Address) -> Result<Place, Failure> {
         }
         several => {
             let list: Vec<_> = several.iter().map(|address| format!("\n  {address}")).collect();
-            Err(Failure::new(Exit::Usage, anyhow!("several ledgers; choose with --ledger:{}", list.concat())))
+            Err(Failure::new(Exit::Usage, anyhow!("several ledgers; choose one with --ledger:{}", list.concat())))
         }
     }
 }
@@ -152,12 +152,12 @@ fn only_ledger(folder: &Path) -> Result<PathBuf, Failure> {
     match found.as_slice() {
         [one] => Ok(one.clone()),
         [] => {
-            let error = anyhow!("no ledger (*.sqlite) under {}; name one with --ledger", folder.display());
+            let error = anyhow!("no ledger (*.sqlite) in {}; name one with --ledger", folder.display());
             Err(Failure::new(Exit::Missing, error))
         }
         several => {
             let list: Vec<_> = several.iter().map(|path| format!("\n  {}", path.display())).collect();
-            let error = anyhow!("several ledgers under {}; choose with --ledger:{}", folder.display(), list.concat());
+            let error = anyhow!("several ledgers in {}; choose one with --ledger:{}", folder.display(), list.concat());
             Err(Failure::new(Exit::Usage, error))
         }
     }
@@ -214,7 +214,7 @@ fn hotkey_args() -> [Arg; 2] {
         .long("registered-at")
         .value_name("BLOCK")
         .value_parser(value_parser!(u64))
-        .help("Which registration of the hotkey [default: the latest]");
+        .help("The block of the hotkey's registration [default: the latest]");
     [hotkey, block]
 }
 
@@ -225,7 +225,7 @@ fn target_args(formats: &'static [&'static str], help: &'static str) -> [Arg; 2]
         .required(true)
         .value_name("DIR")
         .value_parser(value_parser!(PathBuf))
-        .help("The folder to write into; made when it does not exist");
+        .help("The folder to write into; it is created when missing");
     let format = Arg::new("format")
         .long("format")
         .value_name("FORMAT")

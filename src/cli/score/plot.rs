@@ -17,18 +17,18 @@ const FORMATS: &[&str] = &["svg"];
 
 pub(super) fn command() -> Command {
     let target =
-        target_args(FORMATS, "svg scales and is text; png is pixels, 1600 x 1160 (in builds with feature `png`)");
+        target_args(FORMATS, "The format of the pictures; png is 1600 x 1160, only in builds with the feature `png`");
     let hotkey = Arg::new("hotkey")
         .long("hotkey")
         .value_name("SS58")
         .value_parser(value_parser!(Account))
-        .help("Only this miner, beside the market [default: the best seven]");
+        .help("Only this miner, and the market [default: the best seven]");
     Command::new("plot")
         .about("Draws calibration, reliability and score history, and prints the calibration of each miner")
         .long_about(
-            "Draws into a folder: `calibration` (how often it happened by bin of reports, with 95 % intervals and the number \
-             of reports; the market beside one miner), `reliability` (the same curve of up to seven miners) and `history` \
-             (the running sum of scores); and prints the calibration of each miner.",
+            "Draws into a folder: `calibration` (how often events happened, by bin of reports, with 95 % intervals \
+             and the number of reports; of the market and one miner), `reliability` (the same curve of up to seven \
+             miners) and `history` (the running sum of scores). Prints the calibration of each miner.",
         )
         .args(target)
         .arg(hotkey)

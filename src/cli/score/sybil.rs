@@ -14,9 +14,9 @@ pub(super) fn command() -> Command {
         .long("events")
         .value_name("N")
         .value_parser(value_parser!(u64).range(1..))
-        .help("How many of the last counted events to search [default: as many as the window of the average]");
+        .help("How many of the last counted events to search [default: the window of the average]");
     Command::new("sybil")
-        .about("Finds pairs and groups whose reports are copied or complementary, and what it earned them")
+        .about("Finds pairs and groups of miners with copied or complementary reports, and what they earned by it")
         .arg(events)
 }
 
@@ -30,7 +30,7 @@ fn text(found: &Suspects) -> String {
     if found.pairs.is_empty() {
         let least = Thresholds::default().events;
         return format!(
-            "{} events searched: no pair of miners that share {least} events is alike beyond the market's price",
+            "{} events searched: no two miners with {least} events in common are alike beyond the market's price",
             found.events
         );
     }
@@ -48,8 +48,13 @@ fn text(found: &Suspects) -> String {
         shares.row([members.join(" ")].into_iter().chain(cells));
     }
     format!(
-        "{} events searched\n\n{}\nWhat each group earns, share of all weights, beside what its best member does alone:\n{}\nAlike is a reason to look, not a proof: two honest miners \
-         with the same public model copy each other, too.",
+        "{} events searched\n\
+         \n\
+         {}\n\
+         What each group earns, as a share of all weights, and what its best member would earn alone:\n\
+         {}\n\
+         Likeness is a reason to look closer, not a proof: two honest miners with the same public model look alike, \
+         too.",
         found.events,
         table.render(),
         shares.render()

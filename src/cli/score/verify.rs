@@ -11,8 +11,7 @@ use crate::subnets::events::ledger::Verification;
 const SHOWN: usize = 20;
 
 pub(super) fn command() -> Command {
-    Command::new("verify")
-        .about("Recomputes every score and says where it differs from what is stored, to the last bit")
+    Command::new("verify").about("Recomputes every score and compares it with the stored one, to the last bit")
 }
 
 pub(super) fn run(case: &Case, output: Output) -> Result<(), Failure> {
@@ -28,10 +27,10 @@ pub(super) fn run(case: &Case, output: Output) -> Result<(), Failure> {
 fn text(found: &Verification) -> String {
     let summary = format!("{} events, {} scores recomputed", found.events, found.scores);
     if found.events == 0 {
-        return "no event is settled yet: nothing to recompute".to_owned();
+        return "nothing to recompute yet: no event is settled".to_owned();
     }
     if found.differences.is_empty() {
-        return format!("{summary}: all equal to what is stored");
+        return format!("{summary}: all equal to the stored ones");
     }
     let mut table = TextTable::new(["event", "miner", "stored", "recomputed"]);
     let score = |score: Option<f64>| score.map_or_else(|| "none".to_owned(), |score| format!("{score:+.9}"));

@@ -24,7 +24,7 @@ fn add_command() -> Command {
 }
 
 fn remove_command() -> Command {
-    let all = Arg::new("all").long("all").action(ArgAction::SetTrue).help("The whole position");
+    let all = Arg::new("all").long("all").action(ArgAction::SetTrue).help("All stake of the position");
     let remove = Command::new("remove").about("Takes stake off a hotkey in a subnet; it comes back as TAO").arg(all);
     let remove = with_amount(remove, "Alpha of the subnet to take off, such as 1.5; TAO on root", &["all"]);
     writing(with_limit(remove, "The lowest price, in TAO per alpha"))
@@ -34,7 +34,7 @@ fn remove_all_command() -> Command {
     let keep = Arg::new("keep-on-root")
         .long("keep-on-root")
         .action(ArgAction::SetTrue)
-        .help("Leave the TAO staked on root with the same hotkey, instead of taking it off");
+        .help("Keep the TAO staked on root with the same hotkey");
     let command = Command::new("remove-all")
         .aliases(["unstake-all"])
         .about("Takes everything off a hotkey, in all subnets")

@@ -18,10 +18,10 @@ fn command() -> Command {
     let to = Arg::new("to")
         .long("to")
         .value_name("ADDRESS")
-        .help("The hotkey that earnings in --netuid are staked on from now on: an address, or WALLET/HOTKEY");
+        .help("The hotkey on which earnings in --netuid will be staked: an address, or WALLET/HOTKEY");
     let command = Command::new("auto")
         .aliases(["set-auto", "get-auto"])
-        .about("Shows on whom the coldkey's earnings as a miner of a subnet are staked, or with --to changes it")
+        .about("Shows on which hotkey the coldkey's earnings as a miner of a subnet are staked; with --to, changes it")
         .arg(to);
     writing(command)
 }
@@ -41,7 +41,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let coldkey = writer.owner()?;
         if let Some(text) = matches.get_one::<String>("to") {
             let hotkey = account(&settings, text, output)?;
-            let what = format!("Stake what {coldkey} earns as a miner of subnet {netuid} on hotkey {hotkey}");
+            let what = format!("Stake the earnings of {coldkey} as a miner of subnet {netuid} on hotkey {hotkey}");
             let outcome = writer.carry_out(Operation::set_auto_stake(netuid, &hotkey), &what).await?;
             let auto = Auto { netuid, coldkey, hotkey: hotkey.to_string().into() };
             return writer.done(auto, outcome, told);
@@ -55,5 +55,5 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 
 fn told(Auto { netuid, coldkey, hotkey }: &Auto) -> String {
     let on = hotkey.as_str().unwrap_or("the hotkey that earns it");
-    format!("what {coldkey} earns as a miner of subnet {netuid} is staked on {on}")
+    format!("the earnings of {coldkey} as a miner of subnet {netuid} are staked on {on}")
 }

@@ -24,7 +24,7 @@ const VERBS: &[Verb] = &[GET, SET, REVOKE, TAKE];
 fn command() -> Command {
     let command = Command::new("child")
         .alias("children")
-        .about("Shows and sets the hotkeys that the wallet's hotkey lets its stake count for");
+        .about("Shows and sets child hotkeys: the stake of the wallet's hotkey counts for them");
     group_of(VERBS, command)
 }
 
@@ -38,10 +38,10 @@ fn get_command() -> Command {
 }
 
 fn set_command() -> Command {
-    let children =
-        Arg::new("child").value_name("ADDRESS=PART").num_args(1..).required(true).help(
-            "A hotkey and its part of the stake: 5F…=0.25 or wallet/hotkey=25%; all that are not named are revoked",
-        );
+    let children = Arg::new("child").value_name("ADDRESS=PART").num_args(1..).required(true).help(
+        "A child and its part of the stake: 5F…=0.25 or wallet/hotkey=25%; children that are not named are \
+             revoked",
+    );
     writing(Command::new("set").about("Sets the children of the wallet's hotkey in a subnet").arg(children))
 }
 
@@ -50,11 +50,11 @@ fn revoke_command() -> Command {
 }
 
 fn take_command() -> Command {
-    let take = Arg::new("take")
-        .value_name("PART")
-        .value_parser(value_parser!(String))
-        .help("What it keeps as a child of what it earns for its parents: 0.09 or 9%; without one it is shown");
-    writing(Command::new("take").about("Shows or sets what the wallet's hotkey keeps as a child").arg(take))
+    let take = Arg::new("take").value_name("PART").value_parser(value_parser!(String)).help(
+        "The new take as a child, of what it earns for its parents: 0.09 or 9%; without it the present one is \
+               shown",
+    );
+    writing(Command::new("take").about("Shows or sets the take of the wallet's hotkey as a child").arg(take))
 }
 
 #[derive(Serialize)]
@@ -102,13 +102,13 @@ fn set(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let (netuid, hotkey) = (netuid(&settings)?, address(&settings, KeyKind::Hotkey, None)?);
         let given = matches.get_many::<String>("child").unwrap_or_default();
         let children = given.map(|text| {
-            let wrong = || Failure::new(Exit::Usage, anyhow::anyhow!("`{text}` names no child: write ADDRESS=PART"));
+            let wrong = || Failure::new(Exit::Usage, anyhow::anyhow!("`{text}` is not a child: write ADDRESS=PART"));
             let (who, share) = text.rsplit_once('=').ok_or_else(wrong)?;
             Ok(Relative { hotkey: account(&settings, who, output)?, proportion: proportion(part(share)?) })
         });
         let children = children.collect::<Result<Vec<Relative>, Failure>>()?;
         if children.iter().try_fold(0_u64, |sum, child| sum.checked_add(child.proportion)).is_none() {
-            let error = anyhow::anyhow!("the parts of the children are more than 100 % together");
+            let error = anyhow::anyhow!("the parts of the children add up to more than 100 %");
             return Err(Failure::new(Exit::Usage, error));
         }
         let writer = Writer::open(matches, &settings, output).await?;
@@ -131,7 +131,7 @@ async fn change(writer: &Writer<'_>, set: Set) -> Result<(), Failure> {
     let what = format!("The children of hotkey {} in subnet {} will be: {named}", set.hotkey, set.netuid);
     let outcome = writer.carry_out(Operation::set_children(&set.hotkey, set.netuid, &pairs), &what).await?;
     writer.done(set, outcome, |set| {
-        format!("{} children, from the block on that `stake child get` shows", set.children.len())
+        format!("{} children, from the block that `stake child get` shows", set.children.len())
     })
 }
 

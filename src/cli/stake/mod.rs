@@ -71,7 +71,7 @@ async fn amount_or_all(
         None => chain.stake(hotkey, coldkey, netuid).await.map_err(refused)?,
     };
     if amount == Rao(0) {
-        return Err(Failure::new(Exit::Usage, anyhow::anyhow!("an amount of 0 moves nothing")));
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!("an amount of 0 moves nothing: give more")));
     }
     Ok(amount)
 }

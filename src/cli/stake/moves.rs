@@ -20,7 +20,7 @@ pub(super) const TRANSFER: Verb = Verb { command: transfer_command, run: transfe
 const TO_NETUID: &str = "to-netuid";
 
 fn with_part(command: Command) -> Command {
-    let all = Arg::new("all").long("all").action(ArgAction::SetTrue).help("The whole position");
+    let all = Arg::new("all").long("all").action(ArgAction::SetTrue).help("All stake of the position");
     with_amount(command.arg(all), "Alpha of --netuid to move, such as 1.5; TAO on root", &["all"])
 }
 
@@ -37,7 +37,7 @@ fn move_command() -> Command {
 }
 
 fn swap_command() -> Command {
-    let to = destination(TO_NETUID, "dest-netuid", "Into which subnet").required(true);
+    let to = destination(TO_NETUID, "dest-netuid", "The subnet to swap into").required(true);
     let command = Command::new("swap").about("Swaps stake on a hotkey from one subnet into another").arg(to);
     writing(with_limit(with_part(command), "The lowest ratio of the prices, --netuid by --to-netuid"))
 }
@@ -46,7 +46,12 @@ fn transfer_command() -> Command {
     let command = Command::new("transfer")
         .about("Gives stake on a hotkey to another coldkey")
         .arg(whom("The other coldkey: an address, or WALLET").alias("dest-coldkey"))
-        .arg(destination(TO_NETUID, "dest-netuid", "The subnet in which the other gets it; the same by default"));
+        .arg(destination(
+            TO_NETUID,
+            "dest-netuid",
+            "The subnet in which the other coldkey gets it; the same by \
+                                                    default",
+        ));
     writing(with_part(command))
 }
 

@@ -16,7 +16,7 @@ pub(super) const PRICE: Verb = Verb { command: price_command, run: price };
 pub(super) const CREATION_COST: Verb = Verb { command: creation_cost_command, run: creation_cost };
 
 fn list_command() -> Command {
-    let command = Command::new("list").about("Prints all subnets: name, price, pool, neurons, price of a slot");
+    let command = Command::new("list").about("Prints all subnets: name, price, pool, neurons, cost of a slot");
     args::with_settings(with_block(command), &[Group::Chain])
 }
 
@@ -26,9 +26,11 @@ fn show_command() -> Command {
 }
 
 fn price_command() -> Command {
-    let tao = Arg::new("tao").long("tao").value_name("AMOUNT").help("Also what staking this much TAO would bring");
-    let alpha =
-        Arg::new("alpha").long("alpha").value_name("AMOUNT").help("Also what taking off this much alpha would bring");
+    let tao = Arg::new("tao").long("tao").value_name("AMOUNT").help("Also print what staking this much TAO would give");
+    let alpha = Arg::new("alpha").long("alpha").value_name("AMOUNT").help(
+        "Also print what unstaking this much alpha would \
+                                                                   give",
+    );
     let command = Command::new("price").about("Prints the price of a subnet's alpha").args([tao, alpha]);
     args::with_settings(with_block(command), &[Group::Subnet, Group::Chain])
 }
@@ -36,7 +38,7 @@ fn price_command() -> Command {
 fn creation_cost_command() -> Command {
     let command = Command::new("create-cost")
         .aliases(["lock-cost", "burn-cost"])
-        .about("Prints what creating a subnet costs now; the price of a slot in one is in `subnets list`");
+        .about("Prints the present cost of creating a subnet; `subnets list` has the cost of a slot");
     args::with_settings(with_block(command), &[Group::Chain])
 }
 

@@ -29,7 +29,7 @@ const VERBS: &[Verb] = &[
 
 fn command() -> Command {
     let command = Command::new("subnets")
-        .about("Lists subnets with their prices; creates, starts, names and tunes one's own")
+        .about("Lists subnets with their prices; creates, starts, names and tunes your own")
         .after_help("Neurons: `neuron metagraph`. Settings: `neuron hyperparameters`. A slot: `neuron register`.");
     group_of(VERBS, command)
 }

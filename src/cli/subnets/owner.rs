@@ -21,38 +21,41 @@ pub(super) const GET_IDENTITY: Verb = Verb { command: get_identity_command, run:
 
 /// The fields of a subnet's identity: flag and help.
 const FIELDS: [(&str, &str); 8] = [
-    ("subnet-name", "What the subnet is called"),
-    ("github-repo", "Where its code is"),
-    ("subnet-contact", "Whom to write to"),
-    ("subnet-url", "Its page"),
-    ("discord", "Its channel"),
-    ("description", "What it does"),
-    ("logo-url", "Its picture"),
-    ("additional", "What else there is to say"),
+    ("subnet-name", "The subnet's name"),
+    ("github-repo", "The address of its code"),
+    ("subnet-contact", "The address to contact"),
+    ("subnet-url", "The address of its website"),
+    ("discord", "Its Discord channel"),
+    ("description", "A description"),
+    ("logo-url", "The address of its logo"),
+    ("additional", "Anything else"),
 ];
 
 fn create_command() -> Command {
     let command = Command::new("create").about(
-        "Creates a subnet, for the cost of the moment; the wallet's hotkey gets its first slot, the coldkey owns it",
+        "Creates a subnet, for the present cost; the wallet's hotkey gets the first slot, the coldkey owns the subnet",
     );
     let command = identity::with_fields(command, &FIELDS)
-        .after_help("With a name or another word about it, the identity is set in the same transaction.");
+        .after_help("With a name or another part of the identity, the identity is set in the same transaction.");
     args::with_settings(with_write(command), &[Group::Wallet, Group::Chain])
 }
 
 fn start_command() -> Command {
-    let command = Command::new("start").about("Starts emission and staking of one's own subnet");
+    let command = Command::new("start").about("Starts emission and staking of your own subnet");
     args::with_settings(with_write(command), &[Group::Subnet, Group::Wallet, Group::Chain])
 }
 
 fn set_identity_command() -> Command {
-    let command = Command::new("set-identity").about("Says what one's own subnet is; what is not given is emptied");
+    let command = Command::new("set-identity").about(
+        "Sets the identity of your own subnet; parts that are not given \
+                                                      are emptied",
+    );
     let command = identity::with_fields(command, &FIELDS);
     args::with_settings(with_write(command), &[Group::Subnet, Group::Wallet, Group::Chain])
 }
 
 fn get_identity_command() -> Command {
-    let command = Command::new("get-identity").about("Prints what a subnet's owner says about it");
+    let command = Command::new("get-identity").about("Prints a subnet's identity, as its owner has set it");
     args::with_settings(with_block(command), &[Group::Subnet, Group::Chain])
 }
 
@@ -130,7 +133,7 @@ fn set_identity(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let netuid = netuid(&settings)?;
         let identity = identity_of(matches);
         let writer = Writer::open(matches, &settings, output).await?;
-        let what = format!("Subnet {netuid} will be `{}` for everybody", identity.subnet_name);
+        let what = format!("Subnet {netuid} will be called `{}`", identity.subnet_name);
         let outcome = writer.carry_out(Operation::set_subnet_identity(netuid, &identity), &what).await?;
         writer.done(Identified { netuid, identity }, outcome, |done| {
             format!("subnet {} is `{}`", done.netuid, done.identity.subnet_name)

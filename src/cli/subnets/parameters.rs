@@ -34,7 +34,7 @@ fn command() -> Command {
     let name = Arg::new("name")
         .value_name("NAME")
         .required(true)
-        .help("As in `neuron hyperparameters`, or the call's own: tempo, min_allowed_weights, …");
+        .help("The name, as in `neuron hyperparameters`, or that of the call: tempo, min_allowed_weights, …");
     let value = Arg::new("value")
         .value_name("VALUE")
         .required(true)
@@ -44,10 +44,12 @@ fn command() -> Command {
     let root = Arg::new("as-root")
         .long("as-root")
         .action(ArgAction::SetTrue)
-        .help("Do it with the chain's sudo key, which the wallet must have (development chains)");
-    let command = Command::new("set").about("Sets one setting of one's own subnet").args([name, value, root]);
-    args::with_settings(with_write(command), &[Group::Subnet, Group::Wallet, Group::Chain])
-        .after_help("Limits: an owner may not set during the last blocks of a tempo, nor each setting more often than once in two tempos.")
+        .help("Do it as root: the wallet must have the chain's sudo key (development chains)");
+    let command = Command::new("set").about("Sets one hyperparameter of your own subnet").args([name, value, root]);
+    args::with_settings(with_write(command), &[Group::Subnet, Group::Wallet, Group::Chain]).after_help(
+        "Limits: an owner may not set hyperparameters during the last blocks of a tempo, and each only \
+                     once in two tempos.",
+    )
 }
 
 /// What the chain says to an owner who sets the same thing again too soon.
@@ -108,8 +110,8 @@ async fn too_fast(writer: &Writer<'_>, netuid: NetUid, name: &str, failure: Fail
     let (Some(tempos), Some(parameters)) = (tempos, parameters) else { return failure };
     let blocks = tempos.saturating_mul(parameters.tempo.into());
     let told = format!(
-        "the owner of subnet {netuid} may set {name} once in {tempos} tempos, which are {blocks} blocks, and has set it \
-         since: wait for the rest of them (a development chain's sudo key need not: --as-root)"
+        "the owner of subnet {netuid} may set {name} only once in {tempos} tempos ({blocks} blocks), and has set it \
+         in this time: wait until it is over, or use --as-root on a development chain"
     );
     Failure { error: failure.error.context(told), ..failure }
 }

@@ -20,14 +20,14 @@ fn writing(command: Command) -> Command {
 
 fn symbol_command() -> Command {
     let symbol = Arg::new("symbol").value_name("SYMBOL").required(true);
-    let command = Command::new("set-symbol").about("Gives the alpha of one's own subnet another symbol");
-    writing(command.arg(symbol.help("One that the chain knows and no other subnet has")))
+    let command = Command::new("set-symbol").about("Gives the alpha of your own subnet another symbol");
+    writing(command.arg(symbol.help("A symbol that the chain knows and no other subnet has")))
 }
 
 fn epoch_command() -> Command {
     let command = Command::new("trigger-epoch")
-        .about("Asks for an epoch of one's own subnet before its time; it runs some blocks later")
-        .after_help("Not while commit-reveal is on, nor when an epoch is near anyway.");
+        .about("Asks for an early epoch of your own subnet; it runs some blocks later")
+        .after_help("The chain refuses it while commit-reveal is on, and when the next epoch is near.");
     writing(command)
 }
 
@@ -62,7 +62,7 @@ fn trigger_epoch(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let writer = Writer::open(matches, &settings, output).await?;
         let arguments = arguments([("netuid", netuid.0.into())]);
         let operation = writer.chain.operation("SubtensorModule.trigger_epoch", &arguments).await.map_err(refused)?;
-        let outcome = writer.carry_out(operation, &format!("Ask for an epoch of subnet {netuid}")).await?;
+        let outcome = writer.carry_out(operation, &format!("Ask for an early epoch of subnet {netuid}")).await?;
         writer.done(Triggered { netuid }, outcome, |it| format!("an epoch of subnet {} will run soon", it.netuid))
     })
 }

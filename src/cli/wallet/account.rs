@@ -28,13 +28,13 @@ const GROUPS: [Group; 2] = [Group::Wallet, Group::Chain];
 
 /// The fields of an account's identity: flag and help.
 const FIELDS: [(&str, &str); 7] = [
-    ("name", "What you call yourself"),
-    ("url", "Your page"),
-    ("github-repo", "Your code"),
-    ("image", "The address of a picture"),
-    ("discord", "Your name there"),
-    ("description", "What you do"),
-    ("additional", "What else there is to say"),
+    ("name", "Your name"),
+    ("url", "The address of your website"),
+    ("github-repo", "The address of your code"),
+    ("image", "The address of your picture"),
+    ("discord", "Your name on Discord"),
+    ("description", "A description"),
+    ("additional", "Anything else"),
 ];
 
 fn of_a_coldkey(name: &'static str, about: &'static str) -> Command {
@@ -43,41 +43,41 @@ fn of_a_coldkey(name: &'static str, about: &'static str) -> Command {
 }
 
 fn overview_command() -> Command {
-    of_a_coldkey("overview", "Prints a coldkey's neurons in all subnets, with what they earn")
+    of_a_coldkey("overview", "Prints a coldkey's neurons in all subnets, with their earnings")
 }
 
 fn inspect_command() -> Command {
-    of_a_coldkey("inspect", "Prints a coldkey's balance, hotkeys and stake, and what all of it is worth")
+    of_a_coldkey("inspect", "Prints a coldkey's balance, hotkeys and stake, and their total value")
 }
 
 fn get_identity_command() -> Command {
-    of_a_coldkey("get-identity", "Prints what a coldkey says about itself on the chain")
+    of_a_coldkey("get-identity", "Prints the identity that a coldkey has published on the chain")
 }
 
 fn associate_command() -> Command {
     let command = Command::new("associate-hotkey")
-        .about("Makes the wallet's hotkey known as the coldkey's on the chain, without a registration");
+        .about("Records on the chain that the wallet's hotkey belongs to the coldkey, without a registration");
     args::with_settings(with_write(command), &GROUPS)
 }
 
 fn swap_hotkey_command() -> Command {
-    let new = Arg::new("to")
-        .value_name("NEW")
-        .required(true)
-        .help("The hotkey that takes the place of the wallet's: WALLET/HOTKEY, or an address");
+    let new = Arg::new("to").value_name("NEW").required(true).help("The new hotkey: WALLET/HOTKEY, or an address");
     let netuid = Arg::new("netuid")
         .long("netuid")
         .value_name("N")
         .value_parser(value_parser!(u16))
-        .help("In this subnet alone; in all of them by default");
+        .help("Only in this subnet; in all subnets by default");
     let command = Command::new("swap-hotkey")
-        .about("Puts another hotkey in the place of the wallet's: slots, stake, children and all")
+        .about("Replaces the wallet's hotkey by a new one: slots, stake, children and everything else move to it")
         .args([new, netuid]);
     args::with_settings(with_write(command), &GROUPS)
 }
 
 fn set_identity_command() -> Command {
-    let command = Command::new("set-identity").about("Says on the chain who you are; what is not given is emptied");
+    let command = Command::new("set-identity").about(
+        "Publishes your identity on the chain; parts that are not given \
+                                                      are emptied",
+    );
     let command = args::with_settings(with_write(command), &GROUPS);
     // Here --name is the identity's; --wallet.name stays what it is.
     let command = command.mut_arg("wallet.name", |arg| arg.alias(Resettable::Reset));
@@ -210,7 +210,7 @@ fn associate(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             let error = anyhow::anyhow!("hotkey {hotkey} belongs to coldkey {owner} already");
             return Err(Failure::new(if owner == coldkey { Exit::Usage } else { Exit::Refused }, error));
         }
-        let what = format!("Make hotkey {hotkey} known as one of coldkey {coldkey}");
+        let what = format!("Record on the chain that hotkey {hotkey} belongs to coldkey {coldkey}");
         let outcome = writer.carry_out(Operation::associate_hotkey(&hotkey), &what).await?;
         writer.done(Associated { hotkey, coldkey }, outcome, |it| format!("{} belongs to {}", it.hotkey, it.coldkey))
     })
@@ -231,10 +231,10 @@ fn swap_hotkey(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let netuid = matches.get_one::<u16>("netuid").copied().map(NetUid);
         let writer = Writer::open(matches, &settings, output).await?;
         let places = netuid.map_or_else(|| "all subnets".to_owned(), |netuid| format!("subnet {netuid}"));
-        let what = format!("Put hotkey {new} in the place of {old} in {places}");
+        let what = format!("Replace hotkey {old} by {new} in {places}");
         let outcome = writer.carry_out(Operation::swap_hotkey(&old, &new, netuid), &what).await?;
         writer.done(Swapped { old, new, netuid }, outcome, |Swapped { old, new, .. }| {
-            format!("{new} has the place of {old}; start the neuron with the new hotkey")
+            format!("{new} has replaced {old}; start the neuron with the new hotkey")
         })
     })
 }
@@ -258,7 +258,7 @@ fn set_identity(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         };
         let writer = Writer::open(matches, &settings, output).await?;
         let coldkey = writer.owner()?;
-        let what = format!("Coldkey {coldkey} will be `{}` for everybody", identity.name);
+        let what = format!("Coldkey {coldkey} will be called `{}`", identity.name);
         let outcome = writer.carry_out(Operation::set_identity(&identity), &what).await?;
         writer.done(Identified { coldkey, identity }, outcome, |it| format!("{} is `{}`", it.coldkey, it.identity.name))
     })

@@ -73,7 +73,7 @@ pub(super) fn with_password(command: Command) -> Command {
                 .alias("wallet.password")
                 .value_name("TEXT")
                 .help_heading(HEADING)
-                .help("The password itself; shell history and `ps` show it, so prefer a file"),
+                .help("The password itself; shell history and `ps` show it, so a file is better"),
         )
 }
 
@@ -85,7 +85,7 @@ pub(super) fn with_key_choice(command: Command) -> Command {
             .long("use-hotkey")
             .overrides_with("no-use-hotkey")
             .action(ArgAction::SetTrue)
-            .help("Use the hotkey (a target WALLET/HOTKEY means it too); without it, the coldkey"),
+            .help("Use the hotkey instead of the coldkey (a target WALLET/HOTKEY does the same)"),
     )
 }
 
@@ -96,7 +96,7 @@ impl Context {
         let is_flag = |key: &str| layer(key) == Some(Layer::Flag);
         let target = matches.try_get_one::<String>("target").ok().flatten();
         if target.is_some() && is_flag("wallet.name") {
-            return Err(usage("the wallet is given twice: behind the command and with --wallet.name; give it once"));
+            return Err(usage("the wallet is given twice: after the command and with --wallet.name; give it once"));
         }
         let wallet = target.unwrap_or(&settings.wallet.name);
         let named_hotkey = is_flag("wallet.hotkey").then_some(settings.wallet.hotkey.as_str());
@@ -148,9 +148,8 @@ fn given(matches: &ArgMatches, file: Option<PathBuf>, output: Output) -> Option<
 
 /// Says that a secret on the command line is seen by others.
 pub(super) fn warn_of_secret(output: Output, flag: &str) {
-    output.note(&format!(
-        "warning: {flag} puts a secret where shell history and `ps` show it; a file or a prompt does not"
-    ));
+    output
+        .note(&format!("warning: shell history and `ps` show the secret of {flag}; use a file or the prompt instead"));
 }
 
 /// Writes a secret to a file of the user's choice, which must not exist, for its owner only.

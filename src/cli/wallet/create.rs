@@ -32,7 +32,7 @@ pub(super) const IMPORT: Verb = Verb { command: import_command, run: import };
 
 /// What all writers of keys take.
 fn writer(command: Command) -> Command {
-    let help = "Replace a key that is there; its files are kept beside it as NAME.bak-TIME";
+    let help = "Replace an existing key; its files are kept beside it as NAME.bak-TIME";
     with_overwrite(with_new_password(with_password(with_wallet(command))), help)
 }
 
@@ -49,27 +49,27 @@ fn with_phrase_output(command: Command) -> Command {
             Arg::new("show-mnemonic")
                 .long("show-mnemonic")
                 .action(ArgAction::SetTrue)
-                .help("Show the new phrases even where no terminal is, and in JSON"),
+                .help("Show the new phrases also without a terminal, and in JSON"),
         )
 }
 
 fn create_command() -> Command {
-    let about = "Makes a wallet: a coldkey only if there is none, then a hotkey if there is none";
+    let about = "Creates a wallet: a coldkey if it has none, and a hotkey if it has none";
     with_phrase_output(with_hotkey_scheme(with_fresh(writer(Command::new("create").about(about)))))
 }
 
 fn new_command(name: &'static str) -> Command {
     let about = match name {
-        "new-coldkey" => "Makes a new coldkey, which owns the money",
-        _ => "Makes a new hotkey, which signs for a miner or validator",
+        "new-coldkey" => "Creates a coldkey, which owns the money",
+        _ => "Creates a hotkey, which signs for a miner or validator",
     };
     with_phrase_output(with_fresh(writer(Command::new(name).about(about))))
 }
 
 fn regen_command(name: &'static str) -> Command {
     let about = match name {
-        "regen-coldkey" => "Brings a coldkey back from its phrase, seed, private key or export",
-        _ => "Brings a hotkey back from its phrase, seed, private key or export",
+        "regen-coldkey" => "Restores a coldkey from its phrase, seed, private key or export",
+        _ => "Restores a hotkey from its phrase, seed, private key or export",
     };
     with_known(writer(Command::new(name).about(about)))
 }
@@ -270,8 +270,8 @@ fn finish(context: &Context, matches: &ArgMatches, mut done: Done) -> Result<(),
         }
         if file.is_none() && !phrases.is_empty() {
             context.output.note(
-                "note: the new phrases are not shown where no person watches; `neuron wallet show --show-mnemonic` shows them, \
-                 --mnemonic-out FILE writes them",
+                "note: without a terminal the new phrases are not shown; `neuron wallet show --show-mnemonic` shows \
+                 them, --mnemonic-out FILE writes them",
             );
         }
     }
@@ -289,7 +289,7 @@ fn describe(done: &Done) -> String {
         let state = match (key.written, key.encrypted) {
             (true, true) => "written, encrypted",
             (true, false) => "written, not encrypted",
-            (false, _) => "already there, not changed",
+            (false, _) => "exists, not changed",
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{name}  {}  ({state})\n  {}", key.ss58, key.path.display());
@@ -302,7 +302,8 @@ fn describe(done: &Done) -> String {
     }
     if text.contains("  phrase: ") {
         text.push_str(
-            "Write each phrase down on paper: whoever has it has the key, and without it a lost file is lost.\n",
+            "Write each phrase down on paper. Anyone who has it has the key. Without it, a lost file cannot be \
+             restored.\n",
         );
     }
     text

@@ -29,7 +29,7 @@ fn export_command() -> Command {
                 .value_name("FORMAT")
                 .value_parser(["polkadot-js"])
                 .default_value("polkadot-js")
-                .help("The only format there is"),
+                .help("The format; there is only this one"),
         )
         .arg(
             Arg::new("out")
@@ -69,7 +69,8 @@ fn export(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 }
 
 fn env_command() -> Command {
-    let about = "Prints the BT_PW_… line by which the Python tools unlock a key without asking (it hides nothing)";
+    let about = "Prints the BT_PW_… line with which the Python tools unlock a key without asking; it does not protect \
+                 the password";
     with_key_choice(with_password(with_target(Command::new("env-password").about(about))))
 }
 
@@ -93,7 +94,7 @@ fn env_password(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let Some(password) = password else {
         return Err(Failure::new(
             Exit::Usage,
-            anyhow::anyhow!("{} is not encrypted; no variable is needed", path.display()),
+            anyhow::anyhow!("{} is not encrypted: no variable is needed", path.display()),
         ));
     };
     let variable = EnvPassword::of(&path);

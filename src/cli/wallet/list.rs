@@ -26,7 +26,7 @@ fn list(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     output.result(&listing, tree)?;
     let problems = listing.problems().count();
     if problems > 0 {
-        output.note(&format!("{problems} keys have a problem; `neuron wallet verify-keys` tells more"));
+        output.note(&format!("{problems} keys have a problem; `neuron wallet verify-keys` says more"));
     }
     if matches.get_flag("strict") && problems > 0 {
         return Err(Failure::silent(Exit::Failed));
@@ -36,7 +36,7 @@ fn list(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 
 fn tree(listing: &Listing) -> String {
     if listing.wallets.is_empty() {
-        return format!("no wallets in {}; make one with `neuron wallet create`\n", listing.path.display());
+        return format!("no wallets in {}; create one with `neuron wallet create`\n", listing.path.display());
     }
     let mut text = String::new();
     for wallet in &listing.wallets {

@@ -51,10 +51,11 @@ const VERBS: &[Verb] = &[
     account::GET_IDENTITY,
 ];
 
-const ABOUT: &str = "Creates, lists, checks and uses the keys of wallets
-
-Key files are those of the field: every file that a bittensor tool ever wrote opens, and what is written here opens in \
-all of them. A file that holds a secret is never replaced without --overwrite, and then a copy stays beside it.";
+const ABOUT: &str = "Creates, lists, checks and uses the keys of wallets\n\
+                     \n\
+                     Key files are those of the Bittensor tools: this program reads every file that they ever wrote, \
+                     and they read the files of this program. A file that holds a secret is never replaced without \
+                     --overwrite, and then a copy is kept beside it.";
 
 fn command() -> Command {
     VERBS.iter().fold(

@@ -33,7 +33,7 @@ pub(super) fn with_new_password(command: Command) -> Command {
                 .long("weak-password-ok")
                 .action(ArgAction::SetTrue)
                 .help_heading("Password")
-                .help("Take a short or common password"),
+                .help("Accept a short or common password"),
         )
 }
 
@@ -101,16 +101,15 @@ fn ask_twice(context: &Context, whose: &str) -> Result<Secret, Failure> {
     let person = context.unlock.person();
     if !person.is_possible() {
         let text = format!(
-            "{whose} is to be encrypted and there is nobody to ask for a password: give one with --wallet.password_file FILE, \
-             --password-fd N or --password-stdin (passwd and export: --new-password-file), or write it plain with --no-password"
+            "{whose} must be encrypted, and there is no terminal to ask for a password: give one with \
+             --wallet.password_file FILE, --password-fd N or --password-stdin (passwd and export: \
+             --new-password-file), or write the key without encryption with --no-password"
         );
         return Err(Failure::new(Exit::Locked, anyhow::anyhow!(text)));
     }
-    context
-        .output
-        .note("All wallets share one salt, so only the length of the password guards the key: use a long one.");
+    context.output.note("All wallets use the same salt, so only a long password protects the key.");
     let first = person.ask(&format!("New password for {whose}"))?;
-    let again = person.ask("The same once more")?;
+    let again = person.ask("The same again")?;
     if first.expose() != again.expose() {
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!("the two passwords differ; nothing was written")));
     }

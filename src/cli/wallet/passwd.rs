@@ -69,15 +69,17 @@ fn passwd(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let format = if password.is_some() { Envelope::Nacl } else { Envelope::Plain };
     let mut done = unchanged(&wallet, kind, Some(from), None);
     (done.changed, done.format, done.kept) = (true, Some(format), kept);
-    done.note =
-        Some("other copies of the old file still open with the old password; delete them when you are sure".to_owned());
+    done.note = Some(
+        "other copies of the old file still open with the old password; delete them when you no longer need them"
+            .to_owned(),
+    );
     output.result(&done, describe)?;
     Ok(())
 }
 
 fn upgrade_command() -> Command {
-    let about =
-        "Rewrites keys in the form every tool reads: Ansible and Fernet become NaCl, numbers go, modes are mended";
+    let about = "Rewrites keys in the form that every tool reads: Ansible and Fernet become NaCl, numbers become text, file \
+         modes are corrected";
     with_new_password(with_second_password(with_password(with_target(Command::new("upgrade").about(about))))).arg(
         Arg::new("encrypt-coldkey")
             .long("encrypt-coldkey")
@@ -126,7 +128,7 @@ fn try_upgrade(context: &Context, matches: &ArgMatches, wallet: &Wallet, kind: K
     let of_file = notes.iter().filter(|note| **note != Note::PasswordRespelled);
     let mut reasons: Vec<String> = of_file.map(ToString::to_string).collect();
     if matches!(from, Envelope::Ansible | Envelope::Fernet) {
-        reasons.push(format!("its {from} envelope is out of date"));
+        reasons.push(format!("its {from} encryption is out of date"));
     }
     if kind == KeyKind::Coldkey && from == Envelope::Plain && matches.get_flag("encrypt-coldkey") {
         password = Some(second(context, matches, "the coldkey")?);
@@ -134,7 +136,7 @@ fn try_upgrade(context: &Context, matches: &ArgMatches, wallet: &Wallet, kind: K
     }
     let mended = wallet.mend_modes(kind).map_err(failed)?;
     if reasons.is_empty() {
-        let note = if mended { "its mode was mended" } else { "nothing to do" };
+        let note = if mended { "its mode was corrected" } else { "nothing to do" };
         return Ok(unchanged(wallet, kind, Some(from), Some(note.to_owned())));
     }
     let kept = wallet.rewrite(kind, &key, password.as_ref(), context.unlock.keys()).map_err(failed)?;

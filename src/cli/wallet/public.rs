@@ -20,7 +20,10 @@ pub(super) const REGEN_HOTKEYPUB: Verb =
 
 fn command(name: &'static str) -> Command {
     let about = match name {
-        "regen-coldkeypub" => "Writes coldkeypub.txt from an address or public key: the coldkey itself stays elsewhere",
+        "regen-coldkeypub" => {
+            "Writes coldkeypub.txt from an address or public key; the coldkey itself stays on \
+                               another machine"
+        }
         _ => "Writes a hotkey's public file from an address or public key",
     };
     let command = with_wallet(Command::new(name).about(about))
@@ -36,7 +39,7 @@ fn command(name: &'static str) -> Command {
                 .long("public-key")
                 .aliases(["pubkey", "public-key-hex"])
                 .value_name("HEX")
-                .help("The public key, 0x and 64 hex digits; when both are given they must agree"),
+                .help("The public key, 0x and 64 hex digits; when both are given, they must agree"),
         )
         .arg(
             Arg::new("crypto-type")
@@ -45,7 +48,7 @@ fn command(name: &'static str) -> Command {
                 .value_parser(|text: &str| text.parse::<Scheme>())
                 .help("The signature scheme of the key [default: sr25519]"),
         );
-    with_overwrite(command, "Replace a file that is there; it is kept beside it as NAME.bak-TIME")
+    with_overwrite(command, "Replace an existing file; it is kept as NAME.bak-TIME")
 }
 
 #[derive(Debug, Serialize)]
@@ -84,7 +87,7 @@ fn run(kind: KeyKind, matches: &ArgMatches, output: Output) -> Result<(), Failur
     let path = wallet.public_path(kind);
     let done = Done { wallet: wallet.name().to_owned(), ss58: key.account, crypto_type: scheme, path, written, kept };
     output.result(&done, |done| {
-        let state = if done.written { "written" } else { "already there, not changed" };
+        let state = if done.written { "written" } else { "exists, not changed" };
         format!("{resolved}  ({state})\n  {}\n", done.path.display())
     })?;
     Ok(())

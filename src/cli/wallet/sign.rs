@@ -83,13 +83,14 @@ fn sign(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
 }
 
 fn verify_command() -> Command {
-    let about = "Checks a signature; exit status 1 when it is not the signer's";
+    let about = "Checks a signature; exits with status 1 when it is not the signer's";
     with_message(with_wallet(Command::new("verify").about(about)))
         .mut_arg("message", |arg| arg.short('m'))
         .mut_arg("wallet.path", |arg| arg.short(None))
-        .arg(
-            Arg::new("signature").long("signature").short('s').value_name("HEX").required(true).help("64 bytes in hex"),
-        )
+        .arg(Arg::new("signature").long("signature").short('s').value_name("HEX").required(true).help(
+            "The signature, \
+                                                                                                      64 bytes in hex",
+        ))
         .arg(
             Arg::new("signer")
                 .long("address")
@@ -98,14 +99,14 @@ fn verify_command() -> Command {
                 .short_alias('p')
                 .value_name("ACCOUNT")
                 .required(true)
-                .help("Who is said to have signed: an address, 0x and a public key, WALLET, or WALLET/HOTKEY"),
+                .help("The expected signer: an address, 0x and a public key, WALLET, or WALLET/HOTKEY"),
         )
         .arg(
             Arg::new("crypto-type")
                 .long("crypto-type")
                 .value_name("sr25519|ed25519")
                 .value_parser(|text: &str| text.parse::<Scheme>())
-                .help("The scheme; without it, the one of the local key, else both are tried"),
+                .help("The signature scheme [default: that of the local key, else both are tried]"),
         )
 }
 

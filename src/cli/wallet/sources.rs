@@ -32,7 +32,7 @@ pub(super) fn with_fresh(command: Command) -> Command {
                 .value_parser(clap::value_parser!(usize))
                 .default_value("12")
                 .help_heading(HEADING)
-                .help("Words of the phrase: 12, 15, 18, 21 or 24"),
+                .help("The number of words: 12, 15, 18, 21 or 24"),
         )
         .arg(scheme_flag("crypto-type", "The signature scheme"))
         .arg(
@@ -40,7 +40,7 @@ pub(super) fn with_fresh(command: Command) -> Command {
                 .long("uri")
                 .value_name("URI")
                 .help_heading(HEADING)
-                .help("Instead of a fresh phrase, the public development key `//Alice` or another secret URI"),
+                .help("Use the public development key `//Alice`, or another secret URI, instead of a new phrase"),
         )
 }
 
@@ -60,7 +60,7 @@ pub(super) fn with_known(command: Command) -> Command {
             text(
                 "mnemonic",
                 "WORDS",
-                "The phrase, quoted or as bare words (shell history shows it; prefer a file or the prompt)",
+                "The phrase, quoted or as single words (shell history shows it; a file or the prompt is better)",
             )
             .num_args(1..)
             .action(ArgAction::Append),
@@ -78,14 +78,14 @@ pub(super) fn with_known(command: Command) -> Command {
         .arg(text(
             "json-password",
             "TEXT",
-            "The password of the export (shell history shows it; prefer a file or the prompt)",
+            "The password of the export (shell history shows it; a file or the prompt is better)",
         ))
         .arg(
             text("json-password-file", "FILE", "A file that holds the password of the export")
                 .value_parser(clap::value_parser!(PathBuf))
                 .conflicts_with("json-password"),
         )
-        .arg(scheme_flag("crypto-type", "The signature scheme; an export brings its own"))
+        .arg(scheme_flag("crypto-type", "The signature scheme; an export has its own"))
         .group(clap::ArgGroup::new("source").args(one_source))
 }
 
@@ -149,7 +149,8 @@ pub(super) fn known(context: &Context, matches: &ArgMatches) -> Result<UnlockedK
     let person = context.unlock.person();
     if !person.is_possible() {
         return Err(usage(
-            "there is nobody to ask for the phrase: give --mnemonic-file FILE, --seed HEX, --private-key HEX, --uri URI or --json-path FILE",
+            "there is no terminal to ask for the phrase: give --mnemonic-file FILE, --seed HEX, --private-key HEX, \
+             --uri URI or --json-path FILE",
         ));
     }
     from_phrase(&person.ask("The phrase (not shown)")?, matches, scheme)
@@ -180,11 +181,11 @@ fn from_export(context: &Context, matches: &ArgMatches, path: &Path) -> Result<U
     let imported = polkadot_js::import(&text, password.as_ref())
         .map_err(|fault| failed(WalletError::Keyfile { path: path.to_owned(), fault }))?;
     if imported.was_open {
-        context.output.note("warning: the export is not encrypted; whoever has it has the key");
+        context.output.note("warning: the export is not encrypted; anyone who has it has the key");
     }
     context
         .output
-        .note("note: an export brings neither phrase nor seed; keep it and its password as the backup of this key");
+        .note("note: an export has no phrase and no seed; keep it and its password as the backup of this key");
     Ok(imported.key)
 }
 

@@ -28,10 +28,10 @@ const GROUPS: [Group; 2] = [Group::Wallet, Group::Chain];
 
 fn command() -> Command {
     let command = Command::new("swap-coldkey")
-        .about("Puts another coldkey in the place of the wallet's: balance, stake, hotkeys, subnets, identity")
+        .about("Replaces the wallet's coldkey by a new one: balance, stake, hotkeys, subnets and identity move to it")
         .after_help(
-            "First `announce`, which freezes the coldkey and shows nobody the new one; when `check` says so, `execute`. Did \
-             you not announce it yourself, `dispute`.",
+            "First `announce`: it freezes the coldkey, and does not show the new one. When `check` says that it is \
+             time, `execute`. If you did not announce the swap yourself, `dispute` it.",
         );
     group_of(VERBS, command)
 }
@@ -45,7 +45,7 @@ fn with_new_coldkey(command: Command) -> Command {
     let flag = Arg::new("new-coldkey").long("new-coldkey").aliases(["new-coldkey-ss58", "new-wallet", "new"]);
     let bare = Arg::new("new").value_name("NEW").help("The new coldkey: an address, or WALLET");
     let one_of = ArgGroup::new("a coldkey").args(["new", "new-coldkey"]).required(true);
-    command.arg(bare).arg(flag.value_name("NEW").help("The same, as a flag")).group(one_of)
+    command.arg(bare).arg(flag.value_name("NEW").help("The new coldkey, as a flag")).group(one_of)
 }
 
 /// What was given for [`with_new_coldkey`].
@@ -59,27 +59,27 @@ fn writing(command: Command) -> Command {
 }
 
 fn announce_command() -> Command {
-    let about = "Announces the new coldkey by its hash; until the swap, the old one can do nothing else";
+    let about = "Announces the new coldkey by its hash; until the swap the old one can do nothing else";
     writing(with_new_coldkey(Command::new("announce").about(about)))
 }
 
 fn check_command() -> Command {
     let whose = Arg::new("address").value_name("ADDRESS").help("A coldkey's ss58 address; the wallet's by default");
     let command =
-        Command::new("check").about("Prints whether a swap of a coldkey is announced, and when it can be done");
+        Command::new("check").about("Prints whether a swap of a coldkey is announced, and when it can be executed");
     args::with_settings(with_block(command.arg(whose)), &GROUPS)
 }
 
 fn execute_command() -> Command {
-    writing(with_new_coldkey(Command::new("execute").about("Does the announced swap")))
+    writing(with_new_coldkey(Command::new("execute").about("Executes the announced swap")))
 }
 
 fn clear_command() -> Command {
-    writing(Command::new("clear").about("Takes the announcement back"))
+    writing(Command::new("clear").about("Withdraws the announcement"))
 }
 
 fn dispute_command() -> Command {
-    let about = "Freezes the coldkey until the chain's root decides: for who did not announce the swap";
+    let about = "Freezes the coldkey until the chain's root decides: for owners who did not announce the swap";
     writing(Command::new("dispute").about(about))
 }
 
@@ -113,10 +113,13 @@ impl State {
             (None, _) => format!("no swap of {coldkey} is announced\n"),
             (Some(_), Some(since)) => format!("the swap of {coldkey} is disputed since block {since}: root decides\n"),
             (Some(from), None) if from <= block => format!(
-                "the swap of {coldkey} can be done now (block {block}): neuron wallet swap-coldkey execute NEW\n"
+                "the swap of {coldkey} can be executed now (block {block}): neuron wallet swap-coldkey execute NEW\n"
             ),
             (Some(from), None) => {
-                format!("the swap of {coldkey} can be done from block {from} on, {} blocks from now\n", from - block)
+                format!(
+                    "the swap of {coldkey} can be executed from block {from} on, {} blocks from now\n",
+                    from - block
+                )
             }
         }
     }
@@ -148,12 +151,12 @@ fn announce(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let writer = Writer::open(matches, &settings, output).await?;
         let old = writer.owner()?;
         if new == old {
-            return Err(Failure::new(Exit::Usage, anyhow::anyhow!("{new} is the wallet's coldkey already")));
+            return Err(Failure::new(Exit::Usage, anyhow::anyhow!("{new} already is the wallet's coldkey")));
         }
         let hash = Hash32::of(&new.0);
         let argument = ("new_coldkey_hash", hash.to_string());
         let operation = operation(&writer.chain, "announce_coldkey_swap", Some(argument)).await?;
-        let what = format!("Announce that {new} will take the place of coldkey {old}, which can do nothing until then");
+        let what = format!("Announce that {new} will replace coldkey {old}, which can do nothing until then");
         let outcome = writer.carry_out(operation, &what).await?;
         let state = State::of(&writer.chain, old).await?;
         writer.done(state, outcome, |state| state.text().trim_end().to_owned())
@@ -173,7 +176,10 @@ fn execute(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let old = writer.owner()?;
         let state = State::of(&writer.chain, old).await?;
         if state.new_coldkey_hash.is_some_and(|hash| hash != Hash32::of(&new.0)) {
-            let error = anyhow::anyhow!("another coldkey than {new} is announced for {old}");
+            let error = anyhow::anyhow!(
+                "the announced coldkey for {old} is not {new}: give the one that you \
+                                         announced"
+            );
             return Err(Failure::new(Exit::Usage, error));
         }
         if state.from_block.is_none_or(|from| from > state.block) {
@@ -181,14 +187,14 @@ fn execute(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         }
         let operation =
             operation(&writer.chain, "swap_coldkey_announced", Some(("new_coldkey", new.to_string()))).await?;
-        let what = format!("Put coldkey {new} in the place of {old}, with all that it has");
+        let what = format!("Replace coldkey {old} by {new}, with everything that it has");
         let outcome = writer.carry_out(operation, &what).await?;
-        writer.done(Swapped { old, new }, outcome, |it| format!("{} has all that {} had", it.new, it.old))
+        writer.done(Swapped { old, new }, outcome, |it| format!("{} has everything that {} had", it.new, it.old))
     })
 }
 
 fn clear(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
-    end(matches, output, "clear_coldkey_swap_announcement", "Take back the announcement of a swap of")
+    end(matches, output, "clear_coldkey_swap_announcement", "Withdraw the announcement of a swap of")
 }
 
 fn dispute(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
@@ -220,7 +226,7 @@ mod tests {
             disputed_in,
         };
         assert!(state(None, None).text().starts_with("no swap"));
-        assert!(state(Some(100), None).text().contains("can be done now"));
+        assert!(state(Some(100), None).text().contains("can be executed now"));
         assert!(state(Some(103), None).text().contains("from block 103 on, 3 blocks from now"));
         assert!(state(Some(103), Some(99)).text().contains("disputed since block 99"));
     }

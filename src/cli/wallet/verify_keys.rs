@@ -15,16 +15,17 @@ use crate::wallet::{KeyReport, Listing, Verdict, examine};
 pub(super) const VERIFY_KEYS: Verb = Verb { command, run };
 
 fn command() -> Command {
-    let about = "Opens every key it can and proves it against its address, its public file and what other tools read";
+    let about = "Opens every key that it can, and compares it with its address, its public file and what other tools \
+                 read";
     with_password(with_target(Command::new("verify-keys").about(about)))
         .arg(
             Arg::new("all")
                 .long("all-wallets")
                 .alias("all")
                 .action(ArgAction::SetTrue)
-                .help("Every wallet of the folder (the default when none is named)"),
+                .help("Every wallet in the folder (the default when none is named)"),
         )
-        .arg(Arg::new("strict").long("strict").action(ArgAction::SetTrue).help("Fail on warnings too"))
+        .arg(Arg::new("strict").long("strict").action(ArgAction::SetTrue).help("Exit with status 1 on warnings too"))
 }
 
 #[derive(Debug, Serialize)]
@@ -77,8 +78,8 @@ fn describe(report: &Report) -> String {
     for key in &report.keys {
         let verdict = match key.verdict {
             Verdict::Proven => "proven",
-            Verdict::Locked => "locked, not proven",
-            Verdict::Refused => "password refused, not proven",
+            Verdict::Locked => "locked, not checked",
+            Verdict::Refused => "wrong password, not checked",
             Verdict::PublicOnly => "public only",
             Verdict::Broken => "BROKEN",
         };
@@ -94,7 +95,7 @@ fn describe(report: &Report) -> String {
     }
     let _ = writeln!(
         text,
-        "{} proven, {} locked, {} broken, of {}",
+        "{} good, {} locked, {} broken, of {}",
         report.proven,
         report.locked,
         report.broken,

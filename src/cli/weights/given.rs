@@ -16,7 +16,7 @@ pub(super) fn pairs(matches: &ArgMatches) -> Result<Vec<(Uid, f64)>, Failure> {
     let pairs = words.map(|word| {
         let pair = word.split_once('=').and_then(|(uid, weight)| Some((uid.parse().ok()?, weight.parse().ok()?)));
         let pair = pair.filter(|(_, weight): &(u16, f64)| weight.is_finite() && *weight >= 0.0);
-        let wrong = || usage(format!("`{word}` is no weight: write UID=WEIGHT, such as 3=0.5"));
+        let wrong = || usage(format!("`{word}` is not a weight: write UID=WEIGHT, such as 3=0.5"));
         pair.map(|(uid, weight)| (Uid(uid), weight)).ok_or_else(wrong)
     });
     let pairs = pairs.collect::<Result<Vec<(Uid, f64)>, Failure>>()?;
@@ -26,7 +26,7 @@ pub(super) fn pairs(matches: &ArgMatches) -> Result<Vec<(Uid, f64)>, Failure> {
         }
     }
     if !pairs.is_empty() && pairs.iter().map(|(_, weight)| weight).sum::<f64>() <= 0.0 {
-        return Err(usage("weights of 0 alone set nothing".to_owned()));
+        return Err(usage("all weights are 0: give at least one that is more".to_owned()));
     }
     Ok(pairs)
 }
@@ -45,8 +45,12 @@ impl Given {
         let sum: f64 = pairs.iter().map(|(_, weight)| weight).sum();
         let shares = pairs.iter().map(|(uid, weight)| {
             let neuron = metagraph.neuron(*uid);
-            let nobody =
-                || Failure::new(Exit::Missing, anyhow::anyhow!("subnet {} has no uid {uid}", metagraph.netuid));
+            let nobody = || {
+                Failure::new(
+                    Exit::Missing,
+                    anyhow::anyhow!("subnet {} has no uid {uid}: see `neuron metagraph`", metagraph.netuid),
+                )
+            };
             Ok((neuron.ok_or_else(nobody)?.identity(), weight / sum))
         });
         Ok(Self(shares.collect::<Result<_, Failure>>()?))

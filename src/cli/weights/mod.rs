@@ -45,26 +45,26 @@ fn command() -> Command {
             .long("ledger")
             .value_name("PLACE")
             .value_parser(|text: &str| text.parse::<Place>())
-            .help("The validator's ledger, or a copy of it [default: the one below --db.directory, or in --db.url]")
+            .help("The validator's ledger, or a copy of it [default: the one in --db.directory, or in --db.url]")
     };
     let count = Arg::new("count")
         .long("count")
         .value_name("N")
         .default_value("10")
         .value_parser(value_parser!(usize))
-        .help("How many, newest first");
+        .help("How many jobs, newest first");
     let status =
-        Command::new("status").about("Prints what the chain has of this validator's weights, and what is on its way");
-    let explain = Command::new("explain").about("Prints what would be set now, and why");
+        Command::new("status").about("Prints the validator's weights on the chain, and the ones that are on their way");
+    let explain = Command::new("explain").about("Prints the weights that would be set now, and why");
     let given = Arg::new("weight").value_name("UID=WEIGHT").num_args(0..).help(
-        "These weights instead of those that the ledger's scores earn; only proportions count, the others get nothing",
+        "Set these weights instead of those from the ledger's scores; only proportions count, all other miners get 0",
     );
     let set = Command::new("set")
-        .about("Sets weights now, once for every mechanism; a running validator does so by itself")
+        .about("Sets weights now, once for every mechanism; a running validator does it by itself")
         .arg(given);
     let past = Command::new("history").about("Prints the last jobs of the journal with each of their steps").arg(count);
     let forecast = Command::new("forecast")
-        .about("Prints what the next epoch makes of the weights of now: validator trust, dividends, every miner's incentive")
+        .about("Computes the next epoch from the present weights: validator trust, dividends, every miner's incentive")
         .arg(mechanism());
     Command::new("weights")
         .about("Shows, explains, forecasts and sets a validator's weights")
@@ -103,7 +103,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         "set" => block_on(set(case, given::pairs(matches)?, output)),
         "history" => past(&case, matches.get_one("count").copied().unwrap_or(10), output),
         "forecast" => block_on(foretell(&case, matches.get_one("mechanism").copied().unwrap_or(0), output)),
-        other => Err(anyhow::anyhow!("no command `weights {other}`").into()),
+        other => Err(anyhow::anyhow!("there is no command `weights {other}`").into()),
     }
 }
 
@@ -147,10 +147,17 @@ impl Case {
 
     /// The ledger to look at.
     fn archive(&self) -> Result<ReadOnly, Failure> {
-        let schema = self.kind()?.schema.ok_or_else(|| anyhow::anyhow!("this kind of work keeps no ledger"))?;
+        let schema = self.kind()?.schema.ok_or_else(|| {
+            anyhow::anyhow!(
+                "this kind of work has no ledger, and so no \
+                                                                        weights of its own"
+            )
+        })?;
         if self.is_missing() {
-            let error =
-                anyhow::anyhow!("there is no ledger {}: a validator makes it; name another with --ledger", self.ledger);
+            let error = anyhow::anyhow!(
+                "there is no ledger {}: a validator creates it; name another with --ledger",
+                self.ledger
+            );
             return Err(Failure::new(Exit::Missing, error));
         }
         Ok(ReadOnly::open(&self.ledger, schema)?)
@@ -203,8 +210,7 @@ async fn foretell(case: &Case, mechanism: u8, output: Output) -> Result<(), Fail
     let shares = case.shares(&ground)?;
     let row = shares.map(|shares| row(&ground, &shares)).unwrap_or_default();
     if row.0.is_empty() {
-        let error =
-            anyhow::anyhow!("there are no weights to forecast: nobody who is registered has earned anything yet");
+        let error = anyhow::anyhow!("there are no weights to forecast: no registered miner has earned anything yet");
         return Err(Failure::new(Exit::Missing, error));
     }
     let subnet = chain.before_epoch(&ground, mechanism).await.map_err(refused)?;
@@ -231,7 +237,12 @@ impl Shares for Kept {
 
 async fn set(case: Case, given: Vec<(Uid, f64)>, output: Output) -> Result<(), Failure> {
     let kind = case.kind()?;
-    let schema = kind.schema.ok_or_else(|| anyhow::anyhow!("this kind of work keeps no ledger"))?;
+    let schema = kind.schema.ok_or_else(|| {
+        anyhow::anyhow!(
+            "this kind of work has no ledger, and so no weights of its \
+                                                            own"
+        )
+    })?;
     let shares: Arc<dyn Shares> = if given.is_empty() {
         // Nothing is made where there is nothing to read.
         drop(case.archive()?);
@@ -247,7 +258,7 @@ async fn set(case: Case, given: Vec<(Uid, f64)>, output: Output) -> Result<(), F
     let writer = WeightsWriter::new(key, subnet, ledger, shares, Clock::wall(), case.policy);
     let done = writer.set_now().await.map_err(role::failure)?;
     if done.contains(&WeightsOutcome::NoScores) {
-        let error = anyhow::anyhow!("nothing was set: nobody who is registered has earned anything yet");
+        let error = anyhow::anyhow!("nothing was set: no registered miner has earned anything yet");
         return Err(Failure::new(Exit::Missing, error));
     }
     Ok(output.result(&done, |done| text::outcomes(done))?)

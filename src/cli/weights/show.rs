@@ -19,7 +19,10 @@ const ROWS: u32 = 4096;
 
 pub(super) fn command() -> Command {
     let command = Command::new("show")
-        .about("Prints the weights that validators have on the chain; those that are committed only are not among them")
+        .about(
+            "Prints the weights that validators have on the chain, without those that are committed and not yet \
+                revealed",
+        )
         .arg(super::mechanism());
     args::with_settings(with_block(command), &[Group::Subnet, Group::Chain])
 }
@@ -37,13 +40,19 @@ pub(super) fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let netuid = netuid(&settings)?;
         let mechanism = matches.get_one::<u8>("mechanism").copied().unwrap_or(0);
         let index = u16::from(mechanism).checked_mul(PER_MECHANISM).and_then(|first| first.checked_add(netuid.0));
-        let no_such = || Failure::new(Exit::Usage, anyhow::anyhow!("a subnet has no mechanism {mechanism}"));
+        let no_such = || Failure::new(Exit::Usage, anyhow::anyhow!("the subnet has no mechanism {mechanism}"));
         let chain = connect_at(&settings, matches).await?;
         // An unknown subnet is an error, not one without weights.
         chain.require_subnet(netuid).await.map_err(refused)?;
         let index = Json::from(index.ok_or_else(no_such)?);
         let stored = chain.storage("SubtensorModule.Weights", &[index], ROWS).await.map_err(refused)?;
-        let Stored::Entries { entries, .. } = stored else { return Err(anyhow::anyhow!("weights are no map").into()) };
+        let Stored::Entries { entries, .. } = stored else {
+            return Err(anyhow::anyhow!(
+                "the chain's weights cannot be \
+                                                                                        read: expected a map"
+            )
+            .into());
+        };
         let row = |value: &Json| serde_json::from_value::<Vec<(u64, u64)>>(value.clone()).unwrap_or_default();
         let rows =
             entries.iter().filter_map(|entry| Some((entry.keys.first()?.as_u64()?, row(&entry.value)))).collect();

@@ -10,19 +10,19 @@ pub(super) fn status(status: &WeightsStatus) -> String {
     let way = match (status.mode, &status.obstacle) {
         (Some(mode), _) => format!("weights are set {}", told(mode)),
         (None, obstacle) => {
-            format!("NO WEIGHTS CAN BE SET: {}", obstacle.as_deref().unwrap_or("the chain does not say why"))
+            format!("NO WEIGHTS CAN BE SET: {}", obstacle.as_deref().unwrap_or("the chain gives no reason"))
         }
     };
     let next = status.next_epoch.map_or_else(|| "never".to_owned(), |at| format!("at block {at}"));
     let mut lines = vec![
         format!("subnet {netuid}, uid {uid}, hotkey {hotkey}"),
         format!("block {block}, epoch {epoch}, the next one {next}"),
-        format!("{way}; at most every {} blocks, at least {} of them", rules.rate_limit, rules.min_allowed),
+        format!("{way}; at most once in {} blocks, at least {} weights", rules.rate_limit, rules.min_allowed),
     ];
     if let Some(beacon) = &status.beacon {
         let period = rules.reveal_period;
         lines.push(format!(
-            "commits are revealed {period} epochs later; the chain has round {} of its beacon",
+            "commits are revealed {period} epochs later; the last round of the beacon on the chain is {}",
             beacon.last_round
         ));
     }
@@ -60,7 +60,7 @@ fn mechanism(status: &MechanismStatus) -> String {
     for (uid, value) in &status.weights.0 {
         table.row([format!("  {uid}"), value.to_string()]);
     }
-    lines.push(if status.weights.0.is_empty() { "  no weights count now".to_owned() } else { table.render() });
+    lines.push(if status.weights.0.is_empty() { "  no weights are in force now".to_owned() } else { table.render() });
     lines.join("\n")
 }
 
@@ -96,7 +96,7 @@ pub(super) fn explanation(explanation: &WeightsExplanation) -> String {
 
 pub(super) fn history(jobs: &[PastJob]) -> String {
     if jobs.is_empty() {
-        return "no weights were ever due".to_owned();
+        return "no weights were due yet".to_owned();
     }
     let mut text = String::new();
     for job in jobs {
@@ -134,7 +134,7 @@ pub(super) fn forecast(forecast: &WeightsForecast) -> String {
     }
     let line = |what: &str, moves: &Moves| {
         let Moves { shown, kept, forecast, change } = moves;
-        format!("{what}: {forecast:.5} ({change:+.5} against {kept:.5} without new weights; {shown:.5} now)\n")
+        format!("{what}: {forecast:.5} ({change:+.5} compared with {kept:.5} without new weights; {shown:.5} now)\n")
     };
     format!(
         "the epoch at block {epoch_block}, from the state of block {block}, for uid {uid}\n{}{}{}",
@@ -149,8 +149,8 @@ pub(super) fn outcomes(done: &[WeightsOutcome]) -> String {
         WeightsOutcome::Set { block, mode, mechanism, weights } => {
             format!("block {block}: {} weights of mechanism {mechanism} set {}\n", weights.len(), told(*mode))
         }
-        WeightsOutcome::NoScores => "nobody has earned anything yet\n".to_owned(),
-        WeightsOutcome::NotDue { from_block, .. } => format!("to be looked at again at block {from_block}\n"),
+        WeightsOutcome::NoScores => "no miner has earned anything yet\n".to_owned(),
+        WeightsOutcome::NotDue { from_block, .. } => format!("to be checked again at block {from_block}\n"),
         WeightsOutcome::Advanced { job, stage } => format!("job {job}: {}\n", stage.name()),
     };
     done.iter().map(line).collect()
