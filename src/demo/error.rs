@@ -40,7 +40,7 @@ pub enum DemoError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// Time passes and nothing is open or ends.
-    #[error("only {scored} of {goal} {things} were scored, and nothing is open any more")]
+    #[error("only {scored} of {goal} {things} were scored, and none is open any longer")]
     NothingHappens {
         /// Things scored.
         scored: u64,

@@ -63,7 +63,7 @@ pub(super) async fn perform(duty: Duty, hotkey: Account, board: Arc<Board>, stop
             }
             // The ledger says once that its database is away, and once that it is back.
             Ok(Ok(Err(e @ WorkError::Ledger(LedgerError::Away { .. })))) => {
-                tracing::debug!(duty = duty.name, "{e}; this pass of `{}` is lost", duty.name);
+                tracing::debug!(duty = duty.name, "`{}` failed this time: {e}", duty.name);
                 Outcome::Failed(e.to_string())
             }
             // However many passes it costs, it is said once that the disk is full, and once that it is not.
@@ -76,11 +76,7 @@ pub(super) async fn perform(duty: Duty, hotkey: Account, board: Arc<Board>, stop
                 Outcome::Failed(e.to_string())
             }
             Ok(Ok(Err(e))) => {
-                tracing::error!(
-                    duty = duty.name,
-                    "{e}; this pass of `{}` is lost, the next one tries again",
-                    duty.name
-                );
+                tracing::error!(duty = duty.name, "`{}` failed this time and will try again: {e}", duty.name);
                 Outcome::Failed(e.to_string())
             }
             Ok(Err(e)) if e.is_panic() => {
@@ -90,7 +86,7 @@ pub(super) async fn perform(duty: Duty, hotkey: Account, board: Arc<Board>, stop
             Ok(Err(_)) => return,
             Err(_) => {
                 let deadline = duty.deadline.unwrap_or_default();
-                tracing::error!(duty = duty.name, ?deadline, "`{}` took too long and is abandoned", duty.name);
+                tracing::error!(duty = duty.name, ?deadline, "`{}` took too long and was stopped", duty.name);
                 Outcome::Late
             }
         };

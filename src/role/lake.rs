@@ -44,7 +44,11 @@ pub(super) fn duty(
     let access = access(settings);
     target.check(&access).map_err(refused)?;
     let (Some(open), Some(schema)) = (kind.history, kind.schema) else {
-        return Err(RoleError::Setting(format!("`lake.to`: {} keeps no history for a lake", kind.name)));
+        return Err(RoleError::Setting(format!(
+            "`lake.to`: the kind of work {} keeps no history for a lake; remove this \
+                                               setting",
+            kind.name
+        )));
     };
     let delay_ms = millis(settings.delay);
     let ledger = ledger.place().clone();

@@ -80,7 +80,8 @@ impl Miner {
         if subnet.is_connected() {
             publish(&hotkey, &subnet, published).await?;
         } else {
-            tracing::warn!(address = %published, "the chain is away: the axon serves who knows it, and is published later");
+            tracing::warn!(address = %published, "the chain is away: the axon serves already, and is published on the \
+                                                  chain later");
             tasks.supervise("publication", {
                 let (hotkey, subnet) = (Arc::clone(&hotkey), subnet.clone());
                 move || {
@@ -139,12 +140,12 @@ impl Miner {
         let Self { axon, work, tasks, .. } = self;
         tasks.stop(patience).await;
         if tokio::time::timeout(patience, axon.shutdown()).await.is_err() {
-            tracing::warn!("some requests did not end in time and are left");
+            tracing::warn!("some requests did not end in time; they are dropped");
         }
         match tokio::time::timeout(patience, work.finish()).await {
             Ok(Ok(())) => {}
-            Ok(Err(e)) => tracing::warn!("{e}; the last minute is not kept"),
-            Err(_) => tracing::warn!("what happened last was not written in time"),
+            Ok(Err(e)) => tracing::warn!("the record of the last minute was not written: {e}"),
+            Err(_) => tracing::warn!("the last part of the record was not written in time"),
         }
     }
 }
@@ -157,7 +158,7 @@ pub(super) fn external_address(
     let address = SocketAddr::new(external.0.unwrap_or(listening.ip()), external.1.unwrap_or(listening.port()));
     if address.ip().is_unspecified() {
         return Err(RoleError::Setting(format!(
-            "nobody can be told to call {}: say with `--axon.external_ip` by which address others reach this machine",
+            "others cannot reach {}: set `--axon.external_ip` to the address by which others reach this machine",
             address.ip()
         )));
     }
@@ -170,7 +171,7 @@ pub(super) async fn publish(hotkey: &Keypair, subnet: &Subnet, address: SocketAd
     let announcement = Announcement { ip: address.ip(), port: address.port(), version };
     match subnet.chain().serve_axon(hotkey, subnet.netuid(), announcement).await? {
         Some(inclusion) => tracing::info!(block = inclusion.block, %address, "axon published on the chain"),
-        None => tracing::info!(%address, "the chain shows this axon already"),
+        None => tracing::info!(%address, "the chain has this axon already"),
     }
     Ok(())
 }

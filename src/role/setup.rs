@@ -136,8 +136,8 @@ impl Prepared<'_> {
     pub async fn look_again(&self) {
         match tokio::time::timeout(FRESH, self.subnet.refresh()).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "beginning with an older metagraph"),
-            Err(_) => tracing::warn!("beginning with an older metagraph: the chain does not answer"),
+            Ok(Err(error)) => tracing::warn!(%error, "starting with an older metagraph"),
+            Err(_) => tracing::warn!("starting with an older metagraph: the chain does not answer"),
         }
     }
 
@@ -302,8 +302,8 @@ fn axon(settings: &Settings) -> Result<AxonConfig, RoleError> {
         .collect::<Result<_, _>>()
         .map_err(|e| RoleError::Setting(format!("`axon.trusted_proxies`: {e}")))?;
     if settings.axon.proxy_protocol && proxies == Proxies::none() {
-        let reason =
-            "`axon.proxy_protocol` needs `axon.trusted_proxies`: nobody else's word about the caller is believed";
+        let reason = "`axon.proxy_protocol` needs `axon.trusted_proxies`: only proxies that are listed there may name the \
+             caller";
         return Err(RoleError::Setting(reason.to_owned()));
     }
     Ok(AxonConfig {

@@ -65,7 +65,7 @@ impl Kept {
         let saved =
             folder.map_err(|e| e.to_string()).and_then(|()| metagraph.save(&self.path).map_err(|e| e.to_string()));
         if let Err(error) = saved {
-            tracing::warn!(path = %self.path.display(), error, "the metagraph is not kept on disk");
+            tracing::warn!(path = %self.path.display(), error, "the metagraph could not be written to disk");
         }
     }
 }

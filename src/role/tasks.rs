@@ -80,7 +80,7 @@ impl Tasks {
         self.stop.cancel();
         let ended = tokio::time::timeout(patience, async { while self.running.join_next().await.is_some() {} }).await;
         if ended.is_err() {
-            tracing::warn!(still_running = self.running.len(), "some tasks did not stop in time and are ended");
+            tracing::warn!(still_running = self.running.len(), "some tasks did not stop in time; they are ended now");
         }
     }
 }

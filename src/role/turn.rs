@@ -174,7 +174,7 @@ impl Turn {
         let (connection, token, holder) = self.taken().await?;
         let takeovers = holder.map_or(0, |holder| holder.takeovers);
         let lease = Lease::keep(self.place.clone(), connection, token, lease::TERM)?;
-        tracing::info!(token, takeovers, name = self.name, "the lease of {} is this process's", self.place);
+        tracing::info!(token, takeovers, name = self.name, "this process holds the lease of {} now", self.place);
         self.rank.set(State::Active { lease: Some(Holding { sight: lease.sight(), token, takeovers }) });
         let (place, tables, fence) = (self.place.clone(), tables.to_vec(), lease.fence());
         let opening = move || Ledger::open_as(place, &tables, Ownership::Leased(fence));
@@ -251,9 +251,9 @@ impl Watching {
     /// Says once why it cannot look; that a database is away is said already.
     fn is_blind(&mut self, error: &LedgerError) {
         if std::mem::replace(&mut self.away, true) || matches!(error, LedgerError::Away { .. }) {
-            tracing::debug!("standing by, and not able to look: {error}");
+            tracing::debug!("standing by; the state of the ledger is not known: {error}");
         } else {
-            tracing::warn!("standing by, and not able to look: {error}");
+            tracing::warn!("standing by; the state of the ledger is not known: {error}");
         }
     }
 }

@@ -72,7 +72,7 @@ pub(super) async fn compare(own: Arc<Link>, others: Vec<String>, deadline: Durat
     // One of several that claims to be far ahead is believed as little as one that says something else.
     if let Some(nearest) = ahead.iter().min_by_key(|witness| witness.finalised).filter(|_| ahead.len() > others.len()) {
         let (height, endpoint) = (nearest.finalised, &nearest.link.endpoint);
-        let leave = format!("block {} is final there, on {endpoint} block {height} is", mine.finalised);
+        let leave = format!("block {} is final there, but block {height} on {endpoint}", mine.finalised);
         return Verdict { leave: Some(leave), finalised: height, ..Verdict::default() };
     }
     let behind = mine.finalised.saturating_sub(LAG_ALLOWED);

@@ -51,12 +51,14 @@ pub enum SubtensorError {
     NoEndpoint,
     /// Neither the name of a network nor an address.
     #[error(
-        "`{0}` is no network: --subtensor.network takes finney, test, archive, local, or an address such as ws://127.0.0.1:9944"
+        "`{0}` is not a network: --subtensor.network takes finney, test, archive, local, or an address such as \
+         ws://127.0.0.1:9944"
     )]
     UnknownNetwork(String),
     /// Not a WebSocket address.
     #[error(
-        "`{0}` is no chain endpoint: --subtensor.chain_endpoint takes addresses such as ws://127.0.0.1:9944 or wss://…"
+        "`{0}` is not a chain endpoint: --subtensor.chain_endpoint takes addresses such as ws://127.0.0.1:9944 or \
+         wss://…"
     )]
     BadEndpoint(String),
     /// No endpoint answers as it should.
@@ -85,7 +87,7 @@ pub enum SubtensorError {
         message: Foreign,
     },
     /// The runtime does not have what we look for: a call, a storage item, a runtime API.
-    #[error("the chain's runtime (spec version {spec_version}) has no {what}: a newer `neuron` may know its successor")]
+    #[error("the chain's runtime (spec version {spec_version}) has no {what}: update `neuron`")]
     Missing {
         /// Kind and name.
         what: String,
@@ -108,7 +110,7 @@ pub enum SubtensorError {
     #[error("{0}")]
     BadArgument(String),
     /// Something is there, but not in a shape we understand.
-    #[error("{what} does not have the expected shape: {reason}; a newer `neuron` may understand it")]
+    #[error("{what} does not have the expected shape: {reason}; update `neuron`")]
     Shape {
         /// Kind and name.
         what: String,
@@ -119,7 +121,7 @@ pub enum SubtensorError {
     #[error("subnet {0} does not exist on this chain: check --netuid and --subtensor.network")]
     NoSubnet(NetUid),
     /// A height that the chain has not reached.
-    #[error("block {block} is not there yet: the chain is at block {best}")]
+    #[error("block {block} does not exist yet: the chain is at block {best}")]
     NoBlock {
         /// What was asked for.
         block: BlockNumber,
@@ -127,7 +129,7 @@ pub enum SubtensorError {
         best: BlockNumber,
     },
     /// No node in reach keeps the state of that block.
-    #[error("the state of block {0} is kept by none of the nodes: name an archive node with --subtensor.archive")]
+    #[error("no node keeps the state of block {0}: name an archive node with --subtensor.archive")]
     Discarded(BlockNumber),
     /// The hotkey has no uid in the subnet.
     #[error("hotkey {hotkey} is not registered in subnet {netuid}: register it (`neuron register --netuid {netuid}`)")]
@@ -141,7 +143,10 @@ pub enum SubtensorError {
     #[error(transparent)]
     Refused(Box<Refusal>),
     /// The transaction's lifetime ended and no block has it: it never will be in one.
-    #[error("{call} ({extrinsic}) was in no block up to {last_block}, and is invalid now: it is safe to send it again")]
+    #[error(
+        "{call} ({extrinsic}) was not included up to block {last_block}, and is no longer valid: it is safe to \
+             send it again"
+    )]
     Expired {
         /// Pallet and call.
         call: String,
@@ -164,8 +169,8 @@ pub enum SubtensorError {
     },
     /// The deadline passed before the transaction's fate was known: it may still be included.
     #[error(
-        "{call} ({extrinsic}) is sent, but its fate is unknown after {} s: it may be included until block {last_block}; \
-         read the chain before sending it again",
+        "{call} ({extrinsic}) was sent, but its outcome is not known after {} s: it may be included until block \
+         {last_block}; look for it (`neuron transaction HASH`) before you send it again",
         .after.as_secs()
     )]
     FateUnknown {

@@ -77,7 +77,7 @@ impl Keeper {
             // One that connects and fails at once is paced like one that does not connect.
             failures = if held < SOUND_AFTER { failures + 1 } else { 0 };
             let endpoint = self.config.endpoints.get(turn).map(|endpoint| shown(endpoint)).unwrap_or_default();
-            tracing::warn!(endpoint, reason, "the chain endpoint is not usable");
+            tracing::warn!(endpoint, reason, "the chain endpoint cannot be used");
             let rounds = u32::try_from(failures / endpoints).unwrap_or(u32::MAX);
             self.offer.send_modify(|offer| {
                 offer.link = None;
@@ -134,7 +134,7 @@ impl Keeper {
             && agreed.hash != there
         {
             return Err(format!(
-                "it is on a fork: its block {} is {there:?}, on others {:?}",
+                "it is on a fork: its block {} is {there:?}, but {:?} on others",
                 agreed.height, agreed.hash
             ));
         }
@@ -143,7 +143,7 @@ impl Keeper {
             return Err(format!("it is at block {height}, others were at {highest}"));
         }
         if choosy && finalised.saturating_add(LAG_ALLOWED) < self.finalised {
-            return Err(format!("block {finalised} is final there, on others {} was", self.finalised));
+            return Err(format!("block {finalised} is final there, but {} on others", self.finalised));
         }
         self.finalised = finalised;
         self.best.send_replace(height);

@@ -60,7 +60,7 @@ impl Link {
     /// The best block: its hash and height.
     pub(super) async fn best(&self) -> Result<(H256, BlockNumber), Failure> {
         let hash = self.rpc.chain_get_block_hash(None).await?;
-        let hash = hash.ok_or_else(|| Failure::Link("the node names no best block".to_owned()))?;
+        let hash = hash.ok_or_else(|| Failure::Link("the node did not name its best block".to_owned()))?;
         Ok((hash, self.number_of(hash).await?))
     }
 

@@ -34,7 +34,7 @@ pub enum MetagraphFileError {
         source: io::Error,
     },
     /// The file is something else.
-    #[error("{} is no metagraph of this program ({reason}): remove it, or have it written anew", path.display())]
+    #[error("{} is not a metagraph file of this program ({reason}): remove it, or write it again", path.display())]
     Format {
         /// Which file.
         path: PathBuf,

@@ -67,7 +67,7 @@ const ROWS: &[Row] = &[
     row("HotKeyNotRegisteredInNetwork", "the hotkey is not registered in this subnet", "register it first, and check --netuid", No),
     row("HotKeyAccountNotExists", "no coldkey ever owned this hotkey", "register the hotkey, and check the address", No),
     row("NonAssociatedColdKey", "the signing coldkey does not own this hotkey", "use the wallet whose coldkey owns it (--wallet.name)", No),
-    row("HotKeyAlreadyRegisteredInSubNet", "the hotkey already has a uid in this subnet", "nothing is to be done", No),
+    row("HotKeyAlreadyRegisteredInSubNet", "the hotkey already has a uid in this subnet", "nothing needs to be done", No),
     row("CannotUseSystemAccount", "this hotkey is a subnet's own account", "use another hotkey", No),
     row("SubnetNotExists", "the subnet does not exist", "check --netuid and --subtensor.network", No),
     row("MechanismDoesNotExist", "the subnet, or this mechanism of it, does not exist", "check --netuid and --subtensor.network", No),
@@ -83,11 +83,17 @@ const ROWS: &[Row] = &[
     row("TooManyRegistrationsThisInterval", "this interval's registrations are used up", "wait for the next interval", After(EPOCH)),
     // Serving.
     row("InvalidIpType", "the address is neither IPv4 nor IPv6", "set --axon.external_ip", No),
-    row("InvalidIpAddress", "this address cannot be announced (127.0.0.1, ::1 and all ones are refused)", "announce a reachable one: --axon.external_ip", No),
-    row("InvalidPort", "port 0 cannot be announced", "set --axon.external_port", No),
-    row("ServingRateLimitExceeded", "the axon was announced a short while ago", "the old announcement stands; wait for the subnet's serving rate limit", After(Duration::from_secs(50 * 12))),
+    row("InvalidIpAddress", "this address cannot be published (127.0.0.1, ::1 and all ones are refused)", "publish one \
+                                                                                                           that others \
+                                                                                                           can reach: \
+                                                                                                           --axon.external_ip", No),
+    row("InvalidPort", "port 0 cannot be published", "set --axon.external_port", No),
+    row("ServingRateLimitExceeded", "the axon was published a short while ago", "the old address stays in force; wait \
+                                                                                 for the subnet's serving rate limit", After(Duration::from_secs(50 * 12))),
     // Weights.
-    row("NeuronNoValidatorPermit", "the hotkey has no validator permit", "stake enough to be among the subnet's validators, then wait for the next epoch", After(EPOCH)),
+    row("NeuronNoValidatorPermit", "the hotkey has no validator permit", "give it enough stake to be among the \
+                                                                          subnet's validators, then wait for the next \
+                                                                          epoch", After(EPOCH)),
     row("NotEnoughStakeToSetWeights", "the hotkey's stake is below the chain's threshold for weights", "stake more on this hotkey", No),
     row("SettingWeightsTooFast", "the subnet's weights rate limit is not over", "wait for it: last update + limit − block", After(BLOCK)),
     row("CommittingWeightsTooFast", "the subnet's weights rate limit is not over", "wait for it: last update + limit − block", After(BLOCK)),
@@ -99,13 +105,15 @@ const ROWS: &[Row] = &[
     row("WeightVecLengthIsLow", "there are fewer weights than the subnet's minimum", "add entries; zeros count", No),
     row("MaxWeightExceeded", "one weight is above the subnet's limit", "spread the weights", No),
     row("CanNotSetRootNetworkWeights", "netuid 0 takes no weights", "choose a subnet with --netuid", No),
-    row("CommitRevealEnabled", "the subnet hides weights at first: plain ones are refused", "commit the weights instead of setting them", Now),
+    row("CommitRevealEnabled", "the subnet takes committed weights only: plain ones are refused", "commit the weights \
+                                                                                                   instead of setting \
+                                                                                                   them", Now),
     row("CommitRevealDisabled", "the subnet takes plain weights only", "set the weights instead of committing them", Now),
     row("IncorrectCommitRevealVersion", "the chain expects another form of commits", "update `neuron`", No),
     row("InvalidRevealRound", "the drand round is over already", "check this machine's clock, then commit again", Now),
     row("TooManyUnrevealedCommits", "ten commits wait for their reveal", "wait until one is revealed or expires", After(EPOCH)),
-    row("NoWeightsCommitFound", "there is nothing to reveal: no commit, or it expired", "commit again", Now),
-    row("InvalidRevealCommitHashNotMatch", "what is revealed is not what was committed", "commit again", No),
+    row("NoWeightsCommitFound", "there is nothing to reveal: no commit, or it has expired", "commit again", Now),
+    row("InvalidRevealCommitHashNotMatch", "the revealed weights are not those that were committed", "commit again", No),
     row("ExpiredWeightCommit", "the epoch for the reveal is over", "commit again", Now),
     row("RevealTooEarly", "the epoch for the reveal has not come", "wait for it", After(BLOCK)),
     row("InputLengthsUnequal", "the lists of a batch differ in length", "report this as a bug of `neuron`", No),
@@ -114,7 +122,7 @@ const ROWS: &[Row] = &[
     row("StakeAmountTooLow", "the amount, or the hotkey's stake for this call, is too low", "raise the amount; for weights, stake more on the hotkey", No),
     row("NotEnoughStakeToWithdraw", "the position holds less than that", "read the stake again and lower the amount", No),
     row("SubtokenDisabled", "the subnet is not started, so nothing can be staked in it", "wait until its owner starts it", No),
-    row("InsufficientLiquidity", "the subnet's pool is too shallow for this amount", "lower the amount", No),
+    row("InsufficientLiquidity", "the subnet's pool is too small for this amount", "lower the amount", No),
     row("SlippageTooHigh", "the price would move beyond the limit", "lower the amount, or widen the limit", No),
     row("StakeUnavailable", "part of this stake is locked", "lower the amount, or unlock first", No),
     row("TransferDisallowed", "the subnet does not let stake be transferred", "ask the subnet's owner", No),
@@ -123,21 +131,26 @@ const ROWS: &[Row] = &[
     row("BalanceWithdrawalError", "the balance cannot be withdrawn", "check what is reserved or frozen", No),
     row("ZeroMaxAmount", "at this limit price nothing can be moved", "widen the limit", No),
     // Rules over all.
-    row("TxRateLimitExceeded", "this was done a short while ago, and is limited in rate", "wait", After(EPOCH)),
-    row("RateLimitExceeded", "this was done a short while ago, and is limited in rate", "wait: for weights, until last update + the subnet's weights rate limit", After(BLOCK)),
+    row("TxRateLimitExceeded", "this was done a short while ago; the chain limits how often", "wait", After(EPOCH)),
+    row("RateLimitExceeded", "this was done a short while ago; the chain limits how often", "wait: for weights, until \
+                                                                                             last update + the \
+                                                                                             subnet's weights rate \
+                                                                                             limit", After(BLOCK)),
     row("DelegateTakeTooLow", "the take is below the minimum", "raise it", No),
     row("DelegateTakeTooHigh", "the take is above the maximum", "lower it", No),
-    row("DisabledTemporarily", "the chain has switched this call off for a time", "try later", After(EPOCH)),
-    row("Deprecated", "the chain has retired this call", "update `neuron`", No),
-    row("CallFiltered", "the chain does not accept this call now (safe mode, or a batch in a batch)", "try later", After(EPOCH)),
-    row("BadOrigin", "the signer may not do this", "use the key that may", No),
-    row("BadRequest", "the chain refused this before it reached a block, without saying why", "check the arguments, the address and its type first", No),
+    row("DisabledTemporarily", "the chain has disabled this call for now", "try again later", After(EPOCH)),
+    row("Deprecated", "the chain no longer has this call", "update `neuron`", No),
+    row("CallFiltered", "the chain does not accept this call now (safe mode, or a batch in a batch)", "try again later", After(EPOCH)),
+    row("BadOrigin", "the signer may not do this", "use a key that may", No),
+    row("BadRequest", "the chain refused this before it reached a block, and gave no reason", "check the arguments, \
+                                                                                               the address and its \
+                                                                                               type first", No),
     // The pool's own rules.
     row("Payment", "the account cannot pay the fee", "top it up (`neuron balance`)", No),
     row("Stale", "the nonce is used already", "another program signs with the same key; try again", Now),
     row("BadProof", "the signature does not fit the chain: another genesis or runtime version", "try again; if it stays, update `neuron`", Now),
     row("AncientBirthBlock", "the transaction is too old", "try again", Now),
-    row("PriorityTooLow", "another transaction of this account waits with the same nonce", "wait for the next block", After(BLOCK)),
+    row("PriorityTooLow", "another transaction of this account with the same nonce waits", "wait for the next block", After(BLOCK)),
     row("Banned", "the pool refused the same transaction a short while ago", "wait half an hour, or change it", After(Duration::from_secs(1800))),
     row("ImmediatelyDropped", "the node's pool is full", "try in a few blocks, or another endpoint", After(BLOCK)),
     row("ExhaustsResources", "the block is full", "try in the next block", After(BLOCK)),
@@ -234,7 +247,7 @@ fn unknown(call: &str, pallet: &str, name: &str, docs: &str, block: Option<Block
         name: name.to_owned(),
         docs: docs.into(),
         cause: cause.into(),
-        next_step: "look the name up in the chain's documentation".to_owned(),
+        next_step: "look for the name in the chain's documentation".to_owned(),
         block,
         retry: Retry::No,
     }

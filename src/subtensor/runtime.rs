@@ -200,7 +200,7 @@ impl Runtime {
         match unknown {
             Some(extension) => Err(SubtensorError::Shape {
                 what: format!("transaction extension {}", extension.identifier()),
-                reason: "it asks for something in every transaction that is new".into(),
+                reason: "it asks for something new in every transaction".into(),
             }),
             None => Ok(()),
         }

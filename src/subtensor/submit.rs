@@ -396,7 +396,7 @@ pub(super) async fn outcome(
             _ => {}
         }
     }
-    Err(shape("they do not say how the transaction ended".to_owned()).into())
+    Err(shape("they do not say whether the transaction succeeded".to_owned()).into())
 }
 
 /// A dispatch error by name.

@@ -155,8 +155,7 @@ impl Subtensor {
         self.ask(&format!("the puzzle of subnet {netuid}"), |at| async move {
             let pallet = at.runtime.metadata.pallet_by_name(PALLET);
             if pallet.and_then(|pallet| pallet.call_variant_by_name(CALL)).is_none() {
-                let what =
-                    "proof of work (its `register` burns TAO whatever work comes with it: register without --pow)";
+                let what = "proof of work (here `register` always burns TAO: register without --pow)";
                 return Err(at.runtime.missing(what.to_owned()).into());
             }
             let number = async |item: &str| at.value::<u64>(PALLET, item, (netuid.0,)).await;

@@ -28,7 +28,7 @@ pub struct Health {
 
 /// The port cannot be served.
 #[derive(Debug, thiserror::Error)]
-#[error("metrics cannot be served on {address}: {source}; choose another `--metrics.port`, or leave it out")]
+#[error("metrics cannot be served on {address}: {source}; choose another `--metrics.port`, or remove that setting")]
 pub struct MetricsError {
     address: SocketAddr,
     source: std::io::Error,

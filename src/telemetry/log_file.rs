@@ -61,8 +61,10 @@ pub fn logs_to_a_file() -> bool {
 pub fn reopen_log_file() {
     let Some(file) = OURS.get() else { return };
     match file.reopen() {
-        Ok(()) => tracing::info!("logs go on in {}", file.path.display()),
-        Err(e) => tracing::error!("{} cannot be opened anew: {e}; the old file goes on", file.path.display()),
+        Ok(()) => tracing::info!("the log continues in {}", file.path.display()),
+        Err(e) => {
+            tracing::error!("{} cannot be opened again: {e}; the log continues in the old file", file.path.display())
+        }
     }
 }
 

@@ -74,13 +74,13 @@ pub enum TimelockError {
     #[error("a time-locked commit is sealed with the unknown cipher {0:?}; the chain opens AES_GCM_")]
     UnknownSuite(String),
     /// The bytes are no point of the curve's right subgroup, or the point at infinity.
-    #[error("the bytes of {0} are no usable point of BLS12-381")]
+    #[error("the bytes of {0} are not a valid point of BLS12-381")]
     NotAPoint(&'static str),
     /// The signature belongs to another round or beacon, or the commit was changed.
     #[error("the commit does not open with this signature: it is sealed for another round or beacon, or was changed")]
     DoesNotOpen,
     /// What was sealed are no weights.
-    #[error("the time-locked payload is no list of weights: {0}")]
+    #[error("the time-locked payload is not a list of weights: {0}")]
     Payload(String),
     /// More weights than the chain takes at once.
     #[error(

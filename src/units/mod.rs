@@ -62,7 +62,7 @@ impl Rao {
 
 /// A text that is no amount of TAO.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no amount: expected TAO with at most nine decimals, such as 1.5")]
+#[error("`{0}` is not an amount: expected TAO with at most nine decimals, such as 1.5")]
 pub struct NotAnAmount(pub String);
 
 /// From TAO in decimal notation, exactly: `1.5` is 1 500 000 000 rao. Signs and exponents are refused.

@@ -124,7 +124,9 @@ fn both_roles_live_below_pm2() {
     let moved = pm2.world.path("m0.log.1");
     fs::rename(&log, &moved).unwrap();
     pm2.run(&["sendSignal", "SIGHUP", MINER]);
-    wait_until("the log goes on in a new file", || fs::read_to_string(&log).is_ok_and(|it| it.contains("logs go on")));
+    wait_until("the log goes on in a new file", || {
+        fs::read_to_string(&log).is_ok_and(|it| it.contains("the log continues"))
+    });
     assert_eq!(pm2.state(MINER).1, restarts + 1, "a rotation restarts nothing");
 
     let third = pm2.state(MINER).0;

@@ -32,7 +32,7 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
     let Some((chain, block)) = best else { return findings };
     findings.push(clock_of(&chain).await);
     let Some(netuid) = patient.netuid else {
-        findings.push(Finding::odd(AREA, "subnet", "none is chosen", "say which with --netuid N"));
+        findings.push(Finding::odd(AREA, "subnet", "no subnet is chosen", "choose one with --netuid N"));
         return findings;
     };
     match timeout(PATIENCE, chain.metagraph(netuid)).await {
@@ -72,7 +72,13 @@ async fn endpoints(config: &SubtensorConfig) -> (Vec<Finding>, Option<(Subtensor
                 let name = chain.endpoint().unwrap_or_else(|| number.clone());
                 let seen = format!("block {block}; connected in {}, an answer takes {}", took(connected), took(answer));
                 findings.push(if answer.as_millis() > SLOW_MS {
-                    Finding::odd(AREA, name.clone(), seen, "choose a nearer one with --subtensor.chain_endpoint")
+                    Finding::odd(
+                        AREA,
+                        name.clone(),
+                        seen,
+                        "choose an endpoint that is nearer with \
+                                                            --subtensor.chain_endpoint",
+                    )
                 } else {
                     Finding::good(AREA, name.clone(), seen)
                 });
@@ -82,7 +88,8 @@ async fn endpoints(config: &SubtensorConfig) -> (Vec<Finding>, Option<(Subtensor
                 }
             }
             Ok(Err(error)) => {
-                let remedy = "name another with --subtensor.chain_endpoint, or look at the network of this machine";
+                let remedy = "name another endpoint with --subtensor.chain_endpoint, or check the network of this \
+                              machine";
                 findings.push(Finding::bad(AREA, number, error.to_string(), remedy));
             }
             Err(_) => findings.push(late(number)),
@@ -91,7 +98,7 @@ async fn endpoints(config: &SubtensorConfig) -> (Vec<Finding>, Option<(Subtensor
     let highest = heights.iter().map(|(_, block)| *block).max().unwrap_or(0);
     for (name, block) in heights.iter().filter(|(_, block)| *block + LAG < highest) {
         let seen = format!("{} blocks behind another endpoint", highest - block);
-        findings.push(Finding::odd(AREA, name.clone(), seen, "the node is not in step: do not list it first"));
+        findings.push(Finding::odd(AREA, name.clone(), seen, "the node is late: do not list it first"));
     }
     (findings, best)
 }
@@ -102,7 +109,7 @@ async fn clock_of(chain: &Subtensor) -> Finding {
     let now = UnixMs(i64::try_from(clock::wall_ns() / 1_000_000).unwrap_or(i64::MAX));
     match asked {
         Ok(Ok(chain)) => skew(now.since(chain)),
-        Ok(Err(error)) => Finding::odd(AREA, WHAT, format!("not compared: {error}"), "look again later"),
+        Ok(Err(error)) => Finding::odd(AREA, WHAT, format!("not compared: {error}"), "try again later"),
         Err(_) => late(WHAT.to_owned()),
     }
 }
@@ -118,7 +125,7 @@ fn skew(ahead_ms: i64) -> Finding {
     }
     let seen = format!("{seconds:.1} s after the newest block's time; a block comes every 12 s");
     if ahead_ms > 5 * BLOCK_MS {
-        let remedy = format!("either no blocks are made, or this clock is ahead: {REMEDY}");
+        let remedy = format!("either the chain makes no blocks, or this machine's clock is ahead: {REMEDY}");
         return Finding::odd(AREA, WHAT, seen, remedy);
     }
     Finding::good(AREA, WHAT, seen)
@@ -131,7 +138,8 @@ async fn neuron(patient: &Patient<'_>, metagraph: &Metagraph, block: BlockNumber
     let Some(neuron) = metagraph.neurons.iter().find(|neuron| neuron.hotkey == hotkey) else {
         let wallet = &patient.settings.wallet;
         let remedy = format!(
-            "`neuron register --netuid {netuid} --wallet.name {} --wallet.hotkey {}`; if it was registered before, its place was taken",
+            "`neuron register --netuid {netuid} --wallet.name {} --wallet.hotkey {}`; if it was registered before, it \
+             has lost its slot",
             wallet.name, wallet.hotkey,
         );
         return vec![Finding::bad(AREA, what, format!("{hotkey} is not registered"), remedy)];
@@ -157,7 +165,8 @@ fn weights(neuron: &Neuron, block: BlockNumber) -> Finding {
     let age = block.saturating_sub(neuron.last_update);
     let seen = format!("{age} blocks");
     if age > OLD_BLOCKS {
-        let remedy = "a validator sets them once per tempo: `neuron weights status` and `neuron weights explain` say what stands in the way";
+        let remedy = "a validator sets weights once per tempo: `neuron weights status` and `neuron weights explain` \
+                      say what prevents it";
         return Finding::bad(AREA, WHAT, seen, remedy);
     }
     Finding::good(AREA, WHAT, seen)
@@ -167,11 +176,11 @@ fn weights(neuron: &Neuron, block: BlockNumber) -> Finding {
 async fn axon(neuron: &Neuron) -> Finding {
     const WHAT: &str = "published axon";
     let Some(address) = neuron.axon.as_ref().map(AxonInfo::socket) else {
-        let seen = "none: a validator needs none, a miner is asked nothing";
+        let seen = "no axon is published: a validator needs none, but nobody can ask a miner without one";
         if neuron.validator_permit {
             return Finding::good(AREA, WHAT, seen);
         }
-        return Finding::odd(AREA, WHAT, seen, "start the miner; it publishes its address");
+        return Finding::odd(AREA, WHAT, seen, "for a miner, start it: it publishes its address");
     };
     reach(WHAT, address).await
 }
@@ -179,7 +188,7 @@ async fn axon(neuron: &Neuron) -> Finding {
 async fn reach(what: &str, address: SocketAddr) -> Finding {
     let began = clock::monotonic();
     match timeout(PATIENCE / 4, TcpStream::connect(address)).await {
-        Ok(Ok(_)) => Finding::good(AREA, what, format!("{address} takes connections in {}", took(began.elapsed()))),
+        Ok(Ok(_)) => Finding::good(AREA, what, format!("{address} accepts connections in {}", took(began.elapsed()))),
         Ok(Err(error)) => Finding::bad(
             AREA,
             what,
@@ -190,7 +199,8 @@ async fn reach(what: &str, address: SocketAddr) -> Finding {
             AREA,
             what,
             format!("{address}: no answer from here; some routers do not let a machine call its own address"),
-            "open the port in the firewall, forward it in the router; another machine can tell: `neuron axon call-back` there, `neuron doctor --peer` here",
+            "open the port in the firewall and forward it in the router; to be sure, run `neuron axon call-back` on \
+             another machine and `neuron doctor --peer` here",
         ),
     }
 }

@@ -22,14 +22,19 @@ fn wallet(patient: &Patient<'_>) -> Vec<Finding> {
     const AREA: &str = "wallet";
     let settings = &patient.settings.wallet;
     let Ok((name, hotkey)) = split_name(&settings.name, None) else {
-        return vec![Finding::bad(AREA, settings.name.clone(), "this is no name of a wallet", "correct --wallet.name")];
+        return vec![Finding::bad(
+            AREA,
+            settings.name.clone(),
+            "this is not a valid name for a wallet",
+            "correct --wallet.name",
+        )];
     };
     let hotkey = hotkey.unwrap_or_else(|| settings.hotkey.clone());
     let reports = match examine(&settings.path, &name, &Unlock::never_asking()) {
         Ok(reports) => reports,
         Err(error) => {
             let remedy = format!(
-                "`neuron wallet create --wallet.name {name}` makes one, `neuron wallet list` shows what there is"
+                "`neuron wallet create --wallet.name {name}` creates it, `neuron wallet list` shows the existing ones"
             );
             return vec![Finding::bad(AREA, name, error.to_string(), remedy)];
         }
@@ -48,7 +53,10 @@ fn wallet(patient: &Patient<'_>) -> Vec<Finding> {
         }
         if report.problems.is_empty() {
             let state = match report.verdict {
-                Verdict::Locked => "encrypted: a password file or the environment must open it where nobody types",
+                Verdict::Locked => {
+                    "encrypted: without a terminal, the password must come from a password file or the \
+                                    environment"
+                }
                 Verdict::PublicOnly => "only the public half is here",
                 _ => "opens",
             };
@@ -57,7 +65,7 @@ fn wallet(patient: &Patient<'_>) -> Vec<Finding> {
                     AREA,
                     what,
                     format!("{address}: {state}"),
-                    "a role signs with the hotkey: bring its file here, or `neuron wallet regen-hotkey`",
+                    "a role signs with the hotkey: copy its file to this machine, or use `neuron wallet regen-hotkey`",
                 ),
                 _ => Finding::good(AREA, what, format!("{address}: {state}")),
             });
@@ -79,10 +87,12 @@ fn ledger(patient: &Patient<'_>) -> Option<Finding> {
     let path = match setup::ledger_place(patient.settings, netuid, &hotkey) {
         Ok(Place::File(path)) => path,
         Ok(place) => return Some(database(&place, kind.schema?)),
-        Err(error) => return Some(Finding::bad(AREA, "validator's ledger", error.to_string(), "see what it says")),
+        Err(error) => {
+            return Some(Finding::bad(AREA, "validator's ledger", error.to_string(), "do what the message says"));
+        }
     };
     if !path.exists() {
-        let seen = format!("{} is not there; a validator makes it when it starts", path.display());
+        let seen = format!("{} does not exist yet; a validator creates it when it starts", path.display());
         return Some(Finding::good(AREA, "validator's ledger", seen));
     }
     let size = std::fs::metadata(&path).map(|file| file.len()).unwrap_or(0);
@@ -96,7 +106,7 @@ fn ledger(patient: &Patient<'_>) -> Option<Finding> {
                     AREA,
                     "validator's ledger",
                     seen(&format!(": {said}")),
-                    "stop the validator, keep the file, and put a copy of before in its place",
+                    "stop the validator, keep the damaged file, and restore an earlier copy",
                 ),
                 Err(error) => Finding::odd(AREA, "validator's ledger", seen(&format!(": {error}")), "look again later"),
             }
@@ -104,7 +114,7 @@ fn ledger(patient: &Patient<'_>) -> Option<Finding> {
         Err(error @ (LedgerError::TooNew { .. } | LedgerError::TooOld { .. })) => {
             Finding::odd(AREA, "validator's ledger", error.to_string(), "start the validator once with this version")
         }
-        Err(error) => Finding::bad(AREA, "validator's ledger", error.to_string(), "see what it says"),
+        Err(error) => Finding::bad(AREA, "validator's ledger", error.to_string(), "do what the message says"),
     })
 }
 
@@ -113,10 +123,10 @@ fn database(place: &Place, schema: Schema) -> Finding {
     match ReadOnly::open(place, schema) {
         Ok(_) => Finding::good("ledger", what, place.to_string()),
         Err(LedgerError::Corrupt { .. }) => {
-            Finding::good("ledger", what, format!("{place} is not there; a validator makes it when it starts"))
+            Finding::good("ledger", what, format!("{place} does not exist yet; a validator creates it when it starts"))
         }
         Err(error @ LedgerError::Away { .. }) => Finding::bad("ledger", what, error.to_string(), "start the database"),
-        Err(error) => Finding::bad("ledger", what, error.to_string(), "see what it says, and docs/postgres.md"),
+        Err(error) => Finding::bad("ledger", what, error.to_string(), "do what the message says; see docs/postgres.md"),
     }
 }
 
@@ -129,7 +139,7 @@ fn disk(folder: &Path) -> Finding {
             _ => there = PathBuf::from("."),
         }
     }
-    let what = format!("room under {}", folder.display());
+    let what = format!("free space in {}", folder.display());
     let space = match rustix::fs::statvfs(&there) {
         Ok(space) => space,
         Err(error) => {
@@ -144,7 +154,7 @@ fn disk(folder: &Path) -> Finding {
     let free = space.f_bavail.saturating_mul(space.f_frsize);
     let seen = format!("{:.1} GB free", free as f64 / 1e9);
     if free < LITTLE {
-        return Finding::bad(AREA, what, seen, "make room: a validator that cannot write asks nobody");
+        return Finding::bad(AREA, what, seen, "free some space: a validator that cannot write stops asking miners");
     }
     Finding::good(AREA, what, seen)
 }

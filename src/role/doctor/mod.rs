@@ -115,7 +115,7 @@ async fn outside(resolved: &Resolved, settings: &Settings) -> Vec<Finding> {
     let (_, kind) = match setup::subnet_and_kind(settings) {
         Ok(found) => found,
         Err(error) => {
-            return vec![Finding::odd(AREA, "kind of work", error.to_string(), "say it with --netuid or --task")];
+            return vec![Finding::odd(AREA, "kind of work", error.to_string(), "choose it with --netuid or --task")];
         }
     };
     let mut findings = vec![Finding::good(AREA, "kind of work", kind.name)];
@@ -131,7 +131,7 @@ async fn outside(resolved: &Resolved, settings: &Settings) -> Vec<Finding> {
                 AREA,
                 "what it needs from others",
                 format!("no answer within {} s", (PATIENCE * 2).as_secs()),
-                "look at the network of this machine, and at the addresses in the settings",
+                "check the network of this machine, and the addresses in the settings",
             )),
         }
     }

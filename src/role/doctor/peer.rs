@@ -17,14 +17,14 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// Asks `peer` to call our axon back.
 pub(super) async fn look(patient: &Patient<'_>, peer: SocketAddr) -> Vec<Finding> {
     let Some(hotkey) = patient.hotkey else {
-        let remedy = "say whose axon it is with --wallet.name and --wallet.hotkey";
+        let remedy = "name the hotkey of the axon with --wallet.name and --wallet.hotkey";
         return vec![Finding::bad(AREA, WHAT, "not asked: no hotkey is known", remedy)];
     };
     let axon = &patient.settings.axon;
     match ask(peer, CallMe { port: axon.external_port.unwrap_or(axon.port), hotkey }).await {
         Ok(called) => told(&called),
         Err(error) => {
-            let remedy = "is `neuron axon call-back` running there, and does its firewall let this machine in?";
+            let remedy = "check that `neuron axon call-back` runs there, and that its firewall lets this machine in";
             vec![Finding::bad(AREA, WHAT, format!("{peer}: {error}"), remedy)]
         }
     }
@@ -51,7 +51,7 @@ fn told(called: &CalledBack) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for tried in called.steps.iter().filter(|tried| tried.verdict != Verdict::Good) {
         let seen = format!("{}: {}", tried.step, tried.heard);
-        let remedy = tried.advice.as_ref().map_or_else(|| "see the log of the axon".to_owned(), ToString::to_string);
+        let remedy = tried.advice.as_ref().map_or_else(|| "read the log of the axon".to_owned(), ToString::to_string);
         findings.push(match tried.verdict {
             Verdict::Bad => Finding::bad(AREA, format!("{WHAT} to {address}"), seen, remedy),
             _ => Finding::odd(AREA, format!("{WHAT} to {address}"), seen, remedy),

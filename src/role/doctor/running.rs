@@ -10,7 +10,7 @@ const AREA: &str = "running";
 pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
     let metrics = &patient.settings.metrics;
     let Some(port) = metrics.port.filter(|port| *port != 0) else {
-        let remedy = "with --metrics.port a running role tells here what failed last";
+        let remedy = "set --metrics.port: then the last errors of a running role are shown here";
         return vec![Finding::odd(AREA, "role", "not asked: no --metrics.port is set", remedy)];
     };
     let url = format!(
@@ -26,7 +26,13 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
         Ok(health) => told(&health),
         Err(error) => {
             let seen = format!("{url} does not answer: {error}");
-            vec![Finding::odd(AREA, "role", seen, "start it, or correct --metrics.port; its log says why it ended")]
+            vec![Finding::odd(
+                AREA,
+                "role",
+                seen,
+                "start the role, or correct --metrics.port; its log says why it \
+                                                   ended",
+            )]
         }
     }
 }
@@ -40,14 +46,20 @@ fn told(health: &Value) -> Vec<Finding> {
         status => Finding::bad(
             AREA,
             role,
-            format!("{} at block {}", status.unwrap_or("says nothing"), health["block"]),
-            "its log says why",
+            format!("{} at block {}", status.unwrap_or("gives no details"), health["block"]),
+            "read the log of the role",
         ),
     });
     for (name, duty) in health["duties"].as_object().into_iter().flatten() {
         if let Some(error) = duty["last_error"].as_str() {
             let seen = format!("{error} ({} of {} passes failed)", duty["failures"], duty["passes"]);
-            findings.push(Finding::bad(AREA, format!("task {name}"), seen, "the next pass tries again; see the log"));
+            findings.push(Finding::bad(
+                AREA,
+                format!("task {name}"),
+                seen,
+                "the role tries again by itself; read its \
+                                                                            log if this repeats",
+            ));
         }
     }
     for (mechanism, view) in health.pointer("/weights/mechanisms").and_then(Value::as_object).into_iter().flatten() {

@@ -60,7 +60,8 @@ impl std::fmt::Display for Obstacle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NoPermit => f.write_str(
-                "the hotkey has no validator permit: stake enough to be among the subnet's validators, then wait for the next epoch",
+                "the hotkey has no validator permit: it needs enough stake to be among the subnet's validators; then \
+                 wait for the next epoch",
             ),
             Self::LowStake { stake, threshold } => write!(
                 f,
@@ -70,7 +71,8 @@ impl std::fmt::Display for Obstacle {
                 let version = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
                 write!(
                     f,
-                    "the subnet wants weights committed in a way that is not known here (version {version}): update `neuron`, or set `weights.commit = \"auto\"`"
+                    "the subnet wants a form of commits that this program does not know (version {version}): update \
+                     `neuron`, or set `weights.commit = \"auto\"`"
                 )
             }
             Self::NoEpochs => f.write_str("the subnet's tempo is 0: no epoch runs, so no commit is ever revealed"),

@@ -146,15 +146,15 @@ fn read_back(job: &Job, ground: &WeightsGround, mechanism: &MechanismGround, job
         return Ruling::to(Stage::Shown);
     }
     if jobs.iter().any(|later| later.id > job.id && later.is_shown(&mechanism.row, &ground.metagraph)) {
-        return Ruling::because(Stage::Superseded, "the chain shows later weights already");
+        return Ruling::because(Stage::Superseded, "the chain already has later weights");
     }
     let by_others = job.mode == Mode::Plain && mechanism.last_update > job.seen_at();
     match by_others {
         true => {
-            let cause = format!("the chain shows other weights, of block {}", mechanism.last_update);
+            let cause = format!("the chain has other weights, of block {}", mechanism.last_update);
             Ruling::because(Stage::Superseded, cause)
         }
-        false => Ruling::because(Stage::Lost, "the chain shows other weights than were written"),
+        false => Ruling::because(Stage::Lost, "the weights on the chain are not those that were written"),
     }
 }
 
@@ -164,8 +164,8 @@ fn hashed(job: &Job, ground: &WeightsGround, mechanism: &MechanismGround) -> Mov
     let Some(commit) = commit else {
         return rule(match (job.is_shown(&mechanism.row, &ground.metagraph), ground.rules.commit_reveal) {
             (true, _) => Ruling::to(Stage::Revealed),
-            (false, true) => Ruling::because(Stage::Lost, "the chain does not have the commit any more"),
-            (false, false) => Ruling::because(Stage::Lost, "the subnet ended commit-reveal before the reveal"),
+            (false, true) => Ruling::because(Stage::Lost, "the commit is no longer on the chain"),
+            (false, false) => Ruling::because(Stage::Lost, "the subnet turned commit-reveal off before the reveal"),
         });
     };
     let epoch = match ground.epochs.rule {
@@ -180,11 +180,11 @@ fn hashed(job: &Job, ground: &WeightsGround, mechanism: &MechanismGround) -> Mov
         return rule(Ruling::because(Stage::Lost, "the epoch for the reveal passed without one"));
     }
     if !ground.rules.commit_reveal {
-        return rule(Ruling::because(Stage::Lost, "the subnet ended commit-reveal before the reveal"));
+        return rule(Ruling::because(Stage::Lost, "the subnet turned commit-reveal off before the reveal"));
     }
     match job.changed_hands(&ground.metagraph) {
         Some(uid) => {
-            let cause = format!("not revealed: uid {uid} has another owner than when it was scored");
+            let cause = format!("not revealed: uid {uid} has changed its owner since it was scored");
             rule(Ruling::because(Stage::Lost, cause))
         }
         None => Move::Reveal { job: job.id },
@@ -199,7 +199,7 @@ fn sealed(job: &Job, ground: &WeightsGround, mechanism: &MechanismGround, jobs: 
         let ruling = match read_back(job, ground, mechanism, jobs) {
             Ruling { stage: Stage::Shown, .. } => Ruling::to(Stage::Revealed),
             Ruling { stage: Stage::Lost, .. } => {
-                Ruling::because(Stage::Lost, "the chain has let go of the commit without showing its weights")
+                Ruling::because(Stage::Lost, "the commit is no longer on the chain, and its weights never were")
             }
             other => other,
         };

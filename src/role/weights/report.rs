@@ -188,8 +188,8 @@ impl WeightsExplanation {
         let status = WeightsStatus::of(ground, policy, jobs);
         let row = shares.map(|shares| build::row(ground, shares)).unwrap_or_default();
         let nothing = match (shares, row.0.is_empty()) {
-            (None, _) => Some("nobody has earned anything yet, or too few things were scored".to_owned()),
-            (Some(_), true) => Some("nobody who is registered now has a positive share".to_owned()),
+            (None, _) => Some("no miner has earned anything yet, or too few things were scored".to_owned()),
+            (Some(_), true) => Some("no miner that is registered now has a positive share".to_owned()),
             (Some(_), false) => None,
         };
         let commits = matches!(status.mode, Some(Mode::Hashed | Mode::Timelocked));
@@ -220,9 +220,9 @@ fn why(ground: &WeightsGround, policy: &WeightsPolicy, status: &WeightsStatus) -
         }
         (Some(Mode::Hashed), _) => match lag {
             Some(lag) => {
-                format!("the chain has not heard its beacon for {lag} s: what is sealed would not open in time")
+                format!("the chain has not heard from its beacon for {lag} s: sealed weights would not open in time")
             }
-            None => "the chain has never heard its beacon: what is sealed would not open".to_owned(),
+            None => "the chain has never heard from its beacon: sealed weights would not open".to_owned(),
         },
     }
 }

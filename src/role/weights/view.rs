@@ -63,7 +63,7 @@ impl WeightsView {
             view.trouble = Some(obstacle.to_string());
         }
         if let Move::Wait { why: Wait::Reveal { job, late: true }, .. } = step {
-            let trouble = format!("the chain has not revealed job {job} yet: its beacon is late or stands still");
+            let trouble = format!("the chain has not revealed job {job} yet: its beacon is late or has stopped");
             if view.trouble.as_ref() != Some(&trouble) {
                 tracing::warn!(
                     job,
@@ -78,7 +78,7 @@ impl WeightsView {
 
     /// The chain shows what was written.
     pub(super) fn shown(&self, job: &Job, block: BlockNumber) {
-        tracing::info!(job = job.id, mechanism = job.mechanism, block, mode = %job.mode, "the chain shows our weights");
+        tracing::info!(job = job.id, mechanism = job.mechanism, block, mode = %job.mode, "the chain has our weights");
         let mut state = self.state();
         state.shown = state.shown.saturating_add(1);
         let view = state.mechanisms.entry(job.mechanism).or_default();
@@ -168,7 +168,7 @@ fn told(why: &Wait) -> String {
     match why {
         Wait::Due => "due later".to_owned(),
         Wait::Reveal { job, .. } => format!("job {job} waits for its reveal"),
-        Wait::Node => "the node is behind".to_owned(),
+        Wait::Node => "the node is late".to_owned(),
         Wait::Remedy(obstacle) => format!("cannot be set: {obstacle}"),
     }
 }

@@ -148,7 +148,9 @@ impl<C: WeightsChain> WeightsWriter<C> {
             let before = jobs.iter().find(|job| matches!(job.stage, Stage::Built | Stage::Signed | Stage::Sent));
             if let Some(job) = before {
                 let step = match job.stage {
-                    Stage::Built => Move::Rule { job: job.id, ruling: Ruling::because(Stage::Failed, "built anew") },
+                    Stage::Built => {
+                        Move::Rule { job: job.id, ruling: Ruling::because(Stage::Failed, "computed again") }
+                    }
                     _ => Move::Settle { job: job.id, send: job.changed_hands(&pass.ground.metagraph).is_none() },
                 };
                 self.take(&pass, mechanism, jobs, step).await?;
@@ -238,7 +240,8 @@ impl<C: WeightsChain> WeightsWriter<C> {
             let call = build::call(&mut job, &ground, &hotkey);
             call.map(|call| (job, call))
         });
-        let built = building.await.map_err(|e| RoleError::Weights(format!("the weights were not built: {e}")))?;
+        let built =
+            building.await.map_err(|e| RoleError::Weights(format!("the weights could not be computed: {e}")))?;
         built.map_err(|e| RoleError::Weights(format!("the weights could not be sealed for the chain's beacon: {e}")))
     }
 
@@ -326,7 +329,7 @@ impl<C: WeightsChain> WeightsWriter<C> {
     async fn fate(&self, pass: &Pass, job: &Job, signed: &SignedCall) -> Result<Ending, RoleError> {
         Ok(match self.chain.fate(signed).await? {
             Fate::Open => Ending::Open,
-            Fate::Never => Ending::Never("it was in no block of its lifetime".to_owned()),
+            Fate::Never => Ending::Never("it was not included in a block while it was valid".to_owned()),
             Fate::Refused(refusal) => Ending::Never(refusal.to_string()),
             Fate::Included { block, hash } => Ending::In(At { block, hash }),
             // Only the state tells: what succeeded moved the last update (a commit or plain weights), or the commit is gone.
@@ -335,7 +338,7 @@ impl<C: WeightsChain> WeightsWriter<C> {
                 let worked = ground.is_some_and(|ground| ground.last_update >= block);
                 match worked {
                     true => Ending::In(At { block, hash }),
-                    false => Ending::Never(format!("block {block} has it, and it changed nothing there")),
+                    false => Ending::Never(format!("it is in block {block}, but changed nothing")),
                 }
             }
         })
@@ -351,7 +354,7 @@ impl<C: WeightsChain> WeightsWriter<C> {
         if let (Stage::Lost, Some(cause)) = (stage, &ruling.cause) {
             tracing::error!(
                 job = id, mode = %job.mode, mechanism = job.mechanism, block = here.block, cause,
-                "weights are lost: {cause}; new ones follow when they are due"
+                "the weights are lost: {cause}; new ones are set when they are due"
             );
             self.view.lost(&job, cause);
         }
@@ -365,7 +368,7 @@ impl<C: WeightsChain> WeightsWriter<C> {
     /// The journal says signed and has no signature: written by another hand.
     async fn nothing_signed(&self, mut job: Job, leg: Leg) -> Result<WeightsOutcome, RoleError> {
         let (id, stage) = (job.id, leg.without());
-        let ruling = Ruling::because(stage, "the journal has no signed transaction");
+        let ruling = Ruling::because(stage, "the journal has no signed transaction for this job");
         self.journal.advance(&mut job, (0, None), ruling).await?;
         Ok(WeightsOutcome::Advanced { job: id, stage })
     }

@@ -181,7 +181,7 @@ async fn stored(at: &Snapshot, name: &str, keys: &[Json], limit: u32) -> Result<
     let entry = entry.ok_or_else(|| runtime.no_such("storage item", name, items().unwrap_or_default(), item))?;
     let expected: Vec<u32> = entry.keys().map(|key| key.key_id).collect();
     if keys.len() > expected.len() {
-        let error = format!("{name} has {} keys, and {} are given", expected.len(), keys.len());
+        let error = format!("{name} has {} keys, but {} are given", expected.len(), keys.len());
         return Err(SubtensorError::BadArgument(error).into());
     }
     let given = expected.iter().zip(keys).enumerate().map(|(index, (ty, key))| {
@@ -289,7 +289,7 @@ fn split<'a>(name: &'a str, kind: &str) -> Result<(&'a str, &'a str), SubtensorE
     let halves = name.split_once(['.', ':']).filter(|(pallet, item)| !pallet.is_empty() && !item.is_empty());
     let example = || {
         SubtensorError::BadArgument(format!(
-            "`{name}` names no {kind}: write it with a dot, such as SubtensorModule.Tempo"
+            "`{name}` is not the name of a {kind}: write it with a dot, such as SubtensorModule.Tempo"
         ))
     };
     halves.ok_or_else(example)

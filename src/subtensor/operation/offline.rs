@@ -90,7 +90,7 @@ pub enum OfflineError {
         source: io::Error,
     },
     /// The file is something else.
-    #[error("{} is no {expected} ({reason})", path.display())]
+    #[error("{} is not a {expected} ({reason})", path.display())]
     Format {
         /// Which file.
         path: PathBuf,
@@ -100,10 +100,10 @@ pub enum OfflineError {
         reason: String,
     },
     /// What the file says is not what its bytes do.
-    #[error("the file was changed since it was made: {0}. Nothing was signed; have it made anew")]
+    #[error("the file was changed after it was made: {0}. Nothing was signed; make the file again")]
     Tampered(String),
     /// It is for another key.
-    #[error("it is to be signed by {expected}, and the key is that of {key}")]
+    #[error("it must be signed by {expected}, but the key is that of {key}")]
     WrongKey {
         /// Whom the file names.
         expected: Account,
@@ -111,7 +111,7 @@ pub enum OfflineError {
         key: Account,
     },
     /// It is for another chain.
-    #[error("it is for the chain that began with {expected}, and this one began with {here}")]
+    #[error("it is for another chain: its genesis is {expected}, that of this chain is {here}")]
     WrongChain {
         /// The file's.
         expected: Hash32,
@@ -200,7 +200,7 @@ impl Unsigned {
     /// # Errors
     /// It cannot be read, or is something else.
     pub fn load(path: &Path) -> Result<Self, OfflineError> {
-        load(path, "call to be signed, as --sign-offline writes it", UNSIGNED, |file: &Self| &file.format)
+        load(path, "file of --sign-offline", UNSIGNED, |file: &Self| &file.format)
     }
 
     /// The last block in which it can be.
@@ -219,15 +219,15 @@ impl Unsigned {
         if Hash32::of(&metadata) != self.metadata_hash {
             return Err(tampered("the metadata does not have its hash"));
         }
-        let metadata = Metadata::decode(&mut &metadata[..]).map_err(|_| tampered("the metadata is none"))?;
+        let metadata = Metadata::decode(&mut &metadata[..]).map_err(|_| tampered("the metadata cannot be read"))?;
         let runtime = Runtime::new(H256(self.genesis.0), self.spec_version, self.transaction_version, metadata);
         if !self.lifetime.is_power_of_two() || !(4..=65_536).contains(&self.lifetime) {
-            return Err(tampered("its lifetime is none"));
+            return Err(tampered("its lifetime cannot be read"));
         }
-        let bytes = hex::decode(&self.call_data).map_err(|_| tampered("the call's bytes are no hex"))?;
+        let bytes = hex::decode(&self.call_data).map_err(|_| tampered("the call's bytes are not hex"))?;
         let call = runtime
             .call_of(&bytes, self.birth)
-            .map_err(|_| tampered("the call's bytes are no call of this runtime"))?;
+            .map_err(|_| tampered("the call's bytes are not a call of this runtime"))?;
         if format!("{}.{}", call.pallet, call.name) != self.call {
             return Err(OfflineError::Tampered(format!(
                 "it says {}, and its bytes are {}.{}",
@@ -235,11 +235,11 @@ impl Unsigned {
             )));
         }
         if runtime.arguments_in(&bytes, &self.call)? != self.arguments {
-            return Err(tampered("the arguments that it says are not those in its bytes"));
+            return Err(tampered("its arguments are not those in its bytes"));
         }
         // What is signed is written from what was read: it has to be the same.
         if runtime.call_data(&call, self.birth)? != bytes {
-            return Err(tampered("the call's bytes are written in another way than this runtime does"));
+            return Err(tampered("the call's bytes are not written as this runtime writes them"));
         }
         Ok(Checked { unsigned: self, runtime, call })
     }
@@ -285,7 +285,7 @@ impl SignedOffline {
     /// # Errors
     /// It cannot be read, or is something else.
     pub fn load(path: &Path) -> Result<Self, OfflineError> {
-        load(path, "signed call, as `neuron sign` writes it", SIGNED, |file: &Self| &file.format)
+        load(path, "file of `neuron sign`", SIGNED, |file: &Self| &file.format)
     }
 }
 
