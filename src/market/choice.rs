@@ -130,6 +130,6 @@ pub(super) fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ma
     let words = words(deserializer)?;
     let known = || MarketName::ALL.map(MarketName::as_str).join(", ");
     let names = MarketName::each(&words)
-        .map_err(|text| de::Error::custom(format!("there is no market `{text}`; there are {}", known())))?;
-    if names.is_empty() { Err(de::Error::custom("no market is named")) } else { Ok(names) }
+        .map_err(|text| de::Error::custom(format!("there is no market `{text}`; choose from {}", known())))?;
+    if names.is_empty() { Err(de::Error::custom("no market is named: set `--market`")) } else { Ok(names) }
 }

@@ -53,7 +53,7 @@ impl QuestionFile {
         let (listings, unusable) = reading.map_err(|e| unreadable(&self.path, &e.to_string()))??;
         let mut last = self.unusable.lock().unwrap_or_else(PoisonError::into_inner);
         if *last != unusable {
-            tracing::warn!(path = %self.path.display(), unusable, "rows of the file of questions cannot be used");
+            tracing::warn!(path = %self.path.display(), unusable, "some rows of the file of questions cannot be used");
         }
         *last = unusable;
         Ok(listings)
@@ -132,7 +132,7 @@ fn of_csv(text: &str) -> Result<Vec<Row>, String> {
 
 fn of_json(text: &str) -> Result<Vec<Row>, String> {
     let objects: Vec<Value> =
-        serde_json::from_str(text).map_err(|e| format!("it is no JSON array of questions: {e}"))?;
+        serde_json::from_str(text).map_err(|e| format!("it is not a JSON array of questions: {e}"))?;
     let cell = |(name, value): (&String, &Value)| {
         let text = match value {
             Value::String(text) => text.trim().to_owned(),

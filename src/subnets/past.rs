@@ -19,8 +19,8 @@ pub static SETTING: Setting = setting(
     Kind::Integer { min: 0, max: 1 },
     Some("0"),
     Group::Work(WorkGroup { place: 1, heading: "Validator", miner: false, validator: true }),
-    "1 asks about the past, whose end is known, with a clock that runs as fast as miners answer: a month of candles, or the \
-     recording that `market.replay` names.",
+    "1 asks about the past, where outcomes are known, as fast as miners answer: a month of candles, or the recording \
+     of `market.replay`.",
 );
 
 /// Where it is in the past.

@@ -21,7 +21,7 @@ const NAMES: [&str; KINDS.len()] = {
 };
 
 static TASK: Setting =
-    setting("task", Value::Choice(&NAMES), None, Group::Subnet, "The kind of work; known subnets need no word.");
+    setting("task", Value::Choice(&NAMES), None, Group::Subnet, "The kind of work; known subnets do not need it.");
 
 #[expect(clippy::indexing_slicing, reason = "as above")]
 const PRESET_COUNT: usize = {
@@ -54,7 +54,7 @@ static PRESET: Setting = setting(
     Value::Choice(&PRESET_NAMES),
     None,
     Group::Subnet,
-    "Settings that belong together, under one name; what is said beside it wins.",
+    "A named group of settings; settings that are given too are stronger.",
 );
 
 #[expect(clippy::indexing_slicing, reason = "as above")]
@@ -92,10 +92,10 @@ pub fn layers() -> Layers {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KindError {
     /// Neither a subnet nor a kind of work was named.
-    #[error("no subnet given: say which with `--netuid N` ({})", known())]
+    #[error("no subnet is chosen: choose one with `--netuid N` ({})", known())]
     NoNetuid,
     /// A netuid that says nothing about the work.
-    #[error("subnet {netuid} is not in the table of known subnets: say what it asks for with `--task {}`", NAMES.join("|"))]
+    #[error("subnet {netuid} is not in the table of known subnets: choose its kind of work with `--task {}`", NAMES.join("|"))]
     Unknown {
         /// The subnet.
         netuid: NetUid,
@@ -107,7 +107,7 @@ pub enum KindError {
         name: String,
     },
     /// A kind of work that has no rooms yet.
-    #[error("{what} for {kind} is not built yet; this version works for {}", built())]
+    #[error("{what} does not exist for {kind}; it exists for {}", built())]
     NotBuilt {
         /// miner, validator, demo.
         what: &'static str,

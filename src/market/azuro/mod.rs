@@ -92,7 +92,7 @@ impl Azuro {
             match self.walk(site, &mut poll).await {
                 Ok(()) => answered = true,
                 Err(error) => {
-                    tracing::warn!(provider = NAME, chain = site.chain, %error, "the games of a chain are not there");
+                    tracing::warn!(provider = NAME, chain = site.chain, %error, "the games of a chain are missing");
                     failure = Some(error);
                 }
             }
@@ -119,7 +119,13 @@ impl Azuro {
         for page in 0..self.settings.max_pages {
             let skip = page.saturating_mul(first);
             if skip > MOST_SKIPPED {
-                tracing::warn!(provider = NAME, chain = site.chain, games = skip, "the list of games is cut here");
+                tracing::warn!(
+                    provider = NAME,
+                    chain = site.chain,
+                    games = skip,
+                    "the list of games is too long and \
+                                                                                   is cut here"
+                );
                 break;
             }
             let found = self.ask(site, "a page of games", |extras| {
@@ -201,7 +207,8 @@ impl Azuro {
         let extras = site.has_extras.load(Ordering::Relaxed);
         match self.answer(site, expected, &question(extras)).await {
             Err(MarketError::Refused { status: 200, text, .. }) if extras && is_about_a_field(text.as_raw()) => {
-                tracing::info!(provider = NAME, chain = site.chain, %text, "an older subgraph; it is asked for less");
+                tracing::info!(provider = NAME, chain = site.chain, %text, "an older subgraph: it is asked for fewer \
+                                                                            fields");
                 site.has_extras.store(false, Ordering::Relaxed);
                 self.answer(site, expected, &question(false)).await
             }

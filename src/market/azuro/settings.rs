@@ -96,13 +96,16 @@ impl AzuroSettings {
             !chain.is_empty() && chain.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         };
         if self.chains.is_empty() {
-            return Err(refuse("no chain is named; see `--market.azuro.chains`".to_owned()));
+            return Err(refuse("no chain is named: set `--market.azuro.chains`".to_owned()));
         }
         if let Some(chain) = self.chains.iter().find(|chain| !is_name(chain)) {
             return Err(refuse(format!("`{chain}` is not the name of a chain, such as polygon or gnosis")));
         }
         if self.chains.len() > 1 && !template.contains(CHAIN) {
-            return Err(refuse(format!("it must say {CHAIN} where the names of {} chains go", self.chains.len())));
+            return Err(refuse(format!(
+                "it must contain {CHAIN} in place of the names of {} chains",
+                self.chains.len()
+            )));
         }
         Ok(self.chains.iter().map(|chain| template.replace(CHAIN, chain)).collect())
     }

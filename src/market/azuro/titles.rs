@@ -25,7 +25,7 @@ const DRAW: &str = "it ends in a draw";
 #[derive(Debug, thiserror::Error)]
 pub enum TitlesError {
     /// The file cannot be read.
-    #[error("the dictionary of outcomes {path} cannot be read: {source}; see `--market.azuro.dictionary`")]
+    #[error("the dictionary of outcomes {path} cannot be read: {source}; check `--market.azuro.dictionary`")]
     Read {
         /// The file.
         path: PathBuf,
@@ -33,7 +33,10 @@ pub enum TitlesError {
         source: std::io::Error,
     },
     /// It is not the documented JSON.
-    #[error("{path} is no dictionary of outcomes: {reason}; expected JSON like {{\"29\": \"Full time result: 1\"}}")]
+    #[error(
+        "{path} is not a dictionary of outcomes: {reason}; expected JSON such as {{\"29\": \"Full time result: \
+             1\"}}"
+    )]
     Malformed {
         /// The file.
         path: PathBuf,

@@ -238,17 +238,13 @@ impl IfGames {
                 tracing::warn!(
                     provider = NAME,
                     offset,
-                    "a page of the list repeats what came before: the walk ends there"
+                    "a page of the list repeats earlier events: the rest is not read"
                 );
                 return Ok(found);
             }
             offset = offset.saturating_add(read);
         }
-        tracing::warn!(
-            provider = NAME,
-            pages = MAX_PAGES,
-            "the list does not end: the rest is read with the next look"
-        );
+        tracing::warn!(provider = NAME, pages = MAX_PAGES, "the list is too long: the rest is read the next time");
         Ok(found)
     }
 

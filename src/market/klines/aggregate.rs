@@ -45,7 +45,7 @@ pub enum NoTruth {
         failures: Vec<String>,
     },
     /// No majority of those that answered agrees.
-    #[error("{} do not agree on the price from {span} on; nothing is scored until they do", sources.join(", "))]
+    #[error("{} disagree on the price from {span} on; nothing is scored until they agree", sources.join(", "))]
     Disagree {
         /// What was asked.
         span: Span,
@@ -87,7 +87,7 @@ impl Aggregate {
             return Err(NoTruth::Silence { span, failures });
         }
         for failure in failures {
-            tracing::warn!("prices go on without one of their sources: {failure}");
+            tracing::warn!("one source of prices failed; the others are used: {failure}");
         }
         agreeing(answers).map(|answers| mean(&answers)).map_err(|sources| NoTruth::Disagree { span, sources })
     }
@@ -111,7 +111,12 @@ fn agreeing(answers: Vec<Answer>) -> Result<Vec<Answer>, Vec<&'static str>> {
         return Err(names);
     }
     for (name, samples) in refused {
-        tracing::warn!(source = name, distance = distance(&samples), "prices too far from the others' are refused");
+        tracing::warn!(
+            source = name,
+            distance = distance(&samples),
+            "prices of one source are too far from the others \
+                                                                      and are not used"
+        );
     }
     Ok(kept)
 }

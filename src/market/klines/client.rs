@@ -68,7 +68,7 @@ impl Exchange {
             Unreadable::Malformed(reason) => self.http.malformed(&path, "a page of candles", reason),
         })?;
         if page.bad_rows > 0 {
-            tracing::warn!(source = self.venue.name, rows = page.bad_rows, "rows that are no candles are left out");
+            tracing::warn!(source = self.venue.name, rows = page.bad_rows, "rows that are not candles are left out");
         }
         Ok(page.candles)
     }

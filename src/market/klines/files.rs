@@ -56,7 +56,7 @@ pub enum FileError {
         source: std::io::Error,
     },
     /// No file in it is a record of candles.
-    #[error("{path} holds no recorded five-minute candles; see docs/timeseries.md for the files that are understood")]
+    #[error("{path} has no recorded five-minute candles; docs/timeseries.md lists the files that can be read")]
     Empty {
         /// The folder.
         path: PathBuf,

@@ -30,7 +30,7 @@ pub struct Store {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file.
-    #[error("{path}: {source}; move the file away to begin anew")]
+    #[error("{path}: {source}; move the file away to start a new store")]
     File {
         /// The file.
         path: PathBuf,

@@ -53,7 +53,7 @@ pub enum HistoryError {
     #[error("it cannot be decompressed: {0}")]
     Compressed(std::io::Error),
     /// It is something else.
-    #[error("it is no history file: {0}")]
+    #[error("it is not a history file: {0}")]
     Malformed(&'static str),
     /// It has no price to make candles of.
     #[error("it has no closes (feature {CLOSE})")]
@@ -151,7 +151,7 @@ pub fn decode(bytes: &[u8]) -> Result<History, HistoryError> {
     for _ in 0..count {
         features.push(u32::from_le_bytes(take(&mut rest)?));
         if take::<1>(&mut rest)? != [FLOAT32] {
-            return Err(HistoryError::Malformed("its numbers are no 32-bit floats"));
+            return Err(HistoryError::Malformed("its numbers are not 32-bit floats"));
         }
     }
     let start = UnixMs(i64::from_le_bytes(take(&mut rest)?));

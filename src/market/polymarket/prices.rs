@@ -84,7 +84,8 @@ impl Desk {
         let asked = match midpoints(http, clock, wanted.into_iter().collect()).await {
             Ok(asked) => asked,
             Err(error) => {
-                tracing::warn!(provider = NAME, %error, "no midpoints; prices are the channel's, or those of the list");
+                tracing::warn!(provider = NAME, %error, "no midpoints could be read; prices of the channel or of the \
+                                                         list are used");
                 HashMap::new()
             }
         };
@@ -116,12 +117,7 @@ impl Desk {
             return;
         }
         let lasts = since.get_or_insert_with(clock::monotonic).elapsed();
-        tracing::warn!(
-            provider = NAME,
-            near,
-            far,
-            "the market channel disagrees with the midpoints that were asked for"
-        );
+        tracing::warn!(provider = NAME, near, far, "the market channel and the midpoints differ");
         if lasts >= self.patience {
             *since = None;
             if let Some(stream) = &self.stream {

@@ -202,7 +202,9 @@ async fn keep(shared: Arc<Shared>, wanted: watch::Receiver<BTreeSet<String>>) {
         if began.elapsed() > PAUSES.1 {
             pause = PAUSES.0;
         }
-        tracing::warn!(url = %shared.url, retry_in_ms = pause.as_millis() as u64, "the price stream ended: {ended}; prices are asked for meanwhile");
+        tracing::warn!(url = %shared.url, retry_in_ms = pause.as_millis() as u64, "the price stream ended: {ended}; \
+                                                                                   until it is back, prices are read \
+                                                                                   by requests");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSES.1);
     }
@@ -213,11 +215,11 @@ async fn keep(shared: Arc<Shared>, wanted: watch::Receiver<BTreeSet<String>>) {
 enum Ended {
     #[error("it broke ({})", Foreign::from(.0.as_str()))]
     Broken(String),
-    #[error("it was open and said nothing")]
+    #[error("it was open and sent nothing")]
     Silent,
-    #[error("what it told was not so any more")]
+    #[error("its prices were out of date")]
     Outdated,
-    #[error("nobody wants it")]
+    #[error("it is no longer needed")]
     Unwanted,
 }
 

@@ -75,7 +75,8 @@ pub(super) fn read(path: &Path) -> Result<String, TapeError> {
         Some(zst::EXTENSION) => {
             let found = zst::unpack(file, MAX_FILE);
             if let Some(why) = found.broken {
-                tracing::warn!(path = %path.display(), bytes = found.bytes.len(), "a recording breaks off ({why}); it is read up to there");
+                tracing::warn!(path = %path.display(), bytes = found.bytes.len(), "a recording is cut off ({why}); it \
+                                                                                   is read up to there");
             }
             bytes = found.bytes;
         }

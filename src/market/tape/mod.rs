@@ -240,13 +240,13 @@ pub enum TapeError {
         source: std::io::Error,
     },
     /// Nothing in the folder is a recorded market.
-    #[error("{path} holds no recorded market; see docs/markets.md for the files that are understood")]
+    #[error("{path} has no recorded market; docs/markets.md lists the files that can be read")]
     Empty {
         /// The folder.
         path: PathBuf,
     },
     /// The port is taken, or not ours to take.
-    #[error("the tape cannot be served on {listen}: {source}; choose another address with `--listen`")]
+    #[error("the recording cannot be served on {listen}: {source}; choose another address with `--listen`")]
     Listen {
         /// The address asked for.
         listen: SocketAddr,

@@ -66,13 +66,13 @@ impl CrossCheck {
                     source = %price.source,
                     other = other.price,
                     other_source = %other.source,
-                    "two sources tell prices that differ by more than `price_check.bound`"
+                    "the prices of two sources differ by more than `price_check.bound`"
                 );
             }
             disputed.insert(Arc::clone(&price.event));
         }
         for event in before.difference(&disputed) {
-            tracing::info!(event = &**event, "its sources agree again, or are asked no more");
+            tracing::info!(event = &**event, "the sources of a price agree again, or are no longer compared");
         }
     }
 }

@@ -67,7 +67,7 @@ impl History {
                 )));
             }
             if peers.is_empty() {
-                tracing::info!("no miner serves yet: the recording waits");
+                tracing::info!("no miner serves yet; the recording waits");
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 return Ok(Next::Over);
             }
@@ -97,7 +97,7 @@ pub(super) async fn tell(ledger: &EventsLedger) -> Result<(), LedgerError> {
     for standing in standings.miners {
         tracing::info!(
             hotkey = %standing.identity.hotkey, average = standing.average, reward = standing.reward,
-            events = standing.predicted, "stands so at its end"
+            events = standing.predicted, "the result of a miner"
         );
     }
     Ok(())

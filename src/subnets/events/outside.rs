@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads every market once.
 pub(super) fn look(resolved: &Resolved, clock: &Clock) -> BoxFuture<'static, Vec<Finding>> {
-    let remedy = "correct the setting it names";
+    let remedy = "correct the setting that it names";
     let made = EventsSettings::of(resolved)
         .map_err(|e| e.to_string())
         .and_then(|settings| market::providers(&settings.market, clock).map_err(|e| e.to_string()));
@@ -33,7 +33,7 @@ pub(super) fn look(resolved: &Resolved, clock: &Clock) -> BoxFuture<'static, Vec
         let began = clock::monotonic();
         match tokio::time::timeout(PATIENCE, provider.list()).await {
             Ok(Ok(found)) if found.is_empty() => {
-                let remedy = "the market may have nothing open now, or the filters of the settings leave nothing";
+                let remedy = "the market may have no open event now, or the filters in the settings leave none";
                 Finding::odd(AREA, what, format!("no event, in {}", took(began.elapsed())), remedy)
             }
             Ok(Ok(found)) => {
@@ -42,12 +42,12 @@ pub(super) fn look(resolved: &Resolved, clock: &Clock) -> BoxFuture<'static, Vec
                 Finding::good(AREA, what, seen)
             }
             Ok(Err(error)) => {
-                let remedy = "some markets answer some countries only; otherwise look at the address and the network";
+                let remedy = "some markets serve some countries only; otherwise check the address and the network";
                 Finding::bad(AREA, what, error.to_string(), remedy)
             }
             Err(_) => {
                 let seen = format!("no answer within {} s", PATIENCE.as_secs());
-                Finding::bad(AREA, what, seen, "look at the network of this machine")
+                Finding::bad(AREA, what, seen, "check the network of this machine")
             }
         }
     });

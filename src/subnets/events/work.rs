@@ -48,11 +48,9 @@ pub(super) fn check(resolved: &Resolved) -> Result<(), WorkError> {
     let wrong = |why: String| Err(WorkError::Setting(why));
     match &settings.market.replay {
         // It is read once, when it is played.
-        Some(path) if !path.exists() => return wrong(format!("`--market.replay {}` is not there", path.display())),
+        Some(path) if !path.exists() => return wrong(format!("`--market.replay {}` does not exist", path.display())),
         None if settings.test_only_historical == 1 => {
-            return wrong(
-                "`--test_only_historical 1` goes through a recording: name it with `--market.replay`".to_owned(),
-            );
+            return wrong("`--test_only_historical 1` needs a recording: name it with `--market.replay`".to_owned());
         }
         Some(_) => {}
         None => {
@@ -196,7 +194,7 @@ impl EventsWork {
     async fn report(self: Arc<Self>) -> Result<(), WorkError> {
         let Some(reports) = &self.reports else { return Ok(()) };
         let rows = reports.tell().await?;
-        tracing::debug!(rows, "the event service was told");
+        tracing::debug!(rows, "reported to the event service");
         Ok(())
     }
 
@@ -254,7 +252,7 @@ impl EventsWork {
         self.wanted.notify_one();
         let patience = PATIENCE_FOR_PRICES.min(self.tick / 2);
         if tokio::time::timeout(patience, looks.changed()).await.is_err() {
-            tracing::debug!("the markets take their time: miners are asked with the prices there are");
+            tracing::debug!("the markets are slow: miners are asked with the last prices");
         }
         let summary = self.events.query(&self.axons.of(&*self.peers)).await?;
         self.ticked(summary);
@@ -305,7 +303,7 @@ impl EventsWork {
             ("neuron_validator_miners_answered", "Of them, those with a usable answer", number(|tick| tick.answered)),
             (
                 "neuron_validator_events_unpriced",
-                "Open events not asked about in the last tick, for want of a fresh price",
+                "Open events not asked about in the last tick, because they had no new price",
                 number(|tick| tick.unpriced),
             ),
         ] {
@@ -318,7 +316,7 @@ impl EventsWork {
             disputed,
         )?;
         let failed = state.markets_failed as f64;
-        sheet.gauge("neuron_validator_markets_failed", "Markets that the last look could not read", failed)
+        sheet.gauge("neuron_validator_markets_failed", "Markets that could not be read the last time", failed)
     }
 }
 

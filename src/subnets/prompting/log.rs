@@ -34,7 +34,7 @@ impl RoundLog {
         let line = format!("{line}\n");
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = file.write_all(line.as_bytes()) {
-            tracing::warn!("{}: {error}; this question is not in it", self.path.display());
+            tracing::warn!("{}: {error}; this question was not written", self.path.display());
         }
     }
 }

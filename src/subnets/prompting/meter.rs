@@ -108,7 +108,7 @@ impl Meter {
                 .iter()
                 .map(move |(how, count)| (vec![(self.label, whose.clone()), ("how", (*how).to_owned())], *count))
         });
-        sheet.counters(&name("ends"), "Streams that are over, by how they ended", ends.collect::<Vec<_>>())
+        sheet.counters(&name("ends"), "Streams that have ended, by how they ended", ends.collect::<Vec<_>>())
     }
 }
 

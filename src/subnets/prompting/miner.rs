@@ -101,8 +101,8 @@ fn backend_of(backend: BackendSettings, model: ModelSettings) -> Result<Arc<dyn 
             let key = key_of_process(backend.key_file.as_deref())?;
             if key.is_none() && backend.url.is_none() {
                 return Err(BackendError::Setting(
-                    "the backend openai needs a key: set OPENAI_API_KEY or `--backend.key_file`, or name an API without \
-                     one by `--backend.url`; `--backend echo` needs neither"
+                    "the backend openai needs a key: set OPENAI_API_KEY or `--backend.key_file`, or name an API that \
+                     needs no key with `--backend.url`; `--backend echo` needs neither"
                         .to_owned(),
                 ));
             }
@@ -131,7 +131,7 @@ impl MinerWork for PromptingMiner {
     fn status(&self) -> String {
         let (streams, complete) = self.meter.ended();
         let backend = self.backend.status().map(|status| format!(", {status}")).unwrap_or_default();
-        format!("{complete} of {streams} streams came to their end{backend}")
+        format!("{complete} of {streams} streams were complete{backend}")
     }
 
     fn write(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
@@ -169,7 +169,7 @@ impl Handler<StreamPromptingSynapse> for PromptingMiner {
 /// What a caller is told of a backend that says nothing; why is in our log.
 fn refusal(error: &BackendError) -> Refusal {
     match error {
-        BackendError::Busy { .. } => Refusal::unavailable("too many questions at once"),
+        BackendError::Busy { .. } => Refusal::unavailable("too many questions at the same time"),
         BackendError::Late { .. } => Refusal { status: 408, message: "the model said nothing in time".to_owned() },
         _ if error.may_pass() => Refusal::unavailable("the model does not answer now"),
         _ => Refusal::internal(error.to_string()),
@@ -228,7 +228,7 @@ impl Outgoing {
             match tokio::time::timeout_at(until.into(), deltas.next()).await {
                 Ok(Some(Ok(piece))) => text.push_str(&piece),
                 Ok(Some(Err(error))) => {
-                    tracing::warn!(backend = self.record.whose, "an answer broke off: {error}");
+                    tracing::warn!(backend = self.record.whose, "an answer ended early: {error}");
                     self.record.course.ended = error.kind();
                     self.failure = Some(error);
                     break;

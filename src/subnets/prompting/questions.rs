@@ -87,14 +87,14 @@ pub fn load(path: &Path) -> Result<Vec<Question>, QuestionsError> {
         check(&question).map_err(wrong)?;
         questions.push(question);
     }
-    if questions.is_empty() { Err(failed("it holds no question".to_owned())) } else { Ok(questions) }
+    if questions.is_empty() { Err(failed("it has no question".to_owned())) } else { Ok(questions) }
 }
 
 fn check(question: &Question) -> Result<(), String> {
     let follow_ups = question.follow_ups.iter().map(|follow_up| (&follow_up.challenge, &follow_up.reference));
     for (challenge, reference) in std::iter::once((&question.challenge, &question.reference)).chain(follow_ups) {
         if challenge.trim().is_empty() {
-            return Err("the challenge says nothing".to_owned());
+            return Err("the challenge is empty".to_owned());
         }
         if challenge.len() + reference.as_ref().map_or(0, String::len) > MAX_BYTES {
             return Err(format!("more than {MAX_BYTES} bytes"));
@@ -102,7 +102,7 @@ fn check(question: &Question) -> Result<(), String> {
     }
     let number = question.reference.as_ref().map(|reference| reference.trim().parse::<f64>());
     if question.task == Task::Math && number.is_some_and(|number| number.is_err()) {
-        return Err("the reference of a math question is a number".to_owned());
+        return Err("the reference of a math question must be a number".to_owned());
     }
     Ok(())
 }
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(told(&format!("{good}\n\n{good}\n")), Ok(2));
         for (wrong, why) in [
             (r#"{"task":"poetry","challenge":"x"}"#, "poetry"),
-            (r#"{"task":"qa","challenge":" "}"#, "says nothing"),
+            (r#"{"task":"qa","challenge":" "}"#, "the challenge is empty"),
             (r#"{"task":"math","challenge":"x","reference":"many"}"#, "number"),
             ("{", "EOF"),
         ] {

@@ -24,7 +24,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Choice(&["openai", "local", "exec", "echo", "phrase", "mock"]),
         Some("openai"),
         BACKEND,
-        "openai asks a chat API, local one on this machine, exec a program; echo, phrase and mock need no model.",
+        "openai asks a chat API, local asks a chat API on this machine, exec asks a program; echo, phrase and mock \
+         need no model.",
     )
     .alias(&["backend"]),
     setting(
@@ -68,14 +69,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Integer { min: 1, max: 4096 },
         Some("8"),
         BACKEND,
-        "Programs of exec that run at once; one more question is refused with 503.",
+        "The most programs of exec at the same time; one more question is refused with 503.",
     ),
     setting(
         "neuron.model_id",
         Kind::Text,
         None,
         MODEL,
-        "The model; openai has gpt-3.5-turbo-1106, local what its server lists first.",
+        "The model; by default gpt-3.5-turbo-1106 for openai, and the first one that the server lists for local.",
     )
     .alias(&["model_id", "model"]),
     setting(
@@ -83,7 +84,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Text,
         Some("You are a friendly assistant. Answer truthfully, to the point, and say so when you do not know."),
         MODEL,
-        "Said to the model before everything else; empty says nothing.",
+        "The system prompt of the model; empty sends none.",
     )
     .alias(&["system_prompt"]),
     setting(
@@ -99,7 +100,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Number { min: 0.0, max: 2.0 },
         Some("0.7"),
         MODEL,
-        "0 is always the likeliest word.",
+        "How random the words are; 0 always takes the most likely word.",
     )
     .alias(&["temperature"]),
     setting(
@@ -107,7 +108,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Number { min: 0.0, max: 1.0 },
         Some("0.95"),
         MODEL,
-        "The share of likelihood that words are drawn from.",
+        "Words are drawn from the most likely ones, up to this share of probability.",
     )
     .alias(&["top_p"]),
     setting(
@@ -115,7 +116,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Integer { min: 1, max: 100_000 },
         Some("50"),
         MODEL,
-        "The number of words that are drawn from; local only.",
+        "Words are drawn from this number of most likely ones; local only.",
     )
     .alias(&["top_k"]),
     setting(
@@ -123,24 +124,25 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Integer { min: 1, max: 4096 },
         Some("12"),
         MODEL,
-        "Pieces of the model that make one chunk on the wire.",
+        "How many pieces of the model are sent as one chunk.",
     )
     .alias(&["streaming_batch_size"]),
-    setting("neuron.phrase", Kind::Text, Some("Can you please repeat that?"), MODEL, "What phrase says.")
+    setting("neuron.phrase", Kind::Text, Some("Can you please repeat that?"), MODEL, "The answer of phrase.")
         .alias(&["phrase"]),
     setting(
         "prompting.questions",
         Kind::Path,
         None,
         PROMPTING,
-        "Questions with their answers, a JSON object a line (docs/prompting.md); without it, some that come with the program.",
+        "A file with questions and their answers as JSON lines (docs/prompting.md); by default those that come with \
+         the program.",
     ),
     setting(
         "prompting.url",
         Kind::Text,
         None,
         PROMPTING,
-        "A chat API, base up to /v1, that makes up questions, and answers those recorded ones that have no answer.",
+        "The base URL, up to /v1, of a chat API that writes questions, and answers those that have no answer.",
     ),
     setting("prompting.model", Kind::Text, Some("gpt-3.5-turbo-1106"), PROMPTING, "The model of that API."),
     setting(
@@ -148,14 +150,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Path,
         None,
         PROMPTING,
-        "A file that holds the keys of these APIs; else OPENAI_API_KEY.",
+        "A file that holds the key of these APIs; by default OPENAI_API_KEY is used.",
     ),
     setting(
         "prompting.embeddings_url",
         Kind::Text,
         None,
         PROMPTING,
-        "An embeddings API, base up to /v1, that judges relevance; without it relevance has no part in the reward.",
+        "The base URL, up to /v1, of an embeddings API that judges relevance; without it, relevance is not part of the \
+         reward.",
     ),
     setting(
         "prompting.embeddings_model",
@@ -170,14 +173,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Duration,
         Some("15s"),
         PROMPTING,
-        "How long an answer may stream; what has come by then counts.",
+        "How long an answer may stream; what has arrived by then counts.",
     ),
     setting(
         "prompting.sample",
         Kind::Integer { min: 1, max: 65_535 },
         Some("100"),
         PROMPTING,
-        "Miners that are asked at once, drawn anew each time.",
+        "How many miners are asked each time, at random.",
     ),
     setting("prompting.one_per_ip", Kind::Bool, Some("false"), PROMPTING, "Ask one miner of each address only."),
     setting("prompting.one_per_coldkey", Kind::Bool, Some("false"), PROMPTING, "Ask one miner of each coldkey only."),
@@ -194,42 +197,42 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Integer { min: 0, max: 10 },
         Some("2"),
         PROMPTING,
-        "Questions that may follow a first one; each follows half the time.",
+        "The most follow-up questions; each is asked half the time.",
     ),
     setting(
         "prompting.alpha",
         Kind::Number { min: 0.0, max: 1.0 },
         Some("0.1"),
         PROMPTING,
-        "What a new reward counts in the moving average.",
+        "The share of a new reward in the moving average.",
     ),
     setting(
         "prompting.decay",
         Kind::Number { min: 0.0, max: 1.0 },
         Some("0.001"),
         PROMPTING,
-        "What everybody's average loses at every question.",
+        "How much every miner's average loses with every question.",
     ),
     setting(
         "prompting.max_tokens_per_chunk",
         COUNT,
         Some("200"),
         PROMPTING,
-        "A chunk of more tokens is no stream: 5 % of the reward each, 20 % at most.",
+        "A chunk with more tokens is not streaming: each costs 5 % of the reward, 20 % at most.",
     ),
     setting(
         "prompting.log",
         Kind::Path,
         None,
         PROMPTING,
-        "A file to which everything about each question is appended, a JSON object a line.",
+        "A file to which everything about each question is appended, as JSON lines.",
     ),
     setting(
         "prompting.wandb",
         Kind::Path,
         None,
         PROMPTING,
-        "A folder for an offline run of Weights & Biases with the same: `wandb sync` uploads it, nothing else does.",
+        "A folder for the same as an offline run of Weights & Biases: only `wandb sync` uploads it.",
     ),
     setting(
         "prompting.retention_days",

@@ -151,8 +151,7 @@ impl Source {
     async fn complete(&self, conversation: Conversation, until: Instant) -> Result<String, BackendError> {
         let missing = || {
             BackendError::Setting(
-                "a question without an answer was drawn, and no model to answer it is set up (`--prompting.url`)"
-                    .to_owned(),
+                "a question has no answer, and no model is set that could answer it (`--prompting.url`)".to_owned(),
             )
         };
         let model = self.model.as_ref().ok_or_else(missing)?;

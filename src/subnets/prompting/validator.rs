@@ -220,7 +220,7 @@ impl PromptingValidator {
         match embeddings.relevance(reference, &answers).await {
             Ok(relevance) => Some(relevance),
             Err(error) => {
-                tracing::warn!("relevance has no part in this question's rewards: {error}");
+                tracing::warn!("relevance is not part of this question's rewards: {error}");
                 None
             }
         }

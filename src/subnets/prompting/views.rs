@@ -18,7 +18,7 @@ fn overview(_: &Resolved, file: &ReadOnly, _: &()) -> Result<Vec<Block>, WorkErr
     let all: usize = counts.iter().map(|(_, n)| n).sum();
     let mut facts = vec![("questions kept", Cell::Count(all as u64))];
     let standings = file.named(ledger::standings(file.connection()))?;
-    facts.push(("miners ever asked", Cell::Count(standings.len() as u64)));
+    facts.push(("miners that were asked", Cell::Count(standings.len() as u64)));
     let last = file.named(ledger::asked(file.connection(), None, 0, 10))?;
     let rewards = last.iter().rev().map(|asked| (asked.at.0 as f64, asked.mean_reward)).collect();
     let chart = Chart {
@@ -80,7 +80,7 @@ fn one(_: &Resolved, file: &ReadOnly, key: &str) -> Result<Option<Titled>, WorkE
     ];
     let mut blocks = vec![Block::Facts(facts)];
     for (role, text) in round.messages {
-        blocks.push(Block::Heading(if role == "user" { "Question".to_owned() } else { "Answer before it".to_owned() }));
+        blocks.push(Block::Heading(if role == "user" { "Question".to_owned() } else { "Earlier answer".to_owned() }));
         blocks.push(Block::Text(text));
     }
     blocks.push(Block::Heading("Right answer".to_owned()));
@@ -89,7 +89,7 @@ fn one(_: &Resolved, file: &ReadOnly, key: &str) -> Result<Option<Titled>, WorkE
     let courses: Vec<Line> = streamed.take(DRAWN).map(|said| Line::of(&said.miner, said.course()).dotted()).collect();
     if !courses.is_empty() {
         blocks.push(Block::Chart(Chart {
-            title: "How the best answers came".to_owned(),
+            title: "The best answers over time".to_owned(),
             x: Axis::Number("seconds"),
             y: "tokens",
             lines: courses,
@@ -110,10 +110,10 @@ fn one(_: &Resolved, file: &ReadOnly, key: &str) -> Result<Option<Titled>, WorkE
             Cell::maybe(said.reason, Cell::Foreign),
         ]
     };
-    blocks.push(Block::Heading("Who said what".to_owned()));
+    blocks.push(Block::Heading("Answers".to_owned()));
     blocks.push(Block::Table(Table {
-        caption: "Answers, best first".to_owned(),
-        heads: vec!["miner", "reward", "first words", "chunks", "tokens/s", "took", "ended", "said", "why not more"],
+        caption: "The best first".to_owned(),
+        heads: vec!["miner", "reward", "first words", "chunks", "tokens/s", "took", "ended", "said", "why it ended"],
         rows: round.answers.into_iter().map(row).collect(),
         ..Table::default()
     }));
@@ -128,7 +128,7 @@ fn marks(_: &Resolved, file: &ReadOnly) -> Result<Marks, WorkError> {
         (standing.identity, vec![Cell::Number(standing.score, 4), Cell::Number(standing.mean, 4), answered])
     };
     Ok(Marks {
-        heads: vec!["moving average", "mean reward", "said something"],
+        heads: vec!["moving average", "mean reward", "answered"],
         rows: standings.into_iter().map(row).collect(),
     })
 }
@@ -139,14 +139,14 @@ fn miner(_: &Resolved, file: &ReadOnly, identity: &Identity) -> Result<Vec<Block
     let facts = vec![
         ("moving average", Cell::maybe(own, |own| Cell::Number(own.score, 4))),
         ("mean reward", Cell::maybe(own, |own| Cell::Number(own.mean, 4))),
-        ("said something", Cell::maybe(own, |own| Cell::Word(format!("{} of {}", own.said, own.asked)))),
+        ("answered", Cell::maybe(own, |own| Cell::Word(format!("{} of {}", own.said, own.asked)))),
     ];
     let rows = file.named(ledger::of_miner(file.connection(), *identity, PER_PAGE))?;
     let rewards: Vec<(f64, f64)> = rows.iter().rev().map(|(asked, said)| (asked.at.0 as f64, said.reward)).collect();
     let mut blocks = vec![Block::Facts(facts)];
     if !rewards.is_empty() {
         blocks.push(Block::Chart(Chart {
-            title: "Rewards of its last answers".to_owned(),
+            title: "Rewards of the last answers".to_owned(),
             y: "reward",
             range: Some((0.0, 1.0)),
             lines: vec![Line::new("reward", rewards).dotted()],
@@ -177,7 +177,7 @@ fn miner(_: &Resolved, file: &ReadOnly, identity: &Identity) -> Result<Vec<Block
         ]
     };
     blocks.push(Block::Table(Table {
-        caption: "Its last answers".to_owned(),
+        caption: "The last answers".to_owned(),
         heads: vec!["question", "reward", "first words", "chunks", "tokens/s", "took", "ended", "said"],
         rows: rows.into_iter().map(row).collect(),
         ..Table::default()

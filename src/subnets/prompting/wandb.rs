@@ -57,7 +57,7 @@ impl WandbRun {
     pub(super) fn step(&self, at: UnixMs, line: &Value) {
         let Value::Object(line) = line else { return };
         if let Err(error) = self.written(at, line) {
-            tracing::warn!("{}: {error}; this question is not in it", self.folder.display());
+            tracing::warn!("{}: {error}; this question was not written", self.folder.display());
         }
     }
 

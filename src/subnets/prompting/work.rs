@@ -70,8 +70,8 @@ fn source(settings: &AskingSettings) -> Result<Source, WorkError> {
         question.reference.is_none() || question.follow_ups.iter().any(|follow_up| follow_up.reference.is_none())
     };
     if model.is_none() && questions.iter().any(bare) {
-        let message = "some of `prompting.questions` have no reference; give them one, or name a model that answers \
-                       them by `--prompting.url`";
+        let message = "some questions of `prompting.questions` have no reference: add one, or name a model that \
+                       answers them with `--prompting.url`";
         return Err(WorkError::Setting(message.to_owned()));
     }
     Ok(Source::new(questions, model, clock::wall_ns()))
@@ -104,8 +104,8 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
     let (source, embeddings) = (source(&settings)?, embeddings(&settings)?);
     if embeddings.is_none() {
         tracing::info!(
-            "no embeddings API is set up (`--prompting.embeddings_url`): relevance has no part in the rewards, the other \
-             measures share its weight"
+            "no embeddings API is set (`--prompting.embeddings_url`): relevance is not part of the rewards, and its \
+             weight goes to the other measures"
         );
     }
     let log = settings.log.as_deref().map(RoundLog::open).transpose()?;

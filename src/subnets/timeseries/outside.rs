@@ -25,7 +25,7 @@ pub(super) fn look(resolved: &Resolved, clock: &Clock) -> BoxFuture<'static, Vec
     async move {
         let market = match made {
             Ok(market) => market,
-            Err(error) => return vec![Finding::bad(AREA, "exchanges", error, "correct the setting it names")],
+            Err(error) => return vec![Finding::bad(AREA, "exchanges", error, "correct the setting that it names")],
         };
         let first = INTERVAL.floor(clock.now()).plus_ms(-INTERVAL.ms() * CANDLES as i64);
         let began = clock::monotonic();
@@ -39,19 +39,19 @@ pub(super) fn look(resolved: &Resolved, clock: &Clock) -> BoxFuture<'static, Vec
                         AREA,
                         "exchanges",
                         seen,
-                        "look at the network of this machine, and at the list of exchanges",
+                        "check the network of this machine, and the list of exchanges",
                     )
                 } else {
                     Finding::good(AREA, "exchanges", seen)
                 }
             }
             Ok(Err(error)) => {
-                let remedy = "some exchanges answer some countries only: list others";
+                let remedy = "some exchanges serve some countries only: list others";
                 Finding::bad(AREA, "exchanges", error.to_string(), remedy)
             }
             Err(_) => {
                 let seen = format!("no answer within {} s", PATIENCE.as_secs());
-                Finding::bad(AREA, "exchanges", seen, "look at the network of this machine")
+                Finding::bad(AREA, "exchanges", seen, "check the network of this machine")
             }
         }]
     }

@@ -29,11 +29,18 @@ pub const VALIDATOR: Group =
     Group::Work(WorkGroup { place: 7, heading: "Time-series validator", miner: false, ..BOTH });
 
 const fn url(key: &'static str, default: &'static str) -> Setting {
-    setting(key, Kind::Text, Some(default), CANDLES, "The base URL of its API, or of a `neuron klines simulate`.")
+    setting(
+        key,
+        Kind::Text,
+        Some(default),
+        CANDLES,
+        "The base URL of the exchange's API, or of a `neuron klines \
+                                                      simulate`.",
+    )
 }
 
 const fn symbol(key: &'static str, default: &'static str) -> Setting {
-    setting(key, Kind::Text, Some(default), CANDLES, "Its name of the pair.")
+    setting(key, Kind::Text, Some(default), CANDLES, "The exchange's name of the trading pair.")
 }
 
 const fn time(key: &'static str, default: &'static str, group: Group, help: &'static str) -> Setting {
@@ -47,7 +54,7 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Text,
         Some("binance,bybit,coinbase"),
         CANDLES,
-        "The exchanges whose mean close is the truth, with commas between: binance, bybit, coinbase, kraken.",
+        "The exchanges whose mean close is the true price, separated by commas: binance, bybit, coinbase, kraken.",
     ),
     time("klines.patience", "10s", CANDLES, "An exchange that has not answered after this long is left out."),
     url("market.binance.url", "https://api.binance.com"),
@@ -58,16 +65,22 @@ pub const SETTINGS: &[Setting] = &[
     symbol("market.coinbase.symbol", "BTC-USD"),
     url("market.kraken.url", "https://api.kraken.com"),
     symbol("market.kraken.symbol", "XBTUSD"),
-    time("timeseries.period", "30m", ROUNDS, "Time between two rounds; they begin at multiples of it, UTC."),
-    time("timeseries.offset", "0s", ROUNDS, "Rounds begin this long after those multiples."),
-    time("timeseries.commit_window", "1m", ROUNDS, "Commitments are taken this long from the beginning of a round."),
+    time("timeseries.period", "30m", ROUNDS, "Time between two rounds; rounds begin at multiples of it, UTC."),
+    time("timeseries.offset", "0s", ROUNDS, "Rounds begin this long after a multiple of the period."),
+    time(
+        "timeseries.commit_window",
+        "1m",
+        ROUNDS,
+        "Commitments are accepted for this long from the beginning of a \
+                                                    round.",
+    ),
     time(
         "timeseries.reveal_after",
         "1m",
         ROUNDS,
-        "The numbers are asked for this long after the beginning of a round.",
+        "The forecasts are asked for this long after the beginning of a round.",
     ),
-    time("timeseries.reveal_window", "3m", ROUNDS, "From then on they are shown this long."),
+    time("timeseries.reveal_window", "3m", ROUNDS, "From then on, miners answer with them for this long."),
     setting(
         "base_model",
         Kind::Text,
@@ -90,20 +103,20 @@ pub const SETTINGS: &[Setting] = &[
         "The program that `exec` starts for every forecast, with its arguments; see docs/timeseries.md.",
     ),
     setting("timeseries.endpoint", Kind::Text, None, MODEL, "The URL that `http` posts to."),
-    time("timeseries.deadline", "60s", MODEL, "How long `exec` and `http` may think."),
-    time("timeseries.refresh", "15s", MODEL, "Time between two looks at the market."),
+    time("timeseries.deadline", "60s", MODEL, "How long `exec` and `http` may take."),
+    time("timeseries.refresh", "15s", MODEL, "How often the market is read."),
     setting(
         "timeseries.protocol",
         Kind::Choice(&["v6", "v4"]),
         Some("v6"),
         VALIDATOR,
-        "v6 asks for a commitment first and for the numbers later; v4 sends the history and asks once.",
+        "v6 asks for a commitment first and for the forecast later; v4 sends the history and asks once.",
     ),
     time(
         "timeseries.timeout",
         "30s",
         VALIDATOR,
-        "How long a miner may take to answer; with a history six times as long.",
+        "How long a miner may take to answer; six times as long when a history is sent.",
     ),
     time("timeseries.finish_after", "1h", VALIDATOR, "A forecast is scored this long after its last close."),
     setting(
@@ -111,14 +124,14 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Bool,
         Some("false"),
         VALIDATOR,
-        "Bring deviations to the price level of the volatility tables first; the reference does not.",
+        "Scale deviations to the price level of the volatility tables first; the reference does not.",
     ),
     setting(
         "continuous_data_feed",
         Kind::Integer { min: 0, max: 1 },
         Some("0"),
         VALIDATOR,
-        "Taken because old command lines have it; it never had an effect.",
+        "Accepted because old command lines have it; it has no effect.",
     ),
 ];
 
@@ -207,7 +220,8 @@ impl TimeseriesSettings {
         }
         if commit_window > reveal_after {
             return wrong(
-                "`timeseries.commit_window` must end by `timeseries.reveal_after`: who has seen numbers must not commit",
+                "`timeseries.commit_window` must end before `timeseries.reveal_after`: nobody may commit after seeing \
+                 other forecasts",
             );
         }
         if reveal_after + reveal_window > period {

@@ -124,7 +124,7 @@ impl TimeseriesValidator {
         let history = match self.truth.samples(Times::candles(first, HISTORY)).await {
             Ok(candles) => asking::history(&candles),
             Err(error) => {
-                tracing::warn!("this round is left out: {error}");
+                tracing::warn!("this round is skipped: {error}");
                 return Ok(None);
             }
         };
@@ -180,7 +180,7 @@ impl TimeseriesValidator {
             match opened {
                 Ok(closes) => revealed.forecasts.push(Forecast { miner: miner.identity, closes }),
                 Err(fate) => {
-                    tracing::debug!(miner.hotkey = %miner.identity.hotkey, fate, "a commitment was not kept");
+                    tracing::debug!(miner.hotkey = %miner.identity.hotkey, fate, "a forecast did not match its commitment");
                     *step.fates.entry(fate).or_default() += 1;
                     revealed.fates.push((miner.identity, fate));
                 }
@@ -248,9 +248,9 @@ impl TimeseriesValidator {
     }
 
     async fn without_truth(&self, request: Open, error: &NoTruth, now: UnixMs) -> Result<(), LedgerError> {
-        tracing::warn!(request = request.uuid, "a request waits for its truth: {error}");
+        tracing::warn!(request = request.uuid, "a request waits for its true prices: {error}");
         if now.since(self.schedule.finished_at(request.starts_at)) > PATIENCE_MS {
-            self.ledger.drop_request(request.uuid, "no truth").await?;
+            self.ledger.drop_request(request.uuid, "no true prices").await?;
         }
         Ok(())
     }
@@ -267,7 +267,7 @@ impl TimeseriesValidator {
         let answers = match self.dendrite.broadcast(&targets, synapse, deadlines).await {
             Ok(answers) => answers,
             Err(error) => {
-                tracing::error!("nobody was asked: {error}");
+                tracing::error!("no miner was asked: {error}");
                 return Vec::new();
             }
         };

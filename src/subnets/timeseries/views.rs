@@ -79,7 +79,7 @@ fn one(_: &Resolved, file: &ReadOnly, uuid: &str) -> Result<Option<Titled>, Work
         ("state", state(&whole.request)),
         ("round", Cell::Time(whole.request.round)),
         ("forecasts begin", Cell::maybe(whole.request.starts_at, Cell::Time)),
-        ("how much it counts", Cell::maybe(whole.request.volatility, |volatility| Cell::Number(volatility, 2))),
+        ("weight of the request", Cell::maybe(whole.request.volatility, |volatility| Cell::Number(volatility, 2))),
         ("scored", Cell::maybe(whole.request.scored_at, Cell::Time)),
     ];
     let mut blocks = vec![Block::Facts(facts)];
@@ -90,7 +90,7 @@ fn one(_: &Resolved, file: &ReadOnly, uuid: &str) -> Result<Option<Titled>, Work
     };
     let mut lines = Vec::new();
     if !whole.truth.is_empty() {
-        lines.push(Line::new("what came", points(&whole.truth)));
+        lines.push(Line::new("what happened", points(&whole.truth)));
     }
     let best = whole.forecasts.iter().take(DRAWN);
     lines.extend(best.map(|forecast| Line::of(&forecast.miner, points(&forecast.closes))));
@@ -107,9 +107,9 @@ fn one(_: &Resolved, file: &ReadOnly, uuid: &str) -> Result<Option<Titled>, Work
             Cell::maybe(said.share, Cell::Share),
         ]
     };
-    blocks.push(Block::Heading("Who said what".to_owned()));
+    blocks.push(Block::Heading("Forecasts".to_owned()));
     blocks.push(Block::Table(Table {
-        caption: "Forecasts that count, smallest error first".to_owned(),
+        caption: "The smallest error first".to_owned(),
         heads: vec!["miner", "first close", "last close", "error, dollars", "share"],
         rows: whole.forecasts.iter().map(row).collect(),
         ..Table::default()
@@ -120,8 +120,8 @@ fn one(_: &Resolved, file: &ReadOnly, uuid: &str) -> Result<Option<Titled>, Work
     if !whole.others.is_empty() {
         blocks.push(Block::Heading("Commitments without a forecast that counts".to_owned()));
         blocks.push(Block::Table(Table {
-            caption: "What became of them".to_owned(),
-            heads: vec!["miner", "what became of it"],
+            caption: "What happened to them".to_owned(),
+            heads: vec!["miner", "what happened to it"],
             rows: whole.others.iter().map(silent).collect(),
             ..Table::default()
         }));
@@ -166,7 +166,7 @@ fn miner(_: &Resolved, file: &ReadOnly, identity: &Identity) -> Result<Vec<Block
     let mut blocks = vec![Block::Facts(facts)];
     if !medians.is_empty() {
         let points = medians.into_iter().map(|(at, rmse)| (at as f64, rmse)).collect();
-        let title = "Error of its last forecasts".to_owned();
+        let title = "Error of the last forecasts".to_owned();
         let lines = vec![Line::of(identity, points).dotted()];
         blocks.push(Block::Chart(Chart { title, y: "dollars", lines, ..Chart::default() }));
     }
@@ -180,7 +180,7 @@ fn miner(_: &Resolved, file: &ReadOnly, identity: &Identity) -> Result<Vec<Block
         ]
     };
     blocks.push(Block::Table(Table {
-        caption: "Its last forecasts".to_owned(),
+        caption: "The last forecasts".to_owned(),
         heads: vec!["request", "state", "forecasts begin", "error, dollars", "share"],
         rows: rows.into_iter().map(row).collect(),
         ..Table::default()

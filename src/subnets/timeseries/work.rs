@@ -193,7 +193,7 @@ impl TimeseriesWork {
                 for standing in self.validator.ledger.standings().await? {
                     tracing::info!(
                         hotkey = %standing.miner.hotkey, mean_share = standing.mean_share, mean_rmse = standing.mean_rmse,
-                        requests = standing.predicted, weight = standing.weight, "the month is over"
+                        requests = standing.predicted, weight = standing.weight, "the month of candles is over"
                     );
                 }
             }

@@ -45,16 +45,17 @@ pub(super) enum CastError {
     #[error(transparent)]
     Tape(#[from] TapeError),
     /// Nothing to play.
-    #[error("{} holds no recorded market that ended and had prices before; see docs/markets.md for what can be played", .0.display())]
+    #[error("{} has no recorded market that ended and had prices before; docs/markets.md says which recordings can be \
+             played", .0.display())]
     NoRecording(PathBuf),
     /// A market nobody knows.
-    #[error("there is no market `{named}` to play on; there are {}, {} and {}", MarketName::Polymarket.as_str(), MarketName::Azuro.as_str(), MarketName::IfGames.as_str())]
+    #[error("there is no market `{named}` to play on; choose from {}, {} and {}", MarketName::Polymarket.as_str(), MarketName::Azuro.as_str(), MarketName::IfGames.as_str())]
     NoSuchMarket {
         /// What was asked for.
         named: String,
     },
     /// One market has prices and the other has none.
-    #[error("events without a price and events with one are not scored by the same rule: play ifgames by itself")]
+    #[error("events with and without a price are not scored by the same rule: play ifgames alone")]
     NotTogether,
     /// The market client.
     #[error(transparent)]

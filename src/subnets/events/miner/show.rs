@@ -23,12 +23,12 @@ pub(super) fn memory(cache: &Cache) -> Vec<Block> {
         ]
     };
     let table = Table {
-        caption: format!("The last {SHOWN} questions; one without an answer is abstained from"),
+        caption: format!("The last {SHOWN} questions; without an answer, the miner abstains"),
         heads: vec!["question", "our answer", "made", "last asked", "cutoff"],
         rows: cache.remembered(SHOWN).into_iter().map(row).collect(),
         ..Table::default()
     };
-    vec![Block::Heading("What is asked now".to_owned()), Block::Table(table)]
+    vec![Block::Heading("Questions of now".to_owned()), Block::Table(table)]
 }
 
 /// What the record at `path` says of the last thirty days. Blocks.
@@ -44,7 +44,7 @@ pub(super) fn record(place: &Place, now: UnixMs) -> Vec<Block> {
         ("events asked about in 30 days", Cell::Count(history.events.len() as u64)),
         ("questions", Cell::Count(count(|event| event.asked))),
         ("of them, answered", Cell::Count(count(|event| event.answered))),
-        ("events that ended, with a gain", Cell::Count(gains.len() as u64)),
+        ("events that ended and have a gain", Cell::Count(gains.len() as u64)),
         ("mean gain on the price", Cell::maybe(mean, |mean| Cell::Gain(mean, 4))),
     ];
     let event = |event: &EventHistory| {
@@ -76,16 +76,17 @@ pub(super) fn record(place: &Place, now: UnixMs) -> Vec<Block> {
     };
     vec![
         Block::Facts(facts),
-        Block::Heading("How it turned out".to_owned()),
+        Block::Heading("Outcomes".to_owned()),
         Block::Table(Table {
             caption: format!(
-                "The last {SHOWN} events asked about; the gain is on the price of the moment, as `neuron miner report` has it"
+                "The last {SHOWN} events asked about, with the gain on the price at that time, as in `neuron miner \
+                 report`"
             ),
             heads: vec!["question", "asked", "answered", "our mean", "mean price", "outcome", "gain", "last asked"],
             rows: history.events.iter().rev().take(SHOWN).map(event).collect(),
             ..Table::default()
         }),
-        Block::Heading("Who asks".to_owned()),
+        Block::Heading("Callers".to_owned()),
         Block::Table(Table {
             caption: "Most requests first".to_owned(),
             heads: vec!["hotkey", "requests", "events in them", "first", "last"],

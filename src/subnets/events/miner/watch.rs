@@ -75,7 +75,7 @@ impl Watch {
         prices.extend(found);
         let moved = cache.prices(|key| fresh(prices.get(key)?, now));
         if moved > 0 {
-            tracing::debug!(moved, "prices moved: answers are made anew");
+            tracing::debug!(moved, "prices have moved: answers are computed again");
         }
     }
 
@@ -83,10 +83,10 @@ impl Watch {
         let mut failing = locked(&self.failing);
         match error {
             Some(error) if failing.insert(market) => {
-                tracing::warn!(market, "{error}; answers are recorded without a price until that is over");
+                tracing::warn!(market, "{error}; until prices can be read again, answers are recorded without one");
             }
             Some(error) => tracing::debug!(market, "{error}"),
-            None if failing.remove(market) => tracing::info!(market, "prices are seen again"),
+            None if failing.remove(market) => tracing::info!(market, "prices can be read again"),
             None => {}
         }
     }
@@ -107,7 +107,8 @@ impl Watch {
             return (event.key, None);
         };
         let found = provider.fetch(&event.id).await;
-        let found = found.inspect_err(|error| tracing::debug!(event = %event.key, %error, "how it ended is not known"));
+        let found =
+            found.inspect_err(|error| tracing::debug!(event = %event.key, %error, "the outcome could not be read"));
         (event.key, found.ok().map(|listing| listing.resolution))
     }
 }

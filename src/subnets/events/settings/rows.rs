@@ -20,7 +20,8 @@ pub const SETTINGS: &[Setting] = &[
         Kind::List,
         Some("polymarket"),
         MARKET,
-        "Where events come from: polymarket, azuro, file, ifgames, manifold, kalshi, or several with commas between them.",
+        "The market that events come from: polymarket, azuro, file, ifgames, manifold, kalshi, or several separated by \
+         commas.",
     )
     .alias(&["market"]),
     setting(
@@ -36,7 +37,8 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Choice(&["clob", "gamma", "gamma_events"]),
         Some("clob"),
         MARKET,
-        "How Polymarket's markets are found: those that pay for liquidity (clob), or by Gamma's markets or events, filtered.",
+        "How Polymarket's markets are found: clob takes those that pay for liquidity; the others take Gamma's markets \
+         or events, filtered.",
     ),
     setting(
         "market.polymarket.gamma_url",
@@ -50,7 +52,8 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Choice(&["listed", "midpoints", "stream"]),
         Some("listed"),
         MARKET,
-        "What Polymarket's prices are: those of the list, midpoints asked for at each look, or midpoints of the market channel.",
+        "Where Polymarket's prices come from: the list of markets, midpoints by request, or midpoints of the market \
+         channel.",
     ),
     setting(
         "market.polymarket.stream_url",
@@ -64,21 +67,21 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Number { min: 0.0, max: 1e15 },
         Some("0"),
         MARKET,
-        "USD that must have been traded in one of Gamma's markets.",
+        "The least volume, in USD, of one of Gamma's markets.",
     ),
     setting(
         "market.polymarket.min_liquidity",
         Kind::Number { min: 0.0, max: 1e15 },
         Some("0"),
         MARKET,
-        "USD that must stand in the book of one of Gamma's markets.",
+        "The least liquidity in the order book, in USD, of one of Gamma's markets.",
     ),
     setting(
         "market.polymarket.min_ahead",
         Kind::Duration,
         Some("0s"),
         MARKET,
-        "Gamma's markets that end sooner than this are left out; `market.horizon` is the other bound.",
+        "Gamma's markets that end sooner than this are left out; `market.horizon` is the upper limit.",
     ),
     setting(
         "market.polymarket.min_price",
@@ -99,14 +102,15 @@ pub const SETTINGS: &[Setting] = &[
         Kind::List,
         None,
         MARKET,
-        "Tags of which one of Gamma's markets must have one: crypto,politics; without it all.",
+        "Only Gamma's markets with one of these tags, such as crypto,politics; all by default.",
     ),
     setting(
         "market.polymarket.of_one_event",
         Kind::Choice(&["all", "one"]),
         Some("all"),
         MARKET,
-        "Of an event of which just one market happens (negative risk): all markets, or the one with the largest volume.",
+        "For an event of which exactly one market can happen (negative risk): take all its markets, or the one with \
+         the largest volume.",
     ),
     setting(
         "market.azuro.url",
@@ -120,14 +124,14 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Text,
         Some("https://thegraph-1.chainfeedon.com/subgraphs/name/azuro-protocol/azuro-data-feed-{chain}"),
         MARKET,
-        "The same of its data feed.",
+        "The address of Azuro's data feed, {chain} for the chain's name.",
     ),
     setting(
         "market.azuro.source",
         Kind::Choice(&["api", "feed"]),
         Some("api"),
         MARKET,
-        "Which of Azuro's two is asked: api has games, bets and history, feed has games and odds.",
+        "Which of Azuro's two subgraphs is used: api has games, bets and history; feed has games and odds.",
     ),
     setting(
         "market.azuro.chains",
@@ -148,28 +152,28 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Integer { min: 1, max: 100 },
         Some("1"),
         MARKET,
-        "Questions asked about one game at most.",
+        "The most questions about one game.",
     ),
     setting(
         "market.azuro.sports",
         Kind::List,
         None,
         MARKET,
-        "Sports taken from Azuro, such as football,tennis,basketball; without it all.",
+        "Sports taken from Azuro, such as football,tennis,basketball; all by default.",
     ),
     setting(
         "market.azuro.dictionary",
         Kind::Path,
         None,
         MARKET,
-        "A file that says what the numbers of Azuro's outcomes mean, where the subgraph does not (docs/markets.md).",
+        "A file with the meaning of Azuro's outcome numbers, where the subgraph does not give it (docs/markets.md).",
     ),
     setting(
         "market.file.path",
         Kind::Path,
         None,
         MARKET,
-        "A file of one's own questions, CSV or JSON, for the market called file (docs/markets.md).",
+        "A file with your own questions, CSV or JSON, for the market called file (docs/markets.md).",
     ),
     setting(
         "market.manifold.url",
@@ -190,15 +194,15 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Path,
         None,
         MARKET,
-        "A recording that is played in place of the markets: a folder or a file of `neuron market-record`, or of other \
-         shapes (docs/markets.md).",
+        "A recording that is played instead of the markets: a folder or a file of `neuron market-record`, or of other \
+         formats (docs/markets.md).",
     ),
     setting(
         "market.replay_speed",
         Kind::Number { min: 0.001, max: 1e6 },
         Some("1"),
         MARKET,
-        "How many times as fast as recorded it is played.",
+        "How many times faster than recorded it is played.",
     ),
     setting(
         "market.ifgames.url",
@@ -212,14 +216,14 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Duration,
         Some("30m"),
         MARKET,
-        "How often that service is asked which events ended or were withdrawn.",
+        "How often the event service is asked which events ended or were withdrawn.",
     ),
     setting(
         "market.ifgames.report",
         Kind::Bool,
         Some("false"),
         ASKING,
-        "Tell that service what miners said and scored, signed by the hotkey.",
+        "Report the predictions and scores of miners to the event service, signed by the hotkey.",
     ),
     setting("market.horizon", Kind::Duration, Some("14d"), MARKET, "Take events that end at most this far ahead."),
     setting(
@@ -227,14 +231,14 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Duration,
         Some("24h"),
         MARKET,
-        "Answers count until this long before the end of an event.",
+        "The cutoff: answers count until this long before the end of an event.",
     ),
     setting(
         "market.max_events",
         Kind::Integer { min: 1, max: 100_000 },
         Some("500"),
         MARKET,
-        "Events open at once, soonest cutoff first.",
+        "The most open events, soonest cutoff first.",
     ),
     // Our own miner does not look at more than 20,000.
     setting(
@@ -242,15 +246,16 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Integer { min: 256, max: 20_000 },
         Some("8192"),
         MARKET,
-        "Longest question in bytes; the middle of a longer one is left out, with a mark, before it is stored and sent.",
+        "The longest question, in bytes. The middle of a longer one is replaced by a mark before it is stored and \
+         sent.",
     ),
     setting(
         "forecaster.kind",
         Kind::Choice(&["market", "constant", "exec", "http", "ensemble", "llm", "skilled"]),
         Some("market"),
         FORECASTER,
-        "market copies the price, constant says one number, exec asks a program, http a server, ensemble others of these, \
-         llm asks language models, skilled knows a simulator's truth.",
+        "market copies the price, constant always gives one number, exec asks a program, http asks a server, ensemble \
+         combines others of these, llm asks language models, skilled knows the truth of a simulator.",
     )
     .alias(&["forecaster"]),
     setting(
@@ -258,7 +263,7 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Number { min: 0.0, max: 1.0 },
         Some("0.5"),
         FORECASTER,
-        "What `constant` says.",
+        "The answer of `constant`.",
     ),
     setting("forecaster.command", Kind::Text, None, FORECASTER, "The program that `exec` runs, with its arguments."),
     setting(
@@ -266,7 +271,7 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Duration,
         Some("60s"),
         FORECASTER,
-        "How long `exec` and `http` may think about one question.",
+        "How long `exec` and `http` may take for one question.",
     ),
     setting("forecaster.url", Kind::Text, None, FORECASTER, "Where `http` posts each question."),
     setting(
@@ -274,7 +279,7 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Path,
         None,
         FORECASTER,
-        "A file with a token that `http` sends along (Authorization: Bearer).",
+        "A file with a token that `http` sends (Authorization: Bearer).",
     ),
     setting(
         "forecaster.members",
@@ -288,14 +293,14 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Choice(&["trimmed_mean", "median"]),
         Some("trimmed_mean"),
         FORECASTER,
-        "What `ensemble` makes of their answers.",
+        "How `ensemble` combines their answers.",
     ),
     setting(
         "forecaster.trim",
         Kind::Number { min: 0.0, max: 0.49 },
         Some("0.1"),
         FORECASTER,
-        "The share of the weight that a trimmed mean leaves out at each end.",
+        "The share of the weight that the trimmed mean leaves out at each end.",
     ),
     setting(
         "forecaster.quorum",
@@ -309,28 +314,29 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Duration,
         Some("60s"),
         FORECASTER,
-        "How old an answer may be before it is made anew; near its cutoff, after an eighth of the time that is left.",
+        "How old an answer may be before it is computed again; near the cutoff, after an eighth of the time that is \
+         left.",
     ),
     setting(
         "forecaster.least_refresh",
         Kind::Duration,
         Some("5s"),
         FORECASTER,
-        "No answer is made anew sooner than this, whatever happens.",
+        "No answer is ever computed again sooner than this.",
     ),
     setting(
         "forecaster.price_move",
         Kind::Number { min: 0.0, max: 1.0 },
         Some("0.02"),
         FORECASTER,
-        "An answer is made anew when the market's price has moved so far; 0 never for that.",
+        "An answer is computed again when the market's price has moved this far; 0 turns it off.",
     ),
     setting(
         "forecaster.error",
         Kind::Number { min: 0.0, max: 0.45 },
         Some("0.1"),
         FORECASTER,
-        "How far `skilled` is from the truth, up or down.",
+        "How far `skilled` is from the truth.",
     ),
     setting(
         "forecaster.presence",
@@ -351,7 +357,7 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Duration,
         Some("90d"),
         FORECASTER,
-        "How long a miner remembers what it was asked, what it said and how it ended (`neuron miner report`); 0 records \
+        "How long the record of a miner keeps questions, answers and outcomes (`neuron miner report`); 0 records \
          nothing.",
     ),
     setting(
@@ -359,17 +365,16 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Duration,
         Some("5m"),
         FORECASTER,
-        "How often a miner asks the markets how events ended, for its record; prices it looks up as often, and at least once a \
-         minute.",
+        "How often a miner asks the markets for outcomes and prices, for its record; prices at least once a minute.",
     ),
-    setting("tick", Kind::Duration, Some("60s"), ASKING, "Time between two questions to the miners.")
+    setting("tick", Kind::Duration, Some("60s"), ASKING, "Time between two ticks: how often miners are asked.")
         .alias(&["validator.tick"]),
     setting(
         "tick_jitter",
         Kind::Number { min: 0.0, max: 0.5 },
         Some("0.1"),
         ASKING,
-        "Each tick is moved by up to this share of its length, so that validators do not all ask at once.",
+        "Each tick is moved by up to this share of its length, so that validators do not all ask at the same time.",
     )
     .alias(&["validator.tick_jitter"]),
     setting(
@@ -377,56 +382,57 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Choice(&["all", "one_per_owner"]),
         Some("all"),
         ASKING,
-        "Who is asked: all that serve, or of each coldkey and of each address only the one with the lowest uid.",
+        "Which miners are asked: all that serve, or only the lowest uid of each coldkey and of each address.",
     ),
     setting(
         "reasonings",
         Kind::Bool,
         Some("false"),
         ASKING,
-        "Keep what miners say beside their numbers, for a week.",
+        "Keep the reasons that miners send with their numbers, for a week.",
     ),
     setting(
         "void_after",
         Kind::Duration,
         Some("30d"),
         ASKING,
-        "An event that closed without an outcome is void after this long.",
+        "An event without an outcome is void this long after its cutoff.",
     ),
     setting(
         "dispute_window",
         Kind::Duration,
         Some("2d"),
         ASKING,
-        "An outcome is checked every hour for this long after it was settled; a correction replaces the scores.",
+        "An outcome is checked again every hour for this long after the event was settled; a correction replaces the \
+         scores.",
     ),
     setting(
         "price_check.every",
         Kind::Duration,
         Some("5m"),
         ASKING,
-        "Time between two comparisons of prices with a second source, for markets that have one; 0s never compares.",
+        "Time between two comparisons of prices with a second source, for markets that have one; 0s turns it off.",
     ),
     setting(
         "price_check.bound",
         Kind::Number { min: 0.0, max: 1.0 },
         Some("0.1"),
         ASKING,
-        "How far two sources may be apart before that is said, counted and kept.",
+        "The largest difference of two sources that is not logged, counted and recorded.",
     ),
     setting(
         "scoring.rule",
         Kind::Choice(&["market_delta", "sequential", "brier", "peer_log"]),
         Some("market_delta"),
         SCORING,
-        "How a report is judged.",
+        "The scoring rule.",
     ),
     setting(
         "scoring.submission",
         Kind::Choice(&["interval_mean", "last", "first"]),
         Some("interval_mean"),
         SCORING,
-        "Which reports of a miner count.",
+        "Which of a miner's reports count.",
     ),
     setting(
         "scoring.interval_minutes",
@@ -440,7 +446,7 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Choice(&["uniform", "exponential", "exponential_flat2", "power"]),
         Some("uniform"),
         SCORING,
-        "How the intervals of an event weigh.",
+        "How the intervals of an event are weighted.",
     ),
     setting(
         "scoring.interval_power",
@@ -454,7 +460,7 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Integer { min: 1, max: 4_294_967_295 },
         Some("120"),
         SCORING,
-        "How old a price may be to judge by.",
+        "The greatest age of a price that reports are compared with.",
     ),
     setting(
         "scoring.reference_pick",
@@ -468,28 +474,28 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Choice(&["aggregate", "event"]),
         Some("aggregate"),
         SCORING,
-        "Where negative scores are floored at 0.",
+        "Where negative scores become 0.",
     ),
     setting(
         "scoring.average",
         Kind::Choice(&["window", "ema", "daily"]),
         Some("window"),
         SCORING,
-        "How event scores become one number.",
+        "How event scores become one average.",
     ),
     setting(
         "scoring.window_events",
         Kind::Integer { min: 1, max: 100_000 },
         Some("500"),
         SCORING,
-        "Events in the average.",
+        "The number of events in the average.",
     ),
     setting(
         "scoring.exponent",
         Kind::Integer { min: 1, max: 4 },
         Some("1"),
         SCORING,
-        "Power of the average; 1 pays in proportion.",
+        "The exponent of the average; 1 pays in proportion.",
     ),
     setting(
         "scoring.confidence_z",
@@ -498,7 +504,7 @@ pub const SETTINGS: &[Setting] = &[
         SCORING,
         "Standard errors subtracted from the average; 0 is off.",
     ),
-    setting("scoring.class_balance", Kind::Bool, Some("false"), SCORING, "Weigh YES and NO outcomes alike."),
+    setting("scoring.class_balance", Kind::Bool, Some("false"), SCORING, "Give YES and NO outcomes the same weight."),
     setting(
         "scoring.duplicates",
         Kind::Choice(&["independent", "split"]),
@@ -513,7 +519,14 @@ pub const SETTINGS: &[Setting] = &[
         SCORING,
         "The order of reports under the sequential rule.",
     ),
-    setting("scoring.min_events", COUNT, Some("1"), SCORING, "Weights stay untouched before this many events."),
+    setting(
+        "scoring.min_events",
+        COUNT,
+        Some("1"),
+        SCORING,
+        "No weights are set before this many events have been \
+                                                              scored.",
+    ),
 ];
 
 /// The subnet as its validators were in July 2025: their events, their rule, their cadence, whom they ask.

@@ -205,7 +205,7 @@ impl EventsValidator {
         let Intake { offered, prices, ended, missing, left_out, changed } =
             registry::sort_out(listings, &unsettled, at, &self.limits, self.needs_price());
         if left_out > 0 {
-            tracing::debug!(left_out, "more events than `market.max_events` are offered; the later ones wait");
+            tracing::debug!(left_out, "there are more events than `market.max_events`; those with a later cutoff wait");
         }
         for event in changed {
             tell_changed(&event);
@@ -282,7 +282,11 @@ impl EventsValidator {
                 Ok(found) => listings.extend(found),
                 Err(e) => {
                     failed += 1;
-                    tracing::warn!(market, "{e}; events of this market keep their last price until it is too old");
+                    tracing::warn!(
+                        market,
+                        "a market could not be read; its events keep their last price until it is \
+                                            too old: {e}"
+                    );
                 }
             }
         }
@@ -305,7 +309,7 @@ impl EventsValidator {
         let answers = match asking::ask(&self.dendrite, &targets, open, self.deadline).await {
             Ok(answers) => answers,
             Err(e) => {
-                tracing::error!("nobody was asked: {e}");
+                tracing::error!("no miner was asked: {e}");
                 return;
             }
         };

@@ -90,7 +90,7 @@ fn check_size(asked: i64) -> Result<(), Refusal> {
     if usize::try_from(asked) == Ok(CLOSES) {
         return Ok(());
     }
-    Err(Refusal::bad_request(format!("prediction_size is {asked}, and only {CLOSES} is answered")))
+    Err(Refusal::bad_request(format!("prediction_size is {asked}, but must be {CLOSES}")))
 }
 
 /// The candles of a request.
@@ -106,7 +106,7 @@ fn history(samples: &Tensor) -> Result<Vec<Candle>, String> {
     let values: Vec<f64> = match array.values {
         Values::Float(values) => values,
         Values::Int(values) => values.into_iter().map(|value| value as f64).collect(),
-        Values::Bool(_) => return Err("samples are no numbers".to_owned()),
+        Values::Bool(_) => return Err("samples are not numbers".to_owned()),
     };
     let cell = |row: usize, column: usize| values.get(row * columns + column).copied().unwrap_or(f64::NAN);
     let candle = |column: usize| {
@@ -180,7 +180,7 @@ impl Desk {
             better_than_persistence: record.better_than_persistence + u64::from(ours < naive),
             mean_ratio: record.mean_ratio + (ratio - record.mean_ratio) / judged as f64,
         };
-        tracing::info!(rmse = ours, persistence = naive, "a validator told how a forecast ended");
+        tracing::info!(rmse = ours, persistence = naive, "a validator sent the outcome of a forecast");
     }
 }
 

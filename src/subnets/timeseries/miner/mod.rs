@@ -201,15 +201,16 @@ impl MinerWork for TimeseriesMiner {
         }
         let Record { judged, better_than_persistence, mean_ratio } = record;
         format!(
-            "{ready}, {better_than_persistence} of {judged} were nearer than the last close (error ratio {mean_ratio:.3})"
+            "{ready}; {better_than_persistence} of {judged} forecasts were better than the last close (error ratio \
+             {mean_ratio:.3})"
         )
     }
 
     fn show(&self) -> Vec<Block> {
         let Record { judged, better_than_persistence, mean_ratio } = self.record();
         let facts = vec![
-            ("forecasts whose truth a validator told", Cell::Count(judged)),
-            ("of them, nearer than the last close", Cell::Count(better_than_persistence)),
+            ("forecasts whose outcome a validator sent", Cell::Count(judged)),
+            ("of them, better than the last close", Cell::Count(better_than_persistence)),
             (
                 "error, as a share of the last close's",
                 Cell::maybe((judged > 0).then_some(mean_ratio), |ratio| Cell::Number(ratio, 3)),
@@ -234,9 +235,13 @@ impl MinerWork for TimeseriesMiner {
 
     fn write(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
         let age = self.ready().map(|ready| self.0.clock.now().since(ready.last_close_at) as f64 / 1000.0);
-        sheet.gauge("neuron_miner_forecast_age_seconds", "Time since the last close that the forecast knows", age)?;
+        sheet.gauge(
+            "neuron_miner_forecast_age_seconds",
+            "Time since the last close that the forecast is computed from",
+            age,
+        )?;
         let record = self.record();
-        sheet.counter("neuron_miner_forecasts_judged", "Forecasts whose truth a validator told", record.judged)?;
+        sheet.counter("neuron_miner_forecasts_judged", "Forecasts whose outcome a validator sent", record.judged)?;
         let ratio = (record.judged > 0).then_some(record.mean_ratio);
         sheet.gauge("neuron_miner_error_ratio", "Mean error as a share of that of the last close", ratio)
     }
