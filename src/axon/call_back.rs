@@ -110,7 +110,7 @@ impl CallBack {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, service).await {
-                tracing::warn!("nobody is called back any more: {error}");
+                tracing::warn!("calls back have ended: {error}");
             }
         });
         Ok(Self { address, _serving: AbortOnDropHandle::new(serving) })
@@ -146,13 +146,22 @@ async fn answer(
 ) -> Response {
     let who = from.ip().to_canonical();
     if port == 0 {
-        return refused(StatusCode::UNPROCESSABLE_ENTITY, "port 0 is no axon's", None);
+        return refused(StatusCode::UNPROCESSABLE_ENTITY, "an axon cannot have port 0", None);
     }
     if let Err(wait) = desk.callers.take(who, clock::monotonic()) {
-        return refused(StatusCode::TOO_MANY_REQUESTS, "an address is called once in ten seconds", Some(wait));
+        return refused(
+            StatusCode::TOO_MANY_REQUESTS,
+            "this address was called less than ten seconds ago: try again \
+                                                       later",
+            Some(wait),
+        );
     }
     let Ok(_place) = desk.places.try_acquire() else {
-        return refused(StatusCode::SERVICE_UNAVAILABLE, "others are being called", Some(PAUSE));
+        return refused(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many others are being called: try again later",
+            Some(PAUSE),
+        );
     };
     let address = SocketAddr::new(who, port);
     tracing::info!(%address, "calls back");

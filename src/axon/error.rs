@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 pub enum AxonError {
     /// Another process listens there.
     #[error(
-        "port {} is taken by another process; stop it (a neuron already running?) or choose another with --axon.port",
+        "port {} is in use by another process: stop that one (perhaps another `neuron`), or choose another port with \
+         --axon.port",
         address.port()
     )]
     PortInUse {
@@ -16,13 +17,13 @@ pub enum AxonError {
         address: SocketAddr,
     },
     /// The system does not let this process listen there.
-    #[error("no permission to listen on {address}; ports below 1024 need privileges, choose another with --axon.port")]
+    #[error("no permission to listen on {address}: ports below 1024 need privileges; choose another with --axon.port")]
     NoPermission {
         /// The address asked for.
         address: SocketAddr,
     },
     /// Any other failure of the socket.
-    #[error("cannot listen on {address}: {source}; is --axon.ip an address of this machine?")]
+    #[error("cannot listen on {address}: {source}; --axon.ip must be an address of this machine")]
     Listen {
         /// The address asked for.
         address: SocketAddr,

@@ -146,11 +146,12 @@ impl Probe {
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => (
                 Verdict::Bad,
                 error.to_string(),
-                Some("nothing listens there: is the miner running, and on this port?"),
+                Some("nothing listens there: check that the miner runs, and its port"),
             ),
             Ok(Err(error)) => (Verdict::Bad, error.to_string(), Some("check the address")),
             Err(_) => {
-                let advice = "packets are dropped on the way: open the port in the firewall, forward it in the router";
+                let advice = "packets are dropped on the way: open the port in the firewall and forward it in the \
+                              router";
                 (Verdict::Bad, format!("no answer within {} s", self.patience.as_secs()), Some(advice))
             }
         };
@@ -164,18 +165,18 @@ impl Probe {
         let heard = match self.ask(echo, HeaderMap::new()).await {
             Ok(heard) => heard,
             Err(error) => {
-                let advice = "something listens there that speaks no HTTP/1.1";
+                let advice = "something listens there, but it does not speak HTTP/1.1";
                 return step(STEP, Verdict::Bad, error, Some(advice), began);
             }
         };
         let words = heard.words();
         if !heard.is_axon() {
-            let advice =
-                "this is a web server, but no axon: is there a proxy, and does it pass headers with underscores?";
+            let advice = "this is a web server, but not an axon: if it is a proxy, check that it passes headers with \
+                 underscores";
             return step(STEP, Verdict::Bad, words, Some(advice), began);
         }
         if heard.status() == status::SUCCESS {
-            let advice = "it answers unsigned requests, as SDK 9.3 to 10.4 do: anybody can pose as a validator";
+            let advice = "it answers unsigned requests, as SDK 9.3 to 10.4 do: anybody can pretend to be a validator";
             return step(STEP, Verdict::Odd, words, Some(advice), began);
         }
         match heard.clock_ahead_s() {
@@ -206,7 +207,7 @@ impl Probe {
         };
         let mut steps = vec![step(name, verdict, heard.words(), advice, began)];
         if let Err(error) = reply::check_identity(&heard.headers, &self.hotkey, &self.caller.account().ss58()) {
-            let advice = "somebody else answers on this address: compare it with the metagraph";
+            let advice = "another hotkey answers at this address: compare it with the metagraph";
             steps.push(step("who answered", Verdict::Bad, error, Some(advice), began));
         }
         (steps, heard.head.offers_btauth)
@@ -283,7 +284,7 @@ fn advice(heard: &Heard) -> Option<&'static str> {
     match heard.status() {
         status::SUCCESS => None,
         status::FORBIDDEN => {
-            Some("it knows its callers: ask with a registered hotkey that has a permit or enough stake")
+            Some("it does not admit everybody: ask with a registered hotkey that has a permit or enough stake")
         }
         status::UNVERIFIED if words.contains("nonce") || words.contains("stale") => {
             Some("the clocks of the two machines differ, or the axon has just started: set both by NTP")
@@ -291,11 +292,11 @@ fn advice(heard: &Heard) -> Option<&'static str> {
         status::UNVERIFIED if words.contains("mismatch") || words.contains("receiver") => {
             Some("the axon has another hotkey than --hotkey says, or a proxy changes the headers")
         }
-        status::UNVERIFIED => Some("it does not take the signature of this caller"),
-        status::NOT_FOUND => Some("it serves other synapses: is it of another subnet?"),
+        status::UNVERIFIED => Some("it does not accept the signature of this caller"),
+        status::NOT_FOUND => Some("it does not serve this synapse: perhaps it is of another subnet"),
         status::TOO_MANY_REQUESTS | status::UNAVAILABLE => Some("it is busy: try again"),
-        status::TIMEOUT => Some("its handler does not answer in time"),
-        _ => Some("the axon failed on an honest request: see its log"),
+        status::TIMEOUT => Some("its handler did not answer in time"),
+        _ => Some("the axon failed on a correct request: read its log"),
     }
 }
 

@@ -179,7 +179,7 @@ impl Visit<'_> {
             tracing::info!(
                 caller.hotkey = %claim.hotkey,
                 dialect = claim.dialect.name(),
-                "this caller's signature does not cover its bodies; with `btauth/1` it would"
+                "the signature of this caller does not cover the body; that of `btauth/1` does"
             );
         }
         let caller = Caller {

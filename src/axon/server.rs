@@ -235,7 +235,12 @@ fn within_descriptors(wanted: usize) -> usize {
     let Some(limit) = descriptors() else { return wanted };
     let room = limit / 4 * 3;
     if room < wanted {
-        tracing::info!(connections = room, wanted, "fewer connections than configured: raise the hard `ulimit -n`");
+        tracing::info!(
+            connections = room,
+            wanted,
+            "fewer connections than in the settings are possible: raise the \
+                                                    hard `ulimit -n`"
+        );
     }
     wanted.min(room)
 }

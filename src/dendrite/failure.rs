@@ -27,7 +27,7 @@ pub enum Failure {
     #[error("not an answer: {0}")]
     Malformed(Foreign),
     /// The answer is larger than allowed.
-    #[error("the answer is larger than {limit} bytes, or than memory allows now")]
+    #[error("the answer is larger than {limit} bytes, or there is not enough memory for it now")]
     TooLarge {
         /// The cap on one answer, bytes.
         limit: usize,

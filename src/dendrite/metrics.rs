@@ -29,12 +29,12 @@ impl Collector for DendriteMetrics {
         let mut sheet = Sheet::from(encoder);
         sheet.counters(
             "neuron_dendrite_requests",
-            "Questions by outcome: answered, refused, timeout, unreachable, malformed, too_large, not_allowed",
+            "Requests to miners by outcome: answered, refused, timeout, unreachable, malformed, too_large, not_allowed",
             rows().map(|(labels, took)| (labels, took.count())),
         )?;
         sheet.histograms(
             "neuron_dendrite_request_seconds",
-            "Time of questions, from their turn to the last byte of the answer, or to the failure",
+            "Time of requests to miners, from their turn to the last byte of the answer, or to the failure",
             rows(),
         )
     }

@@ -20,10 +20,10 @@ pub struct Target {
 pub enum NotAllowed {
     /// The address is private, loopback, or otherwise not of the internet. Anybody can write any address on the chain;
     /// a validator must not be led into its own network.
-    #[error("{0} is not a public address; allow such with --dendrite.allow_private")]
+    #[error("{0} is not a public address; --dendrite.allow_private allows such addresses")]
     NotPublic(IpAddr),
     /// Nothing listens on port 0.
-    #[error("port 0 is no port: the axon does not serve")]
+    #[error("port 0 means that the axon does not serve")]
     NoPort,
 }
 

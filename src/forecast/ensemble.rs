@@ -39,12 +39,12 @@ impl FromStr for Named {
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, weight) = text.split_once('=').unwrap_or((text, "1"));
         let kind = ForecasterKind::of(name.trim()).filter(|kind| *kind != ForecasterKind::Ensemble);
-        let kind = kind.ok_or_else(|| format!("`{text}` names no forecaster that can be a member"))?;
+        let kind = kind.ok_or_else(|| format!("`{text}` is not a forecaster that can be a member"))?;
         let weight: f64 = weight.trim().parse().unwrap_or(f64::NAN);
         if weight.is_finite() && weight > 0.0 {
             Ok(Self { kind, weight })
         } else {
-            Err(format!("the weight in `{text}` is no number above 0"))
+            Err(format!("the weight in `{text}` is not a number above 0"))
         }
     }
 }

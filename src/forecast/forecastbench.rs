@@ -30,7 +30,7 @@ pub enum BenchError {
         source: std::io::Error,
     },
     /// It is something else.
-    #[error("{path} is no {what} of ForecastBench: {reason}")]
+    #[error("{path} is not a {what} of ForecastBench: {reason}")]
     Shape {
         /// The file.
         path: PathBuf,
@@ -246,7 +246,7 @@ impl Submission {
     pub fn complaints(&self, set: &QuestionSet) -> Vec<String> {
         let mut found = Vec::new();
         if self.question_set != set.question_set {
-            found.push(format!("it is for `{}` and not for `{}`", self.question_set, set.question_set));
+            found.push(format!("it is for `{}`, not for `{}`", self.question_set, set.question_set));
         }
         let answered: std::collections::HashSet<Key> = self.forecasts.iter().map(key_of_forecast).collect();
         for (kind, market) in [("market", true), ("dataset", false)] {
@@ -258,14 +258,12 @@ impl Submission {
             let covered = of_kind.iter().filter(all).count();
             if (covered as f64) < COVERAGE * of_kind.len() as f64 {
                 let of = of_kind.len();
-                found.push(format!(
-                    "{covered} of {of} {kind} questions are answered, and 95 % must be to stand on the board"
-                ));
+                found.push(format!("{covered} of {of} {kind} questions are answered; the leaderboard needs 95 %"));
             }
         }
         let odd = self.forecasts.iter().filter(|forecast| !(0.0..=1.0).contains(&forecast.forecast)).count();
         if odd > 0 {
-            found.push(format!("{odd} forecasts are no probabilities"));
+            found.push(format!("{odd} forecasts are not probabilities"));
         }
         found
     }
@@ -468,7 +466,7 @@ mod tests {
             reasoning: None,
         }];
         let complaints = submission.complaints(&set).join("\n");
-        for words in ["`other`", "0 of 1 dataset", "no probabilities"] {
+        for words in ["`other`", "0 of 1 dataset", "not probabilities"] {
             assert!(complaints.contains(words), "{complaints}");
         }
         let folder = tempfile::tempdir().unwrap();

@@ -110,7 +110,7 @@ impl Http {
                 match self.breaker.failed(clock::monotonic(), leave_alone) {
                     Some(pause) => tracing::warn!(
                         event = %question.key, ?pause,
-                        "the forecaster's server fails ({reason}); it is left alone and all questions abstained from"
+                        "the forecaster's server fails ({reason}); it is not asked for a while, and the miner abstains"
                     ),
                     None => tracing::debug!(event = %question.key, "the forecaster's server fails: {reason}"),
                 }
@@ -135,7 +135,7 @@ impl Http {
         match Answer::read(&body(response).await?) {
             Some((id, answer)) if id.is_none_or(|id| id == number) => Ok(answer),
             Some(_) => Err(failure("an answer to another question")),
-            None => Err(failure("something that is no answer")),
+            None => Err(failure("not an answer")),
         }
     }
 }

@@ -35,7 +35,7 @@ pub enum NoAnswer {
     #[error(transparent)]
     Io(#[from] std::io::Error),
     /// More than was to be read.
-    #[error("it says more than {0} bytes")]
+    #[error("it wrote more than {0} bytes")]
     TooLong(usize),
     /// It did not end well.
     #[error("it ended with {0}")]

@@ -57,7 +57,7 @@ impl Answer {
         let probability = line.probability.as_f64().and_then(|p| Probability::new(p).ok());
         // Clamping would make certainty of a percentage; a number out of range is a mistake, so no answer.
         if probability.is_none() && !line.probability.is_null() {
-            tracing::warn!(answer = %line.probability, "a forecaster answered something that is no probability");
+            tracing::warn!(answer = %line.probability, "the answer of a forecaster is not a probability");
         }
         Some((line.id, Self { probability, conditions: rules(line.conditions) }))
     }
@@ -80,7 +80,7 @@ fn rules(conditions: Value) -> Vec<Conditional<String>> {
             Conditional::new(String::new(), rule.probability, rule.if_event, rule.above, rule.below)
                 .map_err(|error| error.to_string())
         });
-        read.inspect_err(|error| tracing::warn!(%entry, error, "a forecaster gave a condition that is none")).ok()
+        read.inspect_err(|error| tracing::warn!(%entry, error, "a forecaster gave a condition that is not valid")).ok()
     };
     entries.into_iter().take(MAX_PER_MINER).filter_map(rule).collect()
 }

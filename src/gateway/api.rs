@@ -42,7 +42,9 @@ pub(super) fn router(door: Arc<Door>) -> Router {
         .route("/v1/models", get(models))
         .with_state(door)
         .merge(beside)
-        .fallback(|| async { Problem::of(StatusCode::NOT_FOUND, "invalid_request_error", "not_found", "no such path") })
+        .fallback(|| async {
+            Problem::of(StatusCode::NOT_FOUND, "invalid_request_error", "not_found", "there is no such path")
+        })
 }
 
 /// What is served beside is for the same guests.
@@ -88,7 +90,9 @@ async fn chat(State(door): State<Arc<Door>>, request: Request) -> Result<Respons
     let envelope = Envelope { id, created, model };
     if asked.answers() > 1 {
         if asked.stream {
-            return Err(Problem::bad("several answers do not stream: leave out `stream`, or `n` and `return_all`"));
+            return Err(Problem::bad(
+                "several answers cannot be streamed: leave out `stream`, or `n` and `return_all`",
+            ));
         }
         return several(&door, bill, &candidates, &said, &asked, &envelope).await;
     }
@@ -105,7 +109,7 @@ fn candidates(door: &Door, asked: &Asked) -> Result<Vec<Candidate>, Problem> {
     let unavailable = |code, message: &str| Problem::of(StatusCode::SERVICE_UNAVAILABLE, "server_error", code, message);
     let mut order = door.choice.order();
     if order.is_empty() {
-        return Err(unavailable("no_miners", "no miner serves on this subnet now"));
+        return Err(unavailable("no_miners", "no miner of this subnet serves now"));
     }
     if asked.hotkey.is_some() || asked.uid.is_some() {
         let named = |candidate: &Candidate| {
@@ -114,7 +118,7 @@ fn candidates(door: &Door, asked: &Asked) -> Result<Vec<Candidate>, Problem> {
         };
         order.retain(named);
         if order.is_empty() {
-            let message = "no miner that serves now has this hotkey or uid";
+            let message = "no miner with this hotkey or uid serves now";
             return Err(Problem::of(StatusCode::NOT_FOUND, "invalid_request_error", "no_such_miner", message));
         }
     }
@@ -123,7 +127,7 @@ fn candidates(door: &Door, asked: &Asked) -> Result<Vec<Candidate>, Problem> {
 
 fn problem(silence: &Silence) -> Problem {
     let reason = silence.reason.as_ref().map(ToString::to_string).unwrap_or_default();
-    let message = format!("none of {} miners said a word; the last one: {reason}", silence.asked);
+    let message = format!("none of {} miners answered; the last one: {reason}", silence.asked);
     Problem::of(StatusCode::BAD_GATEWAY, "server_error", "no_answer", &message)
 }
 
@@ -239,7 +243,7 @@ impl Relay {
             }
             Some(failure) => {
                 self.stage = Stage::Over;
-                let message = format!("the miner's answer broke off: {failure}");
+                let message = format!("the miner's answer ended early: {failure}");
                 Problem::of(StatusCode::BAD_GATEWAY, "server_error", "broke_off", &message).body()
             }
         }

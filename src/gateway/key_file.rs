@@ -38,7 +38,7 @@ impl KeyFile {
         let Content { key: rows } = toml::from_str(&text).map_err(|e| failed(e.message().to_owned()))?;
         let wrong = rows.iter().find(|row| row.sha256.len() != 64 || hex::decode(&row.sha256).is_err());
         match wrong {
-            Some(row) => Err(failed(format!("the key of `{}` is no SHA-256 in hexadecimal digits", row.name))),
+            Some(row) => Err(failed(format!("the key of `{}` is not a SHA-256 hash in hex digits", row.name))),
             None => Ok(Self { path: path.to_path_buf(), rows }),
         }
     }
@@ -61,7 +61,7 @@ impl KeyFile {
     /// The name is taken, or the file cannot be written.
     pub fn add(&mut self, row: KeyRow) -> Result<(), KeysError> {
         if self.rows.iter().any(|other| other.name == row.name) {
-            return Err(self.failed(format!("there is a key called `{}` already; revoke it first", row.name)));
+            return Err(self.failed(format!("a key called `{}` exists already: revoke it first", row.name)));
         }
         self.rows.push(row);
         self.write()

@@ -157,7 +157,7 @@ impl Keys {
     pub fn load(path: &Path, price: Price) -> Result<Self, KeysError> {
         let rows = KeyFile::open(path)?.into_rows();
         if rows.is_empty() {
-            let reason = "it holds no [[key]]; make one with `neuron gateway --new-key NAME`".to_owned();
+            let reason = "it has no [[key]]; create one with `neuron gateway --new-key NAME`".to_owned();
             return Err(KeysError { path: path.to_path_buf(), reason });
         }
         let (file, used) = UsedFile::open(path)?;

@@ -84,9 +84,7 @@ pub enum GatewayError {
         source: std::io::Error,
     },
     /// Strangers would be let in.
-    #[error(
-        "{0} can be reached from other machines: let in only who has a key (`--keys FILE`), or listen on 127.0.0.1"
-    )]
+    #[error("other machines can reach {0}: ask callers for a key (`--keys FILE`), or listen on 127.0.0.1")]
     Open(SocketAddr),
 }
 
@@ -145,7 +143,7 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         if let Err(error) = self.keys.keep() {
-            tracing::warn!("what keys have used is not kept: {error}");
+            tracing::warn!("the usage of keys could not be written: {error}");
         }
     }
 }
@@ -157,7 +155,7 @@ async fn keep(keys: Keys) {
         let keys = keys.clone();
         // A disk may be slow.
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || keys.keep()).await {
-            tracing::warn!("what keys have used is not kept: {error}");
+            tracing::warn!("the usage of keys could not be written: {error}");
         }
     }
 }

@@ -89,6 +89,6 @@ async fn speak(door: &Door, who: Candidate, said: &Conversation) -> Result<Speak
             let at: Duration = began.elapsed();
             Ok(Speaking { who, first: Chunk { at, ..chunk }, rest })
         }
-        None => Err(rest.failure().cloned().unwrap_or_else(|| Failure::Malformed("it ended without a word".into()))),
+        None => Err(rest.failure().cloned().unwrap_or_else(|| Failure::Malformed("it ended without an answer".into()))),
     }
 }

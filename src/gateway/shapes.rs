@@ -80,7 +80,7 @@ impl Asked {
                 Content::Parts(parts) if parts.iter().all(|part| part.text.is_some()) => {
                     parts.iter().filter_map(|part| part.text.as_deref()).collect()
                 }
-                Content::Parts(_) => return Err(Problem::bad("only text can be asked here")),
+                Content::Parts(_) => return Err(Problem::bad("only text can be sent here")),
             };
             pairs.push((role.to_owned(), text));
         }
@@ -201,31 +201,31 @@ impl From<Denied> for Problem {
         let wait = |wait: std::time::Duration| Some(wait.as_secs() + 1);
         match denied {
             Denied::NoKey => {
-                let message = "no key: send `Authorization: Bearer KEY`";
+                let message = "the key is missing: send `Authorization: Bearer KEY`";
                 Self::of(StatusCode::UNAUTHORIZED, KIND, "missing_api_key", message)
             }
             Denied::WrongKey => {
-                Self::of(StatusCode::UNAUTHORIZED, KIND, "invalid_api_key", "this key opens nothing here")
+                Self::of(StatusCode::UNAUTHORIZED, KIND, "invalid_api_key", "this key is not valid here")
             }
             Denied::TooOften { wait: time } => {
-                let message = "more questions in this minute than the key allows";
+                let message = "the key has reached its limit of questions per minute";
                 let problem = Self::of(StatusCode::TOO_MANY_REQUESTS, "requests", "rate_limit_exceeded", message);
                 Self { retry_after_s: wait(time), ..problem }
             }
             Denied::AtOnce => {
-                let message = "as many questions of this key are being answered as it allows";
+                let message = "the key has reached its limit of answers at the same time";
                 Self::of(StatusCode::TOO_MANY_REQUESTS, "requests", "concurrency_exceeded", message)
             }
             Denied::Spent { wait: time } => {
                 let message = match time {
-                    Some(_) => "what the key may spend on this day is spent",
-                    None => "what the key may spend is spent",
+                    Some(_) => "the key has reached its limit of spending for this day",
+                    None => "the key has reached its limit of spending",
                 };
                 let problem = Self::of(StatusCode::TOO_MANY_REQUESTS, "billing", "insufficient_quota", message);
                 Self { retry_after_s: time.and_then(wait), ..problem }
             }
             Denied::UsedUp { wait: time } => {
-                let message = "the key's tokens of this day are used up";
+                let message = "the key has reached its limit of tokens for this day";
                 let problem = Self::of(StatusCode::TOO_MANY_REQUESTS, "tokens", "insufficient_quota", message);
                 Self { retry_after_s: wait(time), ..problem }
             }

@@ -135,7 +135,7 @@ impl UsedFile {
         let failed = |reason: String| KeysError { path: path.clone(), reason };
         let rows: BTreeMap<String, Row> = match std::fs::read_to_string(&path) {
             Ok(text) => serde_json::from_str(&text).map_err(|e| {
-                failed(format!("{e}; it holds what the keys have spent: mend it, or remove it to begin at nothing"))
+                failed(format!("{e}; this file has what the keys have spent: repair it, or remove it to start at zero"))
             })?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(e) => return Err(failed(e.to_string())),

@@ -11,7 +11,7 @@ pub enum LakeError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// A file of the lake, or a draft of one, cannot be read or written.
-    #[error("{place}: {source}; what was published before stays, the next run goes on from there")]
+    #[error("{place}: {source}; everything published before is kept, and the next run continues from there")]
     File {
         /// The file, folder or object.
         place: String,
@@ -25,9 +25,7 @@ pub enum LakeError {
         place: String,
     },
     /// The lake is another ledger's.
-    #[error(
-        "{place} holds the history of `{theirs}`, not of `{ours}`; name a folder or prefix of its own for each ledger"
-    )]
+    #[error("{place} has the history of `{theirs}`, not of `{ours}`; give each ledger its own folder or prefix")]
     OtherLedger {
         /// The lake.
         place: String,
@@ -37,7 +35,7 @@ pub enum LakeError {
         ours: String,
     },
     /// The lake was written by a later version of this program.
-    #[error("{place} has format {found}, this program writes format {known}; use the newer program")]
+    #[error("{place} has format {found}, but this program writes format {known}; use a newer version")]
     TooNew {
         /// The lake.
         place: String,
@@ -48,7 +46,7 @@ pub enum LakeError {
     },
     /// A manifest or description that cannot be read.
     #[error(
-        "{place} is damaged ({reason}); move it away: what it lists is then published anew, from what the ledger still has"
+        "{place} is damaged ({reason}); move it away: then everything that the ledger still has is published again"
     )]
     Damaged {
         /// The file or object.
@@ -57,7 +55,7 @@ pub enum LakeError {
         reason: String,
     },
     /// A target that names no place.
-    #[error("`{given}` is no place for a lake: {reason}")]
+    #[error("`{given}` cannot be the place of a lake: {reason}")]
     Target {
         /// As it was given.
         given: String,

@@ -45,7 +45,7 @@ impl Folder {
         for entry in fs::read_dir(drafts)? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "draft") {
-                tracing::info!(draft = %path.display(), "a draft of a run that was ended is removed");
+                tracing::info!(draft = %path.display(), "a file that an interrupted run left is removed");
                 fs::remove_file(&path)?;
             }
         }

@@ -122,7 +122,7 @@ impl Run<'_> {
         if read == Read::Forgotten {
             tracing::warn!(
                 path,
-                "the ledger forgot rows of this stretch while it was read; it is left out of the lake"
+                "the ledger deleted rows of this hour or day while it was read; it is left out of the lake"
             );
             return Ok(None);
         }

@@ -19,13 +19,13 @@ pub enum LedgerError {
         reason: String,
     },
     /// A copy is never written over a file.
-    #[error("{path} exists, and a copy of the ledger is only written to a new file; name another folder")]
+    #[error("{path} exists already, and a copy of the ledger is only written to a new file; name another folder")]
     Exists {
         /// Where the copy was to go.
         path: PathBuf,
     },
     /// A ledger is only moved to where there is none.
-    #[error("{place} has rows in its table {table}; a ledger is only moved to an empty place")]
+    #[error("{place} has rows in its table {table}, and a ledger is only copied to an empty place; name another one")]
     NotEmpty {
         /// Where it was to go.
         place: Place,
@@ -41,7 +41,10 @@ pub enum LedgerError {
         place: Place,
     },
     /// Written by a newer version of this program.
-    #[error("{place} has format {found} of {kind}, this program knows formats up to {known}; use the newer program")]
+    #[error(
+        "{place} has format {found} of {kind}, but this program only knows formats up to {known}; use a newer \
+             version"
+    )]
     TooNew {
         /// The ledger.
         place: Place,
@@ -54,8 +57,8 @@ pub enum LedgerError {
     },
     /// Written by an older version of this program, and opened for reading only.
     #[error(
-        "{place} has format {found} of {kind}, older than {known}; a validator brings its ledger up to date when it starts, and copies \
-         are exported anew after that"
+        "{place} has format {found} of {kind}, older than {known}; start the validator once to bring its ledger up to \
+         date; make copies again after that"
     )]
     TooOld {
         /// The ledger.
@@ -74,7 +77,7 @@ pub enum LedgerError {
         place: Place,
     },
     /// Not a ledger, or damaged.
-    #[error("{place} is damaged or no ledger ({reason}); move it away, or restore it from a copy")]
+    #[error("{place} is damaged or not a ledger ({reason}); move it away, or restore it from a copy")]
     Corrupt {
         /// The ledger.
         place: Place,
@@ -82,7 +85,7 @@ pub enum LedgerError {
         reason: String,
     },
     /// A ledger without the tables that were asked for.
-    #[error("{place} holds no {wanted} but {holds}; name the ledger of a subnet of {wanted}")]
+    #[error("{place} is a ledger of {holds}, not of {wanted}; name the ledger of a subnet of {wanted}")]
     OtherKind {
         /// The ledger.
         place: Place,
@@ -98,7 +101,7 @@ pub enum LedgerError {
         place: Place,
     },
     /// The database cannot be reached, or does not answer in time. Nothing was written; the same call may be repeated.
-    #[error("{place} is away ({reason}); nothing was recorded, and it is tried again")]
+    #[error("{place} is away ({reason}); nothing was recorded, and it will be tried again")]
     Away {
         /// The ledger.
         place: Place,
@@ -106,7 +109,10 @@ pub enum LedgerError {
         reason: String,
     },
     /// The way to the database broke while a transaction was made to last, and it did not come back in time to be asked.
-    #[error("{place} went away in the middle of a commit ({reason}); whether it was recorded shows when it is back")]
+    #[error(
+        "the connection to {place} ended during a commit ({reason}); whether it was recorded is checked when it is \
+             back"
+    )]
     Uncertain {
         /// The ledger.
         place: Place,
@@ -141,7 +147,7 @@ pub enum LedgerError {
     #[error("`db.url`: {0}")]
     Address(#[from] AddressError),
     /// The database refused something else: a fault of this program.
-    #[error("{place}: {reason}; please report this")]
+    #[error("{place}: {reason}; this is a bug, please report it")]
     Bug {
         /// The ledger.
         place: Place,

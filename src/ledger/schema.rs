@@ -124,7 +124,7 @@ pub(super) fn check(place: &Place, connection: &Connection, kinds: &[Schema]) ->
         |kind: &str, found, known| LedgerError::TooOld { place: place.clone(), kind: kind.to_owned(), found, known };
     match format_of(connection).map_err(named)? {
         0 => {
-            let reason = "it has none of a ledger's tables".into();
+            let reason = "it has no tables of a ledger".into();
             return Err(LedgerError::Corrupt { place: place.clone(), reason });
         }
         FORMAT => {}

@@ -107,7 +107,8 @@ impl fmt::Display for Banner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "A development chain. Everybody knows its keys: never use them, or send anything to them, elsewhere.\n"
+            "A development chain. Everybody knows its keys: never use them on a real chain, and never send anything to \
+             them there.\n"
         )?;
         writeln!(f, "Accounts")?;
         for account in &self.accounts {

@@ -118,7 +118,7 @@ impl Folder {
             Err(source) => return Err(io_at(&self.path, source)),
         };
         let damaged = |reason: &str| DumpError::Damaged { path: self.path.clone(), reason: reason.to_owned() };
-        let mut rest = bytes.strip_prefix(MAGIC).ok_or_else(|| damaged("it is no dump of a chain"))?;
+        let mut rest = bytes.strip_prefix(MAGIC).ok_or_else(|| damaged("it is not a saved chain"))?;
         let origin = Origin::decode(&mut rest).map_err(|_| damaged("its head is cut off"))?;
         if origin.runtime != runtime {
             return Err(DumpError::OtherRuntime(self.path.clone()));
@@ -130,7 +130,8 @@ impl Folder {
         }
         if !rest.is_empty() {
             let (path, bytes) = (self.path.display(), rest.len());
-            tracing::warn!(%path, bytes, block = chain.height(), "the last record of the chain is torn; it goes on before it");
+            tracing::warn!(%path, bytes, block = chain.height(), "the last record of the chain is damaged; the chain \
+                                                                  continues from the one before");
         }
         Ok(Some((chain, origin)))
     }

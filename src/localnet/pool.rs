@@ -331,7 +331,8 @@ impl Pool {
             match fate {
                 Fate::Postponed => {}
                 Fate::Refused(reason) => {
-                    tracing::debug!(transaction.hash = ?hash, reason, "a transaction left the pool: it cannot be included");
+                    tracing::debug!(transaction.hash = ?hash, reason, "a transaction was removed from the pool: it can \
+                                                                       no longer be included");
                     self.remove(hash, Status::Invalid);
                 }
                 Fate::Included => {

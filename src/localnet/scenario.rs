@@ -285,7 +285,7 @@ impl Neuron {
 fn check_netuid(netuid: u16) -> Result<(), String> {
     match netuid {
         1..=NETUID => Ok(()),
-        _ => Err(format!("{netuid} is no number of a subnet: 1 to {NETUID} are")),
+        _ => Err(format!("{netuid} is not a netuid: 1 to {NETUID} are possible")),
     }
 }
 
@@ -307,7 +307,7 @@ fn rao(amount: &Amount) -> Result<Rao, String> {
 fn hotkeys_differ(subnet: &SubnetGenesis) -> Result<(), String> {
     let mut seen = BTreeSet::new();
     match subnet.neurons.iter().find(|neuron| !seen.insert(neuron.hotkey)) {
-        Some(twice) => Err(format!("subnet {}: hotkey {} is there twice", subnet.netuid, twice.hotkey)),
+        Some(twice) => Err(format!("subnet {}: hotkey {} is given twice", subnet.netuid, twice.hotkey)),
         None => Ok(()),
     }
 }

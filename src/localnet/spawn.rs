@@ -82,7 +82,8 @@ impl Default for LocalnetConfig {
 pub enum LocalnetError {
     /// Somebody else listens there.
     #[error(
-        "port {0} on 127.0.0.1 is in use; stop the program that has it, or choose another port with --port (0 takes any free one)"
+        "port {0} on 127.0.0.1 is in use: stop the program that uses it, or choose another port with --port (0 takes a \
+         free one)"
     )]
     PortInUse(u16),
     /// The port cannot be listened on.
@@ -405,7 +406,7 @@ impl Handle {
             let _ = author.await;
         }
         if tokio::time::timeout(PATIENCE, self.server.clone().stopped()).await.is_err() {
-            tracing::warn!(target: "neuron::localnet", "a connection did not end in time; it is left behind");
+            tracing::warn!(target: "neuron::localnet", "a connection did not end in time; it is dropped");
         }
         let node = Arc::clone(&self.node);
         tokio::task::spawn_blocking(move || node.close())

@@ -79,10 +79,10 @@ pub enum ReportError {
         reason: String,
     },
     /// A ledger without scores.
-    #[error("nothing to plot: no event of the ledger has been scored")]
+    #[error("nothing to plot yet: no event of the ledger has a score")]
     NothingToPlot,
     /// A known miner without scores.
-    #[error("{hotkey} has no score on any event")]
+    #[error("miner {hotkey} has no score on any event yet")]
     NoScore {
         /// Who was asked for.
         hotkey: Account,
@@ -96,7 +96,7 @@ pub enum ReportError {
         source: io::Error,
     },
     /// A file cannot be written to its end.
-    #[error("{path}: {source}; the file is not whole")]
+    #[error("{path}: {source}; the file is not complete")]
     File {
         /// The file.
         path: PathBuf,

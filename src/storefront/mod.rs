@@ -131,7 +131,7 @@ pub enum StorefrontError {
         source: std::io::Error,
     },
     /// Nobody could come in.
-    #[error("{}: nobody has a key to the storefront; make one with `neuron storefront key add NAME`", .0.display())]
+    #[error("{}: the storefront has no keys; create one with `neuron storefront key add NAME`", .0.display())]
     NoKeys(PathBuf),
     /// The file of keys.
     #[error(transparent)]
@@ -143,7 +143,7 @@ pub enum StorefrontError {
     #[error(transparent)]
     Settings(#[from] WorkError),
     /// Another kind of work.
-    #[error("there is no storefront for {kind}: leave out `--storefront.port`")]
+    #[error("there is no storefront for {kind}: remove `--storefront.port`")]
     Kind {
         /// Its name.
         kind: &'static str,

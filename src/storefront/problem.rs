@@ -62,11 +62,11 @@ impl Problem {
     }
 
     pub(super) fn no_path() -> Self {
-        Self::of(StatusCode::NOT_FOUND, "path_not_found", "There is no such path: /openapi.json has them all")
+        Self::of(StatusCode::NOT_FOUND, "path_not_found", "There is no such path: /openapi.json lists all paths")
     }
 
     pub(super) fn no_method() -> Self {
-        Self::of(StatusCode::METHOD_NOT_ALLOWED, "read_only", "This API is only read: use GET")
+        Self::of(StatusCode::METHOD_NOT_ALLOWED, "read_only", "This API can only be read: use GET")
     }
 
     /// Too much at once; worth another try after `wait`.
@@ -89,12 +89,15 @@ impl Problem {
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
         match denied {
-            Denied::NoKey => {
-                Self::of(StatusCode::UNAUTHORIZED, "missing_key", "No key: send one as X-API-Key, or as a bearer token")
-            }
-            Denied::WrongKey => Self::of(StatusCode::FORBIDDEN, "wrong_key", "This key opens nothing here"),
+            Denied::NoKey => Self::of(
+                StatusCode::UNAUTHORIZED,
+                "missing_key",
+                "The key is missing: send it as X-API-Key, or as a \
+                                                                   bearer token",
+            ),
+            Denied::WrongKey => Self::of(StatusCode::FORBIDDEN, "wrong_key", "This key is not valid here"),
             Denied::TooOften { wait } => {
-                let detail = "More requests in this minute than the key allows";
+                let detail = "The key has reached its limit of requests per minute";
                 Self { wait: Some(wait), ..Self::of(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail) }
             }
             // Answers of a storefront cost nothing: a key of the gateway, which has spent its own there.

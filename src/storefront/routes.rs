@@ -37,7 +37,7 @@ impl Front {
     /// A place for a stream, if there is one left.
     pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let place = Arc::clone(&self.streams).try_acquire_owned();
-        place.map_err(|_| Problem::busy("As many streams are open as there may be", Duration::from_secs(30)))
+        place.map_err(|_| Problem::busy("Too many streams are open", Duration::from_secs(30)))
     }
 }
 

@@ -108,7 +108,7 @@ impl Shop {
         &self,
         job: impl FnOnce(&Shelf) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let busy = || Problem::busy("More is asked than can be read", PATIENCE);
+        let busy = || Problem::busy("Too many requests are waiting for the ledger", PATIENCE);
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.0.readers).acquire_owned()).await;
         let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
         let shop = self.clone();

@@ -65,7 +65,7 @@ impl Place {
     pub(super) async fn try_new(&self, version: &Version) -> Result<(), UpdateError> {
         let tried = match version_of(&self.candidate()).await {
             Ok(said) if said == *version => Ok(()),
-            Ok(said) => Err(format!("it says that it is {said} instead of {version}")),
+            Ok(said) => Err(format!("it has version {said} instead of {version}")),
             Err(reason) => Err(reason),
         };
         tried.map_err(|reason| {
@@ -106,14 +106,14 @@ pub(super) async fn version_of(program: &Path) -> Result<Version, String> {
     let output = match tokio::time::timeout(TRIAL, run).await {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => return Err(error.to_string()),
-        Err(_) => return Err(format!("it does not tell its version within {} s", TRIAL.as_secs())),
+        Err(_) => return Err(format!("it did not print its version within {} s", TRIAL.as_secs())),
     };
     if !output.status.success() {
         return Err(format!("it ended with {}", output.status));
     }
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     let version = said.strip_prefix("neuron ").and_then(|version| Version::parse(version).ok());
-    version.ok_or_else(|| format!("asked for its version it says `{}`", Foreign::from(said)))
+    version.ok_or_else(|| format!("as its version it prints `{}`", Foreign::from(said)))
 }
 
 /// `neuron.new` beside `neuron`.

@@ -91,7 +91,7 @@ pub enum UpdateError {
     },
     /// The signature is by another key, or of other bytes, or none.
     #[error(
-        "{what} is not signed by the key that you trust: {reason}; nothing was changed. Ask whoever makes the release"
+        "{what} is not signed by the key that you trust: {reason}; nothing was changed. Ask the maker of the release"
     )]
     Untrusted {
         /// The file or URL.
@@ -100,7 +100,7 @@ pub enum UpdateError {
         reason: String,
     },
     /// The key to check with is none.
-    #[error("`{given}` is no public key of minisign: {reason}; it is the second line of the file `minisign.pub`")]
+    #[error("`{given}` is not a minisign public key: {reason}; the key is the second line of the file `minisign.pub`")]
     Key {
         /// What was given.
         given: Foreign,
@@ -108,7 +108,7 @@ pub enum UpdateError {
         reason: String,
     },
     /// The description is signed and makes no sense.
-    #[error("{what} is no description of a release: {reason}")]
+    #[error("{what} is not a description of a release: {reason}")]
     Description {
         /// The file or URL.
         what: String,
@@ -116,7 +116,7 @@ pub enum UpdateError {
         reason: String,
     },
     /// The release is for another channel.
-    #[error("{what} describes channel `{found}`, not `{wanted}`: somebody has renamed it; nothing was changed")]
+    #[error("{what} is of channel `{found}`, not `{wanted}`: the file was renamed; nothing was changed")]
     Channel {
         /// The file or URL.
         what: String,
@@ -126,7 +126,7 @@ pub enum UpdateError {
         wanted: String,
     },
     /// The offer is older than what runs.
-    #[error("{offered} is offered, {version} is here: an older version is installed with --allow-older only")]
+    #[error("{offered} is older than the present version {version}: to install it, add --allow-older")]
     Older {
         /// What is here.
         version: Version,
@@ -134,7 +134,7 @@ pub enum UpdateError {
         offered: Version,
     },
     /// Nothing for this machine.
-    #[error("release {version} has no program for {target}, only for {there}")]
+    #[error("release {version} has no program for {target}; it has one for {there}")]
     NotForThisMachine {
         /// The release.
         version: Version,
@@ -145,7 +145,8 @@ pub enum UpdateError {
     },
     /// The bytes are not those that were signed.
     #[error(
-        "{name} is not the file that was signed ({reason}): the download broke off, or somebody changed it; nothing was changed"
+        "{name} is not the file that was signed ({reason}): the download is not complete, or the file was changed; \
+         nothing was installed"
     )]
     Bytes {
         /// The file.
@@ -174,7 +175,7 @@ pub enum UpdateError {
         program: PathBuf,
     },
     /// The disk.
-    #[error("{}: {source}; the program in place is as it was", .path.display())]
+    #[error("{}: {source}; the program was not changed", .path.display())]
     Disk {
         /// Which file.
         path: PathBuf,
@@ -182,7 +183,7 @@ pub enum UpdateError {
         source: std::io::Error,
     },
     /// There is nothing to go back to.
-    #[error("there is no {}: no update has left an old program to go back to", .path.display())]
+    #[error("there is no {}: no earlier update has left an old program", .path.display())]
     NothingKept {
         /// Where it would be.
         path: PathBuf,
@@ -194,7 +195,7 @@ pub enum UpdateError {
 
 /// A version that was tried and did not get ready.
 #[derive(Debug, thiserror::Error)]
-#[error("version {offered} did not get ready: {reason}; {version} is in place again{again}")]
+#[error("version {offered} did not become ready: {reason}; {version} is in place again{again}")]
 pub struct TakenBack {
     /// What was tried.
     pub offered: Version,
@@ -293,7 +294,7 @@ async fn taken_back(
     offered: Version,
     reason: String,
 ) -> UpdateError {
-    tracing::warn!("version {offered} does not get ready ({reason}); going back to {}", request.version);
+    tracing::warn!("version {offered} did not become ready ({reason}); going back to {}", request.version);
     let tried = restart.process().await;
     if let Err(error) = place.go_back() {
         return error;

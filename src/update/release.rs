@@ -77,7 +77,7 @@ impl ReleaseFile {
     fn is_sound(&self) -> Result<(), String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
         if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(plain) {
-            return Err(format!("`{}` is no name of a file in the same folder", Foreign::from(self.name.clone())));
+            return Err(format!("`{}` is not the name of a file in the same folder", Foreign::from(self.name.clone())));
         }
         if self.bytes == 0 || self.bytes > LARGEST {
             return Err(format!("{} of {} bytes", self.name, self.bytes));
@@ -119,7 +119,7 @@ mod tests {
         assert!(Release::read("it", &text("neuron-1.2.3", 5), "stable").is_ok());
         for name in ["", "../neuron", "/bin/sh", ".hidden", "a b", "a\u{202e}b", "https://elsewhere/neuron"] {
             let refused = Release::read("it", &text(name, 5), "stable").unwrap_err().to_string();
-            assert!(refused.contains("no name of a file"), "{refused}");
+            assert!(refused.contains("not the name of a file"), "{refused}");
             assert!(!refused.contains('\u{202e}'));
         }
         assert!(Release::read("it", &text("neuron", 0), "stable").is_err());

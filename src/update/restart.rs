@@ -12,7 +12,7 @@ use crate::market::client_of;
 
 /// Pause between two looks at the health of a process.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
-const NOBODY: &str = "nobody answers at its health page";
+const NOBODY: &str = "its health page does not answer";
 /// How long a health page may take.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -35,7 +35,7 @@ impl Restart {
     pub fn new(command: &str, ready: &str, within: Duration) -> Result<Self, UpdateError> {
         let refused = |what: &str, reason: String| UpdateError::Source { what: what.to_owned(), reason };
         let (program, arguments) =
-            program::words(command).ok_or_else(|| refused("the restart", "the command is blank".to_owned()))?;
+            program::words(command).ok_or_else(|| refused("the restart", "the command is empty".to_owned()))?;
         let ready = Url::parse(ready).map_err(|e| refused("the health page", e.to_string()))?;
         let client = client_of(&ready).timeout(LOOK).build();
         let client = client.map_err(|e| refused("the health page", e.to_string()))?;
@@ -59,7 +59,7 @@ impl Restart {
     pub(super) async fn until_ready(&self, before: Option<u64>) -> Result<(), String> {
         let run = program::command(&self.program, &self.arguments).output();
         let output = tokio::time::timeout(self.within, run).await;
-        let output = output.map_err(|_| format!("`{}` does not end", self.program))?;
+        let output = output.map_err(|_| format!("`{}` did not end in time", self.program))?;
         let output = output.map_err(|e| format!("`{}` cannot be run: {e}", self.program))?;
         if !output.status.success() {
             return Err(format!("`{}` ended with {}", self.program, output.status));
@@ -69,8 +69,8 @@ impl Restart {
         while begin.elapsed() < self.within {
             match self.health().await {
                 Some((true, now)) if is_another(now, before) => return Ok(()),
-                Some((true, _)) => last = "the process from before still answers",
-                Some((false, _)) => last = "it says that it is failing",
+                Some((true, _)) => last = "the old process still answers",
+                Some((false, _)) => last = "its health page says that it is failing",
                 None => last = NOBODY,
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;

@@ -27,7 +27,7 @@ impl PublicKey {
 
     pub(super) fn check(&self, what: &str, bytes: &[u8], signature: &[u8]) -> Result<(), UpdateError> {
         let refused = |reason: String| UpdateError::Untrusted { what: what.to_owned(), reason };
-        let text = std::str::from_utf8(signature).map_err(|_| refused("the signature is no text".to_owned()))?;
+        let text = std::str::from_utf8(signature).map_err(|_| refused("the signature is not text".to_owned()))?;
         let signature =
             minisign_verify::Signature::decode(text).map_err(|e| refused(Foreign::from(e.to_string()).to_string()))?;
         self.0.verify(bytes, &signature, false).map_err(|e| refused(e.to_string()))

@@ -86,7 +86,7 @@ fn refuse(text: &str, reason: impl Into<String>) -> WalletError {
 
 fn public_key(text: &str, digits: &str) -> Result<ResolvedAccount, WalletError> {
     let mut key = [0; 32];
-    hex::decode_to_slice(digits, &mut key).map_err(|_| refuse(text, "a public key is 0x and 64 hex digits"))?;
+    hex::decode_to_slice(digits, &mut key).map_err(|_| refuse(text, "a public key must be 0x and 64 hex digits"))?;
     Ok(ResolvedAccount { account: Account(key), scheme: None, from: AccountFrom::PublicKey })
 }
 
@@ -121,12 +121,14 @@ fn same_chain(text: &str, format: Ss58AddressFormat) -> Result<(), WalletError> 
 
 fn by_name(text: &str, root: &Path) -> Result<ResolvedAccount, WalletError> {
     let (name, hotkey) = split_name(text, None).map_err(|fault| {
-        refuse(text, format!("neither an ss58 address, nor 0x and a public key, nor a name ({fault})"))
+        refuse(text, format!("it is not an ss58 address, not 0x and a public key, and not a name ({fault})"))
     })?;
     let wallet = Wallet::at(root, &name, hotkey.as_deref().unwrap_or("default"))?;
     if !wallet.folder().is_dir() {
-        let reason =
-            format!("neither an ss58 address, nor 0x and a public key, nor a wallet in {}", wallet.root().display());
+        let reason = format!(
+            "it is not an ss58 address, not 0x and a public key, and not a wallet in {}",
+            wallet.root().display()
+        );
         return Err(refuse(text, reason));
     }
     let (key, from) = match hotkey {

@@ -139,7 +139,8 @@ fn examine_key(wallet: &Wallet, kind: KeyKind, unlock: &Unlock) -> KeyReport {
                     }
                     if public.is_some_and(|public| public != key.account) {
                         report.problem(&format!(
-                            "{} holds another address than the secret key beside it; `neuron wallet regen-{kind}pub --overwrite` writes the right one",
+                            "the address in {} is not that of the secret key beside it; `neuron wallet regen-{kind}pub \
+                             --overwrite` writes the right one",
                             wallet.public_path(kind).display()
                         ));
                     }
@@ -160,7 +161,7 @@ fn examine_key(wallet: &Wallet, kind: KeyKind, unlock: &Unlock) -> KeyReport {
             }
             if matches!(locked.envelope(), Envelope::Fernet | Envelope::Ansible) {
                 report.warnings.push(format!(
-                    "its {} envelope is out of date; `neuron wallet upgrade` renews it",
+                    "its {} encryption is out of date; `neuron wallet upgrade` renews it",
                     locked.envelope()
                 ));
             }
@@ -205,7 +206,7 @@ fn strays(folder: &Path) -> Vec<String> {
         .filter(|entry| entry.file_name().to_string_lossy().ends_with(".tmp"))
         .map(|entry| {
             format!(
-                "{} is what a crashed tool left; it may hold a key, so look before you delete it",
+                "{} was left by a tool that crashed; it may hold a key, so look into it before you delete it",
                 entry.path().display()
             )
         })

@@ -12,7 +12,8 @@ use super::phrase::PhraseError;
 #[derive(Debug, thiserror::Error)]
 pub enum WalletError {
     /// There is no such wallet folder.
-    #[error("no wallet `{name}` in {folder}{}; make one with `neuron wallet create --wallet.name {name}`, or give its folder with --wallet.path", similar(.known))]
+    #[error("there is no wallet `{name}` in {folder}{}; create it with `neuron wallet create --wallet.name {name}`, or \
+             give its folder with --wallet.path", similar(.known))]
     NoWallet {
         /// The wallet's name.
         name: String,
@@ -66,7 +67,7 @@ pub enum WalletError {
         reason: String,
     },
     /// A new password that guards nothing.
-    #[error("the new password is refused: {0}; use a long one (`--weak-password-ok` takes it all the same)")]
+    #[error("the new password is refused: {0}; use a long one (`--weak-password-ok` accepts it)")]
     WeakPassword(&'static str),
     /// The file exists and would be replaced.
     #[error(
@@ -95,9 +96,7 @@ pub enum WalletError {
         path: PathBuf,
     },
     /// What was written did not come back.
-    #[error(
-        "{path}: what was written did not read back the same; the old file is untouched (is the disk failing or full?)"
-    )]
+    #[error("{path}: the written file could not be read back; the old file is not changed. Check the disk")]
     ReadBack {
         /// The file.
         path: PathBuf,
@@ -122,7 +121,7 @@ pub enum WalletError {
     #[error(transparent)]
     Phrase(#[from] PhraseError),
     /// A text that is no account: neither a name here, nor an address, nor a public key.
-    #[error("`{text}` is no account: {reason}")]
+    #[error("`{text}` is not an account: {reason}")]
     NoAccount {
         /// The text as given, shortened.
         text: String,

@@ -42,7 +42,7 @@ impl fmt::Display for Scheme {
 
 /// A text that names no signature scheme.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a key type; there are sr25519 (1) and ed25519 (0)")]
+#[error("`{0}` is not a key type; use sr25519 (1) or ed25519 (0)")]
 pub struct NotAScheme(pub String);
 
 /// By name, or by the number keyfiles use: 0 = ed25519, 1 = sr25519.
@@ -65,7 +65,7 @@ pub enum KeyError {
     #[error("the secret phrase, seed or derivation path was not understood ({0})")]
     SecretUri(String),
     /// Bytes that are no private key of the scheme.
-    #[error("these {length} bytes are no {scheme} private key")]
+    #[error("these {length} bytes are not a {scheme} private key")]
     Private {
         /// How many bytes there were.
         length: usize,
@@ -81,7 +81,7 @@ fn uri_fault(fault: &SecretStringError) -> &'static str {
         SecretStringError::InvalidPhrase => {
             "the phrase is not 12, 15, 18, 21 or 24 words of the list with a good checksum"
         }
-        SecretStringError::InvalidPassword => "the password of the phrase is not acceptable",
+        SecretStringError::InvalidPassword => "the password of the phrase is not allowed",
         SecretStringError::InvalidSeed => "the seed is not 32 bytes as 0x and 64 hex digits",
         SecretStringError::InvalidSeedLength => "the seed has the wrong length",
         SecretStringError::InvalidPath => "ed25519 keys have no soft derivation (`/name`); use `//name`",

@@ -21,7 +21,7 @@ pub enum PhraseError {
     #[error("word {0} of the phrase is not on the English BIP-39 list")]
     UnknownWord(usize),
     /// The words are known, their order or choice is not.
-    #[error("the phrase's checksum is wrong: a word is mistaken or two are swapped")]
+    #[error("the phrase's checksum is wrong: a word is wrong, or two are swapped")]
     Checksum,
     /// `1-word 2-word …` whose numbers do not run from 1 to the number of words.
     #[error("the numbers of the numbered phrase do not run from 1 to the number of words")]

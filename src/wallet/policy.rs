@@ -47,10 +47,10 @@ pub fn check_new_password(password: &Secret, weak_is_fine: bool) -> Result<(), W
         return Ok(());
     }
     if text.chars().count() < SHORTEST {
-        return Err(WalletError::WeakPassword("it has fewer than 8 characters, and all wallets share one salt"));
+        return Err(WalletError::WeakPassword("it has fewer than 8 characters, and all wallets use the same salt"));
     }
     if COMMON.contains(&text.to_lowercase().as_str()) {
-        return Err(WalletError::WeakPassword("it is among the first that anybody guesses"));
+        return Err(WalletError::WeakPassword("it is one of the most common passwords"));
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ pub fn import(text: &str, password: Option<&Secret>) -> Result<Imported, Keyfile
         return Err(bad("it is longer than any account export"));
     }
     let json: Value = serde_json::from_str(text).map_err(|e| {
-        KeyfileError::BadContent(format!("as JSON it fails at line {} column {}", e.line(), e.column()))
+        KeyfileError::BadContent(format!("it is not valid JSON (line {}, column {})", e.line(), e.column()))
     })?;
     let export = Export::read(&json)?;
     let plain = export.decrypt(password)?;
@@ -62,9 +62,10 @@ pub fn import(text: &str, password: Option<&Secret>) -> Result<Imported, Keyfile
         return Err(KeyfileError::AddressMismatch { one: "encoded secret key", other: "encoded public key" });
     }
     if let Some(address) = at(&json, "/address").as_str() {
-        let stated: Account = address
-            .parse()
-            .map_err(|_| KeyfileError::BadAddress { field: "address", reason: "it is no ss58 address".to_owned() })?;
+        let stated: Account = address.parse().map_err(|_| KeyfileError::BadAddress {
+            field: "address",
+            reason: "it is not an ss58 address".to_owned(),
+        })?;
         if stated != stored {
             return Err(KeyfileError::AddressMismatch { one: "encoded", other: "address" });
         }
@@ -125,9 +126,7 @@ impl Export {
             return Err(bad("it is not a polkadot-js account export: `encoded` and `encoding` are missing"));
         };
         if at(encoding, "/version") != "3" {
-            return Err(KeyfileError::Unsupported(
-                "only version 3 of the export format; export the account again".to_owned(),
-            ));
+            return Err(KeyfileError::Unsupported("its format is not version 3; export the account again".to_owned()));
         }
         let unsupported = |what: &str| KeyfileError::Unsupported(what.to_owned());
         let scheme = match words(at(encoding, "/content")).as_slice() {
@@ -137,7 +136,7 @@ impl Export {
             ["batch-pkcs8"] => {
                 return Err(unsupported("it exports several accounts; export the one you need by itself"));
             }
-            _ => return Err(unsupported("its content is neither sr25519 nor ed25519 in PKCS#8")),
+            _ => return Err(unsupported("its content is not sr25519 or ed25519 in PKCS#8")),
         };
         let protection = match words(at(encoding, "/type")).as_slice() {
             ["scrypt", "xsalsa20-poly1305"] => Protection::Scrypt,
@@ -205,12 +204,12 @@ fn derive(password: &Secret, salt: &[u8], (n, p, r): (u32, u32, u32)) -> Result<
 
 /// The key and the public key stored beside it.
 fn decode(plain: &[u8], scheme: Scheme) -> Result<(UnlockedKey, Account), KeyfileError> {
-    let body = plain.strip_prefix(&HEADER[..]).ok_or_else(|| bad("under its encryption there is no PKCS#8 key"))?;
+    let body = plain.strip_prefix(&HEADER[..]).ok_or_else(|| bad("the decrypted content is not a PKCS#8 key"))?;
     let (secret, rest) = body.split_at_checked(SECRET).ok_or(KeyfileError::Truncated("the PKCS#8 key ends early"))?;
     let public: [u8; PUBLIC] = rest
         .strip_prefix(&DIVIDER[..])
         .and_then(|public| public.try_into().ok())
-        .ok_or_else(|| bad("under its encryption there is no PKCS#8 key pair"))?;
+        .ok_or_else(|| bad("the decrypted content is not a PKCS#8 key pair"))?;
     let mut secret = Zeroizing::new(secret.to_vec());
     if scheme == Scheme::Sr25519 {
         shift_scalar(&mut secret, Shift::DivideBy8);

@@ -222,11 +222,17 @@ impl Wallet {
         }
         let key = format!("the {}", self.key_name(kind));
         let remedy = match kind {
-            KeyKind::Coldkey => "a machine that only runs a miner or validator does not need it; to bring it here use `neuron wallet regen-coldkey`".to_owned(),
+            KeyKind::Coldkey => "a machine that only runs a miner or validator does not need it; `neuron wallet \
+                                 regen-coldkey` restores it here"
+                .to_owned(),
             KeyKind::Hotkey => {
                 let known = super::list::hotkey_names(&self.folder);
-                let known = if known.is_empty() { String::new() } else { format!(" (there are: {})", known.join(", ")) };
-                format!("name another with --wallet.hotkey{known}, or make it with `neuron wallet new-hotkey` or `regen-hotkey`")
+                let known =
+                    if known.is_empty() { String::new() } else { format!(" (there are: {})", known.join(", ")) };
+                format!(
+                    "name another with --wallet.hotkey{known}, or create it with `neuron wallet new-hotkey` or \
+                         `regen-hotkey`"
+                )
             }
         };
         WalletError::NoKey { key, path, remedy }
@@ -249,7 +255,8 @@ impl Wallet {
             }
             Ok(Some(bytes)) => {
                 if public_of(bytes).is_ok_and(|stated| stated.account != key.account) {
-                    tracing::warn!(path = %path.display(), "it holds another address than the secret key beside it; `neuron wallet verify-keys` tells more");
+                    tracing::warn!(path = %path.display(), "its address is not that of the secret key beside it; \
+                                                            `neuron wallet verify-keys` says more");
                 }
             }
             Err(_) => {}

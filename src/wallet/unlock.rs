@@ -364,7 +364,7 @@ impl Unlock {
                 Err(KeyfileError::WrongPassword) => {}
                 Err(fault) => return Err(attempt.error(fault)),
             }
-            "Refused; once more".clone_into(&mut question);
+            "Wrong password; try again".clone_into(&mut question);
         }
         tried.push(format!("the terminal ({TRIES} times)"));
         Err(attempt.wrong(&tried))

@@ -172,8 +172,8 @@ async fn an_api_that_fails_costs_its_question_and_is_told_of() {
         (Line { status: Some(500), say: "boom".into(), ..Line::default() }, "HTTP 500: boom"),
         (Line { status: Some(401), say: "bad key".into(), ..Line::default() }, "HTTP 401: bad key"),
         (Line { status: Some(429), retry_after: Some(3600), say: "slow down".into(), ..Line::default() }, "HTTP 429"),
-        (Line { delay_ms: 5000, ..Line::default() }, "said nothing within"),
-        (Line { raw: Some("data: {\"choices\"".into()), ..Line::default() }, "no chat completion"),
+        (Line { delay_ms: 5000, ..Line::default() }, "no answer from"),
+        (Line { raw: Some("data: {\"choices\"".into()), ..Line::default() }, "not a chat completion"),
         (Line { raw: Some("{\"choices\":[]}".into()), ..Line::default() }, "no text in it"),
         (Line { raw: Some("{\"error\":{\"message\":\"overloaded\"}}".into()), ..Line::default() }, "overloaded"),
     ];

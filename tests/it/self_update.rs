@@ -140,7 +140,7 @@ fn what_is_not_signed_by_the_chosen_key_changes_nothing() {
     releases.refused(&[], 8, "not signed by the key");
     fs::remove_file(releases.path("stable.json.minisig")).unwrap();
     releases.refused(&[], 5, "stable.json.minisig");
-    releases.refused(&["--public-key", "RWQnonsense"], 2, "no public key");
+    releases.refused(&["--public-key", "RWQnonsense"], 2, "not a minisign public key");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn older_foreign_and_lying_releases_change_nothing() {
     releases.refused(&[], 4, "vax-vms");
     let away = json!({"name": "../../bin/sh", "sha256": "00", "bytes": 3});
     releases.describe(&json!({"version": "0.3.0", "channel": "stable", "files": {neuron::update::target(): away}}));
-    releases.refused(&[], 8, "no name of a file");
+    releases.refused(&[], 8, "not the name of a file");
 }
 
 #[test]

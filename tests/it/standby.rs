@@ -240,7 +240,7 @@ fn a_paused_validator_is_refused_and_stands_by() {
     paused.signal("CONT");
     let back = stage.until(&paused, "standby");
     wait_until("it waits again", || stage.log("a").contains("standing by"));
-    assert_eq!(stage.log("a").matches("was taken over by another process").count(), 1, "{}", stage.world.logs());
+    assert_eq!(stage.log("a").matches("another process has taken over the lease").count(), 1, "{}", stage.world.logs());
     assert_eq!(standby.role(), "active");
     tell("the active one is paused past its lease", "the standby takes over", took);
     tell("and goes on", "its writes are refused, it stands by", back);
@@ -270,7 +270,7 @@ fn a_validator_that_is_cut_off_is_replaced_and_stands_by_when_it_is_back() {
     tell("the line of the active one is pulled", "the standby takes over", took);
     tell("the one that is cut off", "is not sure of its lease, and says standby", knows);
     line.heal();
-    wait_until("it is told", || stage.log("a").contains("was taken over by another process"));
+    wait_until("it is told", || stage.log("a").contains("another process has taken over the lease"));
     wait_until("it waits again", || stage.log("a").contains("standing by"));
     // A line that breaks at once, under the one that is active now.
     other.cut();

@@ -23,7 +23,7 @@ pub struct Network {
 
 /// A text that names no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither an address nor a network such as 10.0.0.0/8 or fd00::/8")]
+#[error("`{0}` is not an address, and not a network such as 10.0.0.0/8 or fd00::/8")]
 pub struct NotANetwork(String);
 
 impl FromStr for Network {

@@ -68,9 +68,7 @@ pub const HORIZONS: [usize; 4] = [1, 12, 48, 96];
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WalkError {
     /// There are too few candles before, or after.
-    #[error(
-        "from {needs} candles of history and {closes} of future in a row on something can be judged; the series has none such"
-    )]
+    #[error("the series is too short: {needs} candles of history and {closes} of future are needed, without a gap")]
     Short {
         /// The longest window of the models.
         needs: usize,

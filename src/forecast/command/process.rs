@@ -142,17 +142,18 @@ async fn run(
         tokio::select! {
             _ = &mut listener => {
                 let status = child.wait().await.map(|s| s.to_string()).unwrap_or_default();
-                tracing::warn!(%program, %status, "the forecaster's program ended; it is started again");
+                tracing::warn!(%program, %status, "the forecaster's program ended and is started again");
                 break;
             }
             () = shared.hangs.notified() => {
-                tracing::warn!(%program, "the forecaster's program hangs; it is started again");
+                tracing::warn!(%program, "the forecaster's program does not answer and is started again");
                 break;
             }
             ask = queue.recv() => {
                 let Some(ask) = ask else { return Run::NobodyAsks };
                 if let Err(error) = hand_over(ask, &mut stdin, settings, shared).await {
-                    tracing::warn!(%program, %error, "the forecaster's program does not listen; it is started again");
+                    tracing::warn!(%program, %error, "the forecaster's program does not read its input and is started \
+                                                      again");
                     break;
                 }
             }
@@ -183,7 +184,7 @@ async fn listen(stdout: impl AsyncRead + Unpin, shared: Arc<Shared>) {
             // Powers of two: the first ones are seen, and a flood costs a line now and then.
             if ignored.is_power_of_two() {
                 let line = String::from_utf8_lossy(line.get(..200).unwrap_or(&line)).into_owned();
-                tracing::warn!(ignored, line, "the forecaster's program wrote something that is no expected answer");
+                tracing::warn!(ignored, line, "the forecaster's program wrote a line that is not an answer");
             }
         }
     }

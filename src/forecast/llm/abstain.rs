@@ -89,8 +89,8 @@ impl Silence {
             Self::SureMarket => "the market is sure",
             Self::FewArticles => "too few relevant articles",
             Self::Disagreement => "the models disagree",
-            Self::NoEdge => "no edge on the price",
-            Self::NoAnswer => "no model gave a number",
+            Self::NoEdge => "no advantage over the price",
+            Self::NoAnswer => "no model gave a probability",
             Self::Budget => "the budget is used up",
         }
     }

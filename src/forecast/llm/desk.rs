@@ -194,7 +194,7 @@ impl Desk {
             tokio::task::spawn_blocking(move || reservation.settle(spent)).await??;
         }
         if spent > most {
-            tracing::warn!(model = endpoint.model, %spent, %most, "the API says that it used more tokens than it was allowed");
+            tracing::warn!(model = endpoint.model, %spent, %most, "the API used more tokens than it was allowed");
         }
         Ok(asked?.text)
     }

@@ -46,13 +46,13 @@ impl FromStr for ModelSpec {
             Some((name, prices)) => {
                 let (input, output) = prices
                     .split_once('/')
-                    .ok_or_else(|| format!("`{prices}` in `{text}` is no price such as 0.15/0.60"))?;
+                    .ok_or_else(|| format!("`{prices}` in `{text}` is not a price such as 0.15/0.60"))?;
                 (name, Some(Price { input: input.parse()?, output: output.parse()? }))
             }
             None => (rest, None),
         };
         let name = name.trim().to_owned();
-        if name.is_empty() { Err(format!("`{text}` names no model")) } else { Ok(Self { name, price, url }) }
+        if name.is_empty() { Err(format!("`{text}` is not a model")) } else { Ok(Self { name, price, url }) }
     }
 }
 
@@ -102,7 +102,7 @@ pub enum EndpointError {
         connected: bool,
     },
     /// No answer in time.
-    #[error("{model}: {host} said nothing within {} s", .deadline.as_secs())]
+    #[error("{model}: no answer from {host} within {} s", .deadline.as_secs())]
     Late {
         /// The model.
         model: String,
@@ -124,7 +124,7 @@ pub enum EndpointError {
         message: Foreign,
     },
     /// What it says is no answer.
-    #[error("{model}: {host} said something that is no chat completion: {reason}")]
+    #[error("{model}: the answer of {host} is not a chat completion: {reason}")]
     Malformed {
         /// The model.
         model: String,
@@ -134,7 +134,7 @@ pub enum EndpointError {
         reason: Foreign,
     },
     /// It failed too often and is left alone.
-    #[error("{model}: {host} failed several times and is left alone for a while")]
+    #[error("{model}: {host} failed several times and is not asked for a while")]
     LeftAlone {
         /// The model.
         model: String,
@@ -217,8 +217,8 @@ impl Endpoint {
             None if is_loopback(&base) => Price::default(),
             None => {
                 return Err(format!(
-                    "the model `{0}` has no price: say it in dollars for a million tokens, `{0}=0.15/0.60`, so that budgets \
-                     can be kept",
+                    "the model `{0}` has no price: give it in dollars for a million tokens, `{0}=0.15/0.60`; budgets \
+                     need it",
                     spec.name
                 ));
             }
@@ -269,7 +269,7 @@ impl Endpoint {
             }
             Err(error) => {
                 if let Some(pause) = self.breaker.failed(clock::monotonic(), leave_alone) {
-                    tracing::warn!(?pause, "{error}; the model is left alone");
+                    tracing::warn!(?pause, "{error}; the model is not asked for a while");
                 }
             }
         }

@@ -39,7 +39,7 @@ impl FromStr for MicroUsd {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no amount of dollars, such as 0.25, of at most six decimals");
+        let wrong = || format!("`{text}` is not an amount of dollars such as 0.25, with at most six decimals");
         let bare = text.trim().trim_start_matches('$');
         let (whole, decimals) = bare.split_once('.').unwrap_or((bare, ""));
         let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());

@@ -68,7 +68,7 @@ pub enum ScriptError {
         source: std::io::Error,
     },
     /// A line is none.
-    #[error("line {line} of the script {path} is none: {reason}; docs/llm.md shows one")]
+    #[error("line {line} of the script {path} is not valid: {reason}; docs/llm.md shows an example")]
     Line {
         /// The file.
         path: String,

@@ -53,42 +53,57 @@ pub const SETTINGS: [Setting; 29] = [
         Kind::List,
         None,
         LLM,
-        "The models that reason, with dollars for a million tokens told and said, and where they are if not at `llm.url`: \
-         NAME=0.15/0.60, NAME@http://127.0.0.1:8000/v1.",
+        "The models that forecast, with their price in dollars for a million input and output tokens, and their URL \
+         when it is not `llm.url`: NAME=0.15/0.60, NAME@http://127.0.0.1:8000/v1.",
     ),
     setting(
         "llm.small",
         Kind::Text,
         None,
         LLM,
-        "The model for search queries, ratings and summaries, written likewise; the first of `llm.models` by default.",
+        "The model for search queries, ratings and summaries, written in the same way; by default the first of \
+         `llm.models`.",
     ),
-    setting("llm.budget_day", Kind::Text, Some("1.00"), LLM, "Dollars that may be spent on a day, UTC; never more."),
+    setting("llm.budget_day", Kind::Text, Some("1.00"), LLM, "The most dollars that may be spent in a day, UTC."),
     setting(
         "llm.budget_question",
         Kind::Text,
         Some("0.10"),
         LLM,
-        "Dollars that may be spent on one question on a day; never more.",
+        "The most dollars that may be spent on one question in a day.",
     ),
     setting(
         "llm.directory",
         Kind::Path,
         None,
         LLM,
-        "Where the ledger of spend, the replies and the index of articles are kept: ~/.neuron/llm by default. Processes may \
-         share it, and its budgets.",
+        "The folder of the ledger of spend, the cached replies and the index of articles; ~/.neuron/llm by default. \
+         Several processes may share it, and its budgets.",
     ),
-    setting("llm.in_flight", Kind::Integer { min: 1, max: 256 }, Some("8"), LLM, "Calls of models under way at once."),
-    setting("llm.deadline", Kind::Duration, Some("120s"), LLM, "How long a model may think about one call."),
+    setting(
+        "llm.in_flight",
+        Kind::Integer { min: 1, max: 256 },
+        Some("8"),
+        LLM,
+        "The most calls of models at the same \
+                                                                                  time.",
+    ),
+    setting("llm.deadline", Kind::Duration, Some("120s"), LLM, "How long one call of a model may take."),
     setting(
         "llm.max_tokens",
         Kind::Integer { min: 16, max: 100_000 },
         Some("1500"),
         LLM,
-        "The most tokens of a chain of reasons; they are paid for beforehand.",
+        "The most tokens of one answer; their cost is reserved before the call.",
     ),
-    setting("llm.draws", Kind::Integer { min: 1, max: 32 }, Some("1"), LLM, "Draws of each prompt from each model."),
+    setting(
+        "llm.draws",
+        Kind::Integer { min: 1, max: 32 },
+        Some("1"),
+        LLM,
+        "How many answers to each prompt are asked \
+                                                                             from each model.",
+    ),
     setting(
         "llm.prompts",
         Kind::List,
@@ -117,7 +132,7 @@ pub const SETTINGS: [Setting; 29] = [
         Kind::Text,
         None,
         LLM,
-        "A program that finds articles: told a search as JSON on its stdin, it writes them as JSON.",
+        "A program that finds articles: it reads a search as JSON on its stdin, and writes articles as JSON.",
     ),
     setting("llm.window", Kind::Duration, Some("90d"), LLM, "Articles older than this are not read."),
     setting(
@@ -125,42 +140,42 @@ pub const SETTINGS: [Setting; 29] = [
         Kind::Integer { min: 1, max: 100 },
         Some("15"),
         LLM,
-        "Articles read for an answer, at most.",
+        "The most articles that are read for an answer.",
     ),
     setting(
         "llm.least_articles",
         Kind::Integer { min: 0, max: 100 },
         Some("5"),
         LLM,
-        "With fewer relevant articles nothing is said.",
+        "With fewer relevant articles the miner abstains.",
     ),
     setting(
         "llm.least_price",
         Kind::Number { min: 0.0, max: 1.0 },
         Some("0.3"),
         LLM,
-        "Where the market's price is lower nothing is said.",
+        "When the market's price is lower, the miner abstains.",
     ),
     setting(
         "llm.most_price",
         Kind::Number { min: 0.0, max: 1.0 },
         Some("0.7"),
         LLM,
-        "Where the market's price is higher nothing is said.",
+        "When the market's price is higher, the miner abstains.",
     ),
     setting(
         "llm.most_spread",
         Kind::Number { min: 0.0, max: 1.0 },
         Some("0.2"),
         LLM,
-        "Where the forecasts lie farther apart (standard deviation) nothing is said.",
+        "When the forecasts differ more than this (standard deviation), the miner abstains.",
     ),
     setting(
         "llm.least_edge",
         Kind::Number { min: 0.0, max: 1.0 },
         Some("0.01"),
         LLM,
-        "Where the answer is nearer to the price nothing is said.",
+        "When the answer is nearer to the price than this, the miner abstains.",
     ),
     setting(
         "llm.weight",
@@ -174,30 +189,30 @@ pub const SETTINGS: [Setting; 29] = [
         Kind::Choice(&["none", "platt", "isotonic"]),
         Some("platt"),
         LLM,
-        "How the models' numbers are corrected by their own record, once it has 30 ended questions.",
+        "How the models' probabilities are corrected by their past results, once there are 30 ended questions.",
     ),
     setting(
         "llm.least_worth",
         Kind::Number { min: 0.0, max: 1.0 },
         Some("0.0004"),
         LLM,
-        "A miner asks the models anew when their answer is expected to have moved by the root of this: by price, news, \
-         disagreement and age, less near the end. In between it moves with the price.",
+        "A miner asks the models again when their answer is expected to have moved by the square root of this: by \
+         price, news, disagreement and age, less near the end. Until then its answer follows the price.",
     ),
     setting(
         "llm.conditional",
         Kind::Bool,
         Some("false"),
         LLM,
-        "Where a miner is silent about a question that shares its words with another one it was asked, the models say what it \
-         is if that other ends one way or the other, as a conditional forecast.",
+        "When a miner abstains on a question that has words in common with another question, the models forecast it \
+         for both outcomes of the other question: a conditional forecast.",
     ),
     setting(
         "llm.script",
         Kind::Path,
         None,
         LLM,
-        "A script of replies in place of the models: everything runs offline (docs/llm.md).",
+        "A script of replies instead of the models: everything runs offline (docs/llm.md).",
     ),
 ];
 
@@ -339,7 +354,7 @@ impl LlmSettings {
         if specs.is_empty() {
             if scripted.is_none() {
                 return Err(LlmError::Setting(
-                    "no model is named; say which with `--llm.models NAME=0.15/0.60`".to_owned(),
+                    "no model is named: name one with `--llm.models NAME=0.15/0.60`".to_owned(),
                 ));
             }
             specs.push(scripted_model());

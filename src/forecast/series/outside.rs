@@ -31,7 +31,7 @@ fn question(candles: &[Candle], steps: usize) -> Vec<u8> {
 
 fn answer(text: &[u8], steps: usize) -> Result<Vec<f64>, String> {
     let closes: Vec<f64> =
-        serde_json::from_slice(text).map_err(|error| format!("the answer is no array of numbers: {error}"))?;
+        serde_json::from_slice(text).map_err(|error| format!("the answer is not an array of numbers: {error}"))?;
     check_forecast(&closes, steps).map_err(|error| error.to_string())?;
     Ok(closes)
 }
@@ -104,7 +104,7 @@ impl Server {
         }
         body_of(response, MAX_ANSWER).await.map_err(|broken| match broken {
             BrokenBody::Line(error) => named(error),
-            BrokenBody::TooLong => format!("the server says more than {MAX_ANSWER} bytes"),
+            BrokenBody::TooLong => format!("the server sent more than {MAX_ANSWER} bytes"),
         })
     }
 }

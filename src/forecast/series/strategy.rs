@@ -59,7 +59,7 @@ impl Strategy for Pure {
                 model.predict(Past::new(&candles, &closes)?, steps)
             };
             let said = tokio::task::spawn_blocking(predict).await;
-            said.map_err(|error| error.to_string())?.ok_or_else(|| "too little is known of the past".to_owned())
+            said.map_err(|error| error.to_string())?.ok_or_else(|| "there is too little history".to_owned())
         }
         .boxed()
     }
@@ -151,7 +151,7 @@ mod tests {
         assert!(chosen("http").err().unwrap().to_string().contains("timeseries.endpoint"));
         for shape in NAMED {
             let error = chosen(shape).err().unwrap().to_string();
-            assert!(error.contains(&format!("{shape}.safetensors")) && error.contains("is not here"), "{error}");
+            assert!(error.contains(&format!("{shape}.safetensors")) && error.contains("is missing"), "{error}");
         }
     }
 }

@@ -57,7 +57,7 @@ pub enum TrainingError {
         model: String,
     },
     /// Too few candles.
-    #[error("`{model}` cannot be fitted to {candles} candles: {least} are needed, of a price that moves")]
+    #[error("`{model}` cannot be fitted to {candles} candles: {least} are needed, and the price must move")]
     Short {
         /// The model.
         model: String,
@@ -67,7 +67,7 @@ pub enum TrainingError {
         least: usize,
     },
     /// The candles kept for judging are too few.
-    #[error("the candles kept back for judging are too few: {0}")]
+    #[error("too few candles are left for the test: {0}")]
     Judging(#[from] WalkError),
     /// The file.
     #[error(transparent)]

@@ -136,15 +136,15 @@ impl Keeper {
             match self.renew(&mut connection) {
                 Ok(true) => {
                     if std::mem::take(&mut self.away) {
-                        tracing::info!(token = self.token, "the lease of {} is still this process's", self.place);
+                        tracing::info!(token = self.token, "this process still holds the lease of {}", self.place);
                     }
                     self.sight.renewed_at(asked);
                 }
                 Ok(false) => {
                     tracing::error!(
                         token = self.token,
-                        "the lease of {} was taken over by another process while this one did not renew it; what it writes \
-                         is refused",
+                        "another process has taken over the lease of {}, because this one did not renew it; its writes \
+                         are refused from now on",
                         self.place
                     );
                     self.sight.taken();
@@ -159,16 +159,16 @@ impl Keeper {
         if let Some(connection) = connection
             && let Err(error) = give_back(&connection, self.token)
         {
-            tracing::warn!(%error, "the lease was not given back: the next holder waits for its end");
+            tracing::warn!(%error, "the lease could not be given back: the next process must wait until it ends");
         }
     }
 
     /// Says once why it does not renew; that a database is away is said already.
     fn is_late(&mut self, error: &LedgerError) {
         if std::mem::replace(&mut self.away, true) || matches!(error, LedgerError::Away { .. }) {
-            tracing::debug!(token = self.token, "the lease is not renewed: {error}");
+            tracing::debug!(token = self.token, "the lease could not be renewed: {error}");
         } else {
-            tracing::warn!(token = self.token, "the lease is not renewed: {error}");
+            tracing::warn!(token = self.token, "the lease could not be renewed: {error}");
         }
     }
 

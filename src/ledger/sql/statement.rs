@@ -270,7 +270,7 @@ impl Row<'_> {
                 ValueRef::Text(text) => match str::from_utf8(text) {
                     Ok(text) => Value::Text(text),
                     Err(_) => {
-                        let reason = WrongKind { wanted: "text", found: "text that is no UTF-8" };
+                        let reason = WrongKind { wanted: "text", found: "text that is not UTF-8" };
                         return Err(Error::Column { column, reason });
                     }
                 },

@@ -78,7 +78,7 @@ where
             let origin = crate::units::Foreign::from(origin);
             tracing::warn!(target: "neuron::localnet", %origin, "a web page was refused; --allow-origin allows it");
             let text =
-                format!("pages of {origin} may not speak to this chain; neuron localnet --allow-origin allows them\n");
+                format!("pages of {origin} may not call this chain; `neuron localnet --allow-origin` allows them\n");
             return Box::pin(async move { Ok(answer(StatusCode::FORBIDDEN, text)) });
         }
         let Some(origin) = request.headers().get(ORIGIN).cloned() else {

@@ -26,7 +26,7 @@ impl Fields {
     pub(super) fn parse(text: &str) -> Result<Self, KeyfileError> {
         // The parser's own message may quote what it read, so only the place is told.
         let fields: Self = serde_json::from_str(text).map_err(|e| {
-            KeyfileError::BadContent(format!("as JSON it fails at line {} column {}", e.line(), e.column()))
+            KeyfileError::BadContent(format!("it is not valid JSON (line {}, column {})", e.line(), e.column()))
         })?;
         for (i, (name, _)) in fields.0.iter().enumerate() {
             if fields.0.iter().skip(i + 1).any(|(other, _)| other == name) {

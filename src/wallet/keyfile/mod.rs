@@ -43,10 +43,10 @@ pub enum KeyfileError {
     #[error("not a keyfile: {0}")]
     BadContent(String),
     /// The phrase in the file is none.
-    #[error("its secretPhrase is not usable: {0}")]
+    #[error("its secretPhrase cannot be used: {0}")]
     BadMnemonic(String),
     /// A seed or private key of the wrong form.
-    #[error("its {field} is not usable: {reason}")]
+    #[error("its {field} cannot be used: {reason}")]
     BadSeed {
         /// The field of the file.
         field: &'static str,
@@ -54,7 +54,7 @@ pub enum KeyfileError {
         reason: String,
     },
     /// An address or public key of the wrong form.
-    #[error("its {field} is not usable: {reason}")]
+    #[error("its {field} cannot be used: {reason}")]
     BadAddress {
         /// The field of the file.
         field: &'static str,
@@ -119,16 +119,16 @@ impl KeyfileError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Note {
     /// The stored scheme gives another address; the stored address decided.
-    #[error("its cryptoType names another scheme than the one that gives its address; the address was followed")]
+    #[error("its cryptoType does not match its address; the address was used")]
     SchemeByAddress,
     /// An address of another chain family beside the right key.
     #[error("its ss58Address has network prefix {0} instead of 42; the public key is the same")]
     ForeignPrefix(u16),
     /// An editor added a line end behind the ciphertext.
-    #[error("a line end behind the encrypted bytes was ignored; an editor seems to have added it")]
+    #[error("a line end after the encrypted bytes was ignored; perhaps an editor added it")]
     LineEndIgnored,
     /// The password fitted in another spelling.
-    #[error("the password fitted without its outer spaces or in composed Unicode form")]
+    #[error("the password worked without its outer spaces, or in composed Unicode form")]
     PasswordRespelled,
     /// The seed had been stored as text, a defect of bittensor-wallet 2.x–4.1.
     #[error(

@@ -36,14 +36,15 @@ impl Api {
     /// [`RetrievalError::Setting`].
     pub fn new(template: &str, token: Option<&ApiKey>, deadline: Duration) -> Result<Self, RetrievalError> {
         if !template.contains("{query}") {
-            let told = format!("the address of an API of articles has no {{query}} in it: `{}`", bare(template));
+            let told = format!("the address of a search API must have {{query}} in it: `{}`", bare(template));
             return Err(RetrievalError::Setting(told));
         }
         let example = Search { query: "a".to_owned(), from: None, until: UnixMs(0), limit: 1 };
         let (mut client, url) = client_at(&filled(template, &example), deadline)?;
         if let Some(token) = token {
-            let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-                .map_err(|_| RetrievalError::Setting("the token of the API of articles is no header".to_owned()))?;
+            let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
+                RetrievalError::Setting("the token of the search API cannot be sent as a header".to_owned())
+            })?;
             header.set_sensitive(true);
             let builder = crate::market::client_of(&url).timeout(deadline);
             let built = builder.default_headers([(AUTHORIZATION, header)].into_iter().collect()).build();
@@ -104,7 +105,7 @@ impl Retriever for Api {
             match serde_json::from_slice::<Value>(&body) {
                 Ok(document) => Ok(in_json(&document)),
                 Err(_) if body.trim_ascii_start().starts_with(b"<") => Ok(items(&String::from_utf8_lossy(&body))),
-                Err(error) => Err(RetrievalError::Server { host, reason: format!("no JSON: {error}").into() }),
+                Err(error) => Err(RetrievalError::Server { host, reason: format!("not JSON: {error}").into() }),
             }
         }
         .boxed()

@@ -69,7 +69,7 @@ pub enum RetrievalError {
         source: rusqlite::Error,
     },
     /// A server.
-    #[error("articles: {host} gives none: {reason}")]
+    #[error("articles: {host} gave none: {reason}")]
     Server {
         /// Who.
         host: String,
@@ -77,7 +77,7 @@ pub enum RetrievalError {
         reason: Foreign,
     },
     /// A program.
-    #[error("articles: the program {program} gives none: {reason}")]
+    #[error("articles: the program {program} gave none: {reason}")]
     Program {
         /// Which.
         program: String,
@@ -123,7 +123,7 @@ pub async fn retrieve(
         match answer {
             Ok(articles) => ranked.extend(articles.into_iter().take(limit).enumerate()),
             Err(error) => {
-                tracing::warn!(%error, "a source of articles fails");
+                tracing::warn!(%error, "a source of articles failed");
                 found.failures.push(error.to_string());
             }
         }

@@ -27,13 +27,13 @@ impl Onnx {
     /// # Errors
     /// In words: it is no ONNX, has operators that `tract` does not know, or another shape.
     pub fn of_bytes(content: &[u8], shape: &Shape) -> Result<Self, String> {
-        let plan = plan(content, shape).map_err(|error| format!("it is no network that can be run: {error:#}"))?;
+        let plan = plan(content, shape).map_err(|error| format!("it is not a network that can be run: {error:#}"))?;
         let network = Self { plan, window: shape.window };
         let features = shape.features.len();
         let inputs = Inputs { rows: vec![0.0; shape.window * features], features, prices: Scaler::of([]) };
         match network.run(&inputs) {
             Ok(said) if said.len() == shape.outputs => Ok(network),
-            Ok(said) => Err(format!("it says {} numbers, the manifest {}", said.len(), shape.outputs)),
+            Ok(said) => Err(format!("it gives {} numbers, but the manifest says {}", said.len(), shape.outputs)),
             Err(error) => Err(format!("it cannot be run: {error:#}")),
         }
     }

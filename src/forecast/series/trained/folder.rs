@@ -127,7 +127,7 @@ mod tests {
         word(load(&folder.path().join("h.json")).unwrap_err().to_string(), "h.json");
         word(find("model_v5_1", Path::new("/nowhere")).unwrap_err().to_string(), "model_v5_1.safetensors");
         let shape = || named("model_v4_1").unwrap();
-        let runs = if cfg!(feature = "onnx") { "no network" } else { "--features onnx" };
+        let runs = if cfg!(feature = "onnx") { "not a network" } else { "--features onnx" };
         word(refused("model_v4_1.onnx", &Manifest::of("onnx", shape(), b"x"), b"x"), runs);
         #[cfg(not(feature = "candle"))]
         word(

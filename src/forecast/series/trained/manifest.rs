@@ -117,7 +117,7 @@ impl Manifest {
         };
         let malformed = |why: String| Err(ModelFileError::Malformed { path: path.clone(), why });
         if manifest.format != FORMAT {
-            return malformed(format!("its format is {}, and this program reads {FORMAT}", manifest.format));
+            return malformed(format!("its format is {}, but this program reads {FORMAT}", manifest.format));
         }
         if !manifest.shape.is_sound() {
             return malformed("there is no model of such a shape".to_owned());
@@ -156,7 +156,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, ModelFileError> {
     let failed = |source| ModelFileError::Read { path: path.to_owned(), source };
     let size = fs::metadata(path).map_err(failed)?.len();
     if size > MAX_FILE {
-        return Err(ModelFileError::Malformed { path: path.to_owned(), why: format!("{size} bytes are no model") });
+        return Err(ModelFileError::Malformed {
+            path: path.to_owned(),
+            why: format!("a file of {size} bytes is not a model"),
+        });
     }
     fs::read(path).map_err(failed)
 }

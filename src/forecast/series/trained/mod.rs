@@ -72,7 +72,8 @@ pub enum ModelFileError {
     },
     /// This program was built without what runs it.
     #[error(
-        "{file} is a network, and this program was built without the feature that runs it: `cargo build --features {feature}`"
+        "{file} is a network, but this program was built without the feature that runs it: `cargo build --features \
+         {feature}`"
     )]
     Feature {
         /// The model file.
@@ -82,7 +83,7 @@ pub enum ModelFileError {
     },
     /// A name of the reference's networks whose file is not here.
     #[error(
-        "`{name}` is a network of the reference, and its file is not here: put {name}.safetensors or {name}.onnx into \
+        "`{name}` is a network of the reference, but its file is missing: put {name}.safetensors or {name}.onnx into \
          {folder}, with its manifest (`neuron model adopt`), or train one with `neuron model train`"
     )]
     NoNamed {
