@@ -1,7 +1,7 @@
 // pm2 start config/ecosystem.config.js                            everything below
 // pm2 start config/ecosystem.config.js --only neuron-validator    one of them
 
-// One miner for each of these hotkeys, on the port beside it. Each keeps a ledger of its own.
+// One miner for each of these hotkeys, with its port. Each has its own record.
 const miners = { default: 8091 };
 
 const role = (name, args) => ({
@@ -9,9 +9,9 @@ const role = (name, args) => ({
   script: "neuron",
   args,
   interpreter: "none",
-  kill_timeout: 15000, // a tick in flight is finished and recorded first
+  kill_timeout: 15000, // a running tick is finished and recorded first
   restart_delay: 5000,
-  max_memory_restart: "1G", // many times what either role takes; a leak costs a restart, not the machine
+  max_memory_restart: "1G", // many times what a role needs: a leak only costs a restart
 });
 
 module.exports = {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures what the wallet promises: the listing of 1,000 wallets, the first output, and one NaCl unlock beside the
-# Python library's in the same run. Times are seconds of this machine's clock; run it on an idle one.
+# Measures the wallet's figures: listing 1,000 wallets, the first output, and one NaCl unlock, compared with the
+# Python library in the same run. Times are seconds of this machine's clock; run it on an idle one.
 #
 #   cargo build --release && scripts/bench-wallet.sh
 #

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Benchmarks of the wire: the axon's capacity, memory and calm under attack; the dendrite's tick. Prints tables in markdown.
+# Benchmarks of the wire: the axon's capacity, its memory, and its work under attack; the dendrite's tick. Prints tables in markdown.
 # The Python peers are measured in the same run when NEURON_PYTHON names an interpreter with bittensor 10
 # (scripts/python-peers.sh makes one) and ../shared/peers is there.
 #

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Finds what the tests of the page need, and prints where it is as exports: Chromium (Debian: `apt-get install chromium`), and
-# axe-core, which npm installs into the user's cache. What is not there is left out; a test that needs it is ignored.
+# axe-core, which npm installs into the user's cache. What is missing is left out; a test that needs it is ignored.
 set -euo pipefail
 folder="${XDG_CACHE_HOME:-$HOME/.cache}/neuron/axe"
 axe="$folder/node_modules/axe-core/axe.min.js"

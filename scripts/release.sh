@@ -4,10 +4,10 @@
 # that `neuron self-update` reads.
 #   scripts/release.sh                 with the key in ~/.minisign/minisign.key; MINISIGN_KEY=FILE names another
 #   CHANNEL=beta scripts/release.sh    for another channel than `stable`
-#   MINISIGN_PASSWORD=… for a key with a password, when nobody is at a terminal; MINISIGN_KEY=none leaves the signature out
-#   scripts/release.sh --reproduce     builds once more in a folder of its own and says whether the bytes are the same
-# Needs: minisign (Debian), and for what is said to be left out without them: musl-tools and the rustup target, cargo-deb,
-# cargo-cyclonedx.
+#   MINISIGN_PASSWORD=… for a key with a password, without a terminal; MINISIGN_KEY=none leaves the signature out
+#   scripts/release.sh --reproduce     builds again in another folder and says whether the bytes are the same
+# Needs minisign (Debian). These are optional; without them the script says what it leaves out: musl-tools with the rustup target,
+# cargo-deb, cargo-cyclonedx.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 channel=${CHANNEL:-stable}

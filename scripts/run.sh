@@ -2,16 +2,16 @@
 # Runs a role and keeps its program up to date. Arguments go to neuron:
 #   UPDATE_FROM=https://example.org/neuron UPDATE_KEY=RW… UPDATE_READY=http://127.0.0.1:9100/health \
 #     pm2 start scripts/run.sh --name neuron-miner --kill-timeout 15000 -- miner --config config/miner.toml --metrics.port 9100
-# Every UPDATE_EVERY seconds (1800) `neuron self-update` looks for a newer release of UPDATE_CHANNEL (stable). It checks the
+# Every UPDATE_EVERY seconds (1800) `neuron self-update` checks for a newer release of UPDATE_CHANNEL (stable). It checks the
 # signature, restarts the role through SIGUSR1 to this script, and puts the old program back when the new one is not ready
 # within UPDATE_WITHIN (60s). Without UPDATE_FROM nothing is updated. NEURON_PROGRAM is the program (neuron, from PATH).
 set -uo pipefail
 
-program=$(command -v "${NEURON_PROGRAM:-neuron}") || { echo "run.sh: there is no ${NEURON_PROGRAM:-neuron} in PATH" >&2; exit 4; }
+program=$(command -v "${NEURON_PROGRAM:-neuron}") || { echo "run.sh: ${NEURON_PROGRAM:-neuron} is not in PATH" >&2; exit 4; }
 unset NEURON_PROGRAM
 every=${UPDATE_EVERY:-1800}
 if [ -n "${UPDATE_FROM:-}" ] && { [ -z "${UPDATE_KEY:-}" ] || [ -z "${UPDATE_READY:-}" ]; }; then
-    echo "run.sh: UPDATE_FROM needs UPDATE_KEY, the public key of those who make the releases, and UPDATE_READY, the role's /health" >&2
+    echo "run.sh: UPDATE_FROM needs UPDATE_KEY (the public key of the releases) and UPDATE_READY (the URL of the role's /health)" >&2
     exit 2
 fi
 

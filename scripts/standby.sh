@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Shows in two minutes how a second validator takes over: a development chain, a simulated market, a miner, a PostgreSQL of its own,
-# and two validators with one hotkey. One is killed, the next is paused and continued, and what the database holds is counted.
+# Shows in two minutes how a second validator takes over: with a development chain, a simulated market, a miner, its own PostgreSQL,
+# and two validators with one hotkey. One is killed, the next is paused and continued, and the rows of the database are counted.
 #
-#   scripts/standby.sh [NEURON]      NEURON: the program, built with the feature `postgres`; made where none is named
+#   scripts/standby.sh [NEURON]      NEURON: the program, built with the feature `postgres`; built when none is named
 #
-# Everything is in a temporary folder and on loopback, and gone at the end.
+# Everything is in a temporary folder and on loopback, and is removed at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -117,7 +117,7 @@ until_so "A stands by" is "$a" standby
 last=$(query 'SELECT max(at) FROM ticks') begin=$SECONDS
 kill -STOP "$second"
 until_so "A ticks" has_ticked_since "$last"
-say "A has taken over after $((SECONDS - begin)) s; B goes on now, and does not know it yet"
+say "A has taken over after $((SECONDS - begin)) s; B continues now, and does not know it yet"
 kill -CONT "$second"
 until_so "B is told" told
 until_so "B stands by" is "$b" standby
