@@ -180,7 +180,7 @@ impl Place<'_> {
         let (begin, end) =
             (text.get(..8).unwrap_or(&text), text.get(text.len().saturating_sub(4)..).unwrap_or_default());
         html! {
-            a href={ "/miners/" (text) } title=(text) {
+            a href={ "/miners/" (text) } {
                 @if let Some(name) = self.names.get(hotkey) { (name) " " }
                 span.key { (begin) "…" (end) }
             }

@@ -472,7 +472,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.json");
         std::fs::write(&file, "[]").unwrap();
-        assert!(QuestionSet::read(&file).unwrap_err().to_string().contains("no question set"));
+        assert!(QuestionSet::read(&file).unwrap_err().to_string().contains("not a question set"));
         assert!(matches!(Submission::read(&folder.path().join("none")), Err(BenchError::File { .. })));
     }
 }

@@ -238,6 +238,6 @@ mod tests {
         assert_eq!(reports[0].verdict, Verdict::PublicOnly);
         assert!(reports[0].warnings.iter().any(|w| w.contains("x.tmp")), "{reports:?}");
         assert_eq!(reports[1].verdict, Verdict::Broken);
-        assert!(reports[1].problems[0].contains("another address"), "{reports:?}");
+        assert!(reports[1].problems[0].contains("is not that of the secret key"), "{reports:?}");
     }
 }

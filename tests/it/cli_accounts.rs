@@ -118,7 +118,7 @@ async fn a_coldkey_gives_its_place_to_another_one() {
     let said = machine.fails(6, &format!("transfer 1 --to {new} --yes")).await;
     assert!(said.contains("ColdkeyInSwapSchedule") || said.contains("swap"), "frozen: {said}");
     let said = machine.fails(2, &format!("wallet swap-coldkey execute {} --yes", Account([8; 32]))).await;
-    assert!(said.contains("another coldkey"), "{said}");
+    assert!(said.contains("the announced coldkey"), "{said}");
 
     let from = announced["from_block"].as_u64().unwrap();
     let mut blocks = machine.chain.blocks();

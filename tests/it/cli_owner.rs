@@ -52,7 +52,7 @@ async fn anything_on_the_chain_is_read_by_its_name() {
         (2, "storage SubtensorModul.Tempo 155", "did you mean SubtensorModule"),
         (2, "storage Tempo", "with a dot"),
         (2, "storage SubtensorModule.Tempo 70000", "up to 65535"),
-        (2, "storage SubtensorModule.Tempo 155 1", "has 1 keys, and 2 are given"),
+        (2, "storage SubtensorModule.Tempo 155 1", "has 1 keys, but 2 are given"),
         (2, "storage System.Account 5Gxyz", "expected an account"),
         (2, "constant Aura.SlotDurations", "did you mean SlotDuration"),
         (2, "api SwapRuntimeApi.current_alpha_price", "takes 1 arguments (netuid)"),

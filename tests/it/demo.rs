@@ -161,7 +161,7 @@ fn the_service_of_2025_is_played_by_its_own_rule() {
 fn a_market_that_nobody_knows_is_named() {
     for (arguments, word) in [
         (&["--market", "betfair"][..], "betfair"),
-        (&["--market", "ifgames,polymarket"], "by itself"),
+        (&["--market", "ifgames,polymarket"], "ifgames alone"),
         (&["--task", "prompting", "--market", "azuro"], "azuro"),
     ] {
         let output = demo(arguments);

@@ -106,7 +106,7 @@ async fn a_bucket_holds_what_a_folder_holds() {
         let output = run(folder.path(), &endpoint);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(text.contains(": 0 files"), what == "there", "{text}");
+        assert_eq!(text.contains(": 0 new files"), what == "there", "{text}");
         let fetched = folder.path().join("fetched");
         assert_eq!(moto.fetched(&fetched), expected, "{what}");
         let all: u64 = expected.values().flat_map(BTreeMap::values).map(|times| *times as u64).sum();

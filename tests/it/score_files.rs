@@ -34,7 +34,7 @@ async fn files_that_are_no_ledgers_are_named_with_what_is_wrong() {
     drop(older);
     let cases = [
         ("older.sqlite", 1, "format 1"),
-        ("text.sqlite", 1, "no ledger"),
+        ("text.sqlite", 1, "not a ledger"),
         ("empty.sqlite", 1, "no tables of a ledger"),
         ("newer.sqlite", 1, "format 99"),
         ("missing.sqlite", 4, "there is no file"),
@@ -167,7 +167,7 @@ async fn a_damaged_ledger_is_called_damaged() {
         rusqlite::Connection::open(&copy).unwrap().execute_batch(sql).unwrap();
         let (status, message) = refused(folder.path(), &["verify", "--ledger", copy.to_str().unwrap()]);
         assert_eq!(status, Some(1), "{sql}: {message}");
-        let words = ["damaged.sqlite is damaged or no ledger", part];
+        let words = ["damaged.sqlite is damaged or not a ledger", part];
         assert!(words.iter().all(|word| message.contains(word)), "{sql}: {message}");
     }
 }

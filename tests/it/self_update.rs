@@ -174,7 +174,7 @@ fn older_foreign_and_lying_releases_change_nothing() {
     releases.describe(&json!({"version": "0.3.0", "channel": "stable", "files": files}));
     releases.refused(&[], 1, "0.1.5 instead of 0.3.0");
     releases.describe(&json!({"version": "0.3.0", "channel": "beta", "files": files}));
-    releases.refused(&[], 8, "describes channel `beta`");
+    releases.refused(&[], 8, "is of channel `beta`");
     releases.describe(&json!({"version": "0.3.0", "channel": "stable", "files": {"vax-vms": file}}));
     releases.refused(&[], 4, "vax-vms");
     let away = json!({"name": "../../bin/sh", "sha256": "00", "bytes": 3});

@@ -33,7 +33,7 @@ fn at_a_terminal() {
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let answers = [("New password for", PASSWORD), ("The same again", PASSWORD), ("Password of the coldkey", PASSWORD)];
     let here = at_terminal("terminal", first.path(), carried.path(), &answers);
-    assert!(here.contains("valid: ") && here.contains("2 proven, 0 locked, 0 broken"), "{here}");
+    assert!(here.contains("valid: ") && here.contains("2 good, 0 locked, 0 broken"), "{here}");
     let phrases: Vec<&str> = here.lines().filter_map(|line| line.trim().strip_prefix("phrase: ")).collect();
     let [_, hotkey_phrase] = phrases[..] else { panic!("two phrases are shown: {here}") };
     let answers = [("The phrase (not shown)", hotkey_phrase)];

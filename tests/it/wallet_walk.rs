@@ -56,7 +56,7 @@ fn without_a_terminal() {
         String::from_utf8(output.stdout).unwrap()
     };
     let here = run("script", first.path());
-    assert!(here.contains("valid: ") && here.contains("2 proven, 0 locked, 0 broken"), "{here}");
+    assert!(here.contains("valid: ") && here.contains("2 good, 0 locked, 0 broken"), "{here}");
     let there = run("script, another machine", second.path());
     assert_eq!(hotkey_in(&there), hotkey_in(&here));
     assert!(there.contains("(public only)"), "the coldkey stayed away: {there}");

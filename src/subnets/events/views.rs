@@ -23,7 +23,7 @@ const HISTORY: usize = 200;
 /// Counted events over which a miner's calibration is taken: a page must not read a year.
 const CALIBRATED: usize = 100;
 /// Intervals in a table.
-const INTERVALS: usize = 100;
+const INTERVALS: usize = 50;
 /// Texts of miners in a table.
 const WORDS: usize = 50;
 

@@ -192,7 +192,7 @@ fn metrics_health_and_a_line_per_epoch_say_what_the_journal_says() {
     assert!((30..=31).contains(&told.len()) && epochs.len() == told.len(), "one each: {told:#?}");
     assert!(told[0].contains("never set"), "{}", told[0]);
     assert!(told.iter().any(|line| line.contains("waits for its reveal")), "{told:#?}");
-    let troubled = told.iter().filter(|line| line.contains("; the chain has let go of the commit")).count();
+    let troubled = told.iter().filter(|line| line.contains("; the commit is no longer on the chain")).count();
     assert!((1..=6).contains(&troubled), "from the missed reveal until weights are shown again: {told:#?}");
 }
 
