@@ -63,7 +63,7 @@ pub fn reopen_log_file() {
     match file.reopen() {
         Ok(()) => tracing::info!("the log continues in {}", file.path.display()),
         Err(e) => {
-            tracing::error!("{} cannot be opened again: {e}; the log continues in the old file", file.path.display())
+            tracing::error!("{} cannot be opened again: {e}; the log continues in the old file", file.path.display());
         }
     }
 }
