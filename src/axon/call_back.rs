@@ -151,8 +151,7 @@ async fn answer(
     if let Err(wait) = desk.callers.take(who, clock::monotonic()) {
         return refused(
             StatusCode::TOO_MANY_REQUESTS,
-            "this address was called less than ten seconds ago: try again \
-                                                       later",
+            "this address was called less than ten seconds ago: try again later",
             Some(wait),
         );
     }

@@ -238,8 +238,7 @@ fn within_descriptors(wanted: usize) -> usize {
         tracing::info!(
             connections = room,
             wanted,
-            "fewer connections than in the settings are possible: raise the \
-                                                    hard `ulimit -n`"
+            "fewer connections than in the settings are possible: raise the hard `ulimit -n`"
         );
     }
     wanted.min(room)

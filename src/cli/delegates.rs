@@ -22,8 +22,8 @@ const VERBS: &[Verb] = &[LIST, TAKE];
 fn command() -> Command {
     let command = Command::new("delegates")
         .about(
-            "Lists the hotkeys that take stake of others; shows and sets which part of their dividends one keeps \
-                (its take)",
+            "Lists the hotkeys that take stake of others; shows and sets which part of their dividends one keeps (its \
+             take)",
         )
         .after_help("To delegate is to stake on somebody else's hotkey: `neuron stake add --hotkey ADDRESS`.");
     group_of(VERBS, command)
@@ -43,10 +43,7 @@ fn take_command() -> Command {
         .value_name("PART")
         .help("The new take of the wallet's hotkey: 0.09 or 9%; without it the present one is shown");
     let command = Command::new("take")
-        .about(
-            "Shows or sets which part of its stakers' dividends a hotkey keeps (its \
-                                              take)",
-        )
+        .about("Shows or sets which part of its stakers' dividends a hotkey keeps (its take)")
         .arg(take);
     args::with_settings(with_write(command), &[Group::Wallet, Group::Chain])
 }
@@ -90,8 +87,7 @@ fn take(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let now = writer.chain.take(&hotkey).await.map_err(refused)?;
         let unknown = || {
             anyhow::anyhow!(
-                "no coldkey has ever owned hotkey {hotkey}: check --wallet.hotkey, and register the \
-                                hotkey first"
+                "no coldkey has ever owned hotkey {hotkey}: check --wallet.hotkey, and register the hotkey first"
             )
         };
         let now = now.ok_or_else(|| Failure::new(Exit::Missing, unknown()))?;

@@ -76,17 +76,14 @@ fn command() -> Command {
             Command::new("export")
                 .about(
                     "Writes the candles of an exchange as CSV, Parquet, or the reference's history format, by the \
-                        file's name",
+                     file's name",
                 )
                 .args([source(), store()])
                 .arg(path("file", "The file: *.csv, *.parquet or *.taosfs").required(true)),
         )
         .subcommand(
             Command::new("simulate")
-                .about(
-                    "Serves recorded or simulated candles as if they were of now, by the APIs of all four \
-                        exchanges",
-                )
+                .about("Serves recorded or simulated candles as if they were of now, by the APIs of all four exchanges")
                 .arg(
                     Arg::new("listen")
                         .long("listen")

@@ -16,8 +16,7 @@ fn command() -> Command {
     let words = Arg::new("words").value_name("COMMAND").num_args(0..);
     Command::new("schema")
         .about(
-            "Prints the JSON Schema of what a command prints with --output json; without a command, lists the \
-                commands",
+            "Prints the JSON Schema of what a command prints with --output json; without a command, lists the commands",
         )
         .arg(words.help("A command such as `stake add`; `error` is what every command prints when it fails"))
 }

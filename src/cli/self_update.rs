@@ -33,7 +33,7 @@ fn command() -> Command {
     Command::new("self-update")
         .about(
             "Replaces this program by a newer signed release, and puts the old one back when the new one does not \
-                become ready",
+             become ready",
         )
         .after_help(AFTER)
         .arg(text("from", "URL|DIR").required_unless_present("rollback").help("The URL or folder of the releases"))

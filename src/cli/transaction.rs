@@ -18,10 +18,11 @@ fn command() -> Command {
     let command = Command::new("transaction")
         .about("Looks for a transaction in the newest blocks, and prints its outcome")
         .arg(hash.help("The transaction's hash, as every command that writes prints it"))
-        .arg(blocks.value_parser(value_parser!(u64)).help(
-            "How many blocks are searched; a transaction is valid for \
-                                                          128",
-        ));
+        .arg(
+            blocks
+                .value_parser(value_parser!(u64))
+                .help("How many blocks are searched; a transaction is valid for 128"),
+        );
     args::with_settings(command, &[Group::Chain])
 }
 
@@ -41,12 +42,8 @@ struct Shown {
 
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     with_chain(matches, |settings| async move {
-        let extrinsic = *matches.get_one::<Hash32>("hash").ok_or_else(|| {
-            anyhow::anyhow!(
-                "the transaction's hash is \
-                                                                                          missing"
-            )
-        })?;
+        let extrinsic =
+            *matches.get_one::<Hash32>("hash").ok_or_else(|| anyhow::anyhow!("the transaction's hash is missing"))?;
         let blocks = matches.get_one::<u64>("blocks").copied().unwrap_or_default();
         let found = connect(&settings).await?.transaction(extrinsic, blocks).await.map_err(refused)?;
         let missing = || {

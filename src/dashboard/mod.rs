@@ -75,8 +75,7 @@ impl Source {
 pub enum DashboardError {
     /// It is taken, or not ours to take.
     #[error(
-        "the page cannot be served on {address}: {source}; choose another `--dashboard.port`, or remove that \
-             setting"
+        "the page cannot be served on {address}: {source}; choose another `--dashboard.port`, or remove that setting"
     )]
     Port {
         /// Where.

@@ -57,11 +57,9 @@ impl FollowMarket {
         while let Some((result, id)) = fetched.next().await {
             match result {
                 Ok(listing) => remember(listing),
-                Err(MarketError::Unknown { .. }) => tracing::debug!(
-                    event = id,
-                    "asked about an event that no market \
-                                                                                 knows"
-                ),
+                Err(MarketError::Unknown { .. }) => {
+                    tracing::debug!(event = id, "asked about an event that no market knows")
+                }
                 Err(error) => tracing::warn!(event = id, %error, "no price to follow"),
             }
         }

@@ -42,8 +42,7 @@ pub enum LedgerError {
     },
     /// Written by a newer version of this program.
     #[error(
-        "{place} has format {found} of {kind}, but this program only knows formats up to {known}; use a newer \
-             version"
+        "{place} has format {found} of {kind}, but this program only knows formats up to {known}; use a newer version"
     )]
     TooNew {
         /// The ledger.
@@ -111,7 +110,7 @@ pub enum LedgerError {
     /// The way to the database broke while a transaction was made to last, and it did not come back in time to be asked.
     #[error(
         "the connection to {place} ended during a commit ({reason}); whether it was recorded is checked when it is \
-             back"
+         back"
     )]
     Uncertain {
         /// The ledger.

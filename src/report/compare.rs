@@ -84,12 +84,9 @@ fn changed(base: &Rules, text: &str) -> Result<Rules, String> {
     let mut table = toml::Table::try_from(base).map_err(|e| e.to_string())?;
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or(("rule", part));
-        let old = table.get(key).ok_or_else(|| {
-            format!(
-                "there is no setting scoring.{key}; `neuron config show` lists \
-                                                        all settings"
-            )
-        })?;
+        let old = table
+            .get(key)
+            .ok_or_else(|| format!("there is no setting scoring.{key}; `neuron config show` lists all settings"))?;
         let new = of_the_same_kind(old, value).ok_or_else(|| format!("{key}={value}: not a {}", old.type_str()))?;
         table.insert(key.to_owned(), new);
     }

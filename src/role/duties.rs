@@ -71,7 +71,7 @@ pub(super) async fn perform(duty: Duty, hotkey: Account, board: Arc<Board>, stop
                 if board.lacks_room(duty.name) {
                     tracing::error!(duty = duty.name, "{e}; passes are lost until then, what was recorded is safe");
                 } else {
-                    tracing::debug!(duty = duty.name, "{e}; this pass of `{}` is lost", duty.name);
+                    tracing::debug!(duty = duty.name, "`{}` failed this time: {e}", duty.name);
                 }
                 Outcome::Failed(e.to_string())
             }

@@ -45,8 +45,7 @@ pub(super) fn duty(
     target.check(&access).map_err(refused)?;
     let (Some(open), Some(schema)) = (kind.history, kind.schema) else {
         return Err(RoleError::Setting(format!(
-            "`lake.to`: the kind of work {} keeps no history for a lake; remove this \
-                                               setting",
+            "`lake.to`: the kind of work {} keeps no history for a lake; remove this setting",
             kind.name
         )));
     };

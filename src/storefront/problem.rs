@@ -92,8 +92,7 @@ impl From<Denied> for Problem {
             Denied::NoKey => Self::of(
                 StatusCode::UNAUTHORIZED,
                 "missing_key",
-                "The key is missing: send it as X-API-Key, or as a \
-                                                                   bearer token",
+                "The key is missing: send it as X-API-Key, or as a bearer token",
             ),
             Denied::WrongKey => Self::of(StatusCode::FORBIDDEN, "wrong_key", "This key is not valid here"),
             Denied::TooOften { wait } => {

@@ -144,8 +144,8 @@ pub enum SubtensorError {
     Refused(Box<Refusal>),
     /// The transaction's lifetime ended and no block has it: it never will be in one.
     #[error(
-        "{call} ({extrinsic}) was not included up to block {last_block}, and is no longer valid: it is safe to \
-             send it again"
+        "{call} ({extrinsic}) was not included up to block {last_block}, and is no longer valid: it is safe to send it \
+         again"
     )]
     Expired {
         /// Pallet and call.

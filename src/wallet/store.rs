@@ -231,7 +231,7 @@ impl Wallet {
                     if known.is_empty() { String::new() } else { format!(" (there are: {})", known.join(", ")) };
                 format!(
                     "name another with --wallet.hotkey{known}, or create it with `neuron wallet new-hotkey` or \
-                         `regen-hotkey`"
+                     `regen-hotkey`"
                 )
             }
         };

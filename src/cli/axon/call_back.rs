@@ -10,10 +10,7 @@ pub(super) const CALL_BACK: Verb = Verb { command, run };
 
 fn command() -> Command {
     Command::new("call-back")
-        .about(
-            "Tests the axons of other machines from here, when `neuron doctor --peer` asks there; runs until \
-                Ctrl-C",
-        )
+        .about("Tests the axons of other machines from here, when `neuron doctor --peer` asks there; runs until Ctrl-C")
         .after_help(
             "A machine that asks is called back at the address that it asked from, and at no other, once in ten \
              seconds. Without --host only this machine can ask.",

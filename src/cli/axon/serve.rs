@@ -37,10 +37,9 @@ fn set_command() -> Command {
 }
 
 fn reset_command() -> Command {
-    writing(Command::new("reset").about(
-        "Publishes on the chain that the wallet's hotkey serves at no address in a \
-                                         subnet",
-    ))
+    writing(
+        Command::new("reset").about("Publishes on the chain that the wallet's hotkey serves at no address in a subnet"),
+    )
 }
 
 #[derive(Serialize)]

@@ -24,31 +24,31 @@ fn command() -> Command {
     let moment = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name("DATE").value_parser(parse_moment).help(help)
     };
-    let command = Command::new("ask")
-        .about(
-            "Forecasts one question with language models: prints the probability, the reasons, the sources and the \
-                cost",
-        )
-        .arg(Arg::new("question").value_name("QUESTION").required(true).help("The question, with its rules"))
-        .arg(moment("date", "Forecast as of this time: nothing is read that became known later [default: now]"))
-        .arg(moment("closes", "When the question closes"))
-        .arg(
-            Arg::new("price")
-                .long("price")
-                .value_name("P")
-                .value_parser(value_parser!(f64))
-                .help("The market's price, which the answer starts from"),
-        )
-        .arg(Arg::new("if").long("if").value_name("QUESTION").help(
-            "Another question: also forecasts this one for the case that the other ends with yes, and with \
-                       no",
-        ))
-        .arg(
-            Arg::new("always")
-                .long("always")
-                .action(ArgAction::SetTrue)
-                .help("Answer also where the miner would abstain"),
-        );
+    let command =
+        Command::new("ask")
+            .about(
+                "Forecasts one question with language models: prints the probability, the reasons, the sources and the \
+             cost",
+            )
+            .arg(Arg::new("question").value_name("QUESTION").required(true).help("The question, with its rules"))
+            .arg(moment("date", "Forecast as of this time: nothing is read that became known later [default: now]"))
+            .arg(moment("closes", "When the question closes"))
+            .arg(
+                Arg::new("price")
+                    .long("price")
+                    .value_name("P")
+                    .value_parser(value_parser!(f64))
+                    .help("The market's price, which the answer starts from"),
+            )
+            .arg(Arg::new("if").long("if").value_name("QUESTION").help(
+                "Another question: also forecasts this one for the case that the other ends with yes, and with no",
+            ))
+            .arg(
+                Arg::new("always")
+                    .long("always")
+                    .action(ArgAction::SetTrue)
+                    .help("Answer also where the miner would abstain"),
+            );
     with_models(command)
 }
 

@@ -24,8 +24,8 @@ fn command() -> Command {
     let names = ModelName::ALL.map(ModelName::as_str);
     let command = Command::new("backtest")
         .about(
-            "Asks forecasters recorded questions that have ended, as of several days before their end, and \
-                compares the answers with the price",
+            "Asks forecasters recorded questions that have ended, as of several days before their end, and compares \
+             the answers with the price",
         )
         .arg(
             Arg::new("data")

@@ -41,8 +41,7 @@ fn write_command() -> Command {
     };
     let command = Command::new("write")
         .about(
-            "Answers a question set and writes the submission; where the models abstain, the market's price is \
-                written",
+            "Answers a question set and writes the submission; where the models abstain, the market's price is written",
         )
         .arg(file("questions", "The question set, as it is published"))
         .arg(
@@ -104,12 +103,8 @@ fn write(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let complaints = submission.complaints(&set);
     let written = Written { file, forecasts: submission.forecasts.len(), by_models, complaints, cost };
     output.result(&written, |it| {
-        let complaints = it.complaints.iter().map(|complaint| {
-            format!(
-                "the benchmark will not accept this: \
-                                                                       {complaint}\n"
-            )
-        });
+        let complaints =
+            it.complaints.iter().map(|complaint| format!("the benchmark will not accept this: {complaint}\n"));
         format!(
             "{} forecasts, {} of them by models, in {}; cost {}\n{}",
             it.forecasts,

@@ -22,8 +22,8 @@ const MONTH_MS: i64 = 30 * 24 * 3_600_000;
 pub(super) fn command() -> Command {
     Command::new("backtest")
         .about(
-            "Runs models over recorded candles and compares their errors with those of persistence, which repeats \
-                the last close",
+            "Runs models over recorded candles and compares their errors with those of persistence, which repeats the \
+             last close",
         )
         .arg(date("from", "The first day of forecasts, UTC [default: 30 days before the last one]"))
         .arg(date("to", "The day after the last one [default: the end of the candles]"))

@@ -131,12 +131,8 @@ pub(super) fn adopt(matches: &ArgMatches, output: Output) -> Result<(), Failure>
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let usual = || if named(&name).is_some() { name.clone() } else { "model_v5_1".to_owned() };
     let shape = matches.get_one::<String>("shape").cloned().unwrap_or_else(usual);
-    let shape = named(&shape).ok_or_else(|| {
-        anyhow::anyhow!(
-            "there is no shape called `{shape}`; see `neuron model \
-                                                             adopt --help`"
-        )
-    })?;
+    let shape = named(&shape)
+        .ok_or_else(|| anyhow::anyhow!("there is no shape called `{shape}`; see `neuron model adopt --help`"))?;
     let kind = match file.extension().and_then(|ending| ending.to_str()) {
         Some("safetensors") => "lstm",
         Some("onnx") => "onnx",

@@ -59,12 +59,8 @@ pub(super) fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let told = anyhow::anyhow!("{} does not end in .{ending}: a file of the model `{model}` must", out.display());
         return Err(Failure::new(Exit::Usage, told));
     }
-    let shape = named(&text("shape")).ok_or_else(|| {
-        anyhow::anyhow!(
-            "there is no such shape; see `neuron model train \
-                                                                     --help`"
-        )
-    })?;
+    let shape = named(&text("shape"))
+        .ok_or_else(|| anyhow::anyhow!("there is no such shape; see `neuron model train --help`"))?;
     let recipe = Recipe {
         model,
         shape,

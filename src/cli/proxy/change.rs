@@ -106,8 +106,7 @@ async fn only_kind(writer: &Writer<'_>, account: &Account, delegate: &Account, d
         (Some(kind), []) => Ok(kind),
         (None, _) => {
             let error = anyhow::anyhow!(
-                "{delegate} is not a proxy of {account} with a delay of {delay}; see `neuron proxy \
-                                 list`"
+                "{delegate} is not a proxy of {account} with a delay of {delay}; see `neuron proxy list`"
             );
             Err(Failure::new(Exit::Missing, error))
         }

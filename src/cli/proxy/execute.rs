@@ -15,16 +15,13 @@ use crate::wallet::KeyKind;
 pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
-    let real = Arg::new("real").long("real").value_name("ADDRESS").required(true).help(
-        "The account for which it is \
-                                                                                        done",
-    );
+    let real =
+        Arg::new("real").long("real").value_name("ADDRESS").required(true).help("The account for which it is done");
     let delegate = Arg::new("delegate").long("delegate").value_name("ADDRESS");
     let call = Arg::new("call").long("call-hex").alias("call").value_name("HEX").required(true);
     let command = Command::new("execute")
         .about(
-            "Executes a call that was announced with --announce, when the proxy's delay is over; any account may \
-                sign",
+            "Executes a call that was announced with --announce, when the proxy's delay is over; any account may sign",
         )
         .arg(real)
         .arg(delegate.help("The proxy that announced it; the wallet's coldkey by default"))

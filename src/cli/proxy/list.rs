@@ -18,10 +18,8 @@ pub(super) const VERB: Verb = Verb { command, run };
 
 fn command() -> Command {
     let whose = Arg::new("address").value_name("ADDRESS").help("A coldkey's ss58 address; the wallet's by default");
-    let command = Command::new("list").about(
-        "Prints which accounts may act for a coldkey, and what it has announced as a proxy \
-                                    itself",
-    );
+    let command = Command::new("list")
+        .about("Prints which accounts may act for a coldkey, and what it has announced as a proxy itself");
     args::with_settings(with_block(command.arg(whose)), &[Group::Wallet, Group::Chain])
 }
 

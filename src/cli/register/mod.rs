@@ -25,10 +25,9 @@ fn command() -> Command {
     let pow = pow.conflicts_with_all(["limit-price", "sign-offline"]);
     let pow = pow.help("Register by proof of work instead of paying, where the chain and the subnet's owner allow it");
     let threads = Arg::new("pow-workers").long("pow-workers").alias("num-processes").value_name("N").requires("pow");
-    let threads = threads.value_parser(value_parser!(NonZeroUsize)).help(
-        "Threads for the proof of work [default: one for each \
-                                                                core]",
-    );
+    let threads = threads
+        .value_parser(value_parser!(NonZeroUsize))
+        .help("Threads for the proof of work [default: one for each core]");
     let command = Command::new("register")
         .about("Registers the wallet's hotkey in a subnet; the coldkey pays the present cost")
         .after_help("--wallet.hotkey also takes the address of a hotkey whose file is on another machine.")

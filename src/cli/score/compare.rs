@@ -11,7 +11,7 @@ use crate::report::{Case, short};
 pub(super) fn command() -> Command {
     let rule = Arg::new("rule").long("rule").action(ArgAction::Append).required(true).value_name("RULE").help(
         "The name of a rule with changes to its settings, such as `sequential` or \
-               `market_delta,clip=event,exponent=2`; give it twice or more",
+         `market_delta,clip=event,exponent=2`; give it twice or more",
     );
     Command::new("compare").about("Shows averages and shares of all miners under several rules").arg(rule)
 }

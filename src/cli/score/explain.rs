@@ -18,10 +18,8 @@ use crate::units::UnixMs;
 const QUESTION_LINE: usize = 8192;
 
 pub(super) fn command() -> Command {
-    let event = Arg::new("event").long("event").required(true).value_name("KEY").help(
-        "The key of the event: \
-                                                                                       PROVIDER-ID",
-    );
+    let event =
+        Arg::new("event").long("event").required(true).value_name("KEY").help("The key of the event: PROVIDER-ID");
     Command::new("explain")
         .about("Shows a miner's score on an event: prices, reports, gains, and what it did to the average")
         .args(hotkey_args())

@@ -39,8 +39,7 @@ fn get_command() -> Command {
 
 fn set_command() -> Command {
     let children = Arg::new("child").value_name("ADDRESS=PART").num_args(1..).required(true).help(
-        "A child and its part of the stake: 5F…=0.25 or wallet/hotkey=25%; children that are not named are \
-             revoked",
+        "A child and its part of the stake: 5F…=0.25 or wallet/hotkey=25%; children that are not named are revoked",
     );
     writing(Command::new("set").about("Sets the children of the wallet's hotkey in a subnet").arg(children))
 }
@@ -51,8 +50,7 @@ fn revoke_command() -> Command {
 
 fn take_command() -> Command {
     let take = Arg::new("take").value_name("PART").value_parser(value_parser!(String)).help(
-        "The new take as a child, of what it earns for its parents: 0.09 or 9%; without it the present one is \
-               shown",
+        "The new take as a child, of what it earns for its parents: 0.09 or 9%; without it the present one is shown",
     );
     writing(Command::new("take").about("Shows or sets the take of the wallet's hotkey as a child").arg(take))
 }

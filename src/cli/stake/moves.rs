@@ -49,8 +49,7 @@ fn transfer_command() -> Command {
         .arg(destination(
             TO_NETUID,
             "dest-netuid",
-            "The subnet in which the other coldkey gets it; the same by \
-                                                    default",
+            "The subnet in which the other coldkey gets it; the same by default",
         ));
     writing(with_part(command))
 }

@@ -27,10 +27,10 @@ fn show_command() -> Command {
 
 fn price_command() -> Command {
     let tao = Arg::new("tao").long("tao").value_name("AMOUNT").help("Also print what staking this much TAO would give");
-    let alpha = Arg::new("alpha").long("alpha").value_name("AMOUNT").help(
-        "Also print what unstaking this much alpha would \
-                                                                   give",
-    );
+    let alpha = Arg::new("alpha")
+        .long("alpha")
+        .value_name("AMOUNT")
+        .help("Also print what unstaking this much alpha would give");
     let command = Command::new("price").about("Prints the price of a subnet's alpha").args([tao, alpha]);
     args::with_settings(with_block(command), &[Group::Subnet, Group::Chain])
 }

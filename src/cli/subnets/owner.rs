@@ -46,10 +46,8 @@ fn start_command() -> Command {
 }
 
 fn set_identity_command() -> Command {
-    let command = Command::new("set-identity").about(
-        "Sets the identity of your own subnet; parts that are not given \
-                                                      are emptied",
-    );
+    let command = Command::new("set-identity")
+        .about("Sets the identity of your own subnet; parts that are not given are emptied");
     let command = identity::with_fields(command, &FIELDS);
     args::with_settings(with_write(command), &[Group::Subnet, Group::Wallet, Group::Chain])
 }

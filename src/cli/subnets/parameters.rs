@@ -47,8 +47,8 @@ fn command() -> Command {
         .help("Do it as root: the wallet must have the chain's sudo key (development chains)");
     let command = Command::new("set").about("Sets one hyperparameter of your own subnet").args([name, value, root]);
     args::with_settings(with_write(command), &[Group::Subnet, Group::Wallet, Group::Chain]).after_help(
-        "Limits: an owner may not set hyperparameters during the last blocks of a tempo, and each only \
-                     once in two tempos.",
+        "Limits: an owner may not set hyperparameters during the last blocks of a tempo, and each only once in two \
+         tempos.",
     )
 }
 

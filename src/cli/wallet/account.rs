@@ -74,10 +74,8 @@ fn swap_hotkey_command() -> Command {
 }
 
 fn set_identity_command() -> Command {
-    let command = Command::new("set-identity").about(
-        "Publishes your identity on the chain; parts that are not given \
-                                                      are emptied",
-    );
+    let command = Command::new("set-identity")
+        .about("Publishes your identity on the chain; parts that are not given are emptied");
     let command = args::with_settings(with_write(command), &GROUPS);
     // Here --name is the identity's; --wallet.name stays what it is.
     let command = command.mut_arg("wallet.name", |arg| arg.alias(Resettable::Reset));

@@ -21,8 +21,7 @@ pub(super) const REGEN_HOTKEYPUB: Verb =
 fn command(name: &'static str) -> Command {
     let about = match name {
         "regen-coldkeypub" => {
-            "Writes coldkeypub.txt from an address or public key; the coldkey itself stays on \
-                               another machine"
+            "Writes coldkeypub.txt from an address or public key; the coldkey itself stays on another machine"
         }
         _ => "Writes a hotkey's public file from an address or public key",
     };

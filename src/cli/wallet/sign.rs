@@ -87,10 +87,14 @@ fn verify_command() -> Command {
     with_message(with_wallet(Command::new("verify").about(about)))
         .mut_arg("message", |arg| arg.short('m'))
         .mut_arg("wallet.path", |arg| arg.short(None))
-        .arg(Arg::new("signature").long("signature").short('s').value_name("HEX").required(true).help(
-            "The signature, \
-                                                                                                      64 bytes in hex",
-        ))
+        .arg(
+            Arg::new("signature")
+                .long("signature")
+                .short('s')
+                .value_name("HEX")
+                .required(true)
+                .help("The signature, 64 bytes in hex"),
+        )
         .arg(
             Arg::new("signer")
                 .long("address")

@@ -176,10 +176,8 @@ fn execute(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let old = writer.owner()?;
         let state = State::of(&writer.chain, old).await?;
         if state.new_coldkey_hash.is_some_and(|hash| hash != Hash32::of(&new.0)) {
-            let error = anyhow::anyhow!(
-                "the announced coldkey for {old} is not {new}: give the one that you \
-                                         announced"
-            );
+            let error =
+                anyhow::anyhow!("the announced coldkey for {old} is not {new}: give the one that you announced");
             return Err(Failure::new(Exit::Usage, error));
         }
         if state.from_block.is_none_or(|from| from > state.block) {

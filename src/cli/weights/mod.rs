@@ -147,12 +147,10 @@ impl Case {
 
     /// The ledger to look at.
     fn archive(&self) -> Result<ReadOnly, Failure> {
-        let schema = self.kind()?.schema.ok_or_else(|| {
-            anyhow::anyhow!(
-                "this kind of work has no ledger, and so no \
-                                                                        weights of its own"
-            )
-        })?;
+        let schema = self
+            .kind()?
+            .schema
+            .ok_or_else(|| anyhow::anyhow!("this kind of work has no ledger, and so no weights of its own"))?;
         if self.is_missing() {
             let error = anyhow::anyhow!(
                 "there is no ledger {}: a validator creates it; name another with --ledger",
@@ -237,12 +235,8 @@ impl Shares for Kept {
 
 async fn set(case: Case, given: Vec<(Uid, f64)>, output: Output) -> Result<(), Failure> {
     let kind = case.kind()?;
-    let schema = kind.schema.ok_or_else(|| {
-        anyhow::anyhow!(
-            "this kind of work has no ledger, and so no weights of its \
-                                                            own"
-        )
-    })?;
+    let schema =
+        kind.schema.ok_or_else(|| anyhow::anyhow!("this kind of work has no ledger, and so no weights of its own"))?;
     let shares: Arc<dyn Shares> = if given.is_empty() {
         // Nothing is made where there is nothing to read.
         drop(case.archive()?);

@@ -21,7 +21,7 @@ pub(super) fn command() -> Command {
     let command = Command::new("show")
         .about(
             "Prints the weights that validators have on the chain, without those that are committed and not yet \
-                revealed",
+             revealed",
         )
         .arg(super::mechanism());
     args::with_settings(with_block(command), &[Group::Subnet, Group::Chain])
@@ -47,11 +47,7 @@ pub(super) fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         let index = Json::from(index.ok_or_else(no_such)?);
         let stored = chain.storage("SubtensorModule.Weights", &[index], ROWS).await.map_err(refused)?;
         let Stored::Entries { entries, .. } = stored else {
-            return Err(anyhow::anyhow!(
-                "the chain's weights cannot be \
-                                                                                        read: expected a map"
-            )
-            .into());
+            return Err(anyhow::anyhow!("the chain's weights cannot be read: expected a map").into());
         };
         let row = |value: &Json| serde_json::from_value::<Vec<(u64, u64)>>(value.clone()).unwrap_or_default();
         let rows =

@@ -85,8 +85,7 @@ pub const SETTINGS: [Setting; 29] = [
         Kind::Integer { min: 1, max: 256 },
         Some("8"),
         LLM,
-        "The most calls of models at the same \
-                                                                                  time.",
+        "The most calls of models at the same time.",
     ),
     setting("llm.deadline", Kind::Duration, Some("120s"), LLM, "How long one call of a model may take."),
     setting(
@@ -101,8 +100,7 @@ pub const SETTINGS: [Setting; 29] = [
         Kind::Integer { min: 1, max: 32 },
         Some("1"),
         LLM,
-        "How many answers to each prompt are asked \
-                                                                             from each model.",
+        "How many answers to each prompt are asked from each model.",
     ),
     setting(
         "llm.prompts",

@@ -123,8 +123,7 @@ impl Azuro {
                     provider = NAME,
                     chain = site.chain,
                     games = skip,
-                    "the list of games is too long and \
-                                                                                   is cut here"
+                    "the list of games is too long and is cut here"
                 );
                 break;
             }

@@ -34,8 +34,7 @@ pub enum TitlesError {
     },
     /// It is not the documented JSON.
     #[error(
-        "{path} is not a dictionary of outcomes: {reason}; expected JSON such as {{\"29\": \"Full time result: \
-             1\"}}"
+        "{path} is not a dictionary of outcomes: {reason}; expected JSON such as {{\"29\": \"Full time result: 1\"}}"
     )]
     Malformed {
         /// The file.

@@ -114,8 +114,7 @@ fn agreeing(answers: Vec<Answer>) -> Result<Vec<Answer>, Vec<&'static str>> {
         tracing::warn!(
             source = name,
             distance = distance(&samples),
-            "prices of one source are too far from the others \
-                                                                      and are not used"
+            "prices of one source are too far from the others and are not used"
         );
     }
     Ok(kept)

@@ -76,8 +76,7 @@ async fn endpoints(config: &SubtensorConfig) -> (Vec<Finding>, Option<(Subtensor
                         AREA,
                         name.clone(),
                         seen,
-                        "choose an endpoint that is nearer with \
-                                                            --subtensor.chain_endpoint",
+                        "choose an endpoint that is nearer with --subtensor.chain_endpoint",
                     )
                 } else {
                     Finding::good(AREA, name.clone(), seen)

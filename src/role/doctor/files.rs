@@ -54,8 +54,7 @@ fn wallet(patient: &Patient<'_>) -> Vec<Finding> {
         if report.problems.is_empty() {
             let state = match report.verdict {
                 Verdict::Locked => {
-                    "encrypted: without a terminal, the password must come from a password file or the \
-                                    environment"
+                    "encrypted: without a terminal, the password must come from a password file or the environment"
                 }
                 Verdict::PublicOnly => "only the public half is here",
                 _ => "opens",

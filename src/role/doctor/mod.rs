@@ -122,7 +122,12 @@ async fn outside(resolved: &Resolved, settings: &Settings) -> Vec<Finding> {
     if let Some(part) = kind.validator
         && let Err(error) = (part.check)(resolved)
     {
-        findings.push(Finding::bad(AREA, "settings of the work", error.to_string(), "correct the setting it names"));
+        findings.push(Finding::bad(
+            AREA,
+            "settings of the work",
+            error.to_string(),
+            "correct the setting that it names",
+        ));
     }
     if let Some(outside) = kind.outside {
         match tokio::time::timeout(PATIENCE * 2, outside(resolved, &Clock::wall())).await {

@@ -30,8 +30,7 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
                 AREA,
                 "role",
                 seen,
-                "start the role, or correct --metrics.port; its log says why it \
-                                                   ended",
+                "start the role, or correct --metrics.port; its log says why it ended",
             )]
         }
     }
@@ -57,8 +56,7 @@ fn told(health: &Value) -> Vec<Finding> {
                 AREA,
                 format!("task {name}"),
                 seen,
-                "the role tries again by itself; read its \
-                                                                            log if this repeats",
+                "the role tries again by itself; read its log if this repeats",
             ));
         }
     }

@@ -34,8 +34,7 @@ const fn url(key: &'static str, default: &'static str) -> Setting {
         Kind::Text,
         Some(default),
         CANDLES,
-        "The base URL of the exchange's API, or of a `neuron klines \
-                                                      simulate`.",
+        "The base URL of the exchange's API, or of a `neuron klines simulate`.",
     )
 }
 
@@ -71,8 +70,7 @@ pub const SETTINGS: &[Setting] = &[
         "timeseries.commit_window",
         "1m",
         ROUNDS,
-        "Commitments are accepted for this long from the beginning of a \
-                                                    round.",
+        "Commitments are accepted for this long from the beginning of a round.",
     ),
     time(
         "timeseries.reveal_after",

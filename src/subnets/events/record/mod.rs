@@ -80,8 +80,7 @@ impl Record {
         if pending.left_out > 0 {
             tracing::warn!(
                 left_out = pending.left_out,
-                "more events were asked about than the record can take at \
-                                                         once; some are left out"
+                "more events were asked about than the record can take at once; some are left out"
             );
         }
         let pending = Arc::new(Mutex::new(pending));

@@ -524,8 +524,7 @@ pub const SETTINGS: &[Setting] = &[
         COUNT,
         Some("1"),
         SCORING,
-        "No weights are set before this many events have been \
-                                                              scored.",
+        "No weights are set before this many events have been scored.",
     ),
 ];
 

@@ -169,10 +169,10 @@ impl EventsValidator {
                     }
                 }
                 Some(Err(MarketError::Unknown { .. })) => {
-                    tracing::debug!(event = row.key, "the market does not know this event any more");
+                    tracing::debug!(event = row.key, "the market no longer knows this event");
                 }
                 Some(Err(e)) => tracing::debug!(event = row.key, "{e}"),
-                None => tracing::warn!(event = row.key, "no market called {} is set up any more", row.provider),
+                None => tracing::warn!(event = row.key, "the market {} is no longer in the settings", row.provider),
             }
             ended.extend(registry::given_up(&row, at, &self.limits).filter(|_| row.state == EventState::Open));
         }
@@ -215,7 +215,10 @@ fn tell_review(change: &ReviewChange) {
 }
 
 pub(super) fn tell_changed(event: &str) {
-    tracing::warn!(event, "its market names another outcome than it did; it has no price and no end while that is so");
+    tracing::warn!(
+        event,
+        "the market has changed the name of this event's outcome; until that is undone the event has no price and is not settled"
+    );
 }
 
 #[cfg(test)]

@@ -284,8 +284,7 @@ impl EventsValidator {
                     failed += 1;
                     tracing::warn!(
                         market,
-                        "a market could not be read; its events keep their last price until it is \
-                                            too old: {e}"
+                        "a market could not be read; its events keep their last price until it is too old: {e}"
                     );
                 }
             }
