@@ -91,9 +91,6 @@ async fn a_certificate_that_is_not_trusted_is_refused_in_a_sentence_and_prices_a
         let sentence =
             said.lines().find(|line| line.contains("the price stream ended")).unwrap_or_else(|| panic!("{said}"));
         assert!(sentence.contains("the certificate of localhost is not trusted"), "{sentence}");
-        assert!(
-            sentence.contains("SSL_CERT_FILE") && sentence.contains("prices are read by requests"),
-            "{sentence}"
-        );
+        assert!(sentence.contains("SSL_CERT_FILE") && sentence.contains("prices are read by requests"), "{sentence}");
     }
 }
