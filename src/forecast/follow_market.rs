@@ -58,7 +58,7 @@ impl FollowMarket {
             match result {
                 Ok(listing) => remember(listing),
                 Err(MarketError::Unknown { .. }) => {
-                    tracing::debug!(event = id, "asked about an event that no market knows")
+                    tracing::debug!(event = id, "asked about an event that no market knows");
                 }
                 Err(error) => tracing::warn!(event = id, %error, "no price to follow"),
             }
