@@ -1,16 +1,17 @@
 //! `neuron balance`: an account's free TAO.
 
 use clap::{Arg, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::chain::{address, connect_at, refused, with_block, with_chain};
 use super::output::Output;
-use super::{Failure, Verb, args};
+use super::{Failure, Prints, Verb, args};
 use crate::config::table::Group;
 use crate::units::{Account, Rao};
 use crate::wallet::KeyKind;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "balance", command, run, prints: Prints::one::<Balance>() };
 
 fn command() -> Command {
     let whose = Arg::new("address").value_name("ADDRESS").help("An ss58 address; the wallet's coldkey by default");
@@ -18,7 +19,7 @@ fn command() -> Command {
     args::with_settings(with_block(command), &[Group::Wallet, Group::Chain])
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Balance {
     address: Account,
     free_rao: Rao,

@@ -138,5 +138,5 @@ where
     F: Future<Output = Result<(), Failure>>,
 {
     let (_, settings) = args::resolve(matches)?;
-    super::block_on(work(settings))
+    super::block_briefly_on(work(settings))
 }

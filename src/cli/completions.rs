@@ -9,10 +9,12 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::output::Output;
-use super::{Exit, Failure, OrExit as _, Verb};
+use super::{Exit, Failure, OrExit as _, Prints, Verb};
 
-pub(super) const COMPLETIONS: Verb = Verb { command: completions, run: complete };
-pub(super) const MAN: Verb = Verb { command: man, run: write_pages };
+pub(super) const COMPLETIONS: Verb =
+    Verb { name: "completions", command: completions, run: complete, prints: Prints::Nothing };
+pub(super) const MAN: Verb =
+    Verb { name: "man", command: man, run: write_pages, prints: Prints::one::<Vec<PathBuf>>() };
 
 const AFTER: &str = "\
 Put it where the shell looks:

@@ -1,13 +1,16 @@
 //! `neuron config show`: every setting, its value, and the layer it came from.
 
 use clap::{ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::output::{Output, TextTable};
-use super::{Failure, Verb, args};
+use super::{Failure, Prints, Verb, args};
 use crate::config::{Layer, Resolved};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "config", command, run, prints: Prints::Each(PARTS) };
+
+const PARTS: &[(&str, Prints)] = &[("show", Prints::one::<Vec<Shown>>())];
 
 fn command() -> Command {
     let show = Command::new("show").about("Prints every setting with its value and the layer it came from");
@@ -18,9 +21,10 @@ fn command() -> Command {
         .subcommand(args::with_settings_that(show, |_| true))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Shown {
     key: &'static str,
+    #[schemars(with = "Option<serde_json::Value>")]
     value: Option<toml::Value>,
     #[serde(flatten)]
     layer: Layer,

@@ -3,11 +3,11 @@
 use clap::{ArgMatches, Command};
 
 use super::output::Output;
-use super::{Exit, Failure, OrExit as _, Verb, args, block_on, interrupted, role, score};
+use super::{Exit, Failure, OrExit as _, Prints, Verb, args, block_on, interrupted, role, score};
 use crate::config::table::Group;
 use crate::dashboard::Source;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "dashboard", command, run, prints: Prints::Nothing };
 
 /// Where it is looked for, when nobody says.
 const PORT: u16 = 8090;

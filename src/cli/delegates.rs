@@ -1,22 +1,23 @@
 //! `neuron delegates …`: hotkeys that take stake of others, and what they keep of its dividends.
 
 use clap::{Arg, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::chain::{address, connect_at, refused, with_block, with_chain};
 use super::output::{Output, TextTable};
 use super::stake::{of_65535, percent};
 use super::write::{Writer, part, with_write};
-use super::{Exit, Failure, Verb, args, group_of, run_one_of};
+use super::{Exit, Failure, Prints, Verb, args, group_of, run_one_of};
 use crate::config::table::Group;
 use crate::subtensor::{Delegate, Operation};
 use crate::units::{Account, NetUid};
 use crate::wallet::KeyKind;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "delegates", command, run, prints: Prints::Group(VERBS) };
 
-const LIST: Verb = Verb { command: list_command, run: list };
-const TAKE: Verb = Verb { command: take_command, run: take };
+const LIST: Verb = Verb { name: "list", command: list_command, run: list, prints: Prints::one::<Vec<Delegate>>() };
+const TAKE: Verb = Verb { name: "take", command: take_command, run: take, prints: Prints::shown_or_written::<Take>() };
 const VERBS: &[Verb] = &[LIST, TAKE];
 
 fn command() -> Command {
@@ -73,7 +74,7 @@ fn table(delegates: &[Delegate]) -> String {
     format!("{}{} delegates; on root in TAO\n", table.render(), delegates.len())
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Take {
     hotkey: Account,
     /// In 65535ths.

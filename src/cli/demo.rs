@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::live::{Redrawn, in_columns};
 use super::output::{Output, TextTable};
-use super::{Exit, Failure, OrExit as _, Verb, block_on, interrupted};
+use super::{Exit, Failure, OrExit as _, Prints, Verb, block_on, interrupted};
 use crate::dashboard::{Dashboard, DashboardPort, Gate, Source};
 use crate::demo::{Demo, DemoConfig, Progress, Report, WeightsLine};
 use crate::ledger::{Address, AddressError, Place};
@@ -17,7 +17,7 @@ use crate::role::weights::Mode;
 use crate::subnets::registry;
 use crate::telemetry::{LogLevel, start_logs};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "demo", command, run, prints: Prints::one::<Report>() };
 
 /// The narrowest terminal that the live view is made for.
 const COLUMNS: usize = 79;

@@ -3,11 +3,11 @@
 use clap::{Arg, ArgMatches, Command};
 
 use super::output::Output;
-use super::{Exit, Failure, Verb, args, axon, block_on};
+use super::{Exit, Failure, Prints, Verb, args, axon, block_on};
 use crate::role::doctor::Checkup;
 use crate::subnets::finding::{Finding, Verdict};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "doctor", command, run, prints: Prints::one::<Checkup>() };
 
 const AFTER: &str = "\
 Checks: versions, settings and where they come from, wallet, ledger, disk, every endpoint of the chain, clock, \

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Why the process ends. The numbers are part of the interface; `neuron --help` lists them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Exit {

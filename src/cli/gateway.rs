@@ -5,20 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::output::Output;
-use super::{Exit, Failure, OrExit, Verb, args, block_on, chain, interrupted, role};
+use super::{Exit, Failure, OrExit, Prints, Verb, args, block_on, chain, interrupted, role};
 use crate::config::table::Group;
 use crate::dendrite::{Dendrite, DendriteConfig, Target};
 use crate::forecast::llm::money::{MicroUsd, Price};
-use crate::gateway::{Candidate, Candidates, Gateway, GatewayConfig, GatewayError, Keys, Limits, NewKey};
+use crate::gateway::{Candidate, Candidates, Gateway, GatewayConfig, GatewayError, KeyRow, Keys, Limits, NewKey};
 use crate::ledger::Place;
 use crate::role::{Subnet, setup};
 use crate::storefront::{Source, forecasts};
 use crate::subtensor::Neuron;
 use crate::units::Account;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "gateway", command, run, prints: Prints::one::<Made>() };
 
 const GROUPS: [Group; 5] = [Group::Subnet, Group::Wallet, Group::Chain, Group::Dendrite, Group::Housekeeping];
 /// How often the metagraph is read anew: a block of the main network.
@@ -98,11 +100,20 @@ fn command() -> Command {
     args::with_settings(gateway, &GROUPS)
 }
 
+/// What `--new-key` prints; a gateway that serves prints nothing.
+#[derive(JsonSchema, Serialize)]
+struct Made {
+    /// The key itself, shown this once.
+    key: String,
+    /// Its row for the file of keys.
+    row: KeyRow,
+}
+
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     if let Some(name) = matches.get_one::<String>("new-key") {
         let NewKey { key, row } = NewKey::make(name);
         let file = format!("[[key]]\n{}", toml::to_string(&row)?);
-        return Ok(output.result(&serde_json::json!({ "key": key, "row": row }), |_| {
+        return Ok(output.result(&Made { key, row }, |Made { key, .. }| {
             format!("{key}\n\nIt is shown only now. Add this to the file of keys:\n\n{file}")
         })?);
     }

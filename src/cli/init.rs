@@ -6,10 +6,11 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _, stdin};
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::output::Output;
-use super::{Exit, Failure, OrExit as _, Verb, block_on};
+use super::{Exit, Failure, OrExit as _, Prints, Verb, block_on};
 use crate::config::Layers;
 use crate::config::table::{Group, Kind as Value, Setting};
 use crate::subnets::registry::{self, KINDS};
@@ -18,7 +19,7 @@ use crate::subtensor::{Subtensor, SubtensorConfig};
 use crate::units::NetUid;
 use crate::wallet::{Wallet, check_hotkey_name, check_wallet_name};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "init", command, run, prints: Prints::one::<Begun>() };
 
 const ROLES: [&str; 2] = ["miner", "validator"];
 const NETWORKS: [&str; 3] = ["test", "finney", "local"];
@@ -62,7 +63,7 @@ fn command() -> Command {
 }
 
 /// What was decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 struct Decided {
     role: String,
     task: &'static str,
@@ -75,7 +76,7 @@ struct Decided {
 }
 
 /// What came of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Begun {
     file: PathBuf,
     #[serde(flatten)]

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::output::{Output, TextTable};
-use super::{Exit, Failure, OrExit, Verb, block_on, interrupted};
+use super::{Exit, Failure, OrExit, Prints, Verb, block_on, interrupted};
 use crate::clock::Clock;
 use crate::market::klines::series::{Integrity, Series};
 use crate::market::klines::store::Store;
@@ -18,7 +19,14 @@ use crate::report::candles;
 use crate::telemetry::{LogLevel, start_logs};
 use crate::units::UnixMs;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "klines", command, run, prints: Prints::Each(PARTS) };
+
+const PARTS: &[(&str, Prints)] = &[
+    ("fetch", Prints::one::<Fetched>()),
+    ("check", Prints::one::<Vec<Checked>>()),
+    ("export", Prints::one::<Exported>()),
+    ("simulate", Prints::one::<Announced>()),
+];
 
 const DAY_MS: i64 = 24 * 3_600_000;
 /// Candles of a simulated price before and after now.
@@ -146,7 +154,7 @@ fn source_of(matches: &ArgMatches) -> String {
     matches.get_one::<String>("source").cloned().unwrap_or_default()
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Fetched {
     source: String,
     added: usize,
@@ -197,7 +205,7 @@ fn in_words(integrity: &Integrity) -> String {
     )
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Checked {
     name: String,
     from_ms: Option<i64>,
@@ -239,7 +247,7 @@ fn check(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     Ok(())
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Exported {
     file: PathBuf,
     candles: usize,
@@ -269,7 +277,7 @@ fn export(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     Ok(())
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Announced {
     url: String,
     series: String,

@@ -3,13 +3,15 @@
 use clap::{Arg, ArgMatches, Command};
 
 use super::output::{Output, TextTable};
-use super::{Exit, Failure, Verb, args};
+use super::{Exit, Failure, Prints, Verb, args};
 use crate::config::table::Group;
-use crate::ledger::{Place, Schema, transfer};
+use crate::ledger::{Moved, Place, Schema, transfer};
 use crate::role::setup;
 use crate::subnets::registry::KINDS;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "ledger", command, run, prints: Prints::Each(PARTS) };
+
+const PARTS: &[(&str, Prints)] = &[("migrate", Prints::one::<Vec<Moved>>())];
 
 const AFTER: &str = "\
 A place is a file (a path, or sqlite:PATH) or a schema of a database (postgres://user@host:port/database?schema=NAME). \

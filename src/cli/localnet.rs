@@ -9,19 +9,24 @@ use subxt_rpcs::client::{RpcClient, RpcParams};
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{Verb, args, block_on, interrupted};
+use super::{Prints, Verb, args, block_on, interrupted};
 use crate::config::parse_duration;
 use crate::config::table::Group;
 use crate::localnet::genesis::GenesisConfig;
 use crate::localnet::scenario::{self, Scenario, ScenarioError};
-use crate::localnet::{BlockMode, ChainStatus, LocalnetConfig, LocalnetError, spawn};
+use crate::localnet::{Banner, BlockMode, ChainStatus, LocalnetConfig, LocalnetError, spawn};
 use crate::units::Foreign;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "localnet", command, run, prints: Prints::Each(PARTS) };
+
+const PARTS: &[(&str, Prints)] = &[("", Prints::one::<Banner>()), ("status", Prints::one::<ChainStatus>())];
 
 /// Bounds of the finality that nobody chose. Under the first, a client that reads the events of a block when it is told of it
 /// hears that the block is final before it has them, and polkadot-js then skips `inBlock`.
 const FINALITY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
+
+/// A hundred blocks may wait for their finality, and a client that follows them reads a little behind.
+const LEAST_HISTORY: i64 = 128;
 
 fn command() -> Command {
     let command = Command::new("localnet")
@@ -79,6 +84,13 @@ fn command() -> Command {
                 .value_name("DIR")
                 .value_parser(value_parser!(PathBuf))
                 .help("The folder that keeps the chain; a chain that is there is continued"),
+        )
+        .arg(
+            Arg::new("history")
+                .long("history")
+                .value_name("N")
+                .value_parser(value_parser!(u32).range(LEAST_HISTORY..))
+                .help("How many blocks can be read back, states included; from then on the memory does not grow [default: 1024 states, 8192 blocks]"),
         )
         .arg(
             Arg::new("subnets")
@@ -198,6 +210,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         subnet.commit_reveal |= matches.get_flag("commit-reveal");
     }
     let block_time = matches.get_one::<Duration>("block-time").copied().unwrap_or(defaults.block_time);
+    let history = matches.get_one::<u32>("history").and_then(|blocks| usize::try_from(*blocks).ok());
     let config = LocalnetConfig {
         finality: matches.get_one("finality").copied().unwrap_or(block_time.clamp(FINALITY[0], FINALITY[1])),
         block_time,
@@ -206,8 +219,9 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
         port: matches.get_one("port").copied().unwrap_or(defaults.port),
         state: matches.get_one::<PathBuf>("state").cloned(),
         pulses: matches.get_one::<PathBuf>("pulses").cloned(),
+        states_kept: history.unwrap_or(defaults.states_kept),
+        blocks_kept: history.unwrap_or(defaults.blocks_kept),
         genesis,
-        ..defaults
     };
     block_on(serve(config, output))
 }

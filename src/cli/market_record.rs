@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::output::Output;
-use super::{Exit, Failure, OrExit, Verb, args, block_on, interrupted};
+use super::{Exit, Failure, OrExit, Prints, Verb, args, block_on, interrupted};
 use crate::clock::Clock;
 use crate::config::parse_duration;
 use crate::config::table::Group;
@@ -15,7 +16,7 @@ use crate::market::tape::{Recorder, Recording, Rotation};
 use crate::market::{self, MarketSettings};
 use crate::subnets::events::settings::{self, EventsSettings};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "market-record", command, run, prints: Prints::one::<Recorded>() };
 
 fn command() -> Command {
     let command = Command::new("market-record")
@@ -62,7 +63,7 @@ fn command() -> Command {
     args::with_settings(command, &[settings::MARKET, Group::Housekeeping]).mut_arg("db.directory", |arg| arg.hide(true))
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Recorded {
     rounds: u64,
     /// Those in which a market was not read.

@@ -4,16 +4,17 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::output::Output;
-use super::{Exit, Failure, OrExit, Verb, args, block_on, interrupted};
+use super::{Exit, Failure, OrExit, Prints, Verb, args, block_on, interrupted};
 use crate::clock::Clock;
 use crate::config::parse_duration;
 use crate::config::table::Group;
 use crate::market::{simulator, tape};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "market-sim", command, run, prints: Prints::one::<Announced>() };
 
 const ABOUT: &str =
     "Serves a market by the APIs of Polymarket and Azuro: simulated events with random outcomes, or recorded ones";
@@ -66,7 +67,7 @@ fn command() -> Command {
 }
 
 /// What is announced when the server is there.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Announced {
     url: String,
     #[serde(skip_serializing_if = "Option::is_none")]

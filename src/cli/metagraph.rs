@@ -4,13 +4,19 @@ use clap::{ArgMatches, Command};
 
 use super::chain::{connect_at, netuid, refused, with_block, with_chain};
 use super::output::{Output, TextTable};
-use super::{Failure, Verb, args};
+use super::{Failure, Prints, Verb, args};
 use crate::config::table::Group;
 use crate::subtensor::{Hyperparameters, Metagraph, Neuron};
 use crate::units::BlockNumber;
 
-pub(super) const METAGRAPH: Verb = Verb { command: metagraph_command, run: metagraph };
-pub(super) const HYPERPARAMETERS: Verb = Verb { command: hyperparameters_command, run: hyperparameters };
+pub(super) const METAGRAPH: Verb =
+    Verb { name: "metagraph", command: metagraph_command, run: metagraph, prints: Prints::one::<Metagraph>() };
+pub(super) const HYPERPARAMETERS: Verb = Verb {
+    name: "hyperparameters",
+    command: hyperparameters_command,
+    run: hyperparameters,
+    prints: Prints::one::<Hyperparameters>(),
+};
 
 const GROUPS: [Group; 2] = [Group::Subnet, Group::Chain];
 

@@ -31,6 +31,7 @@ mod miner;
 mod model;
 mod offline;
 pub mod output;
+pub mod prints;
 mod proxy;
 mod query;
 mod raw;
@@ -61,16 +62,21 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 pub use exit::{EXIT_STATUSES, Exit, Failure, OrExit};
 use output::{Format, Output};
+use prints::Prints;
 
 use crate::telemetry;
 
-/// A command: its definition, and what runs it.
+/// A command: its definition, what runs it, and what it prints.
 #[derive(Debug, Clone, Copy)]
 pub struct Verb {
-    /// The clap definition; its name is the word typed.
+    /// The word typed. The definition has it too, but to make that takes time.
+    pub name: &'static str,
+    /// The clap definition.
     pub command: fn() -> Command,
     /// Runs it with its own matches.
     pub run: fn(&ArgMatches, Output) -> Result<(), Failure>,
+    /// What it puts on stdout with `--output json`.
+    pub prints: Prints,
 }
 
 /// Every command, in the order of the help page.
@@ -142,6 +148,22 @@ are the same.";
 /// The whole tree.
 #[must_use]
 pub fn command() -> Command {
+    with_verbs(VERBS.iter())
+}
+
+/// The part of the tree that a command line needs: of its one command, where its first word names one. To make all of them
+/// takes longer than all the rest of a start.
+fn command_for(arguments: &[String]) -> Command {
+    match arguments.get(1).map(String::as_str) {
+        Some("--version" | "-V") => with_verbs([]),
+        Some(word) if VERBS.iter().any(|verb| verb.name == word) => {
+            with_verbs(VERBS.iter().filter(|verb| verb.name == word))
+        }
+        _ => command(),
+    }
+}
+
+fn with_verbs<'a>(verbs: impl IntoIterator<Item = &'a Verb>) -> Command {
     let output = Arg::new("output")
         .long("output")
         .global(true)
@@ -169,19 +191,17 @@ pub fn command() -> Command {
         .global(true)
         .action(ArgAction::SetTrue)
         .help("Answer yes to every question");
-    VERBS.iter().fold(
-        Command::new("neuron")
-            .version(env!("CARGO_PKG_VERSION"))
-            .about(ABOUT)
-            .after_help(format!("{AFTER}\n\n{EXIT_STATUSES}"))
-            .subcommand_required(true)
-            .arg_required_else_help(true)
-            .arg(output)
-            .arg(json)
-            .arg(quiet)
-            .arg(yes),
-        |tree, verb| tree.subcommand((verb.command)()),
-    )
+    Command::new("neuron")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(format!("{AFTER}\n\n{EXIT_STATUSES}"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .arg(output)
+        .arg(json)
+        .arg(quiet)
+        .arg(yes)
+        .subcommands(verbs.into_iter().map(|verb| (verb.command)()))
 }
 
 /// Runs one command line; what it returns is the process's exit status.
@@ -195,7 +215,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .any(|pair| matches!(pair, [flag, value] if flag == "--output" && value == "json"))
         || arguments.iter().any(|a| ["--output=json", "--json", "--json-output", "--json-out"].contains(&a.as_str()));
     let format = if wants_json { Format::Json } else { Format::Text };
-    let mut tree = command();
+    let mut tree = command_for(&arguments);
     let arguments = args::canonical_flags(&tree, arguments);
     let matches = match tree.try_get_matches_from_mut(&arguments) {
         Ok(matches) => matches,
@@ -227,7 +247,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     for note in notes {
         output.note(&note);
     }
-    let exit = match run(&tree, &matches, output) {
+    let exit = match run(&matches, output) {
         Ok(()) => Exit::Done,
         Err(failure) => {
             if !failure.is_silent() {
@@ -256,17 +276,15 @@ fn group_of(verbs: &[Verb], command: Command) -> Command {
 /// Runs the subcommand of `group` that was typed.
 fn run_one_of(verbs: &[Verb], group: &str, matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (name, matches) = matches.subcommand().unwrap_or(("", matches));
-    let verb = verbs.iter().find(|verb| (verb.command)().get_name() == name);
+    let verb = verbs.iter().find(|verb| verb.name == name);
     let verb = verb.ok_or_else(|| anyhow::anyhow!("there is no such command; see `neuron {group} --help`"))?;
     (verb.run)(matches, output)
 }
 
-fn run(tree: &Command, matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (name, matches) =
         matches.subcommand().ok_or_else(|| anyhow::anyhow!("no command given; see `neuron --help`"))?;
-    // The tree has them in this order. Making each anew for its name takes as long as all the rest of a start.
-    let mut verbs = tree.get_subcommands().zip(VERBS);
-    let verb = verbs.find(|(command, _)| command.get_name() == name).map(|(_, verb)| verb);
+    let verb = VERBS.iter().find(|verb| verb.name == name);
     let verb = verb.ok_or_else(|| anyhow::anyhow!("there is no command `{name}`; see `neuron --help`"))?;
     (verb.run)(matches, output)
 }
@@ -279,7 +297,20 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// # Errors
 /// What the future returns, or that no runtime could be made.
 pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    run_on(&mut tokio::runtime::Builder::new_multi_thread(), future)
+}
+
+/// The same for a command that asks and ends: two threads are enough, and a thread for each core of a large machine takes longer
+/// to start than the answer.
+fn block_briefly_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    run_on(tokio::runtime::Builder::new_multi_thread().worker_threads(2), future)
+}
+
+fn run_on<T>(
+    builder: &mut tokio::runtime::Builder,
+    future: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let runtime = builder.enable_all().build()?;
     if telemetry::logs_to_a_file() {
         runtime.spawn(reopen_logs_on_hangup());
     }
@@ -320,5 +351,28 @@ mod tests {
     #[test]
     fn the_tree_is_sound() {
         command().debug_assert();
+    }
+
+    /// A command and those below it are called what their definitions say.
+    fn names_agree(verbs: &[Verb]) {
+        for verb in verbs {
+            assert_eq!((verb.command)().get_name(), verb.name);
+            if let Prints::Group(below) = verb.prints {
+                names_agree(below);
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_line_makes_its_own_command_alone() {
+        names_agree(VERBS);
+        let made = |line: &str| {
+            let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            command_for(&arguments).get_subcommands().count()
+        };
+        assert_eq!((made("neuron stake add 5"), made("neuron --version")), (1, 0));
+        for line in ["neuron", "neuron --help", "neuron help stake", "neuron steak add", "neuron --yes stake add"] {
+            assert_eq!(made(line), VERBS.len(), "{line}: what is wrong or asked for needs all");
+        }
     }
 }

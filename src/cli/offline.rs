@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::chain::{address, coldkey, confirm, connect, hotkey, refused, with_chain};
 use super::output::Output;
 use super::write::left_behind;
-use super::{Exit, Failure, Verb, args, block_on, interrupted};
+use super::{Exit, Failure, Prints, Verb, args, block_on, interrupted};
 use crate::config::Settings;
 use crate::config::table::Group;
 use crate::subtensor::weights::Hash32;
@@ -18,8 +19,10 @@ use crate::subtensor::{Inclusion, OfflineError, SignedOffline, Unsigned};
 use crate::units::{Account, BlockNumber, Foreign};
 use crate::wallet::{KeyKind, Keypair};
 
-pub(super) const SIGN: Verb = Verb { command: sign_command, run: sign };
-pub(super) const SUBMIT: Verb = Verb { command: submit_command, run: submit };
+pub(super) const SIGN: Verb =
+    Verb { name: "sign", command: sign_command, run: sign, prints: Prints::one::<Shown<'static>>() };
+pub(super) const SUBMIT: Verb =
+    Verb { name: "submit", command: submit_command, run: submit, prints: Prints::one::<Sent<'static>>() };
 
 fn file(help: &'static str) -> Arg {
     Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf)).help(help)
@@ -55,7 +58,7 @@ fn submit_command() -> Command {
 }
 
 /// What is to be signed, as a person should read it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Shown<'a> {
     call: &'a str,
     arguments: &'a Json,
@@ -156,7 +159,7 @@ fn key_of(settings: &Settings, signer: Account) -> Result<Keypair, Failure> {
 }
 
 /// What became of it.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Sent<'a> {
     call: &'a str,
     arguments: &'a Json,

@@ -5,10 +5,11 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use crate::units::{harmless_json, harmless_line, harmless_lines};
 
 /// How results look.
@@ -33,11 +34,12 @@ pub struct Output {
 }
 
 impl Output {
-    /// Prints the result: `value` as JSON, or what `text` makes of it.
+    /// Prints the result: `value` as JSON, or what `text` makes of it. Its type is what the command's [`super::Verb`] says
+    /// that it prints.
     ///
     /// # Errors
     /// When stdout cannot be written to; a closed pipe is no error.
-    pub fn result<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> io::Result<()> {
+    pub fn result<T: Serialize + JsonSchema>(&self, value: &T, text: impl FnOnce(&T) -> String) -> io::Result<()> {
         let mut shown = match self.format {
             Format::Json => harmless_json(&serde_json::to_string_pretty(value)?),
             Format::Text => harmless_lines(&text(value)),
@@ -75,10 +77,8 @@ impl Output {
     /// Tells of a failure: on stderr, and with JSON as the one document on stdout, unless the result was that.
     pub fn failure(&self, failure: &Failure) {
         if self.format == Format::Json && !failure.after_result {
-            let document = serde_json::json!({
-                "error": { "class": failure.exit, "status": failure.exit as u8, "message": failure.to_string() }
-            });
-            let _ = self.result(&document, ToString::to_string);
+            let error = Told { class: failure.exit, status: failure.exit as u8, message: failure.to_string() };
+            let _ = self.result(&Failed { error }, |failed| failed.error.message.clone());
         }
         self.say(&format!("error: {failure}"));
     }
@@ -88,6 +88,23 @@ impl Output {
     pub fn is_terminal(&self) -> bool {
         self.format == Format::Text && io::stdout().is_terminal()
     }
+}
+
+/// What every command prints instead of its result when it fails.
+#[derive(Debug, JsonSchema, Serialize)]
+pub(super) struct Failed {
+    error: Told,
+}
+
+/// Why a command failed.
+#[derive(Debug, JsonSchema, Serialize)]
+struct Told {
+    /// By its name.
+    class: Exit,
+    /// The exit status.
+    status: u8,
+    /// What happened, to what, and what to do.
+    message: String,
 }
 
 fn quiet_when_closed(result: io::Result<()>) -> io::Result<()> {

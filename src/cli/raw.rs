@@ -3,20 +3,24 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::chain::{connect_at, refused, with_block, with_chain};
 use super::output::{Output, TextTable};
 use super::write::{Writer, with_write};
-use super::{Exit, Failure, OrExit, Verb, args};
+use super::{Exit, Failure, OrExit, Prints, Verb, args};
 use crate::config::table::Group;
 use crate::subtensor::{Entry, Stored};
 
-pub(super) const STORAGE: Verb = Verb { command: storage_command, run: storage };
-pub(super) const CONSTANT: Verb = Verb { command: constant_command, run: constant };
-pub(super) const API: Verb = Verb { command: api_command, run: api };
-pub(super) const CALL: Verb = Verb { command: call_command, run: call };
+pub(super) const STORAGE: Verb =
+    Verb { name: "storage", command: storage_command, run: storage, prints: Prints::one::<Stored>() };
+pub(super) const CONSTANT: Verb =
+    Verb { name: "constant", command: constant_command, run: constant, prints: Prints::one::<Json>() };
+pub(super) const API: Verb = Verb { name: "api", command: api_command, run: api, prints: Prints::one::<Json>() };
+pub(super) const CALL: Verb =
+    Verb { name: "call", command: call_command, run: call, prints: Prints::written::<Called>() };
 
 const VALUES: &str =
     "Values are written as JSON or as plain words: 155, true, 5F…, 0x01ab, '[1, 2]', '{\"Id\": \"5F…\"}'.";
@@ -146,7 +150,7 @@ fn api(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Called {
     arguments: Map<String, Json>,
 }

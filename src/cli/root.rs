@@ -1,24 +1,31 @@
 //! `neuron root …`: seats on the root network, and its dividends.
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::chain::{address, connect_at, refused, with_block, with_chain};
 use super::output::{Output, TextTable};
 use super::write::{Writer, with_write};
-use super::{Exit, Failure, Verb, args, group_of, identity, run_one_of};
+use super::{Exit, Failure, Prints, Verb, args, group_of, identity, run_one_of};
 use crate::config::table::Group;
-use crate::subtensor::{Neuron, Operation, RootClaim};
+use crate::subtensor::{Metagraph, Neuron, Operation, RootClaim};
 use crate::units::{Account, NetUid, Uid};
 use crate::wallet::KeyKind;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "root", command, run, prints: Prints::Group(VERBS) };
 
-const LIST: Verb = Verb { command: list_command, run: list };
-const REGISTER: Verb = Verb { command: register_command, run: register };
-const CLAIM: Verb = Verb { command: claim_command, run: claim };
-const CLAIM_TYPE: Verb = Verb { command: claim_type_command, run: claim_type };
+const LIST: Verb = Verb { name: "list", command: list_command, run: list, prints: Prints::one::<Metagraph>() };
+const REGISTER: Verb =
+    Verb { name: "register", command: register_command, run: register, prints: Prints::written::<Seat>() };
+const CLAIM: Verb = Verb { name: "claim", command: claim_command, run: claim, prints: Prints::written::<Claimed>() };
+const CLAIM_TYPE: Verb = Verb {
+    name: "claim-type",
+    command: claim_type_command,
+    run: claim_type,
+    prints: Prints::shown_or_written::<ClaimType>(),
+};
 const VERBS: &[Verb] = &[LIST, REGISTER, CLAIM, CLAIM_TYPE];
 
 /// How many subnets one claim may name.
@@ -95,7 +102,7 @@ fn list(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Seat {
     hotkey: Account,
     uid: Option<Uid>,
@@ -115,7 +122,7 @@ fn register(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Claimed {
     netuids: Vec<NetUid>,
     coldkey: Account,
@@ -144,7 +151,7 @@ fn claim(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct ClaimType {
     coldkey: Account,
     claim_type: Json,

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::output::Output;
-use super::{Exit, Failure, OrExit as _, Verb, block_on, interrupted};
+use super::{Exit, Failure, OrExit as _, Prints, Verb, block_on, interrupted};
 use crate::config::parse_duration;
 use crate::update::{self, Outcome, PublicKey, Request, Restart, Source, UpdateError};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb =
+    Verb { name: "self-update", command, run, prints: Prints::either::<Outcome, RolledBack>() };
 
 /// The key of those who made this build, when `NEURON_RELEASE_KEY` was set while it was built.
 const BUILT_IN_KEY: Option<&str> = option_env!("NEURON_RELEASE_KEY");
@@ -64,11 +66,21 @@ fn command() -> Command {
         )
 }
 
+/// What a roll-back ends with.
+#[derive(JsonSchema, Serialize)]
+struct RolledBack {
+    /// `rolled_back`.
+    outcome: &'static str,
+    program: PathBuf,
+}
+
+const BACK: &str = "rolled_back";
+
 fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let program = program(matches)?;
     if matches.get_flag("rollback") {
         update::roll_back(&program).map_err(failure)?;
-        return Ok(output.result(&json!({"outcome": "rolled_back", "program": program}), |_| {
+        return Ok(output.result(&RolledBack { outcome: BACK, program }, |RolledBack { program, .. }| {
             format!(
                 "{} is the program of before the last update again; restart the process that uses it",
                 program.display()

@@ -1,15 +1,26 @@
 //! `neuron storefront`: a read API over a ledger at rest, or over one that a validator of another process is writing; and the
 //! keys to it.
 
+use std::path::PathBuf;
+
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::output::Output;
-use super::{Exit, Failure, OrExit as _, Verb, args, block_on, interrupted, role, score};
+use super::{Exit, Failure, OrExit as _, Prints, Verb, args, block_on, interrupted, role, score};
 use crate::config::table::Group;
 use crate::gateway::{KeyFile, KeyRow, NewKey};
 use crate::storefront::Source;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "storefront", command, run, prints: Prints::Each(PARTS) };
+
+const PARTS: &[(&str, Prints)] = &[
+    ("", Prints::Nothing),
+    ("key add", Prints::one::<Added>()),
+    ("key list", Prints::one::<Keys>()),
+    ("key revoke", Prints::one::<Revoked>()),
+];
 
 /// Where it is looked for, when nobody says.
 const PORT: u16 = 8092;
@@ -73,6 +84,32 @@ fn serve(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     })
 }
 
+/// A key that was made.
+#[derive(JsonSchema, Serialize)]
+struct Added {
+    /// The key itself, shown this once.
+    key: String,
+    /// Its row in the file of keys.
+    row: KeyRow,
+    /// The file of keys.
+    file: PathBuf,
+}
+
+/// The keys that there are.
+#[derive(JsonSchema, Serialize)]
+struct Keys {
+    keys: Vec<KeyRow>,
+    /// The file they are in.
+    file: PathBuf,
+}
+
+/// A key that opens nothing any more.
+#[derive(JsonSchema, Serialize)]
+struct Revoked {
+    /// Its name.
+    revoked: String,
+}
+
 fn keys(verb: &str, matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let (_, settings) = args::resolve(matches)?;
     let path = role::storefront_keys(&settings);
@@ -84,13 +121,13 @@ fn keys(verb: &str, matches: &ArgMatches, output: Output) -> Result<(), Failure>
             let row = KeyRow { requests_per_minute: matches.get_one("requests-per-minute").copied(), ..row };
             file.add(row.clone()).or_exit(Exit::Exists)?;
             let told = format!("{key}\n\nIt is shown only now; {} keeps its hash.", path.display());
-            Ok(output.result(&serde_json::json!({ "key": key, "row": row, "file": path }), |_| told.clone())?)
+            Ok(output.result(&Added { key, row, file: path }, |_| told)?)
         }
         "revoke" => {
             let name = name();
             file.revoke(&name).or_exit(Exit::Missing)?;
             let told = format!("the key of {name} is revoked");
-            Ok(output.result(&serde_json::json!({ "revoked": name }), |_| told.clone())?)
+            Ok(output.result(&Revoked { revoked: name }, |_| told)?)
         }
         _ => {
             let line = |row: &KeyRow| {
@@ -100,7 +137,7 @@ fn keys(verb: &str, matches: &ArgMatches, output: Output) -> Result<(), Failure>
             let lines: Vec<String> = file.rows().iter().map(line).collect();
             let told =
                 if lines.is_empty() { format!("there are no keys in {}", path.display()) } else { lines.join("\n") };
-            Ok(output.result(&serde_json::json!({ "keys": file.rows(), "file": path }), |_| told.clone())?)
+            Ok(output.result(&Keys { keys: file.rows().to_vec(), file: path }, |_| told)?)
         }
     }
 }

@@ -1,16 +1,17 @@
 //! `neuron transaction`: what became of a transaction, by its hash.
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::chain::{connect, refused, with_chain};
 use super::output::Output;
-use super::{Exit, Failure, Verb, args};
+use super::{Exit, Failure, Prints, Verb, args};
 use crate::config::table::Group;
 use crate::subtensor::weights::Hash32;
 use crate::units::{BlockNumber, Foreign};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "transaction", command, run, prints: Prints::one::<Shown>() };
 
 fn command() -> Command {
     let hash = Arg::new("hash").value_name("HASH").required(true).value_parser(value_parser!(Hash32));
@@ -26,7 +27,7 @@ fn command() -> Command {
     args::with_settings(command, &[Group::Chain])
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Shown {
     extrinsic: Hash32,
     block: BlockNumber,

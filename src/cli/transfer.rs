@@ -1,17 +1,18 @@
 //! `neuron transfer`: TAO from the wallet's coldkey to another account.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::chain::{account, amount, with_amount, with_chain};
 use super::output::Output;
 use super::write::{Writer, with_write};
-use super::{Failure, Verb, args};
+use super::{Failure, Prints, Verb, args};
 use crate::config::table::Group;
 use crate::subtensor::Operation;
 use crate::units::{Account, Rao};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "transfer", command, run, prints: Prints::written::<Transferred>() };
 
 fn command() -> Command {
     let to = Arg::new("to").long("to").alias("dest").alias("destination").value_name("ADDRESS").required(true);
@@ -24,7 +25,7 @@ fn command() -> Command {
     args::with_settings(with_write(command), &[Group::Wallet, Group::Chain])
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Transferred {
     from: Account,
     to: Account,

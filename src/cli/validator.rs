@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{ArgMatches, Command};
 
 use super::output::Output;
-use super::{Failure, Verb, args, block_on, interrupted, role};
+use super::{Failure, Prints, Verb, args, block_on, interrupted, role};
 use crate::config::table::Group;
 use crate::config::{Resolved, Settings};
 use crate::dashboard::DashboardPort;
@@ -15,7 +15,7 @@ use crate::role::{Rank, Tenure, Turn, Validator, ValidatorParts, metrics, setup}
 use crate::storefront::StorefrontPort;
 use crate::telemetry::{MetricsEndpoint, MetricsPort};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "validator", command, run, prints: Prints::Nothing };
 
 /// How long a pass in flight may take once it is told to stop; then it is abandoned. Who runs us counts to ten.
 const PATIENCE: Duration = Duration::from_secs(7);

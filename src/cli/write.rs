@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::chain::{account, address, coldkey, confirm, connect, hotkey, refused};
 use super::output::Output;
+use super::prints::Prints;
 use super::{Exit, Failure, interrupted};
 use crate::config::Settings;
 use crate::subtensor::weights::{Hash32, SignedCall};
@@ -113,7 +115,7 @@ pub(super) fn part(text: &str) -> Result<f64, Failure> {
 }
 
 /// What became of a write; part of every result.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Outcome {
     /// `SubtensorModule.add_stake`.
     call: String,
@@ -141,7 +143,7 @@ pub(super) struct Outcome {
 }
 
 /// A call that was announced.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Announced {
     /// `SubtensorModule.add_stake`.
     announced: String,
@@ -206,12 +208,24 @@ pub(super) struct Writer<'a> {
 }
 
 /// A result with its outcome, as one object.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Document<T> {
     #[serde(flatten)]
     details: T,
     #[serde(flatten)]
     outcome: Outcome,
+}
+
+impl Prints {
+    /// The result of a write: `T` with what became of it.
+    pub(super) const fn written<T: JsonSchema>() -> Self {
+        Self::one::<Document<T>>()
+    }
+
+    /// `T` as it is where nothing is to be changed, else the result of a write.
+    pub(super) const fn shown_or_written<T: JsonSchema>() -> Self {
+        Self::either::<T, Document<T>>()
+    }
 }
 
 impl<'a> Writer<'a> {
@@ -342,7 +356,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Prints the result. `text` is the first line, for a person.
-    pub(super) fn done<T: Serialize>(
+    pub(super) fn done<T: Serialize + JsonSchema>(
         &self,
         details: T,
         outcome: Outcome,

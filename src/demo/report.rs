@@ -1,16 +1,20 @@
 //! What a demonstration ends with.
 
+use schemars::JsonSchema;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use crate::role::weights::Mode;
 
 /// The result, as `--output json` prints it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[schemars(extend("patternProperties" = { "_scored$": { "type": "integer", "description": "How many events, or whatever the kind of work calls them, were scored." } }))]
 pub struct Report {
     /// What was scored, in the plural: `events`.
+    #[schemars(skip)]
     pub things: &'static str,
     /// How many of them; in JSON under `events_scored`, or what they are called.
+    #[schemars(skip)]
     pub scored: u64,
     /// Whether the miners' gains are in the order of their planted skill.
     pub ranking_matches: bool,
@@ -29,7 +33,7 @@ pub struct Report {
 }
 
 /// How weights got onto the chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct WeightsLine {
     /// The way that the subnet asked for.
     pub mode: Mode,
@@ -58,7 +62,7 @@ impl Serialize for Report {
 }
 
 /// One miner at the end.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct MinerLine {
     /// Its name.
     pub name: &'static str,

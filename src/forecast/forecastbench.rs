@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -307,7 +308,7 @@ impl ResolutionSet {
 }
 
 /// A submission's score.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct BenchScore {
     /// The mean of the two kinds, less is better.
     pub overall: Option<f64>,
@@ -326,7 +327,7 @@ pub struct BenchScore {
 }
 
 /// The score of one source.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, JsonSchema, Serialize)]
 pub struct SourceScore {
     /// Resolved forecasts.
     pub count: usize,

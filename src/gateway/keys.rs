@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -15,7 +16,7 @@ use crate::clock::{self, Clock};
 use crate::forecast::llm::money::{MicroUsd, Price};
 
 /// One key, as the file has it: a table `[[key]]` in TOML.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRow {
     /// Whose it is, for logs.
@@ -33,9 +34,11 @@ pub struct KeyRow {
     pub tokens_per_day: Option<u64>,
     /// Dollars a day (UTC) at the gateway's price, as text: `"2.50"`; none is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "dollars")]
+    #[schemars(with = "Option<String>")]
     pub spend_per_day: Option<MicroUsd>,
     /// Dollars in all, as text: what was paid beforehand; none is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "dollars")]
+    #[schemars(with = "Option<String>")]
     pub spend_in_all: Option<MicroUsd>,
 }
 

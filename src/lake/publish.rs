@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, Seek as _, Write};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -15,7 +16,7 @@ use super::table::Cell;
 use crate::units::UnixMs;
 
 /// What a run did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Published {
     /// Files that were written.
     pub files: u64,

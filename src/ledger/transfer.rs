@@ -1,5 +1,6 @@
 //! A ledger moved from one place to another, from either database to either.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::{Fault, JobError as _, LedgerError};
@@ -12,7 +13,7 @@ use super::sql::{self, Connection, Owned, Row};
 const AT_ONCE: usize = 500;
 
 /// A table that was moved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Moved {
     /// Its name.
     pub table: String,

@@ -1,6 +1,7 @@
 //! The journal of weights: a job for each time that weights were due, and the steps it took. What a job's plan says, only
 //! whoever writes weights knows.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::Fault;
@@ -32,7 +33,7 @@ pub struct WeightJob {
 }
 
 /// Something that happened to a job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct WeightStep {
     /// When.
     pub at: UnixMs,

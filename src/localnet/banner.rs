@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sp_core::crypto::DEV_PHRASE;
 
@@ -13,7 +14,7 @@ use super::state;
 use crate::units::{Account, Rao};
 
 /// What a person or a script wants to know when a development chain starts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Banner {
     /// WebSocket and, with `http`, HTTP.
     pub endpoint: String,
@@ -32,7 +33,7 @@ pub struct Banner {
 }
 
 /// A development account.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct FundedAccount {
     /// Its secret, as every tool understands it: `//Alice`.
     pub uri: String,
@@ -43,7 +44,7 @@ pub struct FundedAccount {
 }
 
 /// A subnet that takes registrations.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct OpenSubnet {
     /// Its number.
     pub netuid: u16,

@@ -1,5 +1,6 @@
 //! What a market says of an event beside its question. Miners are told it as it came.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use crate::units::Foreign;
 const LONGEST: usize = 8 << 10;
 
 /// See the module. Most markets say nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Beside {
     /// What kind of event it is, in lower case: `llm`, `earnings`.

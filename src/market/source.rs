@@ -1,9 +1,10 @@
 //! What a price is made of.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where a price comes from: a midpoint, a last trade and a displayed price are different things.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PriceSource {
     /// Nobody wrote it down.

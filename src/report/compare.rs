@@ -1,5 +1,6 @@
 //! The same records under several rules.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Case, ReportError};
@@ -10,7 +11,7 @@ use crate::subnets::events::ledger::Archive;
 use crate::units::Identity;
 
 /// All miners under several rules.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Comparison {
     /// The rules, as they were written.
     pub rules: Vec<String>,
@@ -19,7 +20,7 @@ pub struct Comparison {
 }
 
 /// A miner under several rules.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Compared {
     /// The miner.
     pub identity: Identity,
@@ -28,7 +29,7 @@ pub struct Compared {
 }
 
 /// What a rule makes of a miner.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, JsonSchema, Serialize)]
 pub struct Under {
     /// The average before the floor.
     pub average: f64,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Case, ReportError};
@@ -15,7 +16,7 @@ use crate::subnets::events::ledger::{
 use crate::units::{Identity, UnixMs};
 
 /// A miner's score on an event, and what it is made of.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Explained {
     /// The event.
     pub event: EventRow,
@@ -38,7 +39,7 @@ pub struct Explained {
 }
 
 /// What was said in one interval.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Line {
     /// Its start.
     pub start: UnixMs,
@@ -59,7 +60,7 @@ pub struct Line {
 }
 
 /// The prices that were read in an interval, and shortly before it.
-#[derive(Debug, Default, PartialEq, Serialize)]
+#[derive(Debug, Default, PartialEq, JsonSchema, Serialize)]
 pub struct PricesUsed {
     /// How many, by what they are made of.
     pub sources: BTreeMap<PriceSource, usize>,
@@ -83,7 +84,7 @@ impl PricesUsed {
 }
 
 /// The miner's window average without and with an event.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, JsonSchema, Serialize)]
 pub struct Effect {
     /// Events in the window with it.
     pub events: usize,

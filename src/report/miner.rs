@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ReportError;
@@ -17,7 +18,7 @@ const BINS: usize = 10;
 const NAMED: usize = 5;
 
 /// The report.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct MinerReport {
     /// From the first question to the last, of what is looked at.
     pub between: Option<(UnixMs, UnixMs)>,
@@ -42,7 +43,7 @@ pub struct MinerReport {
 }
 
 /// What was asked.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Counts {
     /// Events asked about.
     pub events: u64,
@@ -61,7 +62,7 @@ pub struct Counts {
 }
 
 /// How good the answers were.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, JsonSchema, Serialize)]
 pub struct Judged {
     /// Events with an outcome and an answer.
     pub events: u64,
@@ -80,7 +81,7 @@ pub struct Judged {
 }
 
 /// One event.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct Line {
     /// Its key.
     pub event: String,

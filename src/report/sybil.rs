@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::compare::{under, variant};
@@ -13,7 +14,7 @@ use crate::units::Identity;
 const ALTERNATIVES: [&str; 4] = ["clip=event", "duplicates=split", "sequential", "confidence_z=1"];
 
 /// Pairs and groups of miners that are alike beyond the market's price.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Suspects {
     /// Events searched.
     pub events: usize,
@@ -26,7 +27,7 @@ pub struct Suspects {
 }
 
 /// Miners that hang together.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Group {
     /// Who.
     pub members: Vec<Identity>,

@@ -1,5 +1,6 @@
 //! Which reports count, and against which price.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quadratic::loss;
@@ -23,7 +24,7 @@ pub enum Fate {
 }
 
 /// What became of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventState {
     /// Not resolved yet.

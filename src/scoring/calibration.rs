@@ -1,9 +1,10 @@
 //! How well probabilities match frequencies: the reliability diagram and its summary.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One bin of reports.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, JsonSchema, Serialize)]
 pub struct Bin {
     /// Reports in it.
     pub count: u64,
@@ -14,7 +15,7 @@ pub struct Bin {
 }
 
 /// A set of reports against outcomes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema, Serialize)]
 pub struct Calibration {
     /// Equal bins of `0..=1`, those without reports included.
     pub bins: Vec<Bin>,

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::event::{EventFrame, EventStats, selected};
@@ -16,7 +17,7 @@ use super::window::{ScoredEvent, averages, shares};
 use crate::units::UnixMs;
 
 /// A way to play.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Player {
     /// Knows the hidden probability.
@@ -80,7 +81,7 @@ pub fn contenders() -> Vec<(&'static str, Rules)> {
 }
 
 /// The expected share of the rewards of each player under one rule.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Earnings {
     /// The rule.
     pub rule: &'static str,

@@ -1,12 +1,13 @@
 //! Which rule scores, and how: every selectable alternative with its default.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
 use crate::units::UnixMs;
 
 /// The rule that turns an event's reports into one score per miner.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleName {
     /// Quadratic improvement on the market price in force when the report arrived. The main rule.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::quadratic::delta;
@@ -18,7 +19,7 @@ pub struct EventReports<K> {
 }
 
 /// What two slots have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Likeness {
     /// The same reports, away from the price.
@@ -49,7 +50,7 @@ impl Default for Thresholds {
 }
 
 /// Two slots that are alike.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize)]
 pub struct Pair<K> {
     /// The first.
     pub a: K,

@@ -1,5 +1,7 @@
 //! Every kind of work that there is: the one place that names them.
 
+use std::sync::LazyLock;
+
 use super::work::{Kind, MakeCast, MakeMiner, MakeValidator};
 use super::{events, past, prompting, timeseries};
 use crate::config::Layers;
@@ -71,6 +73,12 @@ static OF_KINDS: [&[Setting]; KINDS.len()] = {
 /// Every setting there is, in the order of the help page.
 #[must_use]
 pub fn settings() -> Vec<&'static Setting> {
+    // Every command asks while the command line is made.
+    static SORTED: LazyLock<Vec<&'static Setting>> = LazyLock::new(sorted);
+    SORTED.clone()
+}
+
+fn sorted() -> Vec<&'static Setting> {
     let mut rows: Vec<&'static Setting> = CORE.iter().collect();
     let netuid = rows.iter().position(|row| row.key == "netuid").map_or(0, |place| place + 1);
     rows.insert(netuid, &PRESET);

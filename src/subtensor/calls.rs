@@ -14,7 +14,7 @@ use crate::wallet::Keypair;
 const PROTOCOL: u8 = 4;
 
 /// A hotkey's slot, and the transaction that got it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Registration {
     /// The slot.
     pub uid: Uid,

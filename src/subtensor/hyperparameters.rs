@@ -8,7 +8,7 @@ use super::snapshot::{PALLET, Snapshot};
 use crate::units::{BlockNumber, NetUid, Rao};
 
 /// A subnet's settings at one block. `None`: this runtime does not have the item.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Hyperparameters {
     /// The subnet.
     pub netuid: NetUid,

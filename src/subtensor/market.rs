@@ -31,7 +31,7 @@ struct RawPrice {
 }
 
 /// What a swap would do now.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct Quote {
     /// What is paid: rao for a purchase, alpha-rao for a sale.
     pub paid: Rao,

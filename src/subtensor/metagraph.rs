@@ -15,7 +15,7 @@ use super::stake;
 use crate::units::{Account, BlockNumber, Identity, NetUid, Rao, Uid};
 
 /// Where a neuron serves, as it announced itself.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema, serde::Deserialize)]
 pub struct AxonInfo {
     /// The announced address.
     pub ip: IpAddr,
@@ -38,7 +38,7 @@ impl AxonInfo {
 }
 
 /// One neuron of a subnet.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema, serde::Deserialize)]
 pub struct Neuron {
     /// Its slot, which changes hands.
     pub uid: Uid,
@@ -83,7 +83,7 @@ impl Neuron {
 }
 
 /// A subnet's neurons at one block, by uid.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema, serde::Deserialize)]
 pub struct Metagraph {
     /// The subnet.
     pub netuid: NetUid,

@@ -12,7 +12,7 @@ use super::{Subtensor, SubtensorError};
 use crate::units::{Account, BlockNumber, Foreign, NetUid, Rao, Uid};
 
 /// A hotkey that takes stake of others.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct Delegate {
     /// It.
     pub hotkey: Account,
@@ -52,7 +52,7 @@ struct RawIdentity {
 }
 
 /// A relative of a hotkey in a subnet.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct Relative {
     /// The other hotkey.
     pub hotkey: Account,
@@ -61,7 +61,7 @@ pub struct Relative {
 }
 
 /// A hotkey's children and parents in one subnet.
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct Family {
     /// Hotkeys that its stake counts for.
     pub children: Vec<Relative>,

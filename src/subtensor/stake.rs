@@ -30,7 +30,7 @@ struct RawStake {
 }
 
 /// What a coldkey has staked on one hotkey in one subnet.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Position {
     /// On whom.
     pub hotkey: Account,

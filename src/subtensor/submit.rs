@@ -39,7 +39,7 @@ const NEXT_BLOCK: Duration = Duration::from_secs(15);
 const NEXT_FINAL: Duration = Duration::from_secs(2);
 
 /// A transaction that succeeded.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Inclusion {
     /// The block that has it.
     pub block: BlockNumber,

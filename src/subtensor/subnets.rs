@@ -11,7 +11,7 @@ use super::{Subtensor, SubtensorError};
 use crate::units::{Account, BlockNumber, Foreign, NetUid, Rao};
 
 /// A subnet in one line.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct SubnetSummary {
     /// Its number.
     pub netuid: NetUid,

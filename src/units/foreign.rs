@@ -11,6 +11,7 @@
 
 use std::fmt::{self, Write};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Characters of a foreign text that are shown where nobody asked for more.
@@ -20,7 +21,7 @@ pub const SHOWN: usize = 500;
 pub const CUT: &str = " […]";
 
 /// Text that others wrote. In serde it is the text itself, both ways.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Foreign(String);
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sp_core::crypto::{AccountId32, Ss58AddressFormat, Ss58Codec};
 
@@ -15,12 +16,12 @@ pub use self::foreign::{CUT, Foreign, SHOWN, Shown, harmless_json, harmless_line
 pub const SS58_PREFIX: u16 = 42;
 
 /// A subnet's number on the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NetUid(pub u16);
 
 /// A neuron's slot in a subnet. It changes hands: identify neurons by [`Identity`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Uid(pub u16);
 
@@ -39,7 +40,7 @@ macro_rules! display_inner {
 display_inner!(NetUid, Uid);
 
 /// An amount in rao; 1 TAO = 10⁹ rao. Arithmetic on balances is checked, floats are for display only.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rao(pub u64);
 
@@ -91,7 +92,7 @@ impl fmt::Display for Rao {
 }
 
 /// A finite probability in `0.0..=1.0`.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, JsonSchema, Serialize)]
 #[serde(transparent)]
 pub struct Probability(f64);
 
@@ -140,7 +141,7 @@ impl fmt::Display for Probability {
 }
 
 /// Milliseconds since the Unix epoch, UTC.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnixMs(pub i64);
 
@@ -185,8 +186,9 @@ pub fn millis(span: Duration) -> i64 {
 /// A public key with its ss58 text: a hotkey or a coldkey.
 ///
 /// Parses ss58 with any network prefix, or `0x` and 64 hex digits; prints ss58 with prefix 42.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Account(pub [u8; 32]);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
+#[schemars(transparent)]
+pub struct Account(#[schemars(with = "String")] pub [u8; 32]);
 
 /// A text that is neither an ss58 address nor a public key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -257,7 +259,7 @@ impl<'de> Deserialize<'de> for Account {
 /// Who a neuron is: its hotkey and the block at which that hotkey was registered.
 ///
 /// A uid only is an address; the same hotkey registered again is somebody new.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize)]
 pub struct Identity {
     /// The neuron's hotkey.
     pub hotkey: Account,

@@ -15,6 +15,7 @@ mod source;
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use semver::Version;
 use serde::Serialize;
 
@@ -50,26 +51,31 @@ pub struct Request {
 }
 
 /// How it ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
     /// The release is the version that is there.
     Current {
         /// It.
+        #[schemars(with = "String")]
         version: Version,
     },
     /// A newer one is there; nothing was changed, as asked.
     Available {
         /// What runs now.
+        #[schemars(with = "String")]
         version: Version,
         /// What is offered.
+        #[schemars(with = "String")]
         offered: Version,
     },
     /// The new version is in place.
     Updated {
         /// What was there before.
+        #[schemars(with = "String")]
         version: Version,
         /// What is there now.
+        #[schemars(with = "String")]
         installed: Version,
         /// Where the old program is.
         kept: PathBuf,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sp_core::crypto::{AccountId32, Ss58AddressFormat, Ss58Codec as _};
 
@@ -24,7 +25,7 @@ pub struct ResolvedAccount {
 }
 
 /// What a text that names an account turned out to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountFrom {
     /// An address.

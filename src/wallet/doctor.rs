@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::disk;
@@ -17,7 +18,7 @@ use super::unlock::{Unlock, Unlocked};
 use crate::units::Account;
 
 /// The findings on one key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct KeyReport {
     /// The wallet's name.
     pub wallet: String,
@@ -42,7 +43,7 @@ pub struct KeyReport {
 }
 
 /// How sure the doctor is of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Opened, and every field agrees.

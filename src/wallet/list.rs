@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::disk;
@@ -17,7 +18,7 @@ use super::store::{expand_home, public_of};
 use crate::units::Account;
 
 /// A wallets folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Listing {
     /// The folder.
     pub path: PathBuf,
@@ -26,7 +27,7 @@ pub struct Listing {
 }
 
 /// One wallet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct ListedWallet {
     /// The folder's name.
     pub name: String,
@@ -37,7 +38,7 @@ pub struct ListedWallet {
 }
 
 /// One key, from its files' own words: addresses are not proven here (`verify-keys` does).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct ListedKey {
     /// `coldkey`, or the hotkey's name.
     pub name: String,

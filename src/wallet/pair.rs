@@ -10,7 +10,9 @@ use zeroize::Zeroizing;
 use crate::units::Account;
 
 /// A signature scheme.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, schemars::JsonSchema, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// Schnorrkel, context `substrate`: the default, and the only one of the axon protocol up to SDK 10.

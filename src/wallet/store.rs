@@ -28,7 +28,7 @@ pub fn expand_home(path: &Path) -> PathBuf {
 }
 
 /// Which of a wallet's keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyKind {
     /// Owns the money; normally encrypted, often not on this machine.

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::axon_kit::{bob, key, one_event, open_bob};
+use crate::json_schema;
 use crate::support::neuron;
 
 async fn probe(address: SocketAddr, hotkey: &str, caller: Keypair) -> Vec<Step> {
@@ -99,10 +100,12 @@ async fn the_command_prints_one_document_and_says_how_it_went() {
     let good = run(arguments(axon.hotkey())).await.unwrap();
     assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
     let report: serde_json::Value = serde_json::from_slice(&good.stdout).unwrap();
+    json_schema::check_printed(&["axon", "probe"], &report);
     assert_eq!((&report["reachable"], report["steps"].as_array().unwrap().len()), (&true.into(), 5));
     let other = run(arguments(&key("//Dave").account().ss58())).await.unwrap();
     assert_eq!(other.status.code(), Some(5));
     let report: serde_json::Value = serde_json::from_slice(&other.stdout).unwrap();
+    json_schema::check_printed(&["axon", "probe"], &report);
     assert_eq!(report["reachable"], false);
 }
 

@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use crate::json_schema;
 use crate::support::neuron;
 
 fn text(bytes: &[u8]) -> String {
@@ -50,6 +51,7 @@ fn config_show_tells_the_layer_of_each_value_as_one_json_document() {
         .unwrap();
     assert!(output.status.success());
     let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    json_schema::check_printed(&["config", "show"], &rows.clone().into());
     let row = |key: &str| rows.iter().find(|row| row["key"] == key).unwrap().clone();
     assert_eq!(row("wallet.name")["value"], "flagged");
     assert_eq!(row("wallet.name")["layer"], "flag");
@@ -72,6 +74,7 @@ fn a_failure_in_json_mode_is_one_document_with_its_class() {
     assert_eq!(output.status.code(), Some(2));
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["error"]["class"], "usage");
+    json_schema::check_printed(&["config", "show"], &document);
     assert!(document["error"]["message"].as_str().unwrap().contains("axon.port"));
 }
 

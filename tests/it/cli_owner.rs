@@ -11,6 +11,7 @@ use neuron::units::{Account, NetUid, Rao};
 use serde_json::{Value, json};
 
 use crate::cli_chain::Machine;
+use crate::json_schema;
 use crate::subtensor::{EVENTS, key, quick};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -427,6 +428,7 @@ async fn a_call_is_made_here_signed_elsewhere_and_sent_from_here() {
         command.args(["sign", file, "--output", "json", "--yes"]).args(more);
         command.env("BT_WALLET_PATH", machine.wallets());
         let output = command.output().unwrap();
+        json_schema::check_printed(&["sign"], &serde_json::from_slice(&output.stdout).unwrap());
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     };
     let text = std::fs::read_to_string(&unsigned).unwrap();

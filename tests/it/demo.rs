@@ -4,6 +4,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
+use crate::json_schema;
 use crate::support::neuron;
 
 fn demo(arguments: &[&str]) -> Output {
@@ -15,7 +16,9 @@ pub fn report(arguments: &[&str]) -> Value {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!said.contains("WARN") && !said.contains("ERROR"), "a good run has nothing to warn of: {said}");
-    serde_json::from_slice(&output.stdout).unwrap()
+    let report = serde_json::from_slice(&output.stdout).unwrap();
+    json_schema::check_printed(&["demo"], &report);
+    report
 }
 
 /// Without what may differ from run to run.

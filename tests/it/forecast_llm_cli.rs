@@ -6,12 +6,17 @@ use std::process::Output;
 
 use serde_json::Value;
 
+use crate::json_schema;
 use crate::support::neuron;
 
 fn run(home: &Path, arguments: &[&str]) -> Output {
     let mut command = neuron();
     command.env("HOME", home).env_remove("OPENAI_API_KEY").arg("forecast").args(arguments);
-    command.args(["--output", "json"]).output().unwrap()
+    let output = command.args(["--output", "json"]).output().unwrap();
+    if let Ok(document) = serde_json::from_slice(&output.stdout) {
+        json_schema::check_printed(&[&["forecast"], arguments].concat(), &document);
+    }
+    output
 }
 
 fn document(output: &Output) -> Value {

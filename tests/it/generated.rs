@@ -1,4 +1,5 @@
-//! Pages of the book that are made from the code: commands, settings, metrics. A page that differs is a failure; with
+//! Pages of the book that are made from the code: commands, settings, metrics, schemas, tools that were
+//! tried. A page that differs is a failure; with
 //! `NEURON_WRITE_DOCS=1` in the environment it is written anew instead.
 //!
 //! And what names metrics elsewhere, alerts and the Grafana dashboard, names only those that there are.
@@ -123,6 +124,23 @@ fn the_page_of_commands_is_that_of_the_command_line() {
         describe(command, &format!("neuron {}", command.get_name()), 2, &mut page);
     }
     same("docs/commands.md", &page);
+}
+
+/// The schemas of `--output json`, as `neuron schema` prints them one by one.
+#[cfg(feature = "localnet")]
+#[test]
+fn the_published_schemas_are_those_of_the_types() {
+    let whole = neuron::cli::prints::Published::of_all().whole();
+    same("docs/schema/commands.json", &format!("{}\n", serde_json::to_string_pretty(&whole).unwrap()));
+}
+
+/// The tools that walk on the development chain, and what each tries.
+#[test]
+fn the_table_of_tools_is_that_of_their_walks() {
+    let page = fs::read_to_string(root().join("docs/localnet.md")).unwrap();
+    let (before, rest) = page.split_once("| tool | ").unwrap();
+    let (_, after) = rest.split_once("\n\n").unwrap();
+    same("docs/localnet.md", &format!("{before}{}\n{after}", crate::walks::table()));
 }
 
 /// Every metric of the code: its name as Prometheus has it, its kind, its help.

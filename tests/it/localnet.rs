@@ -8,6 +8,6 @@ mod powers;
 mod refusals;
 mod rpc;
 mod scenario;
-mod state;
+pub mod state;
 mod subscriptions;
 pub mod weights;

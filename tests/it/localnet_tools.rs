@@ -8,6 +8,7 @@ use std::time::Duration;
 use neuron::localnet::{LocalnetConfig, spawn};
 
 use crate::needs::{self, python};
+use crate::walks::Walk;
 
 tests! { asynchronous: btcli_9_walks, btcli_11_walks, sdk_10_walks, sdk_11_walks, polkadot_js_walks, polkadot_api_walks }
 
@@ -18,8 +19,8 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
 }
 
-/// Runs a walk on a chain of its own; it tells how many steps it took, and there have to be `least`.
-async fn walk(mut command: Command, least: usize) {
+/// Runs a walk on a chain of its own; it tells how many steps it took, and that has to be all that its script has.
+async fn walk(walk: &Walk, mut command: Command) {
     let mut config =
         LocalnetConfig { port: 0, block_time: BLOCK_TIME, finality: BLOCK_TIME, ..LocalnetConfig::default() };
     for subnet in &mut config.genesis.subnets {
@@ -28,49 +29,48 @@ async fn walk(mut command: Command, least: usize) {
     }
     let chain = spawn(config).await.unwrap();
     let home = tempfile::tempdir().unwrap();
-    command.arg(chain.ws_url()).env("HOME", home.path()).env("COLUMNS", "200").env("PYTHONDONTWRITEBYTECODE", "1");
+    command.arg(script(walk.script)).arg(chain.ws_url());
+    command.env("HOME", home.path()).env("COLUMNS", "200").env("PYTHONDONTWRITEBYTECODE", "1");
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "stdout:\n{out}\nstderr:\n{err}");
     let steps = out.trim_end().rsplit_once("ALL GOOD ").and_then(|(_, steps)| steps.parse().ok());
-    assert!(steps.is_some_and(|steps: usize| steps >= least), "{out}");
+    assert!(steps.is_some_and(|steps: usize| steps >= walk.steps().len()), "{out}");
+}
+
+async fn python_walk(script: &str) {
+    let it = Walk::of(script);
+    walk(it, Command::new(python(it.peer))).await;
+}
+
+/// Runs a walk by Node with the packages in the folder that its variable names.
+async fn node_walk(script: &str) {
+    let it = Walk::of(script);
+    let mut command = Command::new("node");
+    command.env(it.peer, needs::node(it.peer));
+    walk(it, command).await;
 }
 
 async fn btcli_9_walks() {
-    let mut command = Command::new(python("NEURON_BTCLI9"));
-    command.arg(script("python/btcli9_walk.py"));
-    walk(command, 40).await;
+    python_walk("python/btcli9_walk.py").await;
 }
 
 async fn btcli_11_walks() {
-    let mut command = Command::new(python("NEURON_BTCLI11"));
-    command.arg(script("python/btcli11_walk.py"));
-    walk(command, 40).await;
+    python_walk("python/btcli11_walk.py").await;
 }
 
 async fn sdk_10_walks() {
-    let mut command = Command::new(python("NEURON_PYTHON"));
-    command.arg(script("python/sdk10_walk.py"));
-    walk(command, 25).await;
+    python_walk("python/sdk10_walk.py").await;
 }
 
 async fn sdk_11_walks() {
-    let mut command = Command::new(python("NEURON_PYTHON11"));
-    command.arg(script("python/sdk11_walk.py"));
-    walk(command, 25).await;
+    python_walk("python/sdk11_walk.py").await;
 }
 
 async fn polkadot_js_walks() {
-    node_walk("NEURON_NODE", "node/polkadot_walk.mjs").await;
+    node_walk("node/polkadot_walk.mjs").await;
 }
 
 async fn polkadot_api_walks() {
-    node_walk("NEURON_PAPI", "node/papi_walk.mjs").await;
-}
-
-/// Runs a walk by Node with the packages in the folder that `variable` names.
-async fn node_walk(variable: &str, walk_script: &str) {
-    let mut command = Command::new("node");
-    command.arg(script(walk_script)).env(variable, needs::node(variable));
-    walk(command, 14).await;
+    node_walk("node/papi_walk.mjs").await;
 }

@@ -73,6 +73,7 @@ mod relay;
 mod role_offline;
 #[cfg(feature = "localnet")]
 mod runtimes;
+mod schemas;
 mod score;
 mod score_files;
 mod scoring_bad_input;
@@ -95,6 +96,8 @@ mod timeseries_demo;
 mod timeseries_processes;
 mod timeseries_round;
 mod validator_kill9;
+#[allow(dead_code, reason = "`outside` uses the rest")]
+mod walks;
 mod wallet_cli;
 mod wallet_exports;
 mod wallet_kill9;

@@ -9,6 +9,7 @@ use neuron::market::polymarket::{Polymarket, PolymarketSettings};
 use neuron::market::{HttpSettings, Listing, Provider, Resolution, TruthClient};
 use serde_json::Value;
 
+use crate::json_schema;
 use crate::support::{Process, neuron};
 
 /// Starts it and reads what it announces: one JSON document.
@@ -21,6 +22,7 @@ fn start(arguments: &[&str]) -> (Process, Value) {
     loop {
         text.push_str(&lines.next().expect("it ended before it announced itself").unwrap());
         if let Ok(announced) = serde_json::from_str(&text) {
+            json_schema::check_printed(&["market-sim"], &announced);
             return (market, announced);
         }
     }
@@ -79,6 +81,7 @@ fn a_simulated_market_can_be_recorded() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let done: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&done["rounds"], &done["rounds_lost"]), (&2.into(), &0.into()));
+    json_schema::check_printed(&["market-record"], &done);
     let tape = neuron::market::tape::load(&to).unwrap();
     assert!(tape.markets().len() > 40 && tape.markets().iter().all(|market| !market.prices.is_empty()));
 }

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::axon_kit::key;
 use crate::foreign_text::assert_harmless_text;
+use crate::json_schema;
 use crate::support::neuron;
 use crate::wire_fakes::{deadlines, dendrite, target};
 
@@ -173,6 +174,7 @@ fn report(folder: &Path) {
         "events": 4, "answered": 4, "ended": 3, "void": 0, "open": 1, "questions": 12, "answers": 8
     });
     assert_eq!(told["asked"], asked, "{told:#}");
+    json_schema::check_printed(&["miner", "report"], &told);
     let close = |pointer: &str, wanted: f64| {
         let found = told.pointer(pointer).unwrap().as_f64().unwrap();
         assert!((found - wanted).abs() < 1e-9, "{pointer}: {found}, not {wanted}");

@@ -8,10 +8,15 @@ use neuron::market::klines::series::Series;
 use neuron::units::UnixMs;
 use serde_json::Value;
 
+use crate::json_schema;
 use crate::support::neuron;
 
 fn run(home: &Path, arguments: &[&str]) -> Output {
-    neuron().env("HOME", home).arg("model").args(arguments).args(["--output", "json"]).output().unwrap()
+    let output = neuron().env("HOME", home).arg("model").args(arguments).args(["--output", "json"]).output().unwrap();
+    if let Ok(document) = serde_json::from_slice(&output.stdout) {
+        json_schema::check_printed(&[&["model"], arguments].concat(), &document);
+    }
+    output
 }
 
 fn document(output: &Output) -> Value {

@@ -76,6 +76,7 @@ mod runtimes_real;
 mod s3_fault_proxy;
 #[cfg(feature = "localnet")]
 mod same_walk;
+mod schemas_python;
 mod scoring_vectors;
 #[cfg(all(feature = "localnet", feature = "postgres", target_os = "linux"))]
 mod standby;
@@ -117,6 +118,7 @@ tools!(
     timeseries_round,
     wallet_cli,
     wallet_walk,
+    walks,
     wire_fakes
 );
 
@@ -155,6 +157,7 @@ fn main() -> ExitCode {
         scoring_vectors::trials(),
         #[cfg(all(feature = "localnet", feature = "postgres", target_os = "linux"))]
         standby::trials(),
+        schemas_python::trials(),
         storefront_python::trials(),
         timelock::trials(),
         timeseries_python::trials(),

@@ -4,6 +4,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::json_schema;
 use crate::support::free_port;
 use crate::wallet_walk::block_of;
 
@@ -107,6 +108,7 @@ fn one_asks_with_a_file_in_a_chat_as_json_lines_and_in_columns() {
     assert_eq!(messages, ["one?", "two?"]);
 
     let one: serde_json::Value = serde_json::from_str(&read("one.json")).unwrap();
+    json_schema::check_printed(&["query"], &one);
     assert_eq!((&one[0]["message"], one[0]["answers"].as_array().unwrap().len()), (&"both".into(), 2));
     assert!(one[0]["answers"][0]["total_s"].as_f64() >= one[0]["answers"][0]["first_s"].as_f64());
 

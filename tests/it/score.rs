@@ -9,6 +9,7 @@ use neuron::subnets::events::ledger::{
 use neuron::units::{Account, Identity, UnixMs};
 use serde_json::Value;
 
+use crate::json_schema;
 use crate::support::neuron;
 
 const START: i64 = 1_717_200_000_000;
@@ -74,8 +75,12 @@ pub fn score(folder: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let document = serde_json::from_str(text.lines().next().map_or("null", |_| &text));
-    (output.status.code(), document.unwrap_or_else(|e| panic!("{e}: {text}")))
+    let document: Result<Value, _> = serde_json::from_str(text.lines().next().map_or("null", |_| &text));
+    let document = document.unwrap_or_else(|e| panic!("{e}: {text}"));
+    if !document.is_null() {
+        json_schema::check_printed(&[&["score"], arguments].concat(), &document);
+    }
+    (output.status.code(), document)
 }
 
 #[tokio::test]

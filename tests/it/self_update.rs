@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use sp_core::{Pair as _, ed25519};
 use tempfile::TempDir;
 
+use crate::json_schema;
 use crate::support::neuron;
 
 /// The name of a key in the files of minisign.
@@ -75,7 +76,11 @@ impl Releases {
             command.args(["--public-key", &self.public_key()]);
         }
         command.arg("--from").arg(self.folder.path()).arg("--program").arg(self.program());
-        command.args(more).output().unwrap()
+        let output = command.args(more).output().unwrap();
+        if let Ok(document) = serde_json::from_slice(&output.stdout) {
+            json_schema::check_printed(&["self-update"], &document);
+        }
+        output
     }
 
     /// That it is refused with this status and these words, and that nothing has changed.
@@ -118,8 +123,10 @@ fn a_newer_release_takes_the_place_and_the_old_one_comes_back() {
     assert_eq!(fs::metadata(releases.program()).unwrap().permissions().mode() & 0o777, 0o755);
 
     let program = releases.program();
-    let back = neuron().args(["self-update", "--rollback", "--program"]).arg(&program).output().unwrap();
-    assert!(back.status.success(), "{}", String::from_utf8_lossy(&back.stderr));
+    let back = ["self-update", "--rollback", "--output", "json", "--program"];
+    let back = outcome(&neuron().args(back).arg(&program).output().unwrap());
+    assert_eq!(back["outcome"], "rolled_back");
+    json_schema::check_printed(&["self-update"], &back);
     assert_eq!(fs::read(program).unwrap(), old);
 }
 

@@ -459,6 +459,9 @@ async fn keys_are_made_listed_and_revoked_by_the_command() {
     let (status, made) = run(&["storefront", "key", "add", "alice", "--requests-per-minute", "60", "--output", "json"]);
     assert_eq!(status, 0, "{made}");
     let made: Value = serde_json::from_str(&made).unwrap();
+    json_schema::check_printed(&["storefront", "key", "add"], &made);
+    let (_, list) = run(&["storefront", "key", "list", "--output", "json"]);
+    json_schema::check_printed(&["storefront", "key", "list"], &serde_json::from_str(&list).unwrap());
     let key = made["key"].as_str().unwrap();
     assert_eq!(run(&["storefront", "key", "add", "alice"]).0, 10);
     let (_, list) = run(&["storefront", "key", "list"]);

@@ -21,11 +21,11 @@ fn run(root: &Path, arguments: &[&str]) -> Output {
 }
 
 /// Runs it with `--output json`, checks the document against its schema, and gives it with the status.
-pub fn json(root: &Path, schema: &str, arguments: &[&str]) -> (Value, i32) {
+pub fn json(root: &Path, arguments: &[&str]) -> (Value, i32) {
     let output = run(root, &[arguments, &["--output", "json"]].concat());
     let document = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|e| panic!("{arguments:?}: {e}: {}", String::from_utf8_lossy(&output.stderr)));
-    json_schema::check("wallet.json", schema, &document);
+    json_schema::check_printed(&[&["wallet"], arguments].concat(), &document);
     (document, output.status.code().unwrap())
 }
 
@@ -37,9 +37,9 @@ fn text(bytes: &[u8]) -> String {
 fn made() -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     let regen = ["regen-coldkey", "-w", "w", "--mnemonic", PHRASE, "--no-password"];
-    let (document, status) = json(root.path(), "write", &regen);
+    let (document, status) = json(root.path(), &regen);
     assert_eq!((status, document["coldkey"]["ss58"].as_str()), (0, Some(ADDRESS)));
-    assert_eq!(json(root.path(), "write", &["new-hotkey", "-w", "w", "-H", "h"]).1, 0);
+    assert_eq!(json(root.path(), &["new-hotkey", "-w", "w", "-H", "h"]).1, 0);
     root
 }
 
@@ -47,25 +47,25 @@ fn made() -> tempfile::TempDir {
 fn every_json_document_is_as_documented() {
     let root = made();
     let root = root.path();
-    let (list, _) = json(root, "list", &["list"]);
+    let (list, _) = json(root, &["list"]);
     assert_eq!(list["wallets"][0]["coldkey"]["ss58"], ADDRESS);
-    assert_eq!(json(root, "show", &["show", "w"]).1, 0);
-    assert_eq!(json(root, "verify_keys", &["verify-keys"]).0["proven"], 2);
-    let (signed, _) = json(root, "sign", &["sign", "w", "--message", "0x1234"]);
+    assert_eq!(json(root, &["show", "w"]).1, 0);
+    assert_eq!(json(root, &["verify-keys"]).0["proven"], 2);
+    let (signed, _) = json(root, &["sign", "w", "--message", "0x1234"]);
     assert_eq!(signed["signer_address"], ADDRESS);
     let signature = signed["signed_message"].as_str().unwrap();
     let verify = |message: &str, extra: &[&str]| {
         let base = ["verify", "--message", message, "--signature", signature, "--address", "w"];
-        json(root, "verify", &[&base, extra].concat())
+        json(root, &[&base, extra].concat())
     };
     assert_eq!(verify("0x1234", &[]).1, 0);
     let (refused, status) = verify("0x1234", &["--hex"]);
     assert_eq!((status, &refused["valid"]), (1, &Value::Bool(false)), "the characters were signed, not the bytes");
-    let (public, _) = json(root, "write_public", &["regen-coldkeypub", "-w", "watch", "--ss58", "w"]);
+    let (public, _) = json(root, &["regen-coldkeypub", "-w", "watch", "--ss58", "w"]);
     assert_eq!(public["ss58"], ADDRESS);
-    assert_eq!(json(root, "show", &["show", "watch"]).0["coldkey"]["public_only"], true);
-    assert_eq!(json(root, "upgrade", &["upgrade", "w"]).0[0]["changed"], false);
-    let (error, status) = json(root, "error", &["show", "nobody"]);
+    assert_eq!(json(root, &["show", "watch"]).0["coldkey"]["public_only"], true);
+    assert_eq!(json(root, &["upgrade", "w"]).0[0]["changed"], false);
+    let (error, status) = json(root, &["show", "nobody"]);
     assert_eq!((status, &error["error"]["class"]), (4, &Value::from("missing")));
 }
 
@@ -75,14 +75,13 @@ fn secrets_are_shown_only_when_asked_for() {
     let create = ["create", "-w", "w", "--no-password"];
     let plain = run(root.path(), &create);
     assert!(plain.status.success(), "{}", text(&plain.stderr));
-    let phrase =
-        json(root.path(), "show", &["show", "w", "--show-mnemonic"]).0["mnemonic"].as_str().unwrap().to_owned();
+    let phrase = json(root.path(), &["show", "w", "--show-mnemonic"]).0["mnemonic"].as_str().unwrap().to_owned();
     assert_eq!(phrase.split(' ').count(), 12);
     assert!(!text(&plain.stdout).contains(&phrase) && !text(&plain.stderr).contains(&phrase), "stdout is no terminal");
     assert!(text(&plain.stderr).contains("--mnemonic-out"));
-    let (document, _) = json(root.path(), "write", &["create", "-w", "v", "--no-password"]);
+    let (document, _) = json(root.path(), &["create", "-w", "v", "--no-password"]);
     assert!(document["coldkey"].get("mnemonic").is_none());
-    let (document, _) = json(root.path(), "write", &["create", "-w", "u", "--no-password", "--show-mnemonic"]);
+    let (document, _) = json(root.path(), &["create", "-w", "u", "--no-password", "--show-mnemonic"]);
     assert!(document["coldkey"]["mnemonic"].is_string() && document["hotkey"]["mnemonic"].is_string());
     let file = root.path().join("phrases");
     let out = ["create", "-w", "t", "--no-password", "--mnemonic-out", file.to_str().unwrap()];
@@ -96,20 +95,20 @@ fn creating_again_changes_nothing_and_overwriting_keeps_the_old() {
     let root = made();
     let read = || std::fs::read(root.path().join("w/coldkey")).unwrap();
     let before = read();
-    let (again, status) = json(root.path(), "write", &["create", "-w", "w/h", "--no-password"]);
+    let (again, status) = json(root.path(), &["create", "-w", "w/h", "--no-password"]);
     assert_eq!((status, &again["coldkey"]["written"], &again["hotkey"]["written"]), (0, &false.into(), &false.into()));
     let refused = run(root.path(), &["new-coldkey", "-w", "w", "--no-password"]);
     assert_eq!(refused.status.code(), Some(10));
     assert!(text(&refused.stderr).contains("--overwrite"));
     assert_eq!(read(), before);
     let regen = ["regen-coldkey", "-w", "w", "--mnemonic", PHRASE, "--no-password"];
-    assert_eq!(json(root.path(), "write", &regen).0["coldkey"]["written"], false, "the same key is there already");
+    assert_eq!(json(root.path(), &regen).0["coldkey"]["written"], false, "the same key is there already");
     let over = ["new-coldkey", "-w", "w", "--no-password", "--overwrite_coldkey"];
-    let (document, status) = json(root.path(), "write", &over);
+    let (document, status) = json(root.path(), &over);
     assert_eq!(status, 0);
     let kept = document["coldkey"]["kept"].as_array().unwrap();
     assert!(kept.iter().any(|path| std::fs::read(path.as_str().unwrap()).unwrap() == before));
-    assert_eq!(json(root.path(), "verify_keys", &["verify-keys", "w"]).0["broken"], 0);
+    assert_eq!(json(root.path(), &["verify-keys", "w"]).0["broken"], 0);
 }
 
 #[test]
@@ -148,14 +147,14 @@ fn one_broken_key_stops_no_batch() {
     let root = made();
     std::fs::create_dir(root.path().join("a-bad")).unwrap();
     std::fs::write(root.path().join("a-bad/coldkeypub.txt"), "nonsense").unwrap();
-    let (report, status) = json(root.path(), "verify_keys", &["verify-keys"]);
+    let (report, status) = json(root.path(), &["verify-keys"]);
     assert_eq!((status, &report["broken"], &report["proven"]), (8, &1.into(), &2.into()));
-    let (list, status) = json(root.path(), "list", &["list"]);
+    let (list, status) = json(root.path(), &["list"]);
     assert_eq!((status, list["wallets"].as_array().unwrap().len()), (0, 2));
     assert_eq!(run(root.path(), &["list", "--strict"]).status.code(), Some(1));
     std::fs::create_dir(root.path().join("other")).unwrap();
     std::fs::write(root.path().join("other/coldkey"), "$ANSIBLE_VAULT;1.1;AES256\n").unwrap();
-    let (report, status) = json(root.path(), "verify_keys", &["verify-keys", "other"]);
+    let (report, status) = json(root.path(), &["verify-keys", "other"]);
     assert_eq!((status, &report["locked"]), (0, &1.into()), "without a password nothing can be said");
 }
 
@@ -231,7 +230,7 @@ fn spellings_of_three_generations_mean_the_same() {
         let output = neuron().args(line).stdin(Stdio::null()).output().unwrap();
         assert!(output.status.success(), "{line:?}: {}", text(&output.stderr));
     }
-    let (list, _) = json(root.path(), "list", &["list"]);
+    let (list, _) = json(root.path(), &["list"]);
     let addresses: Vec<_> = list["wallets"].as_array().unwrap().iter().map(|w| w["coldkey"]["ss58"].clone()).collect();
     assert_eq!(addresses, [ADDRESS; 5]);
 }
@@ -255,13 +254,13 @@ fn an_export_goes_out_and_comes_back() {
     let (out, password) = (root.path().join("w.json"), root.path().join("password"));
     std::fs::write(&password, "correct horse\n").unwrap();
     let (out, password) = (out.to_str().unwrap(), password.to_str().unwrap());
-    json(root.path(), "export_file", &["export", "w", "--new-password-file", password, "--out", out]);
+    json(root.path(), &["export", "w", "--new-password-file", password, "--out", out]);
     let import = ["regen-coldkey", "-w", "back", "--json", out, "--json-password-file", password, "--no-password"];
     assert!(run(root.path(), &import).status.success());
-    assert_eq!(json(root.path(), "show", &["show", "back"]).0["coldkey"]["ss58"], ADDRESS);
+    assert_eq!(json(root.path(), &["show", "back"]).0["coldkey"]["ss58"], ADDRESS);
     let wrong = ["import", "-w", "x", "--json-path", out, "--json-password", "wrong", "--no-password"];
     assert_eq!(run(root.path(), &wrong).status.code(), Some(3));
-    json(root.path(), "export", &["export", "w", "--new-password-file", password]);
+    json(root.path(), &["export", "w", "--new-password-file", password]);
 }
 
 #[test]
@@ -270,11 +269,11 @@ fn an_encrypted_coldkey_opens_by_file_descriptor_stdin_and_variables() {
     let file = root.path().join("pw");
     std::fs::write(&file, "correct horse\n").unwrap();
     let file = file.to_str().unwrap();
-    let (made, _) = json(root.path(), "write", &["create", "-w", "my-w", "--wallet.password_file", file]);
+    let (made, _) = json(root.path(), &["create", "-w", "my-w", "--wallet.password_file", file]);
     assert_eq!(made["coldkey"]["encrypted"], true);
     let sign = ["sign", "my-w", "--message", "x"];
-    json(root.path(), "sign", &[&sign[..], &["--wallet.password_file", file]].concat());
-    let (line, _) = json(root.path(), "env_password", &["env-password", "my-w", "--wallet-password-file", file]);
+    json(root.path(), &[&sign[..], &["--wallet.password_file", file]].concat());
+    let (line, _) = json(root.path(), &["env-password", "my-w", "--wallet-password-file", file]);
     assert_eq!(line["exportable"], false, "the name has a dash");
     let with = |name: &str, value: &str| {
         let mut command = neuron();
@@ -305,8 +304,8 @@ fn an_encrypted_coldkey_opens_by_file_descriptor_stdin_and_variables() {
     child.stdin.take().unwrap().write_all(b"correct horse").unwrap();
     assert!(child.wait_with_output().unwrap().status.success());
     let passwd = ["passwd", "my-w", "--wallet.password_file", file, "--no-password"];
-    assert_eq!(json(root.path(), "passwd", &passwd).0["format"], "plain");
-    json(root.path(), "sign", &sign);
+    assert_eq!(json(root.path(), &passwd).0["format"], "plain");
+    json(root.path(), &sign);
 }
 
 #[cfg(unix)]

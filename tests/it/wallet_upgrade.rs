@@ -39,7 +39,7 @@ fn upgrade_renews_what_old_tools_wrote_and_new_ones_spoiled() {
     let password = root.path().join("pw");
     std::fs::write(&password, locked["password"].as_str().unwrap()).unwrap();
     let upgrade = ["upgrade", "w", "--wallet.password_file", password.to_str().unwrap()];
-    let (records, status) = json(root.path(), "upgrade", &upgrade);
+    let (records, status) = json(root.path(), &upgrade);
     assert_eq!(status, 1, "one hotkey is broken");
     let record = |name: &str| records.as_array().unwrap().iter().find(|r| r["name"] == name).unwrap().clone();
     assert_eq!((&record("coldkey")["from"], &record("coldkey")["format"]), (&"ansible".into(), &"nacl".into()));
@@ -52,10 +52,9 @@ fn upgrade_renews_what_old_tools_wrote_and_new_ones_spoiled() {
         let seed = written["secretSeed"].as_str().map(|seed| hex::decode(seed.trim_start_matches("0x")));
         assert!(seed.is_none_or(|seed| seed.is_ok()), "{name}");
     }
-    let (report, _) =
-        json(root.path(), "verify_keys", &["verify-keys", "w", "--wallet.password_file", password.to_str().unwrap()]);
+    let (report, _) = json(root.path(), &["verify-keys", "w", "--wallet.password_file", password.to_str().unwrap()]);
     assert_eq!((&report["proven"], &report["broken"]), (&3.into(), &1.into()));
-    let (again, _) = json(root.path(), "upgrade", &upgrade);
+    let (again, _) = json(root.path(), &upgrade);
     assert!(again.as_array().unwrap().iter().all(|record| record["changed"] == false));
 }
 

@@ -11,6 +11,7 @@ use neuron::units::{Identity, Rao, UnixMs};
 use neuron::wallet::{KeyCache, KeyKind, OnExisting, Scheme, UnlockedKey, Wallet};
 use serde_json::Value;
 
+use crate::json_schema;
 use crate::subtensor::{EVENTS, key, quick, start};
 use crate::subtensor_neuron::permit;
 use crate::support::{neuron, open_ledger};
@@ -65,10 +66,11 @@ async fn weights_are_explained_forecast_set_and_remembered() {
         }
     };
     let json = |arguments: Vec<&'static str>| {
-        let ran = run([arguments, vec!["--output", "json"]].concat());
+        let ran = run([arguments.clone(), vec!["--output", "json"]].concat());
         async move {
             let (status, stdout, stderr) = ran.await;
             let document: Value = serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{e}: {stdout} {stderr}"));
+            json_schema::check_printed(&[vec!["weights"], arguments].concat(), &document);
             (status, document)
         }
     };

@@ -4,9 +4,9 @@ use clap::{ArgMatches, Command};
 
 use crate::axon::call_back::CallBack;
 use crate::cli::output::Output;
-use crate::cli::{Exit, Failure, OrExit, Verb, args, block_on, interrupted};
+use crate::cli::{Exit, Failure, OrExit, Prints, Verb, args, block_on, interrupted};
 
-pub(super) const CALL_BACK: Verb = Verb { command, run };
+pub(super) const CALL_BACK: Verb = Verb { name: "call-back", command, run, prints: Prints::Nothing };
 
 fn command() -> Command {
     Command::new("call-back")

@@ -7,11 +7,11 @@ mod serve;
 use clap::{ArgMatches, Command};
 
 use super::output::Output;
-use super::{Failure, Verb, group_of, run_one_of};
+use super::{Failure, Prints, Verb, group_of, run_one_of};
 
 pub(super) use probe::resolve;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "axon", command, run, prints: Prints::Group(VERBS) };
 
 /// Every subcommand, in the order of the help page.
 const VERBS: &[Verb] = &[probe::PROBE, call_back::CALL_BACK, serve::SET, serve::RESET];

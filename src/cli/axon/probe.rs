@@ -4,19 +4,20 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::axon::probe::{Probe, Step, Verdict};
 use crate::cli::chain::hotkey;
 use crate::cli::output::{Output, TextTable};
-use crate::cli::{Exit, Failure, OrExit, Verb, args, block_on};
+use crate::cli::{Exit, Failure, OrExit, Prints, Verb, args, block_on};
 use crate::subnets::registry;
 use crate::subnets::work::Harmless;
 use crate::synapse::request::{NotSendable, Prepared};
 use crate::units::Account;
 use crate::wallet::{Keypair, Phrase, Scheme, UnlockedKey};
 
-pub(super) const PROBE: Verb = Verb { command, run };
+pub(super) const PROBE: Verb = Verb { name: "probe", command, run, prints: Prints::one::<Report>() };
 
 /// Seconds for each step: what a person waits.
 const PATIENCE_S: u64 = 8;
@@ -59,7 +60,7 @@ fn prepared(name: &str, sender: &str) -> Result<Option<Prepared>, NotSendable> {
     harmless().find(|it| it.name == name).map(|it| (it.prepare)(PATIENCE_S as f64, sender)).transpose()
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Report {
     address: SocketAddr,
     hotkey: Account,

@@ -3,20 +3,22 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::chain::{address, netuid, with_chain};
 use crate::cli::output::Output;
 use crate::cli::write::{Writer, with_write};
-use crate::cli::{Failure, Verb, args};
+use crate::cli::{Failure, Prints, Verb, args};
 use crate::config::table::Group;
 use crate::subtensor::{Announcement, Operation};
 use crate::synapse::VERSION;
 use crate::units::{Account, NetUid};
 use crate::wallet::KeyKind;
 
-pub(super) const SET: Verb = Verb { command: set_command, run: set };
-pub(super) const RESET: Verb = Verb { command: reset_command, run: reset };
+pub(super) const SET: Verb = Verb { name: "set", command: set_command, run: set, prints: Prints::written::<Served>() };
+pub(super) const RESET: Verb =
+    Verb { name: "reset", command: reset_command, run: reset, prints: Prints::written::<Served>() };
 
 /// What btcli announces for nowhere; a port of 0 is refused by the chain.
 const NOWHERE: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 1);
@@ -42,7 +44,7 @@ fn reset_command() -> Command {
     )
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Served {
     netuid: NetUid,
     hotkey: Account,

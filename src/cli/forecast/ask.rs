@@ -1,11 +1,12 @@
 //! `neuron forecast ask`: one question, with reasons, sources and cost.
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{models, parse_moment, pipeline, with_models};
 use crate::cli::output::Output;
-use crate::cli::{Exit, Failure, OrExit, Verb, block_on};
+use crate::cli::{Exit, Failure, OrExit, Prints, Verb, block_on};
 use crate::clock::Clock;
 use crate::forecast::llm::abstain::Rule;
 use crate::forecast::llm::calibrate::Calibration;
@@ -15,7 +16,7 @@ use crate::forecast::llm::pipeline::{Asking, Record};
 use crate::market::asked_text;
 use crate::units::{Foreign, UnixMs};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "ask", command, run, prints: Prints::one::<Told>() };
 
 /// Characters of a chain of reasons that a person is shown.
 const REASONS: usize = 6000;
@@ -82,7 +83,7 @@ fn run(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Told {
     #[serde(flatten)]
     record: Record,
@@ -91,7 +92,7 @@ struct Told {
 }
 
 /// What the question is, given the other one.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Given {
     /// None when no model gave both numbers.
     link: Option<Link>,

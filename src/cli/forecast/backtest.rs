@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{models, pipeline, with_models};
 use crate::cli::output::{Output, TextTable};
-use crate::cli::{Exit, Failure, OrExit, Verb, block_on};
+use crate::cli::{Exit, Failure, OrExit, Prints, Verb, block_on};
 use crate::clock::monotonic;
 use crate::config::parse_duration;
 use crate::forecast::llm::pipeline::Record;
@@ -18,7 +19,7 @@ use crate::forecast::resolved::{Asked, Judged, Line, ModelName, Sampling, Value,
 use crate::market::tape;
 use crate::units::millis;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "backtest", command, run, prints: Prints::one::<Told>() };
 
 fn command() -> Command {
     let names = ModelName::ALL.map(ModelName::as_str);
@@ -90,7 +91,7 @@ fn bounds(text: &str) -> Result<(f64, f64), String> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Told {
     data: PathBuf,
     seconds: f64,

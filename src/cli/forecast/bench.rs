@@ -4,20 +4,24 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use futures_util::{StreamExt, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{models, parse_moment, pipeline, with_models};
 use crate::cli::output::{Output, TextTable};
-use crate::cli::{Exit, Failure, OrExit, Verb, block_on, group_of, run_one_of};
+use crate::cli::{Exit, Failure, OrExit, Prints, Verb, block_on, group_of, run_one_of};
 use crate::forecast::forecastbench::{BenchScore, QuestionSet, ResolutionSet, Submission, Wanted, score};
 use crate::forecast::llm::calibrate::Calibration;
 use crate::forecast::llm::desk::Cost;
 use crate::forecast::llm::pipeline::{Asking, Pipeline};
 use crate::units::UnixMs;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "bench", command, run, prints: Prints::Group(VERBS) };
 
-const VERBS: &[Verb] = &[Verb { command: write_command, run: write }, Verb { command: score_command, run: score_file }];
+const VERBS: &[Verb] = &[
+    Verb { name: "write", command: write_command, run: write, prints: Prints::one::<Written>() },
+    Verb { name: "score", command: score_command, run: score_file, prints: Prints::one::<BenchScore>() },
+];
 /// Questions under way at once.
 const IN_FLIGHT: usize = 16;
 /// Characters of reasons that are handed in.
@@ -63,7 +67,7 @@ fn write_command() -> Command {
     with_models(command)
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Written {
     file: PathBuf,
     forecasts: usize,

@@ -10,7 +10,7 @@ use clap::{ArgMatches, Command};
 
 use super::args;
 use super::output::Output;
-use super::{Exit, Failure, OrExit, Verb, group_of, run_one_of};
+use super::{Exit, Failure, OrExit, Prints, Verb, group_of, run_one_of};
 use crate::clock::Clock;
 use crate::config::table::Group;
 use crate::forecast::llm::pipeline::Pipeline;
@@ -19,7 +19,7 @@ use crate::forecast::llm::settings::{LLM, LlmSettings};
 use crate::subnets::events::settings::EventsSettings;
 use crate::units::UnixMs;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "forecast", command, run, prints: Prints::Group(VERBS) };
 
 const VERBS: &[Verb] = &[ask::VERB, retrieve::VERB, backtest::VERB, bench::VERB, spend::VERB];
 

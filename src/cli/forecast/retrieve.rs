@@ -4,12 +4,12 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::{models, parse_moment, with_models};
 use crate::cli::output::Output;
-use crate::cli::{Exit, Failure, OrExit, Verb, block_on};
+use crate::cli::{Exit, Failure, OrExit, Prints, Verb, block_on};
 use crate::clock::Clock;
 use crate::forecast::llm::retrieval::{Found, MOST, retrieve};
 use crate::units::{Foreign, UnixMs, millis};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "retrieve", command, run, prints: Prints::one::<Found>() };
 
 fn command() -> Command {
     let command = Command::new("retrieve")

@@ -1,16 +1,17 @@
 //! `neuron forecast spend`: what language models have cost.
 
 use clap::{ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{models, with_models};
 use crate::cli::output::Output;
-use crate::cli::{Exit, Failure, OrExit, Verb};
+use crate::cli::{Exit, Failure, OrExit, Prints, Verb};
 use crate::clock::Clock;
 use crate::forecast::llm::money::MicroUsd;
 use crate::forecast::llm::spend::Spent;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "spend", command, run, prints: Prints::one::<Told>() };
 
 fn command() -> Command {
     with_models(
@@ -19,7 +20,7 @@ fn command() -> Command {
     )
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Told {
     #[serde(flatten)]
     spent: Spent,

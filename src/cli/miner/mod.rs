@@ -7,11 +7,13 @@ use std::time::Duration;
 use clap::{ArgMatches, Command};
 
 use super::output::Output;
-use super::{Failure, Verb, args, block_on, interrupted, role};
+use super::{Failure, Prints, Verb, args, block_on, interrupted, role};
 use crate::config::table::Group;
 use crate::role::{Miner, metrics, setup};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "miner", command, run, prints: Prints::Each(PARTS) };
+
+const PARTS: &[(&str, Prints)] = &[("", Prints::Nothing), ("report", report::PRINTS)];
 
 /// How long requests in flight may take once it is told to stop.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::output::{Output, TextTable};
-use super::super::{Exit, Failure, OrExit, args};
+use super::super::{Exit, Failure, OrExit, Prints, args};
 use crate::clock::Clock;
 use crate::config::parse_duration;
 use crate::config::table::Group;
@@ -30,6 +31,9 @@ const ASKERS: usize = 10;
 const FORMATS: &[&str] = &["svg", "png"];
 #[cfg(not(feature = "png"))]
 const FORMATS: &[&str] = &["svg"];
+
+/// What it prints.
+pub(super) const PRINTS: Prints = Prints::one::<Told>();
 
 pub(super) fn command() -> Command {
     let record = Arg::new("record")
@@ -62,7 +66,7 @@ pub(super) fn command() -> Command {
 }
 
 /// The report, and the pictures drawn of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Told {
     record: PathBuf,
     #[serde(flatten)]

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{candles, candles_arguments, date, day, file, models_argument, models_folder};
 use crate::cli::output::{Output, TextTable};
-use crate::cli::{Exit, Failure, OrExit};
+use crate::cli::{Exit, Failure, OrExit, Prints};
 use crate::clock::monotonic;
 use crate::forecast::backtest::{Fan, HORIZONS, Moment, Summary, Walk, fan, standings, summary, walk};
 use crate::forecast::series::{Model, NAMES, model_or_file};
@@ -18,6 +19,9 @@ use crate::report::backtest;
 const CLOSES: usize = 100;
 /// The part of the past that is walked through where nobody says: 30 days.
 const MONTH_MS: i64 = 30 * 24 * 3_600_000;
+
+/// What it prints.
+pub(super) const PRINTS: Prints = Prints::one::<Told>();
 
 pub(super) fn command() -> Command {
     Command::new("backtest")
@@ -49,7 +53,7 @@ pub(super) fn command() -> Command {
         .arg(file("out", "Write tables (CSV and Parquet) and pictures (SVG) into this folder"))
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Told {
     series: String,
     from_ms: i64,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{models_argument, models_folder};
@@ -40,7 +41,7 @@ pub(super) fn adopt_command() -> Command {
 }
 
 /// A model, for people and for programs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Shown {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]

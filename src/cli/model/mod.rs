@@ -10,13 +10,21 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::klines::{parse_date, store};
 use super::output::Output;
-use super::{Exit, Failure, OrExit, Verb};
+use super::{Exit, Failure, OrExit, Prints, Verb};
 use crate::market::klines::series::Series;
 use crate::market::klines::{Span, VENUES, files as recorded};
 use crate::telemetry::{LogLevel, start_logs};
 use crate::units::UnixMs;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "model", command, run, prints: Prints::Each(PARTS) };
+
+const PARTS: &[(&str, Prints)] = &[
+    ("train", Prints::one::<files::Shown>()),
+    ("list", Prints::one::<Vec<files::Shown>>()),
+    ("show", Prints::one::<files::Shown>()),
+    ("adopt", Prints::one::<files::Shown>()),
+    ("backtest", backtest::PRINTS),
+];
 
 fn command() -> Command {
     Command::new("model")

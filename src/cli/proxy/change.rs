@@ -1,17 +1,19 @@
 //! `neuron proxy add` and `remove`.
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Proxy, delay, kind, named, number, operation, word, writing};
 use crate::cli::chain::with_chain;
 use crate::cli::output::Output;
 use crate::cli::write::Writer;
-use crate::cli::{Exit, Failure, Verb};
+use crate::cli::{Exit, Failure, Prints, Verb};
 use crate::units::Account;
 
-pub(super) const ADD: Verb = Verb { command: add_command, run: add };
-pub(super) const REMOVE: Verb = Verb { command: remove_command, run: remove };
+pub(super) const ADD: Verb = Verb { name: "add", command: add_command, run: add, prints: Prints::written::<Changed>() };
+pub(super) const REMOVE: Verb =
+    Verb { name: "remove", command: remove_command, run: remove, prints: Prints::written::<Changed>() };
 
 fn delegate() -> Arg {
     Arg::new("delegate").long("delegate").value_name("ADDRESS").help("The proxy: an address, or WALLET")
@@ -35,7 +37,7 @@ fn remove_command() -> Command {
     writing(command)
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Changed {
     account: Account,
     /// `null`: all.

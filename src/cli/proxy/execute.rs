@@ -1,18 +1,19 @@
 //! `neuron proxy execute`: does what was announced, when the proxy's delay is over.
 
 use clap::{Arg, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{named, word, writing};
 use crate::cli::chain::{address, refused, with_chain};
 use crate::cli::output::Output;
 use crate::cli::write::Writer;
-use crate::cli::{Exit, Failure, Verb};
+use crate::cli::{Exit, Failure, Prints, Verb};
 use crate::subtensor::weights::Hash32;
 use crate::units::Account;
 use crate::wallet::KeyKind;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "execute", command, run, prints: Prints::written::<Executed>() };
 
 fn command() -> Command {
     let real =
@@ -29,7 +30,7 @@ fn command() -> Command {
     writing(command)
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Executed {
     real: Account,
     delegate: Account,

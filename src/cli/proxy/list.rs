@@ -1,20 +1,21 @@
 //! `neuron proxy list`: who may act for an account, and what is announced.
 
 use clap::{Arg, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Proxy;
 use crate::cli::chain::{address, connect_at, refused, with_block, with_chain};
 use crate::cli::output::{Output, TextTable};
-use crate::cli::{Failure, Verb, args};
+use crate::cli::{Failure, Prints, Verb, args};
 use crate::config::table::Group;
 use crate::subtensor::Subtensor;
 use crate::subtensor::weights::Hash32;
 use crate::units::{Account, BlockNumber, Rao};
 use crate::wallet::KeyKind;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "list", command, run, prints: Prints::one::<Listed>() };
 
 fn command() -> Command {
     let whose = Arg::new("address").value_name("ADDRESS").help("A coldkey's ss58 address; the wallet's by default");
@@ -24,14 +25,14 @@ fn command() -> Command {
 }
 
 /// What a proxy said that it will do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 struct Announcement {
     real: Account,
     call_hash: Hash32,
     height: BlockNumber,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Listed {
     account: Account,
     proxies: Vec<Proxy>,

@@ -6,19 +6,20 @@ mod list;
 mod pure;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::chain::{account, refused};
 use super::output::Output;
 use super::write::with_write;
-use super::{Failure, Verb, args, group_of, run_one_of};
+use super::{Failure, Prints, Verb, args, group_of, run_one_of};
 use crate::config::Settings;
 use crate::config::table::Group;
 use crate::subtensor::{Operation, Subtensor};
 use crate::units::Account;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "proxy", command, run, prints: Prints::Group(VERBS) };
 
 /// Every subcommand, in the order of the help page.
 const VERBS: &[Verb] = &[list::VERB, change::ADD, change::REMOVE, pure::CREATE, pure::KILL, execute::VERB];
@@ -61,7 +62,7 @@ fn delay() -> Arg {
 }
 
 /// A proxy, as the chain stores it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 struct Proxy {
     delegate: Account,
     proxy_type: String,

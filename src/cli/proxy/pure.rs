@@ -1,6 +1,7 @@
 //! `neuron proxy create` and `kill`: accounts without a key, of which the wallet's coldkey is the proxy.
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -8,12 +9,14 @@ use super::{delay, kind, named, number, operation, word, writing};
 use crate::cli::chain::{refused, with_chain};
 use crate::cli::output::Output;
 use crate::cli::write::Writer;
-use crate::cli::{Failure, Verb};
+use crate::cli::{Failure, Prints, Verb};
 use crate::subtensor::{Inclusion, Subtensor};
 use crate::units::{Account, BlockNumber};
 
-pub(super) const CREATE: Verb = Verb { command: create_command, run: create };
-pub(super) const KILL: Verb = Verb { command: kill_command, run: kill };
+pub(super) const CREATE: Verb =
+    Verb { name: "create", command: create_command, run: create, prints: Prints::written::<Created>() };
+pub(super) const KILL: Verb =
+    Verb { name: "kill", command: kill_command, run: kill, prints: Prints::written::<Killed>() };
 
 fn index() -> Arg {
     Arg::new("index")
@@ -56,7 +59,7 @@ struct Pure {
     disambiguation_index: u16,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Created {
     spawner: Account,
     proxy_type: String,
@@ -109,7 +112,7 @@ async fn created_in(
     Ok(created.next_back())
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Killed {
     account: Account,
     spawner: Account,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::live::{self, Redrawn};
 use super::output::{Format, Output, TextTable};
-use super::{Exit, Failure, OrExit, Verb, args, block_on, chain, interrupted};
+use super::{Exit, Failure, OrExit, Prints, Verb, args, block_on, chain, interrupted};
 use crate::clock;
 use crate::config::Settings;
 use crate::config::table::Group;
@@ -24,7 +25,7 @@ mod columns;
 
 use columns::Columns;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "query", command, run, prints: Prints::one::<Vec<Turn>>() };
 
 const GROUPS: [Group; 4] = [Group::Subnet, Group::Wallet, Group::Chain, Group::Dendrite];
 /// Neurons from which on the chain's usual miners answer validators only.
@@ -106,7 +107,7 @@ impl SideBySide {
 }
 
 /// One question with its answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Turn {
     message: Foreign,
     answers: Vec<Answered>,

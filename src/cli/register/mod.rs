@@ -5,18 +5,19 @@ mod pow;
 use std::num::NonZeroUsize;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::chain::{address, netuid, refused, with_chain};
 use crate::cli::output::Output;
 use crate::cli::write::{Outcome, Writer, with_write};
-use crate::cli::{Exit, Failure, OrExit, Verb, args};
+use crate::cli::{Exit, Failure, OrExit, Prints, Verb, args};
 use crate::config::table::Group;
 use crate::subtensor::Operation;
 use crate::units::{Account, NetUid, Rao, Uid};
 use crate::wallet::KeyKind;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "register", command, run, prints: Prints::shown_or_written::<Registered>() };
 
 fn command() -> Command {
     let limit = Arg::new("limit-price").long("limit-price").value_name("TAO").help("The most TAO that it may cost");
@@ -35,7 +36,7 @@ fn command() -> Command {
     args::with_settings(with_write(command), &[Group::Subnet, Group::Wallet, Group::Chain])
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Registered {
     netuid: NetUid,
     /// `null` in a dry run.

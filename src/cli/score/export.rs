@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::{Arg, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::output::Output;
-use super::super::{Exit, OrExit as _};
+use super::super::{Exit, OrExit as _, Prints};
 use super::{classified, target, target_args};
 use crate::cli::Failure;
 use crate::clock::Clock;
@@ -19,6 +20,9 @@ use crate::report::export::{Format, Part, export};
 use crate::role;
 use crate::subnets::registry;
 use crate::units::millis;
+
+/// What it prints.
+pub(super) const PRINTS: Prints = Prints::either::<Written, ToLake>();
 
 pub(super) fn command() -> Command {
     let [to, format] =
@@ -47,7 +51,7 @@ pub(super) fn command() -> Command {
         .arg(tables)
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Written {
     files: Vec<PathBuf>,
 }
@@ -68,7 +72,7 @@ pub(super) fn run(case: &Case, matches: &ArgMatches, output: Output) -> Result<(
     Ok(())
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct ToLake {
     lake: String,
     #[serde(flatten)]

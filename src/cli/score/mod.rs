@@ -17,17 +17,32 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::output::Output;
-use super::{Exit, Failure, OrExit, Verb, args};
+use super::{Exit, Failure, OrExit, Prints, Verb, args};
 use crate::config::Settings;
 use crate::config::table::Group;
 use crate::ledger::{Address, Place};
+use crate::report::compare::Comparison;
+use crate::report::explain::Explained;
+use crate::report::plot::Plotted;
+use crate::report::sybil::Suspects;
 use crate::report::{Case, ReportError};
 use crate::role::setup;
-use crate::subnets::events::ledger::Archive;
+use crate::scoring::incentives::Earnings;
+use crate::subnets::events::ledger::{Archive, Verification};
 use crate::subnets::events::settings::{EventsSettings, SCORING};
 use crate::units::{Account, Identity};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "score", command, run, prints: Prints::Each(PARTS) };
+
+const PARTS: &[(&str, Prints)] = &[
+    ("verify", Prints::one::<Verification>()),
+    ("explain", Prints::one::<Explained>()),
+    ("compare", Prints::one::<Comparison>()),
+    ("sybil", Prints::one::<Suspects>()),
+    ("export", export::PRINTS),
+    ("plot", Prints::one::<Plotted>()),
+    ("incentives", Prints::one::<Vec<Earnings>>()),
+];
 
 const AFTER: &str = "\
 The ledger is found in --db.directory, or named with --ledger; a copy made by `neuron score export` works too.

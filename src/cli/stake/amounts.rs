@@ -1,21 +1,24 @@
 //! `neuron stake add`, `remove` and `remove-all`: TAO into alpha and back.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{amount_or_all, writing};
 use crate::cli::chain::{address, netuid, refused, with_amount, with_chain};
 use crate::cli::output::Output;
 use crate::cli::write::{Moves, Writer, limit, told, with_limit, with_write};
-use crate::cli::{Failure, Verb, args};
+use crate::cli::{Failure, Prints, Verb, args};
 use crate::config::table::Group;
 use crate::subtensor::Operation;
 use crate::units::{Account, NetUid, Rao};
 use crate::wallet::KeyKind;
 
-pub(super) const ADD: Verb = Verb { command: add_command, run: add };
-pub(super) const REMOVE: Verb = Verb { command: remove_command, run: remove };
-pub(super) const REMOVE_ALL: Verb = Verb { command: remove_all_command, run: remove_all };
+pub(super) const ADD: Verb = Verb { name: "add", command: add_command, run: add, prints: Prints::written::<Staked>() };
+pub(super) const REMOVE: Verb =
+    Verb { name: "remove", command: remove_command, run: remove, prints: Prints::written::<Staked>() };
+pub(super) const REMOVE_ALL: Verb =
+    Verb { name: "remove-all", command: remove_all_command, run: remove_all, prints: Prints::written::<Emptied>() };
 
 fn add_command() -> Command {
     let add = Command::new("add").about("Stakes TAO on a hotkey in a subnet; netuid 0 is root");
@@ -42,7 +45,7 @@ fn remove_all_command() -> Command {
     args::with_settings(with_write(command), &[Group::Wallet, Group::Chain])
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Staked {
     netuid: NetUid,
     hotkey: Account,
@@ -89,7 +92,7 @@ fn change(matches: &ArgMatches, output: Output, moves: Moves) -> Result<(), Fail
     })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Emptied {
     hotkey: Account,
     coldkey: Account,

@@ -1,6 +1,7 @@
 //! `neuron stake auto`: where a coldkey's earnings as a miner are staked.
 
 use clap::{Arg, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -8,11 +9,11 @@ use super::writing;
 use crate::cli::chain::{account, netuid, refused, with_chain};
 use crate::cli::output::Output;
 use crate::cli::write::Writer;
-use crate::cli::{Failure, Verb};
+use crate::cli::{Failure, Prints, Verb};
 use crate::subtensor::Operation;
 use crate::units::{Account, NetUid};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "auto", command, run, prints: Prints::shown_or_written::<Auto>() };
 
 fn command() -> Command {
     let to = Arg::new("to")
@@ -26,7 +27,7 @@ fn command() -> Command {
     writing(command)
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Auto {
     netuid: NetUid,
     coldkey: Account,

@@ -1,24 +1,25 @@
 //! `neuron stake child …`: hotkeys that one's stake counts for.
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::writing;
 use crate::cli::chain::{account, address, connect_at, netuid, refused, with_block, with_chain};
 use crate::cli::output::{Output, TextTable};
 use crate::cli::write::{Writer, part};
-use crate::cli::{Exit, Failure, Verb, args, group_of, run_one_of};
+use crate::cli::{Exit, Failure, Prints, Verb, args, group_of, run_one_of};
 use crate::config::table::Group;
 use crate::subtensor::{Family, Operation, Relative};
 use crate::units::{Account, NetUid};
 use crate::wallet::KeyKind;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "child", command, run, prints: Prints::Group(VERBS) };
 
-const GET: Verb = Verb { command: get_command, run: get };
-const SET: Verb = Verb { command: set_command, run: set };
-const REVOKE: Verb = Verb { command: revoke_command, run: revoke };
-const TAKE: Verb = Verb { command: take_command, run: take };
+const GET: Verb = Verb { name: "get", command: get_command, run: get, prints: Prints::one::<Shown>() };
+const SET: Verb = Verb { name: "set", command: set_command, run: set, prints: Prints::written::<Set>() };
+const REVOKE: Verb = Verb { name: "revoke", command: revoke_command, run: revoke, prints: Prints::written::<Set>() };
+const TAKE: Verb = Verb { name: "take", command: take_command, run: take, prints: Prints::shown_or_written::<Take>() };
 const VERBS: &[Verb] = &[GET, SET, REVOKE, TAKE];
 
 fn command() -> Command {
@@ -55,7 +56,7 @@ fn take_command() -> Command {
     writing(Command::new("take").about("Shows or sets the take of the wallet's hotkey as a child").arg(take))
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Shown {
     netuid: NetUid,
     hotkey: Account,
@@ -88,7 +89,7 @@ fn table(Shown { netuid, hotkey, family }: &Shown) -> String {
     format!("{}hotkey {hotkey}, subnet {netuid}; as a child it keeps {take}\n", table.render())
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Set {
     netuid: NetUid,
     hotkey: Account,
@@ -133,7 +134,7 @@ async fn change(writer: &Writer<'_>, set: Set) -> Result<(), Failure> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Take {
     netuid: NetUid,
     hotkey: Account,

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Arg, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::chain::{address, connect_at, refused, with_block, with_chain};
 use crate::cli::output::{Output, TextTable};
-use crate::cli::{Failure, Verb, args};
+use crate::cli::{Failure, Prints, Verb, args};
 use crate::config::table::Group;
 use crate::subtensor::{Position, Subtensor};
 use crate::units::{Account, NetUid, Rao};
 use crate::wallet::KeyKind;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "list", command, run, prints: Prints::one::<Vec<Worth>>() };
 
 fn command() -> Command {
     let whose = Arg::new("address").value_name("ADDRESS").help("A coldkey's ss58 address; the wallet's by default");
@@ -22,7 +23,7 @@ fn command() -> Command {
 }
 
 /// A position with its worth.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(in crate::cli) struct Worth {
     #[serde(flatten)]
     pub(in crate::cli) position: Position,

@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::chain::{netuid, refused};
 use super::output::Output;
-use super::{Exit, Failure, Verb, args, write};
+use super::{Exit, Failure, Prints, Verb, args, write};
 use crate::config::Settings;
 use crate::config::table::Group;
 use crate::subtensor::Subtensor;
@@ -19,7 +19,7 @@ use crate::units::{Account, NetUid, Rao};
 pub(super) use child::{of_65535, percent};
 pub(super) use list::{Worth, table as worth_table, worths};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "stake", command, run, prints: Prints::Group(VERBS) };
 
 /// Every subcommand, in the order of the help page.
 const VERBS: &[Verb] = &[

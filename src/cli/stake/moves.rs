@@ -1,21 +1,25 @@
 //! `neuron stake move`, `swap` and `transfer`: to another hotkey, another subnet, another coldkey.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{amount_or_all, destination, destination_or_here, writing};
 use crate::cli::chain::{account, address, netuid, refused, with_amount, with_chain};
 use crate::cli::output::Output;
 use crate::cli::write::{Moves, Writer, limit, with_limit};
-use crate::cli::{Exit, Failure, Verb};
+use crate::cli::{Exit, Failure, Prints, Verb};
 use crate::config::Settings;
 use crate::subtensor::Operation;
 use crate::units::{Account, NetUid, Rao};
 use crate::wallet::KeyKind;
 
-pub(super) const MOVE: Verb = Verb { command: move_command, run: move_stake };
-pub(super) const SWAP: Verb = Verb { command: swap_command, run: swap };
-pub(super) const TRANSFER: Verb = Verb { command: transfer_command, run: transfer };
+pub(super) const MOVE: Verb =
+    Verb { name: "move", command: move_command, run: move_stake, prints: Prints::written::<Moved>() };
+pub(super) const SWAP: Verb =
+    Verb { name: "swap", command: swap_command, run: swap, prints: Prints::written::<Moved>() };
+pub(super) const TRANSFER: Verb =
+    Verb { name: "transfer", command: transfer_command, run: transfer, prints: Prints::written::<Moved>() };
 
 const TO_NETUID: &str = "to-netuid";
 
@@ -54,7 +58,7 @@ fn transfer_command() -> Command {
     writing(with_part(command))
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Moved {
     from_hotkey: Account,
     from_coldkey: Account,

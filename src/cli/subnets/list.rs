@@ -1,19 +1,24 @@
 //! `neuron subnets list`, `show`, `price` and `create-cost`.
 
 use clap::{Arg, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::chain::{connect_at, netuid, refused, with_block, with_chain};
 use crate::cli::output::{Output, TextTable};
-use crate::cli::{Exit, Failure, OrExit, Verb, args};
+use crate::cli::{Exit, Failure, OrExit, Prints, Verb, args};
 use crate::config::table::Group;
 use crate::subtensor::{Quote, SubnetSummary};
 use crate::units::{NetUid, Rao};
 
-pub(super) const LIST: Verb = Verb { command: list_command, run: list };
-pub(super) const SHOW: Verb = Verb { command: show_command, run: show };
-pub(super) const PRICE: Verb = Verb { command: price_command, run: price };
-pub(super) const CREATION_COST: Verb = Verb { command: creation_cost_command, run: creation_cost };
+pub(super) const LIST: Verb =
+    Verb { name: "list", command: list_command, run: list, prints: Prints::one::<Vec<SubnetSummary>>() };
+pub(super) const SHOW: Verb =
+    Verb { name: "show", command: show_command, run: show, prints: Prints::one::<SubnetSummary>() };
+pub(super) const PRICE: Verb =
+    Verb { name: "price", command: price_command, run: price, prints: Prints::one::<Price>() };
+pub(super) const CREATION_COST: Verb =
+    Verb { name: "create-cost", command: creation_cost_command, run: creation_cost, prints: Prints::one::<Cost>() };
 
 fn list_command() -> Command {
     let command = Command::new("list").about("Prints all subnets: name, price, pool, neurons, cost of a slot");
@@ -103,7 +108,7 @@ fn details(subnet: &SubnetSummary) -> String {
     table.render()
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Price {
     netuid: NetUid,
     /// Rao per 10⁹ alpha-rao.
@@ -147,7 +152,7 @@ fn told(Price { netuid, price_rao, buying, selling }: &Price) -> String {
     text
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Cost {
     cost_rao: Rao,
 }

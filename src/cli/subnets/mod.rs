@@ -8,9 +8,9 @@ mod symbol;
 use clap::{ArgMatches, Command};
 
 use super::output::Output;
-use super::{Failure, Verb, group_of, run_one_of};
+use super::{Failure, Prints, Verb, group_of, run_one_of};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "subnets", command, run, prints: Prints::Group(VERBS) };
 
 /// Every subcommand, in the order of the help page.
 const VERBS: &[Verb] = &[

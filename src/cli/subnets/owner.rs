@@ -1,6 +1,7 @@
 //! `neuron subnets create`, `start`, `set-identity` and `get-identity`.
 
 use clap::{ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -8,16 +9,28 @@ use crate::cli::chain::{address, connect_at, netuid, refused, with_block, with_c
 use crate::cli::identity::{self, text_of};
 use crate::cli::output::Output;
 use crate::cli::write::{Writer, with_write};
-use crate::cli::{Failure, Verb, args};
+use crate::cli::{Failure, Prints, Verb, args};
 use crate::config::table::Group;
 use crate::subtensor::{Operation, SubnetIdentity};
 use crate::units::{Account, NetUid, Rao};
 use crate::wallet::KeyKind;
 
-pub(super) const CREATE: Verb = Verb { command: create_command, run: create };
-pub(super) const START: Verb = Verb { command: start_command, run: start };
-pub(super) const SET_IDENTITY: Verb = Verb { command: set_identity_command, run: set_identity };
-pub(super) const GET_IDENTITY: Verb = Verb { command: get_identity_command, run: get_identity };
+pub(super) const CREATE: Verb =
+    Verb { name: "create", command: create_command, run: create, prints: Prints::written::<Created>() };
+pub(super) const START: Verb =
+    Verb { name: "start", command: start_command, run: start, prints: Prints::written::<Started>() };
+pub(super) const SET_IDENTITY: Verb = Verb {
+    name: "set-identity",
+    command: set_identity_command,
+    run: set_identity,
+    prints: Prints::written::<Identified>(),
+};
+pub(super) const GET_IDENTITY: Verb = Verb {
+    name: "get-identity",
+    command: get_identity_command,
+    run: get_identity,
+    prints: Prints::one::<Option<SubnetIdentity>>(),
+};
 
 /// The fields of a subnet's identity: flag and help.
 const FIELDS: [(&str, &str); 8] = [
@@ -57,7 +70,7 @@ fn get_identity_command() -> Command {
     args::with_settings(with_block(command), &[Group::Subnet, Group::Chain])
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Created {
     /// The new subnet; `null` in a dry run.
     netuid: Option<NetUid>,
@@ -91,7 +104,7 @@ fn create(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Started {
     netuid: NetUid,
 }
@@ -106,7 +119,7 @@ fn start(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Identified {
     netuid: NetUid,
     identity: SubnetIdentity,

@@ -1,18 +1,19 @@
 //! `neuron subnets set`: one setting of a subnet, by its owner or by root.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use crate::cli::chain::{netuid, refused, with_chain};
 use crate::cli::output::Output;
 use crate::cli::write::{Writer, with_write};
-use crate::cli::{Exit, Failure, Verb, args, raw};
+use crate::cli::{Exit, Failure, Prints, Verb, args, raw};
 use crate::config::table::Group;
 use crate::subtensor::SubtensorError;
 use crate::units::NetUid;
 
-pub(super) const SET: Verb = Verb { command, run };
+pub(super) const SET: Verb = Verb { name: "set", command, run, prints: Prints::written::<Set>() };
 
 /// Settings whose call has another name than they have in `neuron hyperparameters`.
 const CALLS: [(&str, &str); 12] = [
@@ -58,7 +59,7 @@ const LIMITED: &str = "TxRateLimitExceeded";
 const SETTING_LIMIT: &str = "SubtensorModule.OwnerHyperparamRateLimit";
 const VERSION_LIMIT: &str = "SubtensorModule.WeightsVersionKeyRateLimit";
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Set {
     netuid: NetUid,
     name: String,

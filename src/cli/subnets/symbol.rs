@@ -1,18 +1,21 @@
 //! `neuron subnets set-symbol` and `trigger-epoch`.
 
 use clap::{Arg, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use crate::cli::chain::{netuid, refused, with_chain};
 use crate::cli::output::Output;
 use crate::cli::write::{Writer, with_write};
-use crate::cli::{Failure, Verb, args};
+use crate::cli::{Failure, Prints, Verb, args};
 use crate::config::table::Group;
 use crate::units::NetUid;
 
-pub(super) const SET_SYMBOL: Verb = Verb { command: symbol_command, run: set_symbol };
-pub(super) const TRIGGER_EPOCH: Verb = Verb { command: epoch_command, run: trigger_epoch };
+pub(super) const SET_SYMBOL: Verb =
+    Verb { name: "set-symbol", command: symbol_command, run: set_symbol, prints: Prints::written::<Named>() };
+pub(super) const TRIGGER_EPOCH: Verb =
+    Verb { name: "trigger-epoch", command: epoch_command, run: trigger_epoch, prints: Prints::written::<Triggered>() };
 
 fn writing(command: Command) -> Command {
     args::with_settings(with_write(command), &[Group::Subnet, Group::Wallet, Group::Chain])
@@ -31,7 +34,7 @@ fn epoch_command() -> Command {
     writing(command)
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Named {
     netuid: NetUid,
     symbol: String,
@@ -51,7 +54,7 @@ fn set_symbol(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Triggered {
     netuid: NetUid,
 }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::builder::Resettable;
 use clap::{Arg, ArgMatches, Command, value_parser};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Exit, Failure, Output, Verb, args};
+use super::{Exit, Failure, Output, Prints, Verb, args};
 use crate::cli::chain::{account, address, connect_at, refused, with_block, with_chain};
 use crate::cli::identity::{self, text_of};
 use crate::cli::output::TextTable;
@@ -17,12 +18,30 @@ use crate::subtensor::{Identity, Neuron, Operation, Subtensor};
 use crate::units::{Account, NetUid, Rao};
 use crate::wallet::KeyKind;
 
-pub(super) const OVERVIEW: Verb = Verb { command: overview_command, run: overview };
-pub(super) const INSPECT: Verb = Verb { command: inspect_command, run: inspect };
-pub(super) const ASSOCIATE_HOTKEY: Verb = Verb { command: associate_command, run: associate };
-pub(super) const SWAP_HOTKEY: Verb = Verb { command: swap_hotkey_command, run: swap_hotkey };
-pub(super) const SET_IDENTITY: Verb = Verb { command: set_identity_command, run: set_identity };
-pub(super) const GET_IDENTITY: Verb = Verb { command: get_identity_command, run: get_identity };
+pub(super) const OVERVIEW: Verb =
+    Verb { name: "overview", command: overview_command, run: overview, prints: Prints::one::<Overview>() };
+pub(super) const INSPECT: Verb =
+    Verb { name: "inspect", command: inspect_command, run: inspect, prints: Prints::one::<Inspected>() };
+pub(super) const ASSOCIATE_HOTKEY: Verb = Verb {
+    name: "associate-hotkey",
+    command: associate_command,
+    run: associate,
+    prints: Prints::written::<Associated>(),
+};
+pub(super) const SWAP_HOTKEY: Verb =
+    Verb { name: "swap-hotkey", command: swap_hotkey_command, run: swap_hotkey, prints: Prints::written::<Swapped>() };
+pub(super) const SET_IDENTITY: Verb = Verb {
+    name: "set-identity",
+    command: set_identity_command,
+    run: set_identity,
+    prints: Prints::written::<Identified>(),
+};
+pub(super) const GET_IDENTITY: Verb = Verb {
+    name: "get-identity",
+    command: get_identity_command,
+    run: get_identity,
+    prints: Prints::one::<Option<Identity>>(),
+};
 
 const GROUPS: [Group; 2] = [Group::Wallet, Group::Chain];
 
@@ -82,14 +101,14 @@ fn set_identity_command() -> Command {
     identity::with_fields(command, &FIELDS)
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Overview {
     coldkey: Account,
     free_rao: Rao,
     subnets: Vec<InSubnet>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct InSubnet {
     netuid: NetUid,
     neurons: Vec<Neuron>,
@@ -151,7 +170,7 @@ fn neurons(overview: &Overview) -> String {
     format!("{}{count} neurons of {coldkey}; {free_rao} free\n", table.render())
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Inspected {
     coldkey: Account,
     free_rao: Rao,
@@ -192,7 +211,7 @@ async fn inspected(chain: &Subtensor, coldkey: Account) -> Result<Inspected, Fai
     Ok(Inspected { coldkey, free_rao, hotkeys, stakes, total_rao: Rao(total) })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Associated {
     hotkey: Account,
     coldkey: Account,
@@ -214,7 +233,7 @@ fn associate(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Swapped {
     old: Account,
     new: Account,
@@ -237,7 +256,7 @@ fn swap_hotkey(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Identified {
     coldkey: Account,
     identity: Identity,

@@ -7,11 +7,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::Verb;
 use super::super::exit::{Exit, Failure};
 use super::super::output::{Format, Output};
+use super::super::{Prints, Verb};
 use super::context::{Context, with_key_choice, with_password, write_secret_file};
 use super::new_password::{for_new_key, with_new_password};
 use super::sources::{fresh, known, with_fresh, with_hotkey_scheme, with_known};
@@ -19,16 +20,34 @@ use super::{failed, with_overwrite, with_wallet};
 use crate::units::Account;
 use crate::wallet::{KeyKind, OnExisting, Saved, Scheme, UnlockedKey, Wallet};
 
-pub(super) const CREATE: Verb = Verb { command: create_command, run: create };
-pub(super) const NEW_COLDKEY: Verb =
-    Verb { command: || new_command("new-coldkey"), run: |m, o| new(KeyKind::Coldkey, m, o) };
-pub(super) const NEW_HOTKEY: Verb =
-    Verb { command: || new_command("new-hotkey"), run: |m, o| new(KeyKind::Hotkey, m, o) };
-pub(super) const REGEN_COLDKEY: Verb =
-    Verb { command: || regen_command("regen-coldkey"), run: |m, o| regen(KeyKind::Coldkey, m, o) };
-pub(super) const REGEN_HOTKEY: Verb =
-    Verb { command: || regen_command("regen-hotkey"), run: |m, o| regen(KeyKind::Hotkey, m, o) };
-pub(super) const IMPORT: Verb = Verb { command: import_command, run: import };
+pub(super) const CREATE: Verb =
+    Verb { name: "create", command: create_command, run: create, prints: Prints::one::<Done>() };
+pub(super) const NEW_COLDKEY: Verb = Verb {
+    name: "new-coldkey",
+    command: || new_command("new-coldkey"),
+    run: |m, o| new(KeyKind::Coldkey, m, o),
+    prints: Prints::one::<Done>(),
+};
+pub(super) const NEW_HOTKEY: Verb = Verb {
+    name: "new-hotkey",
+    command: || new_command("new-hotkey"),
+    run: |m, o| new(KeyKind::Hotkey, m, o),
+    prints: Prints::one::<Done>(),
+};
+pub(super) const REGEN_COLDKEY: Verb = Verb {
+    name: "regen-coldkey",
+    command: || regen_command("regen-coldkey"),
+    run: |m, o| regen(KeyKind::Coldkey, m, o),
+    prints: Prints::one::<Done>(),
+};
+pub(super) const REGEN_HOTKEY: Verb = Verb {
+    name: "regen-hotkey",
+    command: || regen_command("regen-hotkey"),
+    run: |m, o| regen(KeyKind::Hotkey, m, o),
+    prints: Prints::one::<Done>(),
+};
+pub(super) const IMPORT: Verb =
+    Verb { name: "import", command: import_command, run: import, prints: Prints::one::<Done>() };
 
 /// What all writers of keys take.
 fn writer(command: Command) -> Command {
@@ -81,7 +100,7 @@ fn import_command() -> Command {
 }
 
 /// One key that a command wrote or found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct KeyDone {
     ss58: Account,
     crypto_type: Scheme,
@@ -96,7 +115,7 @@ struct KeyDone {
 }
 
 /// What a writing command did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Done {
     wallet: String,
     path: PathBuf,

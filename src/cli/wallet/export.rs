@@ -3,19 +3,27 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value as Json};
 
-use super::super::Verb;
 use super::super::exit::{Exit, Failure};
 use super::super::output::Output;
+use super::super::{Prints, Verb};
 use super::context::{Context, with_key_choice, with_password, with_target, write_secret_file};
 use super::failed;
 use super::new_password::{second, with_new_password, with_second_password};
 use crate::units::Account;
 use crate::wallet::{EnvPassword, Unlocked, WalletError, polkadot_js};
 
-pub(super) const EXPORT: Verb = Verb { command: export_command, run: export };
-pub(super) const ENV_PASSWORD: Verb = Verb { command: env_command, run: env_password };
+pub(super) const EXPORT: Verb = Verb {
+    name: "export",
+    command: export_command,
+    run: export,
+    prints: Prints::either::<Exported, Map<String, Json>>(),
+};
+pub(super) const ENV_PASSWORD: Verb =
+    Verb { name: "env-password", command: env_command, run: env_password, prints: Prints::one::<Variable>() };
 
 fn export_command() -> Command {
     let about = "Exports a key as the encrypted JSON that polkadot-js, its extension and mobile apps import";
@@ -40,7 +48,7 @@ fn export_command() -> Command {
         )
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Exported {
     ss58: Account,
     path: PathBuf,
@@ -61,8 +69,8 @@ fn export(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
             output.result(&done, |done| format!("{} exported to {}\n", done.ss58, done.path.display()))?;
         }
         None => {
-            let document: serde_json::Value = serde_json::from_str(&text)?;
-            output.result(&document, ToString::to_string)?;
+            let document: Map<String, Json> = serde_json::from_str(&text)?;
+            output.result(&document, |_| text)?;
         }
     }
     Ok(())
@@ -74,7 +82,7 @@ fn env_command() -> Command {
     with_key_choice(with_password(with_target(Command::new("env-password").about(about))))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Variable {
     variable: String,
     value: String,

@@ -3,17 +3,18 @@
 use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::Verb;
 use super::super::exit::{Exit, Failure};
 use super::super::output::Output;
+use super::super::{Prints, Verb};
 use super::context::{Context, with_key_choice, with_password, with_target};
 use super::{failed, with_wallet};
 use crate::wallet::{EnvPassword, KeyKind, ListedKey, ListedWallet, Listing, WalletError};
 
-pub(super) const LIST: Verb = Verb { command: list_command, run: list };
-pub(super) const SHOW: Verb = Verb { command: show_command, run: show };
+pub(super) const LIST: Verb = Verb { name: "list", command: list_command, run: list, prints: Prints::one::<Listing>() };
+pub(super) const SHOW: Verb = Verb { name: "show", command: show_command, run: show, prints: Prints::one::<Shown>() };
 
 fn list_command() -> Command {
     let strict = Arg::new("strict").long("strict").action(ArgAction::SetTrue).help("Fail when any file has a problem");
@@ -72,7 +73,7 @@ fn show_command() -> Command {
     )
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Shown {
     #[serde(flatten)]
     wallet: ListedWallet,

@@ -17,11 +17,11 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{Verb, args};
+use super::{Prints, Verb, args};
 use crate::config::table::Group;
 use crate::wallet::{Class, WalletError};
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "wallet", command, run, prints: Prints::Group(VERBS) };
 
 /// Every subcommand, in the order of the help page.
 const VERBS: &[Verb] = &[

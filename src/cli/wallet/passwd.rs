@@ -3,18 +3,21 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::Verb;
 use super::super::exit::{Exit, Failure};
 use super::super::output::Output;
+use super::super::{Prints, Verb};
 use super::context::{Context, with_key_choice, with_password, with_target};
 use super::failed;
 use super::new_password::{second, with_new_password, with_second_password};
 use crate::wallet::{Envelope, KeyKind, ListedWallet, Note, Secret, Unlocked, UnlockedKey, Wallet, WalletError};
 
-pub(super) const PASSWD: Verb = Verb { command: passwd_command, run: passwd };
-pub(super) const UPGRADE: Verb = Verb { command: upgrade_command, run: upgrade };
+pub(super) const PASSWD: Verb =
+    Verb { name: "passwd", command: passwd_command, run: passwd, prints: Prints::one::<Rewritten>() };
+pub(super) const UPGRADE: Verb =
+    Verb { name: "upgrade", command: upgrade_command, run: upgrade, prints: Prints::one::<Vec<Rewritten>>() };
 
 fn passwd_command() -> Command {
     let about = "Changes a key's password; encrypts a plain key, or with --no-password decrypts one";
@@ -23,7 +26,7 @@ fn passwd_command() -> Command {
 }
 
 /// A key that was rewritten, or why it was not.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Rewritten {
     wallet: String,
     kind: KeyKind,

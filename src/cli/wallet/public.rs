@@ -3,20 +3,29 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::Verb;
 use super::super::exit::Failure;
 use super::super::output::Output;
+use super::super::{Prints, Verb};
 use super::context::Context;
 use super::{failed, usage, with_overwrite, with_wallet};
 use crate::units::Account;
 use crate::wallet::{KeyKind, OnExisting, PublicKey, ResolvedAccount, Saved, Scheme};
 
-pub(super) const REGEN_COLDKEYPUB: Verb =
-    Verb { command: || command("regen-coldkeypub"), run: |m, o| run(KeyKind::Coldkey, m, o) };
-pub(super) const REGEN_HOTKEYPUB: Verb =
-    Verb { command: || command("regen-hotkeypub"), run: |m, o| run(KeyKind::Hotkey, m, o) };
+pub(super) const REGEN_COLDKEYPUB: Verb = Verb {
+    name: "regen-coldkeypub",
+    command: || command("regen-coldkeypub"),
+    run: |m, o| run(KeyKind::Coldkey, m, o),
+    prints: Prints::one::<Done>(),
+};
+pub(super) const REGEN_HOTKEYPUB: Verb = Verb {
+    name: "regen-hotkeypub",
+    command: || command("regen-hotkeypub"),
+    run: |m, o| run(KeyKind::Hotkey, m, o),
+    prints: Prints::one::<Done>(),
+};
 
 fn command(name: &'static str) -> Command {
     let about = match name {
@@ -50,7 +59,7 @@ fn command(name: &'static str) -> Command {
     with_overwrite(command, "Replace an existing file; it is kept as NAME.bak-TIME")
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Done {
     wallet: String,
     ss58: Account,

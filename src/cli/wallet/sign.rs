@@ -3,18 +3,20 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::Verb;
 use super::super::exit::{Exit, Failure};
 use super::super::output::Output;
+use super::super::{Prints, Verb};
 use super::context::{Context, with_key_choice, with_password, with_target};
 use super::{failed, usage, with_wallet};
 use crate::units::Account;
 use crate::wallet::{KeyKind, ResolvedAccount, Scheme, verify_message};
 
-pub(super) const SIGN: Verb = Verb { command: sign_command, run: sign };
-pub(super) const VERIFY: Verb = Verb { command: verify_command, run: verify };
+pub(super) const SIGN: Verb = Verb { name: "sign", command: sign_command, run: sign, prints: Prints::one::<Signed>() };
+pub(super) const VERIFY: Verb =
+    Verb { name: "verify", command: verify_command, run: verify, prints: Prints::one::<Verified>() };
 
 fn with_message(command: Command) -> Command {
     command
@@ -55,7 +57,7 @@ fn sign_command() -> Command {
     with_message(with_key_choice(with_password(with_target(Command::new("sign").about(about)))))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Signed {
     signed_message: String,
     signer_address: Account,
@@ -115,7 +117,7 @@ fn verify_command() -> Command {
 }
 
 /// With the fields of btcli 9 (`verified`, `signer`, `message`) and 11 (`valid`, `ss58`).
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Verified {
     verified: bool,
     valid: bool,

@@ -1,10 +1,11 @@
 //! `neuron wallet swap-coldkey …`: another coldkey in the place of the wallet's, announced days before it is done.
 
 use clap::{Arg, ArgGroup, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::{Exit, Failure, Output, Verb, args};
+use super::{Exit, Failure, Output, Prints, Verb, args};
 use crate::cli::chain::{account, address, connect_at, refused, with_block, with_chain};
 use crate::cli::write::{Writer, with_write};
 use crate::cli::{group_of, run_one_of};
@@ -15,13 +16,16 @@ use crate::subtensor::{Operation, Subtensor};
 use crate::units::{Account, BlockNumber};
 use crate::wallet::KeyKind;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "swap-coldkey", command, run, prints: Prints::Group(VERBS) };
 
-const ANNOUNCE: Verb = Verb { command: announce_command, run: announce };
-const CHECK: Verb = Verb { command: check_command, run: check };
-const EXECUTE: Verb = Verb { command: execute_command, run: execute };
-const CLEAR: Verb = Verb { command: clear_command, run: clear };
-const DISPUTE: Verb = Verb { command: dispute_command, run: dispute };
+const ANNOUNCE: Verb =
+    Verb { name: "announce", command: announce_command, run: announce, prints: Prints::written::<State>() };
+const CHECK: Verb = Verb { name: "check", command: check_command, run: check, prints: Prints::one::<State>() };
+const EXECUTE: Verb =
+    Verb { name: "execute", command: execute_command, run: execute, prints: Prints::written::<Swapped>() };
+const CLEAR: Verb = Verb { name: "clear", command: clear_command, run: clear, prints: Prints::written::<State>() };
+const DISPUTE: Verb =
+    Verb { name: "dispute", command: dispute_command, run: dispute, prints: Prints::written::<State>() };
 const VERBS: &[Verb] = &[ANNOUNCE, CHECK, EXECUTE, CLEAR, DISPUTE];
 
 const GROUPS: [Group; 2] = [Group::Wallet, Group::Chain];
@@ -84,7 +88,7 @@ fn dispute_command() -> Command {
 }
 
 /// What the chain has about a swap.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, JsonSchema, Serialize)]
 struct State {
     coldkey: Account,
     /// The block now.
@@ -163,7 +167,7 @@ fn announce(matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Swapped {
     old: Account,
     new: Account,

@@ -3,16 +3,17 @@
 use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::Verb;
 use super::super::exit::{Exit, Failure};
 use super::super::output::Output;
+use super::super::{Prints, Verb};
 use super::context::{Context, with_password, with_target};
 use super::failed;
 use crate::wallet::{KeyReport, Listing, Verdict, examine};
 
-pub(super) const VERIFY_KEYS: Verb = Verb { command, run };
+pub(super) const VERIFY_KEYS: Verb = Verb { name: "verify-keys", command, run, prints: Prints::one::<Report>() };
 
 fn command() -> Command {
     let about = "Opens every key that it can, and compares it with its address, its public file and what other tools \
@@ -28,7 +29,7 @@ fn command() -> Command {
         .arg(Arg::new("strict").long("strict").action(ArgAction::SetTrue).help("Exit with status 1 on warnings too"))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Report {
     keys: Vec<KeyReport>,
     proven: usize,

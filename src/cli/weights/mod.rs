@@ -12,14 +12,14 @@ use futures_util::future::BoxFuture;
 
 use super::chain::{address, connect, hotkey, netuid, refused};
 use super::output::Output;
-use super::{Exit, Failure, Verb, args, block_on, role};
+use super::{Exit, Failure, Prints, Verb, args, block_on, role};
 use crate::clock::Clock;
 use crate::config::table::Group;
 use crate::config::{Resolved, Settings};
 use crate::ledger::{Ledger, LedgerError, Place, ReadOnly, Schema};
 use crate::role::weights::{
-    Job, WeightsExplanation, WeightsOutcome, WeightsPolicy, WeightsStatus, WeightsWriter, forecast, history, open_jobs,
-    row,
+    Job, PastJob, WeightsExplanation, WeightsForecast, WeightsOutcome, WeightsPolicy, WeightsStatus, WeightsWriter,
+    forecast, history, open_jobs, row,
 };
 use crate::role::{Subnet, setup};
 use crate::subnets::registry;
@@ -30,7 +30,16 @@ use crate::units::{Account, Identity, NetUid, Uid};
 use crate::wallet::KeyKind;
 use given::Given;
 
-pub(super) const VERB: Verb = Verb { command, run };
+pub(super) const VERB: Verb = Verb { name: "weights", command, run, prints: Prints::Each(PARTS) };
+
+const PARTS: &[(&str, Prints)] = &[
+    ("status", Prints::one::<WeightsStatus>()),
+    ("explain", Prints::one::<WeightsExplanation>()),
+    ("set", Prints::one::<Vec<WeightsOutcome>>()),
+    ("history", Prints::one::<Vec<PastJob>>()),
+    ("forecast", Prints::one::<WeightsForecast>()),
+    ("show", show::PRINTS),
+];
 
 fn command() -> Command {
     let settings = |command: Command| {

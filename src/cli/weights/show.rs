@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use clap::{ArgMatches, Command};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::cli::chain::{connect_at, netuid, refused, with_block, with_chain};
 use crate::cli::output::{Output, TextTable};
-use crate::cli::{Exit, Failure, args};
+use crate::cli::{Exit, Failure, Prints, args};
 use crate::config::table::Group;
 use crate::subtensor::Stored;
 use crate::subtensor::weights::PER_MECHANISM;
@@ -16,6 +17,9 @@ use crate::units::NetUid;
 
 /// Rows beyond this are none of a subnet: it has 256 places.
 const ROWS: u32 = 4096;
+
+/// What it prints.
+pub(super) const PRINTS: Prints = Prints::one::<Matrix>();
 
 pub(super) fn command() -> Command {
     let command = Command::new("show")
@@ -27,7 +31,7 @@ pub(super) fn command() -> Command {
     args::with_settings(with_block(command), &[Group::Subnet, Group::Chain])
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Matrix {
     netuid: NetUid,
     mechanism: u8,

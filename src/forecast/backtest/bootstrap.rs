@@ -1,5 +1,6 @@
 //! How sure a mean is, when neighbours in time are alike: a moving-block bootstrap (Künsch 1989).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::market::simulator::uniform;
@@ -8,7 +9,7 @@ use crate::market::simulator::uniform;
 const TIMES: u64 = 500;
 
 /// Where a number lies with 95 %.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize)]
 pub struct Interval {
     /// The lower end.
     pub low: f64,

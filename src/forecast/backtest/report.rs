@@ -1,5 +1,6 @@
 //! What a walk comes to.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::bootstrap::{Interval, interval};
@@ -11,7 +12,7 @@ use crate::market::klines::INTERVAL;
 const BLOCK: usize = 288;
 
 /// A walk in numbers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Summary {
     /// Forecasts of each model.
     pub forecasts: usize,
@@ -20,7 +21,7 @@ pub struct Summary {
 }
 
 /// How a model did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Line {
     /// Its name.
     pub model: String,
@@ -41,7 +42,7 @@ pub struct Line {
 }
 
 /// How a model did so long after its forecasts.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize)]
 pub struct AtHorizon {
     /// After so many minutes.
     pub minutes: i64,

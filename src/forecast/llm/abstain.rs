@@ -1,6 +1,7 @@
 //! When to be silent. Where the market is sure, or little was found, a model's word costs more than it earns: the only
 //! setting of the paper in which it beat the crowd is an unsure crowd and at least five articles (Halawi et al. 2024, 4.3).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where a forecast is worth giving.
@@ -64,7 +65,7 @@ pub struct Seen {
 }
 
 /// Why nothing is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Silence {
     /// The market's price is near 0 or 1.

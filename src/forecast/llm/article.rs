@@ -4,6 +4,7 @@
 //! field: when it was published, changed, seen, and those in its address and its dateline. An article is known from the
 //! latest of them on; one without any date is known at no time before now.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -23,7 +24,7 @@ const DATELINE_WORDS: usize = 5;
 const DATED: [&str; 7] = ["published", "updated", "posted", "modified", "last edited", "corrected", "as of"];
 
 /// What was found somewhere.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Article {
     /// Its title.
     pub title: String,

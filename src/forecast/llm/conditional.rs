@@ -1,6 +1,7 @@
 //! Forecasts that depend on another question: where two are linked, what one is if the other ends one way or the other.
 
 use futures_util::future::join_all;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Said, said};
@@ -26,7 +27,7 @@ const ABOUT: f64 = 0.85;
 const LEAST: f64 = 0.1;
 
 /// What a question is, if another ends one way or the other.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize)]
 pub struct Link {
     /// If it ends with yes.
     pub if_yes: f64,

@@ -5,6 +5,7 @@ use std::iter::Sum;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -41,7 +42,7 @@ impl DeskError {
 }
 
 /// What a question took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Cost {
     /// Paid, in millionths of a dollar; where a call was cut off, what it may have cost.
     pub micro_usd: MicroUsd,

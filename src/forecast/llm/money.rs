@@ -4,13 +4,14 @@ use std::fmt;
 use std::iter::Sum;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// Millionths in a dollar, and tokens in the unit of a price list.
 const MILLION: u64 = 1_000_000;
 
 /// An amount in millionths of a US dollar.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize)]
 #[serde(transparent)]
 pub struct MicroUsd(pub u64);
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::abstain::{Rule, Seen, Silence};
@@ -83,7 +84,7 @@ pub struct Asking {
 }
 
 /// An article that was read.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Source {
     /// Its title.
     pub title: Foreign,
@@ -102,7 +103,7 @@ pub struct Source {
 }
 
 /// What one model made of one prompt.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Thought {
     /// The model.
     pub model: String,
@@ -118,7 +119,7 @@ pub struct Thought {
 }
 
 /// All about one forecast.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Record {
     /// What the question is called.
     pub question: String,

@@ -186,7 +186,7 @@ pub struct Reservation {
 }
 
 /// What was spent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Spent {
     /// Spent or reserved on the day.
     pub day: MicroUsd,

@@ -1,6 +1,7 @@
 //! Language models on recorded questions: each asked as if it were then, and corrected by what had ended by then.
 
 use futures_util::{StreamExt, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Asked;
@@ -22,7 +23,7 @@ pub struct Language {
 }
 
 /// What it took, and why there was silence.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema, Serialize)]
 pub struct Took {
     /// All of it.
     #[serde(flatten)]

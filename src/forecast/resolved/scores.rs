@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Asked;
@@ -20,7 +21,7 @@ const BINS: usize = 10;
 const SHARES: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 1.0];
 
 /// A number with its interval of 95 %.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize)]
 pub struct Value {
     /// The number.
     pub value: f64,
@@ -29,7 +30,7 @@ pub struct Value {
 }
 
 /// How a forecaster did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Line {
     /// Its name.
     pub model: String,
@@ -56,7 +57,7 @@ pub struct Line {
 }
 
 /// A tenth of the range of probabilities.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize)]
 pub struct Bin {
     /// Answers in it.
     pub count: usize,
@@ -67,7 +68,7 @@ pub struct Bin {
 }
 
 /// The answers farthest from the price.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize)]
 pub struct Selected {
     /// Their share of the answers.
     pub share: f64,
@@ -80,7 +81,7 @@ pub struct Selected {
 }
 
 /// Several forecasters on the same questions.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Judged {
     /// Questions, a market at several moments counting as often.
     pub questions: usize,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Candle, INTERVAL, Interval, KlineSource, Span};
@@ -20,7 +21,7 @@ pub struct Series {
 }
 
 /// What is wrong with a row of candles.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Integrity {
     /// Candles that can be used.
     pub candles: usize,

@@ -36,7 +36,7 @@ const HINDSIGHT: f64 = 0.5;
 const PAGE: usize = 1000;
 
 /// Rows and files that could not be used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, schemars::JsonSchema, serde::Serialize)]
 pub struct Unusable {
     /// Rows without a name, a number or a date where one is needed.
     pub bad_rows: usize,

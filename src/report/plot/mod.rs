@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::miner::MinerReport;
@@ -57,7 +58,7 @@ impl Format {
 }
 
 /// What was drawn.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Plotted {
     /// The pictures.
     pub files: Vec<PathBuf>,

@@ -10,6 +10,7 @@ mod running;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::setup;
@@ -23,7 +24,7 @@ use crate::wallet::{Wallet, split_name};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Everything that was found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Checkup {
     /// This program's version.
     pub version: &'static str,
@@ -38,11 +39,12 @@ pub struct Checkup {
 }
 
 /// A setting that is not at its default.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Said {
     /// Its key.
     pub key: &'static str,
     /// Its value, harmless to show.
+    #[schemars(with = "Option<serde_json::Value>")]
     pub value: Option<toml::Value>,
     /// The layer.
     pub from: String,

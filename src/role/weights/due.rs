@@ -1,5 +1,6 @@
 //! When weights are due, in which mode, and what stands in their way. Pure.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::job::Mode;
@@ -35,7 +36,7 @@ pub enum CommitBy {
 }
 
 /// What the chain would refuse, or what nobody could reveal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "obstacle")]
 pub enum Obstacle {
     /// The validator has no permit.

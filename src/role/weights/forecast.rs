@@ -1,6 +1,7 @@
 //! What consensus will make of weights before they are sent: the chain's own arithmetic on the chain's own state, with our row
 //! in the place of ours.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::subtensor::Metagraph;
@@ -9,7 +10,7 @@ use crate::units::{Account, BlockNumber, Uid};
 use crate::yuma::{self, Outcome, Subnet, stored_weights};
 
 /// A share before and after, `0.0..=1.0`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize)]
 pub struct Moves {
     /// What the chain shows, from the last epoch.
     pub shown: f64,
@@ -30,7 +31,7 @@ impl Moves {
 }
 
 /// One neuron that gets something, before or after.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct MinerForecast {
     /// Its slot.
     pub uid: Uid,
@@ -45,7 +46,7 @@ pub struct MinerForecast {
 }
 
 /// What the next epoch will make of a row.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct WeightsForecast {
     /// The block whose state it starts from.
     pub block: BlockNumber,

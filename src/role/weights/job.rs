@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::machine::Ruling;
@@ -12,7 +13,7 @@ use crate::units::{BlockNumber, Uid, UnixMs};
 use crate::yuma::stored_weights;
 
 /// How weights get onto the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Set in the open, at once.
@@ -42,7 +43,7 @@ impl fmt::Display for Mode {
 }
 
 /// How far a job is. The last five are its ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// The numbers stand, and with them what makes a commit secret.

@@ -55,7 +55,7 @@ pub(super) enum Move {
 }
 
 /// Why nothing is done.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "waits_for")]
 pub enum Wait {
     /// The time when weights are due.

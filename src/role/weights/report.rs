@@ -1,5 +1,6 @@
 //! What people are told about weights: how they stand, what would be written now and why, what was written before.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::due::{self, WeightsPolicy};
@@ -12,7 +13,7 @@ use crate::subtensor::weights::{Beacon, Hash32, MechId, MechanismGround, Row, We
 use crate::units::{Account, BlockNumber, Identity, NetUid, Uid};
 
 /// How a validator's weights stand on the chain.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct WeightsStatus {
     /// The subnet.
     pub netuid: NetUid,
@@ -39,7 +40,7 @@ pub struct WeightsStatus {
 }
 
 /// One mechanism's weights.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct MechanismStatus {
     /// Which.
     pub mechanism: MechId,
@@ -60,7 +61,7 @@ pub struct MechanismStatus {
 }
 
 /// A commit that waits.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct Waiting {
     /// Its hash.
     pub hash: Hash32,
@@ -75,7 +76,7 @@ pub struct Waiting {
 }
 
 /// A job on its way.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct OpenJob {
     /// The ledger's number.
     pub id: i64,
@@ -140,7 +141,7 @@ fn of_mechanism(
 }
 
 /// What would be written now, and why.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct WeightsExplanation {
     /// How things stand.
     #[serde(flatten)]
@@ -160,7 +161,7 @@ pub struct WeightsExplanation {
 }
 
 /// One weight.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct WeightLine {
     /// The slot.
     pub uid: Uid,
@@ -246,7 +247,7 @@ fn lines(ground: &WeightsGround, shares: &[(Identity, f64)], row: &Row) -> Vec<W
 }
 
 /// A job of the journal with what happened to it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct PastJob {
     /// The ledger's number.
     pub id: i64,

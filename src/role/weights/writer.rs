@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::build;
@@ -22,7 +23,7 @@ use crate::units::{BlockNumber, Identity, Uid};
 use crate::wallet::Keypair;
 
 /// What became of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum WeightsOutcome {
     /// Nothing is to be done before a block.

@@ -23,7 +23,7 @@ use super::{Subtensor, SubtensorError};
 const PAGE: u32 = 512;
 
 /// What storage holds under a name.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Stored {
     /// Under the keys given: the value, or the item's default; `null` when there is neither.
@@ -49,7 +49,7 @@ impl Stored {
 }
 
 /// One entry of a map.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct Entry {
     /// The keys that were not given; `null` where the chain keeps a hash alone.
     pub keys: Vec<Json>,

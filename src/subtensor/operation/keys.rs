@@ -7,7 +7,7 @@ use crate::subtensor::calls::{bytes, number};
 use crate::units::{Account, NetUid, Rao};
 
 /// Who a coldkey or a hotkey says it is (`set_identity`). Empty texts are "not said".
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[allow(missing_docs)]
 pub struct Identity {
     pub name: String,

@@ -7,7 +7,7 @@ use crate::subtensor::calls::{bytes, number};
 use crate::units::{Account, NetUid};
 
 /// What a subnet's owner says about it (`set_subnet_identity`). Empty texts are "not said".
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[allow(missing_docs)]
 pub struct SubnetIdentity {
     pub subnet_name: String,

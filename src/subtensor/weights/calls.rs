@@ -1,5 +1,6 @@
 //! The calls that write weights.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subxt::dynamic::Value;
 
@@ -12,7 +13,7 @@ use crate::units::{NetUid, Uid};
 use crate::wallet::Keypair;
 
 /// A validator's weights as the calls take them: uid and value, of which only the proportions count.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Row(pub Vec<(Uid, u16)>);
 

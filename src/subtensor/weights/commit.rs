@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use codec::Encode as _;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sp_core::{Blake2Hasher, Hasher as _};
 
@@ -10,8 +11,9 @@ use super::{MechId, Row, storage_index};
 use crate::units::{Account, NetUid};
 
 /// 32 bytes, shown as `0x` and hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Hash32(pub [u8; 32]);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
+#[schemars(transparent)]
+pub struct Hash32(#[schemars(with = "String")] pub [u8; 32]);
 
 impl Hash32 {
     /// The chain's hash of some bytes.

@@ -1,5 +1,6 @@
 //! Everything that decides how and when weights are written, read from one block.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use subxt::ext::codec::Decode as _;
 use subxt::ext::scale_decode::DecodeAsType;
@@ -21,7 +22,7 @@ const BLOCK_MS: u64 = 12_000;
 const FREEZE_WINDOW: u64 = 10;
 
 /// A subnet's rules for weights.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct WeightRules {
     /// Whether weights are committed first and revealed later.
     pub commit_reveal: bool,
@@ -48,10 +49,11 @@ pub struct WeightRules {
 }
 
 /// The randomness beacon whose rounds open sealed commits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Beacon {
     /// Its public key, compressed: what the chain names, else that of drand's quicknet.
     #[serde(serialize_with = "hex_digits")]
+    #[schemars(with = "String")]
     pub public_key: Vec<u8>,
     /// When it publishes.
     #[serde(skip)]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The four envelopes of the field. All are read; `$NACL` and plain are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Envelope {
     /// `$NACL`: Argon2i and XSalsa20-Poly1305, since late 2023.

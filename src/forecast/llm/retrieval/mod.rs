@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use futures_util::future::{BoxFuture, join_all};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::article::Article;
@@ -90,7 +91,7 @@ pub enum RetrievalError {
 }
 
 /// What several searches found.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema, Serialize)]
 pub struct Found {
     /// The articles, copies folded, those that speak to the reader's model left out; those that several searches put on top
     /// first.

@@ -1,5 +1,6 @@
 //! What a network is fed with and what it says: its shape.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Scaler, temporal};
@@ -7,7 +8,7 @@ use crate::forecast::series::last;
 use crate::market::klines::Candle;
 
 /// A column of a network's input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Feature {
     /// The close; the three prices of a window are scaled together.
@@ -59,7 +60,7 @@ impl Feature {
 }
 
 /// The window of a network, its features, and its outputs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
     /// Candles that it sees.

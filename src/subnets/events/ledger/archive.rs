@@ -6,6 +6,7 @@ use std::num::NonZero;
 use std::path::Path;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::EventsLedgerError;
@@ -38,7 +39,7 @@ pub(super) struct Book {
 }
 
 /// A score that is not what its statistics come to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Difference {
     /// The event's key.
     pub event: String,
@@ -53,7 +54,7 @@ pub struct Difference {
 }
 
 /// The result of recomputing everything.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema, Serialize)]
 pub struct Verification {
     /// Settled events recomputed.
     pub events: usize,

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::types::PriceRow;
@@ -11,7 +12,7 @@ use crate::market::PriceSource;
 use crate::units::UnixMs;
 
 /// A price as it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize)]
 pub struct PriceSeen {
     /// When.
     pub at: UnixMs,
@@ -39,7 +40,7 @@ impl PriceCheck {
 }
 
 /// A price that another source contradicted by more than the bound.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize)]
 pub struct PriceDispute {
     /// The price that scored.
     pub price: PriceSeen,

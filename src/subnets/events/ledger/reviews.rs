@@ -1,5 +1,6 @@
 //! How the oracles of markets stood to outcomes, with the time at which each change was seen.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::archive::Archive;
@@ -11,7 +12,7 @@ use crate::scoring::admission::EventState;
 use crate::units::UnixMs;
 
 /// A review, from a moment on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ReviewSeen {
     /// When it was seen here.
     pub at: UnixMs,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::reviews::ReviewSeen;
@@ -34,7 +35,7 @@ pub struct NewEvent {
 }
 
 /// An event as the ledger keeps it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct EventRow {
     /// `{provider}-{id}`.
     pub key: String,
@@ -92,7 +93,7 @@ impl EventRow {
 }
 
 /// A change in the life of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct EventChange {
     /// When it was seen here.
     pub at: UnixMs,

@@ -1,5 +1,6 @@
 //! A miner's record, read: also while the miner writes it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::store::{ENDED, VOID};
@@ -55,7 +56,7 @@ pub struct EventHistory {
 }
 
 /// Somebody who asks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Asker {
     /// Its hotkey.
     pub hotkey: Account,
