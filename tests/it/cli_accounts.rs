@@ -181,3 +181,32 @@ async fn several_signatories_send_together() {
     assert_eq!(machine.chain.balance(&friend).await.unwrap(), Rao::from_tao(4));
     assert_eq!(machine.done("storage Multisig.Multisigs").await["entries"], json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_lease_a_subnet_together() {
+    let machine = Machine::new().await;
+    machine.add_wallet("charlie", "//Charlie", "//Charlie//neuron");
+    let end = machine.chain.block_number().await.unwrap() + 100_000;
+    let call = json!({"SubtensorModule": {"register_leased_network": {"emissions_share": 30, "end_block": null}}});
+    machine
+        .done(&format!(
+            "call Crowdloan.create deposit=10000000000 min_contribution=1000000000 cap=1200000000000 end={end} call={call} \
+             target_address=null --yes"
+        ))
+        .await;
+    let contribute = "call Crowdloan.contribute crowdloan_id=0 amount=1190000000000 --yes --wallet.name charlie";
+    machine.done(contribute).await;
+    machine.done("call Crowdloan.finalize crowdloan_id=0 --yes").await;
+    let lease = machine.done("storage SubtensorModule.SubnetLeases 0").await;
+    let bob = key("//Bob").account().to_string();
+    assert_eq!((&lease["beneficiary"], &lease["emissions_share"]), (&json!(bob), &json!(30)));
+    let subnet = machine.done(&format!("subnets show --netuid {}", lease["netuid"])).await;
+    assert_eq!(subnet["owner"], lease["coldkey"]);
+    let shares = machine.done("storage SubtensorModule.SubnetLeaseShares 0").await;
+    assert_eq!(shares["entries"].as_array().unwrap().len(), 1, "{shares}");
+    let proxies = machine.done(&format!("proxy list {}", lease["coldkey"].as_str().unwrap())).await;
+    assert_eq!(proxies["proxies"][0]["proxy_type"], "SubnetLeaseBeneficiary");
+    let refused =
+        machine.fails(6, &format!("call SubtensorModule.terminate_lease lease_id=0 hotkey={bob} --yes")).await;
+    assert!(refused.to_lowercase().contains("lease"), "{refused}");
+}

@@ -16,6 +16,7 @@ use neuron::wallet::{KeyCache, KeyKind, Keypair, OnExisting, Scheme, UnlockedKey
 use serde_json::{Value as Json, json};
 use subxt::rpcs::client::RpcClient;
 
+use crate::json_schema;
 use crate::localnet::client::{ask, subxt_client};
 use crate::needs::python;
 use crate::support::neuron;
@@ -141,6 +142,12 @@ fn walk() -> Vec<String> {
         "call Crowdloan.create deposit=10000000000 min_contribution=1000000000 cap=30000000000 call=null \
          target_address={charlie}"
     );
+    let call =
+        json!({ "SubtensorModule": { "register_leased_network": { "emissions_share": 30, "end_block": 1_000_000 } } });
+    let lease = format!(
+        "call Crowdloan.create deposit=10000000000 min_contribution=1000000000 cap=2000000000000 call={call} \
+         target_address=null"
+    );
     format!(
         "alice default | transfer 5 --to {bob}
         alice fresh | wallet associate-hotkey
@@ -187,6 +194,8 @@ fn walk() -> Vec<String> {
         bob default | call Crowdloan.contribute crowdloan_id=1 amount=5000000000
         alice default | call Crowdloan.refund crowdloan_id=1
         alice default | call Crowdloan.dissolve crowdloan_id=1
+        alice default | {lease} end=IN_600_BLOCKS
+        alice default | call Crowdloan.dissolve crowdloan_id=2
         bob default | wallet swap-coldkey announce {fresh}"
     )
     .lines()
@@ -215,6 +224,7 @@ async fn neuron_walks(ours: &Chain) {
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
         let document: Json = serde_json::from_slice(&output.stdout).unwrap();
+        json_schema::check_printed(&typed.split_whitespace().collect::<Vec<_>>(), &document);
         assert_eq!(document["inclusion"]["finalised"], true, "{line}: {document}");
     }
 }

@@ -72,6 +72,7 @@ async def walk(client):
     check("subnet_tao_flows", EVENTS in await client.read("subnet_tao_flows") or str(EVENTS) in await client.read("subnet_tao_flows"))
     check("metagraph", "validator" in str(await client.read("metagraph", netuid=EVENTS)) or V in str(await client.read("metagraph", netuid=EVENTS)))
     check("delegates", V in str(await client.read("delegates")))
+    check("leases", await client.read("leases") == [])
     check("unstake_all", await do("unstake_all", bob, hotkey_ss58=V) and await stake(B, V, EVENTS) == 0)
 
 

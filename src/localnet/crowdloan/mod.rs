@@ -1,8 +1,8 @@
 //! The pallet `Crowdloan`: many give TAO for one purpose. When the cap is reached the creator finalizes, and the sum goes to an
 //! account, or a call of the creator's is done with it; until then everybody can take his part back.
 //!
-//! What a call does with the funds it learns from `CurrentCrowdloanId`; the one call of the real chain that does so, the
-//! registration of a leased subnet, is not here. A call is kept in the crowdloan itself, so it has at most 128 bytes.
+//! What a call does with the funds it learns from `CurrentCrowdloanId`, as the registration of a leased subnet does
+//! (`pallet::leases`). A call of up to 128 bytes is kept in the crowdloan itself, a longer one among the preimages.
 #![allow(
     missing_docs,
     missing_debug_implementations,

@@ -5,12 +5,12 @@ use super::pallet::{
     Pallet,
 };
 use super::types::CrowdloanId;
-use crate::localnet::runtime::{AccountId, BlockNumber, RuntimeCall, RuntimeOrigin};
+use crate::localnet::runtime::{AccountId, BlockNumber, Preimage, RuntimeCall, RuntimeOrigin};
 use frame_support::{
     dispatch::{DispatchResult, RawOrigin},
     ensure,
     traits::{
-        Bounded, Get, StorePreimage as _,
+        Get, QueryPreimage, StorePreimage as _,
         fungible::{Inspect as _, Mutate as _},
         tokens::Preservation,
     },
@@ -44,8 +44,7 @@ impl<T: Config> Pallet<T> {
         NextCrowdloanId::<T>::put(crowdloan_id.checked_add(1).ok_or(Error::<T>::Overflow)?);
         let funds_account: AccountId = T::PalletId::get().into_sub_account_truncating(crowdloan_id);
         frame_system::Pallet::<T>::inc_providers(&funds_account);
-        // Nothing keeps longer calls: they are refused as `Exhausted`.
-        let call = call.map(|call| <()>::bound(*call)).transpose()?;
+        let call = call.map(|call| Preimage::bound(*call)).transpose()?;
         let info = InfoOf {
             creator: creator.clone(),
             deposit,
@@ -125,9 +124,7 @@ impl<T: Config> Pallet<T> {
             give::<T>(&info.funds_account, target, info.raised)?;
         }
         if let Some(call) = &info.call {
-            let Bounded::Inline(bytes) = call else { return Err(Error::<T>::CallUnavailable.into()) };
-            let call = <RuntimeCall as codec::Decode>::decode(&mut &bytes[..]);
-            let call = call.map_err(|_| Error::<T>::CallUnavailable)?;
+            let (call, _) = Preimage::peek::<RuntimeCall>(call).map_err(|_| Error::<T>::CallUnavailable)?;
             CurrentCrowdloanId::<T>::put(crowdloan_id);
             call.dispatch(RuntimeOrigin::from(RawOrigin::Signed(who))).map_err(|failed| failed.error)?;
             CurrentCrowdloanId::<T>::kill();
@@ -168,6 +165,9 @@ impl<T: Config> Pallet<T> {
         give::<T>(&info.funds_account, who, own)?;
         Contributions::<T>::remove(crowdloan_id, who);
         MaxContributions::<T>::remove(crowdloan_id);
+        if let Some(call) = &info.call {
+            <Preimage as QueryPreimage>::drop(call);
+        }
         // It provided for itself; that it still does is no reason to keep the crowdloan.
         let _ = frame_system::Pallet::<T>::dec_providers(&info.funds_account);
         Crowdloans::<T>::remove(crowdloan_id);

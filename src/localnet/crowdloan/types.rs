@@ -35,7 +35,7 @@ pub struct CrowdloanInfo<AccountId, Balance, BlockNumber, Call> {
     pub contributors_count: u32,
 }
 
-/// A call as storage keeps it: its bytes, for there is no pallet of preimages here.
+/// A call as storage keeps it: its bytes, or the hash under which the pallet of preimages has them.
 pub type Kept<Call> = Bounded<Call, BlakeTwo256>;
 
 parameter_types! {

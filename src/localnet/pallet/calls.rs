@@ -652,6 +652,26 @@ mod calls {
             Ok(())
         }
 
+        /// Registers a subnet with what a crowdloan raised, to be run by its creator; the call of a crowdloan.
+        #[pallet::call_index(110)]
+        #[pallet::weight((Weight::from_parts(300_000_000, 0), DispatchClass::Normal, Pays::Yes))]
+        pub fn register_leased_network(
+            origin: OriginFor<T>,
+            emissions_share: Percent,
+            end_block: Option<BlockNumberFor<T>>,
+        ) -> DispatchResult {
+            let creator = ensure_signed(origin)?;
+            Self::do_register_leased_network(&creator, emissions_share, end_block.map(|end| end.saturated_into()))
+        }
+
+        /// Ends a lease that is over: the signer owns the subnet, with this hotkey.
+        #[pallet::call_index(111)]
+        #[pallet::weight((Weight::from_parts(100_000_000, 0), DispatchClass::Normal, Pays::Yes))]
+        pub fn terminate_lease(origin: OriginFor<T>, lease_id: LeaseId, hotkey: T::AccountId) -> DispatchResult {
+            let beneficiary = ensure_signed(origin)?;
+            Self::do_terminate_lease(&beneficiary, lease_id, &hotkey)
+        }
+
         /// Sets the symbol of a subnet's alpha. Owner or root.
         #[pallet::call_index(112)]
         #[pallet::weight((Weight::from_parts(200_000_000, 0), DispatchClass::Normal, Pays::Yes))]

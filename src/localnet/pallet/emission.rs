@@ -212,6 +212,7 @@ impl<T: Config> Pallet<T> {
         let hotkey = SubnetOwnerHotkey::<T>::get(netuid);
         if alpha > 0 && Owner::<T>::contains_key(&hotkey) {
             Self::credit_staker(&hotkey, &owner, netuid, alpha);
+            Self::share_lease(netuid, alpha);
         }
     }
 }

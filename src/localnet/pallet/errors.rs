@@ -240,6 +240,30 @@ mod errors {
         /// The stake is already there.
         #[codec(index = 96)]
         SameNetuid,
+        /// Only the creator of the crowdloan that is being finalized leases a subnet.
+        #[codec(index = 98)]
+        InvalidLeaseBeneficiary,
+        /// The lease would end in the past.
+        #[codec(index = 99)]
+        LeaseCannotEndInThePast,
+        /// There is no such lease.
+        #[codec(index = 101)]
+        LeaseDoesNotExist,
+        /// The lease never ends.
+        #[codec(index = 102)]
+        LeaseHasNoEndBlock,
+        /// The lease has not ended yet: wait.
+        #[codec(index = 103)]
+        LeaseHasNotEnded,
+        /// A number became too large.
+        #[codec(index = 104)]
+        Overflow,
+        /// The beneficiary does not own this hotkey: name one of its own.
+        #[codec(index = 105)]
+        BeneficiaryDoesNotOwnHotkey,
+        /// Only the beneficiary ends a lease.
+        #[codec(index = 106)]
+        ExpectedBeneficiaryOrigin,
         /// An owner changes nothing in the last blocks before an epoch: try again after it.
         #[codec(index = 107)]
         AdminActionProhibitedDuringWeightsWindow,

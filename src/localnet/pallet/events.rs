@@ -192,6 +192,26 @@ mod events {
             /// Where.
             netuid: NetUid,
         },
+        /// A subnet was leased.
+        #[codec(index = 103)]
+        SubnetLeaseCreated {
+            /// Who runs it.
+            beneficiary: AccountId,
+            /// The lease.
+            lease_id: LeaseId,
+            /// The subnet.
+            netuid: NetUid,
+            /// When it may end.
+            end_block: Option<BlockNumber>,
+        },
+        /// A lease is over.
+        #[codec(index = 104)]
+        SubnetLeaseTerminated {
+            /// Who owns the subnet now.
+            beneficiary: AccountId,
+            /// The subnet.
+            netuid: NetUid,
+        },
         /// A subnet has another symbol.
         #[codec(index = 105)]
         SymbolUpdated {
@@ -254,6 +274,16 @@ mod events {
             coldkey: AccountId,
             /// How.
             root_claim_type: RootClaimTypeEnum,
+        },
+        /// Somebody who paid for a leased subnet got a part of its owner's cut.
+        #[codec(index = 120)]
+        SubnetLeaseDividendsDistributed {
+            /// The lease.
+            lease_id: LeaseId,
+            /// Who.
+            contributor: AccountId,
+            /// How much.
+            alpha: AlphaBalance,
         },
         /// Stake was bought and burned at once.
         #[codec(index = 121)]

@@ -2,7 +2,7 @@
 //!
 //! One file per duty; the parts that FRAME's macro must see together (storage, errors, events, calls, hooks) are written
 //! apart and imported as sections. The rules follow the real chain at spec version 425, without pruning of
-//! subnets, locks, leases and limit orders; `emission` and `pool` say what is simpler there.
+//! subnets, locks and limit orders; `emission` and `pool` say what is simpler there.
 
 mod calls;
 mod children;
@@ -16,6 +16,7 @@ mod flows;
 mod guard;
 mod hooks;
 mod key_swap;
+mod leases;
 mod mechanisms;
 mod moves;
 mod neurons;
@@ -49,6 +50,7 @@ use frame_support::pallet_macros::import_section;
 #[import_section(storage::economy::economy)]
 #[import_section(storage::relations::relations)]
 #[import_section(storage::commits::commits)]
+#[import_section(storage::leases::leases)]
 #[import_section(storage::hyperparameters::hyperparameters)]
 #[import_section(errors::errors)]
 #[import_section(events::events)]
@@ -73,7 +75,7 @@ pub mod pallet {
     use super::work::Work;
     use crate::localnet::drand;
     use crate::localnet::runtime::{
-        AccountId, AlphaBalance, MechId, NetUid, NetUidStorageIndex, TaoBalance,
+        AccountId, AlphaBalance, BlockNumber, MechId, NetUid, NetUidStorageIndex, TaoBalance,
         scalars::{I64F64, I96F32, U64F64},
     };
     use codec::Compact;
@@ -83,7 +85,7 @@ pub mod pallet {
     };
     use frame_system::pallet_prelude::*;
     use sp_core::H256;
-    use sp_runtime::DispatchError;
+    use sp_runtime::{DispatchError, Percent, SaturatedConversion as _};
     use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
     #[pallet::config]

@@ -143,7 +143,7 @@ impl<T: Config> Pallet<T> {
         if from == NetUid::ROOT { Charge::Fee } else { Charge::Nothing }
     }
 
-    fn move_within(from: Position<'_>, to: Position<'_>, alpha: u64) -> Result<u64, DispatchError> {
+    pub(crate) fn move_within(from: Position<'_>, to: Position<'_>, alpha: u64) -> Result<u64, DispatchError> {
         let tao = Self::worth(from.netuid, alpha);
         Self::debit_staker(from.hotkey, from.coldkey, from.netuid, alpha);
         Self::credit_staker(to.hotkey, to.coldkey, to.netuid, alpha);

@@ -1,12 +1,15 @@
 //! Values that the chain stores, in SCALE order as the real chain has them.
 
-use crate::localnet::runtime::{AccountId, AlphaBalance, MechId, NetUid, scalars::I96F32, scalars::U64F64};
+use crate::localnet::runtime::{
+    AccountId, AlphaBalance, BlockNumber, MechId, NetUid, scalars::I96F32, scalars::U64F64,
+};
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use frame_support::{
     BoundedVec,
     traits::{ConstU32, Get},
 };
 use scale_info::TypeInfo;
+use sp_runtime::Percent;
 use std::collections::BTreeSet;
 
 /// A neuron's announced endpoint.
@@ -43,6 +46,31 @@ pub struct PrometheusInfo {
     pub port: u16,
     /// 4 or 6.
     pub ip_type: u8,
+}
+
+/// The number of a lease.
+pub type LeaseId = u32;
+
+/// A lease as this chain stores it.
+pub type LeaseOf = SubnetLease<AccountId, BlockNumber, u64>;
+
+/// A subnet that a crowdloan paid for, and that its creator runs.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct SubnetLease<AccountId, BlockNumber, Balance> {
+    /// Who runs the subnet as a proxy, and owns it after the lease.
+    pub beneficiary: AccountId,
+    /// The subnet's owner, whose key nobody has.
+    pub coldkey: AccountId,
+    /// The owner's hotkey, whose key nobody has.
+    pub hotkey: AccountId,
+    /// The part of the owner's cut that goes to those who paid.
+    pub emissions_share: Percent,
+    /// The block from which on the lease may be ended; `None` is never.
+    pub end_block: Option<BlockNumber>,
+    /// The subnet.
+    pub netuid: NetUid,
+    /// What registration and proxy cost, in rao.
+    pub cost: Balance,
 }
 
 /// What a coldkey says about itself; all UTF-8.

@@ -1,5 +1,6 @@
 //! The settings of each pallet, with the real chain's numbers.
 
+use super::frozen::NotForTheFrozen;
 use super::*;
 use crate::localnet::pallet as subtensor;
 use frame_support::{
@@ -7,12 +8,15 @@ use frame_support::{
     dispatch::DispatchClass,
     parameter_types,
     traits::{
-        ConstU8, ConstU16, ConstU32, ConstU64, Contains, OnUnbalanced, VariantCountOf, fungible::Balanced,
-        fungible::Credit,
+        ConstU8, ConstU16, ConstU32, ConstU64, Contains, InsideBoth, LinearStoragePrice, OnUnbalanced, VariantCountOf,
+        fungible::{Balanced, Credit, HoldConsideration},
     },
     weights::{ConstantMultiplier, Weight, WeightToFeeCoefficient, WeightToFeeCoefficients, WeightToFeePolynomial},
 };
-use frame_system::limits::{BlockLength, BlockWeights};
+use frame_system::{
+    EnsureRoot,
+    limits::{BlockLength, BlockWeights},
+};
 use sp_runtime::{Perbill, traits::AccountIdConversion};
 
 parameter_types! {
@@ -48,7 +52,7 @@ impl Contains<RuntimeCall> for NoNestedBatches {
 impl frame_system::Config for Runtime {
     type AccountData = pallet_balances::AccountData<Balance>;
     type AccountId = AccountId;
-    type BaseCallFilter = NoNestedBatches;
+    type BaseCallFilter = InsideBoth<NoNestedBatches, NotForTheFrozen>;
     type Block = Block;
     type BlockHashCount = ConstU32<2400>;
     type BlockLength = Length;
@@ -161,6 +165,28 @@ impl pallet_multisig::Config for Runtime {
     type DepositFactor = ConstU64<32_000_000>;
     type MaxSignatories = ConstU32<100>;
     type RuntimeCall = RuntimeCall;
+    type RuntimeEvent = RuntimeEvent;
+    type WeightInfo = ();
+}
+
+parameter_types! {
+    /// What the deposits for kept calls are held for.
+    pub const PreimageHold: RuntimeHoldReason = RuntimeHoldReason::Preimage(pallet_preimage::HoldReason::Preimage);
+    /// For each of them, in rao.
+    pub const PreimageBaseDeposit: Balance = 104_000_000;
+    /// For each of its bytes, in rao.
+    pub const PreimageByteDeposit: Balance = 1_000_000;
+}
+
+impl pallet_preimage::Config for Runtime {
+    type Consideration = HoldConsideration<
+        AccountId,
+        Balances,
+        PreimageHold,
+        LinearStoragePrice<PreimageBaseDeposit, PreimageByteDeposit, Balance>,
+    >;
+    type Currency = Balances;
+    type ManagerOrigin = EnsureRoot<AccountId>;
     type RuntimeEvent = RuntimeEvent;
     type WeightInfo = ();
 }

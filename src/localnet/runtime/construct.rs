@@ -45,6 +45,8 @@ mod rt {
     pub type Sudo = pallet_sudo;
     #[runtime::pallet_index(13)]
     pub type Multisig = pallet_multisig;
+    #[runtime::pallet_index(14)]
+    pub type Preimage = pallet_preimage;
     #[runtime::pallet_index(16)]
     pub type Proxy = pallet_proxy;
     #[runtime::pallet_index(18)]

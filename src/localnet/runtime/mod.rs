@@ -12,6 +12,7 @@ pub mod aura;
 mod config;
 mod construct;
 pub mod extensions;
+mod frozen;
 mod metadata;
 pub mod proxies;
 pub mod scalars;

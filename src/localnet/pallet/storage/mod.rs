@@ -3,6 +3,7 @@
 pub(super) mod commits;
 pub(super) mod economy;
 pub(super) mod hyperparameters;
+pub(super) mod leases;
 pub(super) mod networks;
 pub(super) mod neurons;
 pub(super) mod relations;

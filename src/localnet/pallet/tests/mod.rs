@@ -3,6 +3,7 @@
 mod commitments;
 mod commits;
 mod emission;
+mod leases;
 mod mechanisms;
 mod moves;
 mod registration;

@@ -2,7 +2,7 @@
 
 use crate::localnet::{
     pallet::{self, Refusal},
-    runtime::{Runtime, RuntimeCall, RuntimeOrigin},
+    runtime::{Runtime, RuntimeCall, RuntimeOrigin, frozen},
 };
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use frame_support::pallet_prelude::{TransactionSource, Weight};
@@ -43,7 +43,7 @@ impl TransactionExtension<RuntimeCall> for SubtensorTransactionExtension {
             };
             allowed.map_err(|error| InvalidTransaction::Custom(Refusal::from(&error).code()))?;
         }
-        Ok((ValidTransaction::default(), (), origin))
+        Ok((ValidTransaction::default(), (), frozen::guarded(origin)))
     }
 
     impl_tx_ext_default!(RuntimeCall; weight prepare);
