@@ -46,6 +46,7 @@ mod connection;
 mod crosscheck;
 mod error;
 mod hyperparameters;
+pub mod keccak;
 mod keeper;
 mod link;
 mod market;

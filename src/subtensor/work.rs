@@ -5,16 +5,19 @@
 //! four blocks old. (`register`, the older call, burns TAO in today's runtimes whatever work comes with it; it is not used.)
 //!
 //! SHA-256 works on 64 bytes at a time. All bytes but the three highest of the nonce lie in the first two such blocks, so
-//! those are hashed once for each 2²⁴ nonces: one block of SHA-256 and one of Keccak are left for each.
+//! those are hashed once for each 2²⁴ nonces: one block of SHA-256 and one of Keccak are left for each. SHA-256 has instructions of its
+//! on most machines; Keccak has none, and is done for eight nonces at once ([`super::keccak`]).
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use fearless_simd::Level;
 use sha2::{Digest as _, Sha256};
 use sha3::Keccak256;
 use sp_core::U256;
 
 use super::calls::{bytes, number};
+use super::keccak::{LANES, ends_of_hashes};
 use super::snapshot::PALLET;
 use super::{Operation, Subtensor, SubtensorError};
 use crate::units::{Account, BlockNumber, NetUid};
@@ -112,18 +115,24 @@ impl Puzzle {
         let highest = (target >> 192).low_u64();
         let mut start = self.start();
         start.update(&low.to_le_bytes()[..5]);
-        for high in 0..1_u64 << (u64::BITS - LOW_BITS) {
-            if high % BATCH == 0 {
+        let level = Level::new();
+        for first in (0..1_u64 << (u64::BITS - LOW_BITS)).step_by(LANES) {
+            if first % BATCH == 0 {
                 if stop.load(Relaxed) {
                     return None;
                 }
                 tried.fetch_add(BATCH, Relaxed);
             }
-            let hash = start.clone().chain_update(&high.to_le_bytes()[..3]).finalize();
-            let seal: [u8; 32] = Keccak256::digest(hash).into();
-            let [.., a, b, c, d, e, f, g, h] = seal;
-            if u64::from_le_bytes([a, b, c, d, e, f, g, h]) <= highest && self.is_solved_by(&seal) {
-                return Some(Solution { nonce: low | high << LOW_BITS, seal });
+            let hash = |lane: usize| -> [u8; 32] {
+                start.clone().chain_update(&(first + lane as u64).to_le_bytes()[..3]).finalize().into()
+            };
+            let ends = ends_of_hashes(level, &std::array::from_fn(hash));
+            for (high, _) in (first..).zip(ends).filter(|(_, end)| *end <= highest) {
+                let nonce = low | high << LOW_BITS;
+                let seal = self.seal(nonce);
+                if self.is_solved_by(&seal) {
+                    return Some(Solution { nonce, seal });
+                }
             }
         }
         None
