@@ -116,6 +116,11 @@ impl Node {
         format!("ws://127.0.0.1:{}", self.port)
     }
 
+    /// CPU time that it has used so far, seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        self.child.cpu_seconds()
+    }
+
     /// Makes a block of all that waits; how much that was.
     pub fn mine(&mut self) -> usize {
         self.child.ask("mine").trim().parse().unwrap()
