@@ -58,8 +58,9 @@ async fn work(minutes: u32, peers: &[Peer], events: usize) {
             tokio::time::sleep(MINUTE.saturating_sub(took)).await;
         }
     }
-    let grown = memory("VmRSS:") - early.unwrap_or_default();
-    println!("\nresident memory since minute {TOLD_EVERY}: {grown:+.0} MB");
+    if let Some(early) = early {
+        println!("\nresident memory since minute {TOLD_EVERY}: {:+.0} MB", memory("VmRSS:") - early);
+    }
     tell_growth(&path, f64::from(minutes), intervals.len() as f64);
 }
 
