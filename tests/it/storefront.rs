@@ -207,7 +207,7 @@ async fn a_second_opinion_is_learnt_from_how_events_ended() {
     }
     // Said by hand once more: miner 1 stands better than miner 2 after the first batch.
     let judged = |i: usize| {
-        let (outcome, first) = if i % 2 == 0 { (true, 0.8) } else { (false, 0.2) };
+        let (outcome, first) = if i.is_multiple_of(2) { (true, 0.8) } else { (false, 0.2) };
         Judged { outcome, said: vec![(1, first), (2, 0.45)] }
     };
     let learnt = (3..12).map(judged).collect();
