@@ -17,6 +17,9 @@ const WALKS: usize = 20_000;
 /// How far the conditions of the optimum may be missed, for one row.
 const TOLERANCE: f64 = 1e-10;
 
+/// What rounding does to the objective, as a share of it.
+const ROUNDING: f64 = 1e-13;
+
 /// How strongly coefficients are held back.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Penalty {
@@ -71,11 +74,12 @@ pub fn fit(rows: &[Row], penalty: Penalty) -> Option<Model> {
     let mut model = Model { coefficients: vec![0.0; features], intercept: 0.0 };
     for _ in 0..STEPS {
         let slope = problem.slope(&model);
-        if problem.miss(&model, &slope.gradient) <= TOLERANCE * n * penalty.c.max(1.0) {
+        let miss = problem.miss(&model, &slope.gradient);
+        if miss <= TOLERANCE * n * penalty.c.max(1.0) {
             break;
         }
         let step = problem.step(&model, &slope);
-        let Some(better) = problem.along(&model, &step) else { break };
+        let Some(better) = problem.along(&model, &step, miss) else { break };
         model = better;
     }
     Some(model)
@@ -177,16 +181,27 @@ impl Problem<'_> {
         step
     }
 
-    /// The model a step further, or half of it, or half of that, as soon as that is better; `None` where nothing is.
-    fn along(&self, model: &Model, step: &[f64]) -> Option<Model> {
-        let before = self.objective(model);
-        let mut share = 1.0;
-        while share > 1e-12 {
+    /// The model a step further, or half of it, or half of that, as soon as that is better; `None` where nothing is. `miss` is
+    /// by how much `model` misses the conditions of the optimum.
+    fn along(&self, model: &Model, step: &[f64], miss: f64) -> Option<Model> {
+        let moved = |share: f64| {
             let mut coefficients = model.coefficients.clone();
             add(&mut coefficients, share, step);
-            let moved = Model { coefficients, intercept: model.intercept + share * step.last()? };
-            if self.objective(&moved) < before {
-                return Some(moved);
+            Some(Model { coefficients, intercept: model.intercept + share * step.last()? })
+        };
+        let before = self.objective(model);
+        let whole = moved(1.0)?;
+        let after = self.objective(&whole);
+        // So near the optimum that the objective changes by less than its rounding, only the conditions tell what is better.
+        let as_good = after <= before + ROUNDING * before;
+        if after < before || as_good && self.miss(&whole, &self.slope(&whole).gradient) < miss {
+            return Some(whole);
+        }
+        let mut share = 0.5;
+        while share > 1e-12 {
+            let less = moved(share)?;
+            if self.objective(&less) < before {
+                return Some(less);
             }
             share /= 2.0;
         }
