@@ -143,7 +143,7 @@ fn walk() -> Vec<String> {
          target_address={charlie}"
     );
     let call =
-        json!({ "SubtensorModule": { "register_leased_network": { "emissions_share": 30, "end_block": 1_000_000 } } });
+        json!({ "SubtensorModule": { "register_leased_network": { "emissions_share": 30, "end_block": 16_777_215 } } });
     let lease = format!(
         "call Crowdloan.create deposit=10000000000 min_contribution=1000000000 cap=2000000000000 call={call} \
          target_address=null"
