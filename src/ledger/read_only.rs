@@ -92,6 +92,14 @@ impl ReadOnly {
         result.map_err(|fault| fault.at(&self.place))
     }
 
+    /// What `question` finds in the ledger.
+    ///
+    /// # Errors
+    /// Those of `question`, with the ledger's name.
+    pub fn ask<T>(&self, question: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, LedgerError> {
+        self.named(question(&self.connection))
+    }
+
     /// Writes a compact copy to a new file.
     ///
     /// # Errors

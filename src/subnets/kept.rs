@@ -1,8 +1,8 @@
 //! Since when a ledger has everything, where it forgets what is old: noted by who forgets, in the same transaction, and asked by a
 //! lake, which must not take a part for the whole.
 
-use crate::lake::Read;
 use crate::lake::table::Cell;
+use crate::lake::{Grain, Read};
 use crate::ledger::sql::{Connection, Transaction};
 use crate::ledger::{Fault, notes};
 use crate::units::{Identity, UnixMs};
@@ -25,6 +25,21 @@ pub(super) fn since(connection: &Connection) -> Result<Option<UnixMs>, Fault> {
     let Some(text) = notes::get(connection, KEPT_SINCE)? else { return Ok(None) };
     let wrong = |_| Fault::Damaged(format!("`{KEPT_SINCE}` is `{text}`, and no time"));
     text.parse().map(|ms| Some(UnixMs(ms))).map_err(wrong)
+}
+
+/// Where the first stretch of a table begins: that of its `first` row, or the first of which nothing may be forgotten, when rows
+/// lie up to `late_ms` behind the time by which is forgotten.
+///
+/// # Errors
+/// As [`since`].
+pub(super) fn begins(
+    connection: &Connection,
+    grain: Grain,
+    first: Option<i64>,
+    late_ms: i64,
+) -> Result<Option<UnixMs>, Fault> {
+    let whole = since(connection)?.map(|kept| grain.ceil(kept.plus_ms(late_ms)));
+    Ok(first.map(|first| grain.floor(UnixMs(first))).map(|first| whole.map_or(first, |whole| whole.max(first))))
 }
 
 /// What reading a stretch that begins at `from` came to.

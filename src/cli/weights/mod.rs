@@ -176,7 +176,7 @@ impl Case {
             return Ok(Vec::new());
         }
         let archive = self.archive()?;
-        Ok(archive.named(open_jobs(archive.connection()))?)
+        Ok(archive.ask(open_jobs)?)
     }
 
     /// Who earned what, as the ledger has it.
@@ -204,7 +204,7 @@ async fn explain(case: &Case, output: Output) -> Result<(), Failure> {
 
 fn past(case: &Case, count: usize, output: Output) -> Result<(), Failure> {
     let archive = case.archive()?;
-    let jobs = archive.named(history(archive.connection(), count))?;
+    let jobs = archive.ask(|connection| history(connection, count))?;
     Ok(output.result(&jobs, |jobs| text::history(jobs))?)
 }
 

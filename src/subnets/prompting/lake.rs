@@ -51,40 +51,33 @@ pub(super) fn open(ledger: ReadOnly) -> Result<Box<dyn Source>, LedgerError> {
     Ok(Box::new(History(ledger)))
 }
 
-impl History {
-    fn ask<T>(&self, job: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, LakeError> {
-        Ok(self.0.named(job(self.0.connection()))?)
-    }
-}
-
 impl Source for History {
     fn tables(&self) -> &'static [Kept] {
         &TABLES
     }
 
     fn begins(&self, table: &Kept) -> Result<Option<UnixMs>, LakeError> {
-        self.ask(|connection| {
+        Ok(self.0.ask(|connection| {
             let first: Option<i64> = connection.query_row("SELECT MIN(at) FROM prompt_rounds", [], |row| row.get(0))?;
-            let whole = kept::since(connection)?.map(|kept| table.grain.ceil(kept));
-            Ok(first.map(|first| table.grain.floor(UnixMs(first))).map(|first| whole.map_or(first, |it| it.max(first))))
-        })
+            kept::begins(connection, table.grain, first, 0)
+        })?)
     }
 
     fn read(&self, table: &Kept, stretch: Stretch, row: &mut Rows<'_>) -> Result<Read, LakeError> {
         // A round at a time: what is said in an hour may be much.
-        for round in self.ask(|connection| rounds_within(connection, stretch))? {
+        for round in self.0.ask(|connection| rounds_within(connection, stretch))? {
             if table.name == ROUNDS.name {
-                for cells in self.ask(|connection| asked(connection, round))? {
+                for cells in self.0.ask(|connection| asked(connection, round))? {
                     row(&cells)?;
                 }
             } else {
-                for cells in self.ask(|connection| answers(connection, round))? {
+                for cells in self.0.ask(|connection| answers(connection, round))? {
                     row(&cells)?;
                 }
             }
         }
         // Asked afterwards, this tells of all that was forgotten meanwhile.
-        self.ask(|connection| kept::read_from(connection, stretch.from))
+        Ok(self.0.ask(|connection| kept::read_from(connection, stretch.from))?)
     }
 }
 

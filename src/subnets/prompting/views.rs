@@ -14,12 +14,12 @@ const DRAWN: usize = 5;
 pub(super) const VIEWS: Views = Views { things: "questions", overview, list, one, marks, miner };
 
 fn overview(_: &Resolved, file: &ReadOnly, _: &()) -> Result<Vec<Block>, WorkError> {
-    let counts = file.named(ledger::counts(file.connection()))?;
+    let counts = file.ask(ledger::counts)?;
     let all: usize = counts.iter().map(|(_, n)| n).sum();
     let mut facts = vec![("questions kept", Cell::Count(all as u64))];
-    let standings = file.named(ledger::standings(file.connection()))?;
+    let standings = file.ask(ledger::standings)?;
     facts.push(("miners that were asked", Cell::Count(standings.len() as u64)));
-    let last = file.named(ledger::asked(file.connection(), None, 0, 10))?;
+    let last = file.ask(|connection| ledger::asked(connection, None, 0, 10))?;
     let rewards = last.iter().rev().map(|asked| (asked.at.0 as f64, asked.mean_reward)).collect();
     let chart = Chart {
         title: "Mean reward of the last questions".to_owned(),
@@ -38,7 +38,7 @@ fn overview(_: &Resolved, file: &ReadOnly, _: &()) -> Result<Vec<Block>, WorkErr
 }
 
 fn list(_: &Resolved, file: &ReadOnly, ask: &Ask) -> Result<Vec<Block>, WorkError> {
-    let counts = file.named(ledger::counts(file.connection()))?;
+    let counts = file.ask(ledger::counts)?;
     let tasks = super::task::Task::ALL.map(super::task::Task::name);
     let task = tasks.into_iter().find(|task| *task == ask.state);
     let of = counts.iter().filter(|(name, _)| task.is_none_or(|task| task == name.as_str())).map(|(_, n)| *n).sum();
@@ -46,7 +46,7 @@ fn list(_: &Resolved, file: &ReadOnly, ask: &Ask) -> Result<Vec<Block>, WorkErro
         let (_, n) = counts.iter().find(|(name, _)| name == task)?;
         Some((task, *n))
     });
-    let rows = file.named(ledger::asked(file.connection(), task, ask.skip(), PER_PAGE))?;
+    let rows = file.ask(|connection| ledger::asked(connection, task, ask.skip(), PER_PAGE))?;
     Ok(vec![Block::Table(Table { of: Some(of), states: states.collect(), ..table("Questions, latest first", &rows) })])
 }
 
@@ -71,7 +71,7 @@ fn table(caption: &str, rows: &[Asked]) -> Table {
 
 fn one(_: &Resolved, file: &ReadOnly, key: &str) -> Result<Option<Titled>, WorkError> {
     let Ok(id) = key.parse::<i64>() else { return Ok(None) };
-    let Some(round) = file.named(ledger::round(file.connection(), id))? else { return Ok(None) };
+    let Some(round) = file.ask(|connection| ledger::round(connection, id))? else { return Ok(None) };
     let facts = vec![
         ("task", Cell::Word(round.asked.task.clone())),
         ("asked", Cell::Time(round.asked.at)),
@@ -121,7 +121,7 @@ fn one(_: &Resolved, file: &ReadOnly, key: &str) -> Result<Option<Titled>, WorkE
 }
 
 fn marks(_: &Resolved, file: &ReadOnly) -> Result<Marks, WorkError> {
-    let mut standings = file.named(ledger::standings(file.connection()))?;
+    let mut standings = file.ask(ledger::standings)?;
     standings.sort_by(|a, b| b.score.total_cmp(&a.score));
     let row = |standing: Standing| {
         let answered = Cell::Word(format!("{} of {}", standing.said, standing.asked));
@@ -134,14 +134,14 @@ fn marks(_: &Resolved, file: &ReadOnly) -> Result<Marks, WorkError> {
 }
 
 fn miner(_: &Resolved, file: &ReadOnly, identity: &Identity) -> Result<Vec<Block>, WorkError> {
-    let standings = file.named(ledger::standings(file.connection()))?;
+    let standings = file.ask(ledger::standings)?;
     let own = standings.iter().find(|standing| standing.identity == *identity);
     let facts = vec![
         ("moving average", Cell::maybe(own, |own| Cell::Number(own.score, 4))),
         ("mean reward", Cell::maybe(own, |own| Cell::Number(own.mean, 4))),
         ("answered", Cell::maybe(own, |own| Cell::Word(format!("{} of {}", own.said, own.asked)))),
     ];
-    let rows = file.named(ledger::of_miner(file.connection(), *identity, PER_PAGE))?;
+    let rows = file.ask(|connection| ledger::of_miner(connection, *identity, PER_PAGE))?;
     let rewards: Vec<(f64, f64)> = rows.iter().rev().map(|(asked, said)| (asked.at.0 as f64, said.reward)).collect();
     let mut blocks = vec![Block::Facts(facts)];
     if !rewards.is_empty() {

@@ -131,7 +131,7 @@ pub(super) fn make(resolved: &Resolved, needs: ValidatorNeeds) -> Result<Arc<dyn
 /// # Errors
 /// Those of the file.
 pub(super) fn shares_in(_: &Resolved, ledger: &ReadOnly, registered: &[Identity]) -> Result<Allotment, WorkError> {
-    Ok(ledger.named(allotment(ledger.connection(), registered))?)
+    Ok(ledger.ask(|connection| allotment(connection, registered))?)
 }
 
 /// See the module.

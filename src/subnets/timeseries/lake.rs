@@ -75,33 +75,26 @@ pub(super) fn open(ledger: ReadOnly) -> Result<Box<dyn Source>, LedgerError> {
     Ok(Box::new(History(ledger)))
 }
 
-impl History {
-    fn ask<T>(&self, job: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, LakeError> {
-        Ok(self.0.named(job(self.0.connection()))?)
-    }
-}
-
 impl Source for History {
     fn tables(&self) -> &'static [Kept] {
         &TABLES
     }
 
     fn begins(&self, table: &Kept) -> Result<Option<UnixMs>, LakeError> {
-        self.ask(|connection| {
+        Ok(self.0.ask(|connection| {
             let sql = "SELECT MIN(scored_at) FROM ts_requests WHERE scored_at IS NOT NULL";
             let first: Option<i64> = connection.query_row(sql, [], |row| row.get(0))?;
-            let whole = kept::since(connection)?.map(|kept| table.grain.ceil(kept.plus_ms(LATE_MS)));
-            Ok(first.map(|first| table.grain.floor(UnixMs(first))).map(|first| whole.map_or(first, |it| it.max(first))))
-        })
+            kept::begins(connection, table.grain, first, LATE_MS)
+        })?)
     }
 
     fn read(&self, table: &Kept, stretch: Stretch, row: &mut Rows<'_>) -> Result<Read, LakeError> {
-        for request in self.ask(|connection| scored_within(connection, stretch))? {
+        for request in self.0.ask(|connection| scored_within(connection, stretch))? {
             match table.name {
                 "requests" => row(&request.row())?,
                 "happened" => closes(&[], &request, &request.truth).try_for_each(|cells| row(&cells))?,
                 name => {
-                    for said in self.ask(|connection| said(connection, request.id))? {
+                    for said in self.0.ask(|connection| said(connection, request.id))? {
                         let who = kept::who(said.miner);
                         match name {
                             "scores" => row(&score(&request, who, &said))?,
@@ -112,7 +105,7 @@ impl Source for History {
             }
         }
         // Asked afterwards, this tells of all that was forgotten meanwhile.
-        self.ask(|connection| kept::read_from(connection, stretch.from.plus_ms(-LATE_MS)))
+        Ok(self.0.ask(|connection| kept::read_from(connection, stretch.from.plus_ms(-LATE_MS)))?)
     }
 }
 

@@ -18,7 +18,7 @@ const DRAWN: usize = 5;
 const STATES: [&str; 4] = ["committed", "open", "scored", "dropped"];
 
 fn overview(_: &Resolved, file: &ReadOnly, _: &()) -> Result<Vec<Block>, WorkError> {
-    let counts = file.named(ledger::counts(file.connection()))?;
+    let counts = file.ask(ledger::counts)?;
     let of = |state: &str| Cell::Count(counts.get(state).copied().unwrap_or(0) as u64);
     let facts = vec![
         ("committed", of("committed")),
@@ -26,7 +26,7 @@ fn overview(_: &Resolved, file: &ReadOnly, _: &()) -> Result<Vec<Block>, WorkErr
         ("scored", of("scored")),
         ("dropped", of("dropped")),
     ];
-    let last = file.named(ledger::requests(file.connection(), None, 0, 10))?;
+    let last = file.ask(|connection| ledger::requests(connection, None, 0, 10))?;
     Ok(vec![
         Block::Facts(facts),
         Block::Heading("Last requests".to_owned()),
@@ -35,9 +35,9 @@ fn overview(_: &Resolved, file: &ReadOnly, _: &()) -> Result<Vec<Block>, WorkErr
 }
 
 fn list(_: &Resolved, file: &ReadOnly, ask: &Ask) -> Result<Vec<Block>, WorkError> {
-    let counts = file.named(ledger::counts(file.connection()))?;
+    let counts = file.ask(ledger::counts)?;
     let state = STATES.into_iter().find(|state| *state == ask.state);
-    let rows = file.named(ledger::requests(file.connection(), state, ask.skip(), PER_PAGE))?;
+    let rows = file.ask(|connection| ledger::requests(connection, state, ask.skip(), PER_PAGE))?;
     let of = counts.iter().filter(|(name, _)| state.is_none_or(|state| state == name.as_str())).map(|(_, n)| *n).sum();
     let states = STATES.into_iter().filter_map(|state| Some((state, *counts.get(state)?)));
     Ok(vec![Block::Table(Table { of: Some(of), states: states.collect(), ..table("Requests, latest first", &rows) })])
@@ -74,7 +74,7 @@ fn state(request: &Request) -> Cell {
 }
 
 fn one(_: &Resolved, file: &ReadOnly, uuid: &str) -> Result<Option<Titled>, WorkError> {
-    let Some(whole) = file.named(ledger::whole(file.connection(), uuid))? else { return Ok(None) };
+    let Some(whole) = file.ask(|connection| ledger::whole(connection, uuid))? else { return Ok(None) };
     let facts = vec![
         ("state", state(&whole.request)),
         ("round", Cell::Time(whole.request.round)),
@@ -130,7 +130,7 @@ fn one(_: &Resolved, file: &ReadOnly, uuid: &str) -> Result<Option<Titled>, Work
 }
 
 fn marks(_: &Resolved, file: &ReadOnly) -> Result<Marks, WorkError> {
-    let mut standings = file.named(ledger::standings(file.connection()))?;
+    let mut standings = file.ask(ledger::standings)?;
     standings.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     let row = |standing: Standing| {
         let cells = vec![
@@ -148,10 +148,10 @@ fn marks(_: &Resolved, file: &ReadOnly) -> Result<Marks, WorkError> {
 }
 
 fn miner(_: &Resolved, file: &ReadOnly, identity: &Identity) -> Result<Vec<Block>, WorkError> {
-    let standings = file.named(ledger::standings(file.connection()))?;
+    let standings = file.ask(ledger::standings)?;
     let own = standings.iter().find(|standing| standing.miner == *identity);
     let mut medians = BTreeMap::new();
-    let rows = file.named(ledger::of_miner(file.connection(), *identity, PER_PAGE))?;
+    let rows = file.ask(|connection| ledger::of_miner(connection, *identity, PER_PAGE))?;
     for scored in &rows {
         if let (Some(at), Some(rmse)) = (scored.request.starts_at, scored.rmse) {
             medians.insert(at.0, rmse);

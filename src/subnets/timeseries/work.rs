@@ -104,7 +104,7 @@ pub(super) fn shares_in(
     registered: &[Identity],
 ) -> Result<Allotment, WorkError> {
     let spread = rules(&TimeseriesSettings::of(resolved)?)?.spread;
-    Ok(ledger.named(allotment(ledger.connection(), spread, registered))?)
+    Ok(ledger.ask(|connection| allotment(connection, spread, registered))?)
 }
 
 /// See the module.
