@@ -26,6 +26,10 @@ use crate::telemetry::Collector;
 use crate::units::Account;
 use crate::wallet::{Keypair, Scheme};
 
+/// A question of more bytes gets a connection of its own: one that is kept keeps buffers as large as what went over it, some
+/// 400 kB for each of hundreds of axons, and a new one costs little beside so long an answer.
+const LARGE_QUESTION: usize = 64 << 10;
+
 /// How a dendrite calls.
 #[derive(Debug, Clone)]
 pub struct DendriteConfig {
@@ -179,14 +183,31 @@ impl Dendrite {
         synapse: &S,
         deadlines: Deadlines,
     ) -> Result<Vec<Answer<S>>, DendriteError> {
+        self.gather(targets, synapse, deadlines, |answer| answer).await
+    }
+
+    /// The same, keeping of each answer only what `take` makes of it. It runs as soon as an answer has been read, on a thread
+    /// for such work: of many large answers only as many are in memory at once as there are cores.
+    ///
+    /// # Errors
+    /// [`DendriteError::NotSendable`]: nobody was asked.
+    pub async fn gather<S: Synapse, T: Send + 'static>(
+        &self,
+        targets: &[Target],
+        synapse: &S,
+        deadlines: Deadlines,
+        take: impl Fn(S) -> T + Send + Sync + 'static,
+    ) -> Result<Vec<Answer<T>>, DendriteError> {
+        let take = Arc::new(take);
         let prepared = self.prepare(synapse, deadlines)?;
         let until = Instant::now() + deadlines.total;
         let mut exchanges = JoinSet::new();
         for (index, target) in targets.iter().copied().enumerate() {
-            let (inner, prepared) = (Arc::clone(&self.0), Arc::clone(&prepared));
-            exchanges.spawn(async move { (index, inner.call(&target, &prepared, until, deadlines.per_peer).await) });
+            let (inner, prepared, take) = (Arc::clone(&self.0), Arc::clone(&prepared), Arc::clone(&take));
+            exchanges
+                .spawn(async move { (index, inner.call(&target, &prepared, until, deadlines.per_peer, &take).await) });
         }
-        let mut answers: Vec<Option<Answer<S>>> = targets.iter().map(|_| None).collect();
+        let mut answers: Vec<Option<Answer<T>>> = targets.iter().map(|_| None).collect();
         while let Some(done) = exchanges.join_next().await {
             if let Ok((index, answer)) = done
                 && let Some(slot) = answers.get_mut(index)
@@ -214,7 +235,8 @@ impl Dendrite {
         deadlines: Deadlines,
     ) -> Result<Answer<S>, DendriteError> {
         let prepared = self.prepare(synapse, deadlines)?;
-        Ok(self.0.call(target, &prepared, Instant::now() + deadlines.total, deadlines.per_peer).await)
+        let until = Instant::now() + deadlines.total;
+        Ok(self.0.call(target, &prepared, until, deadlines.per_peer, &Arc::new(|answer: S| answer)).await)
     }
 
     /// What came of all requests so far.
@@ -263,13 +285,14 @@ impl Inner {
         &self.budget
     }
 
-    async fn call<S: Synapse>(
+    async fn call<S: Synapse, T: Send + 'static>(
         self: &Arc<Self>,
         target: &Target,
         prepared: &Arc<Prepared>,
         until: Instant,
         per_peer: Duration,
-    ) -> Answer<S> {
+        take: &Arc<impl Fn(S) -> T + Send + Sync + 'static>,
+    ) -> Answer<T> {
         let dialect = self.dialects.of(&target.hotkey);
         let mut started = Instant::now();
         let exchange = async {
@@ -287,7 +310,7 @@ impl Inner {
         let came = timeout_at(until, exchange).await.unwrap_or(Err(Failure::Timeout));
         let latency = started.elapsed();
         let result = match came {
-            Ok((head, body)) => self.read(head, body).await,
+            Ok((head, body)) => self.read(head, body, take).await,
             Err(failure) => Err(failure),
         };
         self.note::<S>(target, dialect, result.as_ref().err(), latency);
@@ -327,14 +350,18 @@ impl Inner {
     ) -> Result<Opened, Failure> {
         target.check(self.allow_private)?;
         let lane = self.lanes.take(target.hotkey);
-        let mut sent = self.send(&self.client, target, prepared, dialect, &lane).await?;
+        let is_large = prepared.body.len() > LARGE_QUESTION;
+        let client = if is_large { &self.fresh } else { &self.client };
+        let mut sent = self.send(client, target, prepared, dialect, &lane).await?;
         // Lost on a connection that was closing: asked again, under a new nonce, on one that is not.
-        if sent.as_ref().is_err_and(exchange::hung_up) && self.reuse.possible(target) {
+        if !is_large && sent.as_ref().is_err_and(exchange::hung_up) && self.reuse.possible(target) {
             tracing::debug!(axon.hotkey = %target.hotkey, "a kept connection was closing; asking again on a new one");
             sent = self.send(&self.fresh, target, prepared, dialect, &lane).await?;
         }
         let response = sent.map_err(|e| exchange::no_head(&e))?;
-        self.reuse.note(target);
+        if !is_large {
+            self.reuse.note(target);
+        }
         let mut head = ReplyHead::read(response.status().as_u16(), response.headers());
         match dialect {
             Dialect::Headers => {
@@ -375,20 +402,28 @@ impl Inner {
         self.dialects.of(&target.hotkey)
     }
 
-    /// Reads a body into its synapse, on a thread for such work: a large one must not hold up the others.
-    async fn read<S: Synapse>(&self, head: ReplyHead, body: Collected) -> Result<S, Failure> {
+    /// Reads a body into its synapse and takes from that what is wanted, on a thread for such work: a large one must not hold
+    /// up the others.
+    async fn read<S: Synapse, T: Send + 'static>(
+        &self,
+        head: ReplyHead,
+        body: Collected,
+        take: &Arc<impl Fn(S) -> T + Send + Sync + 'static>,
+    ) -> Result<T, Failure> {
         let permit = Arc::clone(&self.readers).acquire_owned().await;
+        let take = Arc::clone(take);
         let read = tokio::task::spawn_blocking(move || {
             let reply = reply::read(&head, body.bytes());
+            drop(body);
+            let taken = match reply {
+                Reply::Answer(synapse) => Ok(take(synapse)),
+                Reply::Refused { status, message } => Err(Failure::Refused { status, message }),
+                Reply::Malformed(reason) => Err(Failure::Malformed(reason)),
+            };
             drop(permit);
-            reply
+            taken
         });
-        match read.await {
-            Ok(Reply::Answer(synapse)) => Ok(synapse),
-            Ok(Reply::Refused { status, message }) => Err(Failure::Refused { status, message }),
-            Ok(Reply::Malformed(reason)) => Err(Failure::Malformed(reason)),
-            Err(error) => Err(Failure::Malformed(broken_reader(&error).into())),
-        }
+        read.await.unwrap_or_else(|error| Err(Failure::Malformed(broken_reader(&error).into())))
     }
 }
 

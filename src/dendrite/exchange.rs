@@ -4,25 +4,49 @@ use std::error::Error as StdError;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use reqwest::Response;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::Failure;
 
 /// Bodies up to here are read whatever the budget: an honest answer is not refused because of greedy ones.
 const ALWAYS_READ: usize = 1 << 20;
 
+/// Bodies up to here are read at once: they cost no more than what every connection costs anyway.
+const SMALL: usize = 64 << 10;
+/// What a body that does not say its length is taken for.
+const UNKNOWN: usize = 256 << 10;
+/// KiB of larger bodies that are collected at once as long as everybody sends what it announced.
+const ROOM_KIB: usize = 16 << 10;
+/// A body waits so long for those before it, which may come slowly on purpose.
+const WAITS_AT_MOST: Duration = Duration::from_secs(1);
+
 /// Bytes of answers that all requests under way hold together.
 #[derive(Debug)]
 pub(super) struct Budget {
     held: AtomicUsize,
     limit: usize,
+    /// KiB that are free for larger bodies.
+    room: Arc<Semaphore>,
 }
 
 impl Budget {
     pub(super) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { held: AtomicUsize::new(0), limit })
+        Arc::new(Self { held: AtomicUsize::new(0), limit, room: Arc::new(Semaphore::new(ROOM_KIB)) })
+    }
+
+    /// Waits until there is room for a body of this size, or has waited long enough. What is not collected yet lies at its
+    /// sender: when hundreds answer at once, their answers come one after the other, and not all into memory.
+    async fn room_for(&self, length: usize) -> Option<OwnedSemaphorePermit> {
+        if length <= SMALL {
+            return None;
+        }
+        let kib = u32::try_from(length.min(ALWAYS_READ) >> 10).unwrap_or(u32::MAX);
+        timeout(WAITS_AT_MOST, Arc::clone(&self.room).acquire_many_owned(kib)).await.ok()?.ok()
     }
 }
 
@@ -31,11 +55,12 @@ impl Budget {
 pub(super) struct Collected {
     bytes: BytesMut,
     budget: Arc<Budget>,
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Collected {
-    fn new(budget: &Arc<Budget>) -> Self {
-        Self { bytes: BytesMut::new(), budget: Arc::clone(budget) }
+    fn new(budget: &Arc<Budget>, room: Option<OwnedSemaphorePermit>, length: usize) -> Self {
+        Self { bytes: BytesMut::with_capacity(length), budget: Arc::clone(budget), _room: room }
     }
 
     /// Adds a piece, unless that goes beyond `cap` or, for a large body, beyond the budget.
@@ -66,7 +91,10 @@ pub(super) async fn collect(mut response: Response, cap: usize, budget: &Arc<Bud
     if response.content_length().is_some_and(|length| length > cap as u64) {
         return Err(Failure::TooLarge { limit: cap });
     }
-    let mut body = Collected::new(budget);
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    let room = budget.room_for(announced.unwrap_or(UNKNOWN)).await;
+    // What is announced may never come.
+    let mut body = Collected::new(budget, room, announced.unwrap_or(0).min(ALWAYS_READ));
     while let Some(piece) = response.chunk().await.map_err(|e| cut(&e))? {
         body.push(&piece, cap)?;
     }
@@ -125,16 +153,35 @@ mod tests {
     #[test]
     fn greedy_bodies_are_refused_before_modest_ones() {
         let budget = Budget::new(3 * ALWAYS_READ);
-        let mut greedy = Collected::new(&budget);
+        let mut greedy = Collected::new(&budget, None, 0);
         let piece = vec![0; ALWAYS_READ];
         for _ in 0..3 {
             greedy.push(&piece, 100 * ALWAYS_READ).unwrap();
         }
         assert!(matches!(greedy.push(&piece, 100 * ALWAYS_READ), Err(Failure::TooLarge { .. })));
-        let mut modest = Collected::new(&budget);
+        let mut modest = Collected::new(&budget, None, 0);
         modest.push(&piece, 100 * ALWAYS_READ).unwrap();
         assert_eq!(modest.push(b"x", ALWAYS_READ), Err(Failure::TooLarge { limit: ALWAYS_READ }));
         drop((greedy, modest));
         assert_eq!(budget.held.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn large_bodies_wait_for_one_another_but_not_for_ever() {
+        let budget = Budget::new(usize::MAX);
+        assert!(budget.room_for(SMALL).await.is_none(), "a small one needs no room");
+        let mut slow = Vec::new();
+        for _ in 0..ROOM_KIB >> 10 {
+            slow.push(budget.room_for(100 * ALWAYS_READ).await.unwrap());
+        }
+        // Nobody gives room back: the next one is read without.
+        assert!(budget.room_for(UNKNOWN).await.is_none());
+        let next = tokio::spawn({
+            let budget = Arc::clone(&budget);
+            async move { budget.room_for(UNKNOWN).await.is_some() }
+        });
+        tokio::task::yield_now().await;
+        drop(slow.pop());
+        assert!(next.await.unwrap());
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use neuron::dendrite::{Deadlines, Dendrite, DendriteConfig, Dialect, Failure, Target};
 use neuron::subnets::events::synapse::{EventPredictionSynapse, Generation};
-use neuron::synapse::btauth;
+use neuron::synapse::{Synapse, btauth};
 use neuron::units::{Account, Probability};
 use neuron::wallet::{Keypair, Scheme};
 use tokio::io::AsyncWriteExt as _;
@@ -455,4 +455,47 @@ async fn an_axon_that_hangs_up_is_not_asked_twice() {
     .await;
     assert!(matches!(ask(&fake).await, Err(Failure::Unreachable(_))));
     assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+/// How many answers are in memory now, and how many were at most.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static MOST_HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// An answer that is counted while it is in memory.
+struct Counted(EventPredictionSynapse);
+
+impl<'de> serde::Deserialize<'de> for Counted {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let counted = Self(EventPredictionSynapse::deserialize(deserializer)?);
+        MOST_HELD.fetch_max(HELD.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        Ok(counted)
+    }
+}
+
+impl serde::Serialize for Counted {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl Synapse for Counted {
+    const NAME: &'static str = EventPredictionSynapse::NAME;
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        HELD.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_answers_that_are_gathered_few_are_whole_in_memory() {
+    let fake = Fake::says(success(&answer_of_one_event())).await;
+    HELD.store(1, Ordering::SeqCst);
+    let asked = Counted(question("k-1", Generation::July2025));
+    let take = |answer: Counted| answer.0.events["k-1"].forecast();
+    let answers = dendrite().gather(&[fake.target(); 64], &asked, deadlines(LONG), take).await.unwrap();
+    assert!(answers.iter().all(|answer| answer.result == Ok(Probability::clamped(0.25))), "{answers:?}");
+    let (most, cores) = (MOST_HELD.load(Ordering::SeqCst), std::thread::available_parallelism().unwrap().get());
+    assert!((2..=1 + cores).contains(&most), "{most} answers and the question were in memory at once");
 }

@@ -28,17 +28,20 @@ pub(super) struct Reports {
     pub(super) rules: Option<Vec<Conditional<Arc<str>>>>,
 }
 
-/// Asks all miners about `open` events at once; one result for each, in their order.
+/// Asks all miners about `open` events at once; one result for each, in their order. Words beside the numbers only when they
+/// are wanted: an answer of 1,000 events takes a hundred times the memory of its numbers.
 pub(super) async fn ask(
     dendrite: &Dendrite,
     targets: &[Target],
     open: &[EventRow],
     deadline: Duration,
+    with_reasonings: bool,
 ) -> Result<Vec<Result<Reports, Failure>>, DendriteError> {
     let keys: HashMap<String, Arc<str>> = open.iter().map(|row| (row.key.clone(), row.key.as_str().into())).collect();
     let deadlines = Deadlines { total: deadline, per_peer: deadline };
-    let answers = dendrite.broadcast(targets, &Round::asking(open), deadlines).await?;
-    Ok(answers.into_iter().map(|answer| answer.result.map(|round| round.reports(&keys))).collect())
+    let take = move |round: Round| round.reports(&keys, with_reasonings);
+    let answers = dendrite.gather(targets, &Round::asking(open), deadlines, take).await?;
+    Ok(answers.into_iter().map(|answer| answer.result).collect())
 }
 
 /// The synapse as it goes out, and as it is read when it comes back: entry by entry, for one that is wrong must not
@@ -68,7 +71,7 @@ impl Round {
     }
 
     /// Numbers for events that were asked about; what is said about others is nobody's business.
-    fn reports(&self, keys: &HashMap<String, Arc<str>>) -> Reports {
+    fn reports(&self, keys: &HashMap<String, Arc<str>>, with_reasonings: bool) -> Reports {
         let report = |(key, event): (&String, &EventPrediction)| {
             let key = keys.get(key)?;
             event.forecast().map(|p| (Arc::clone(key), p.get()))
@@ -84,7 +87,7 @@ impl Round {
         };
         let conditions = &self.synapse.conditions;
         Reports {
-            reasonings: self.synapse.events.iter().filter_map(words).collect(),
+            reasonings: self.synapse.events.iter().filter(|_| with_reasonings).filter_map(words).collect(),
             numbers: self.synapse.events.iter().filter_map(report).collect(),
             misfits: self.misfits + conditions.misfits,
             rules: conditions.rules.as_ref().map(|rules| rules.iter().filter_map(rule).collect()),
@@ -142,7 +145,7 @@ mod tests {
             let text = format!(r#"{{"events":{{"m-1":{good},"m-2":{bad},"m-3":{good}}}}}"#);
             let round: Round = body::read(text.as_bytes()).unwrap();
             let keys = HashMap::from([("m-1".to_owned(), "m-1".into()), ("m-2".to_owned(), "m-2".into())]);
-            let reports = round.reports(&keys);
+            let reports = round.reports(&keys, true);
             let expected = Reports { numbers: vec![("m-1".into(), 0.25)], misfits: 1, ..Reports::default() };
             assert_eq!(reports, expected, "{bad}");
         }
@@ -159,17 +162,17 @@ mod tests {
         let strange = r#"{"event":"m-1","probability":0.75,"if_event":"m-9","below":0.5}"#;
         for bad in ["7", "null", "{}", "[[]]", r#"{"event":"m-1","probability":2,"if_event":"m-2","above":0.5}"#] {
             let text = format!(r#"{{"events":{{}},"conditions":[{bad},{good},{strange}]}}"#);
-            let reports = body::read::<Round>(text.as_bytes()).unwrap().reports(&keys);
+            let reports = body::read::<Round>(text.as_bytes()).unwrap().reports(&keys, true);
             let rule = Conditional::new("m-1".into(), 0.75, "m-2".into(), None, Some(0.5)).unwrap();
             assert_eq!((reports.rules, reports.misfits), (Some(vec![rule]), 1), "{bad}");
         }
         for (absent, misfits) in [("null", 0), ("7", 1), ("{}", 1), ("\"[]\"", 1)] {
             let text = format!(r#"{{"events":{{"m-1":{}}},"conditions":{absent}}}"#, entry("0.25"));
-            let reports = body::read::<Round>(text.as_bytes()).unwrap().reports(&keys);
+            let reports = body::read::<Round>(text.as_bytes()).unwrap().reports(&keys, true);
             assert_eq!((reports.rules, reports.misfits), (None, misfits), "{absent}");
             assert_eq!(reports.numbers, [("m-1".into(), 0.25)], "{absent}");
         }
-        let withdrawn = body::read::<Round>(br#"{"events":{},"conditions":[]}"#).unwrap().reports(&keys);
+        let withdrawn = body::read::<Round>(br#"{"events":{},"conditions":[]}"#).unwrap().reports(&keys, true);
         assert_eq!(withdrawn.rules, Some(Vec::new()));
     }
 }

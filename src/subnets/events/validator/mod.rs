@@ -305,7 +305,7 @@ impl EventsValidator {
 
     async fn ask(&self, open: &[EventRow], miners: &[Peer], tick: &mut Tick, summary: &mut TickSummary) {
         let targets: Vec<Target> = miners.iter().map(|miner| miner.target).collect();
-        let answers = match asking::ask(&self.dendrite, &targets, open, self.deadline).await {
+        let answers = match asking::ask(&self.dendrite, &targets, open, self.deadline, self.keeps_reasonings).await {
             Ok(answers) => answers,
             Err(e) => {
                 tracing::error!("no miner was asked: {e}");
@@ -313,6 +313,7 @@ impl EventsValidator {
             }
         };
         let arrived = self.clock.now();
+        tick.submissions.reserve(answers.iter().flatten().map(|reports| reports.numbers.len()).sum());
         for (miner, answer) in miners.iter().zip(answers) {
             match answer {
                 Ok(reports) => {
@@ -323,10 +324,8 @@ impl EventsValidator {
                     if let Some(rules) = reports.rules {
                         tick.conditions.push(ConditionSet { identity: miner.identity, rules });
                     }
-                    if self.keeps_reasonings {
-                        let words = |(event, text)| Reasoning { identity: miner.identity, event, text };
-                        tick.reasonings.extend(reports.reasonings.into_iter().map(words));
-                    }
+                    let words = |(event, text)| Reasoning { identity: miner.identity, event, text };
+                    tick.reasonings.extend(reports.reasonings.into_iter().map(words));
                     tick.submissions.extend(reports.numbers.into_iter().map(|(event, p)| Submission {
                         identity: miner.identity,
                         event,
