@@ -16,7 +16,7 @@ use neuron::subnets::events::ledger::{
 };
 use neuron::units::{Account, Identity, UnixMs};
 
-use crate::support::{kill_after_step, open_ledger};
+use crate::support::{self, open_ledger};
 
 const START: i64 = 1_717_200_000_000;
 const MINUTE: i64 = 60_000;
@@ -134,9 +134,14 @@ async fn child() {
 
 /// Starts the child behind `from` and kills it some time after it accepted `until`; returns the first step to repeat.
 fn run_and_kill(folder: &Path, from: i64, until: i64, after: Duration) -> i64 {
-    let begin = from.to_string();
+    let (begin, mut next) = (from.to_string(), from);
     let environment = [(PLACE, folder.as_os_str()), (FROM, OsStr::new(&begin))];
-    kill_after_step("ledger_kill9::child", &environment, "accepted ", (from, until), after)
+    support::run_and_kill("ledger_kill9::child", &environment, |line| {
+        let step = line.strip_prefix("accepted ")?.parse::<i64>().ok()?;
+        next = step + 1;
+        (step == until).then_some(after)
+    });
+    next
 }
 
 #[tokio::test]

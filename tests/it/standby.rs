@@ -13,7 +13,7 @@ use crate::cutter::Cutter;
 use crate::localnet::client::ask;
 use crate::needs::faketime;
 use crate::postgres::{Postgres, USER, wait_until};
-use crate::processes::{World, get, get_whole, hotkey};
+use crate::processes::{PATIENCE, World, get, get_whole, hotkey};
 use crate::support::{Process, free_port};
 
 tests! { blocking: a_killed_validator_is_replaced_in_time_and_only_once, a_paused_validator_is_refused_and_stands_by,
@@ -99,10 +99,14 @@ impl Stage {
         std::fs::read_to_string(self.world.path(&format!("{who}.log"))).unwrap_or_default()
     }
 
-    fn number(&self, server: &Postgres, query: &str) -> u64 {
+    /// What the ledger says to a question.
+    fn ask(&self, server: &Postgres, query: &str) -> Result<String, String> {
         let schema = format!("\"sn155_{}\"", hotkey("v"));
-        let said = server.sql(&self.database, &format!("SET search_path = {schema}; {query}"));
-        said.ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+        server.sql(&self.database, &format!("SET search_path = {schema}; {query}"))
+    }
+
+    fn number(&self, server: &Postgres, query: &str) -> u64 {
+        self.ask(server, query).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
     /// The newest tick, in ms.
@@ -159,6 +163,22 @@ impl Stage {
         })
     }
 
+    /// Waits for weights, which come once in a tempo; shows every step they took when they do not.
+    fn weights_are(&self, server: &Postgres, what: &str, is_so: impl Fn() -> bool) {
+        let begin = Instant::now();
+        while !is_so() {
+            let steps =
+                "SELECT job, mode, step, at, block, cause FROM weight_steps JOIN weight_jobs ON id = job ORDER BY at";
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "weights are not {what}\n{:?}\n{}",
+                self.ask(server, steps),
+                self.world.logs()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Every transaction of the hotkey on the chain is in the journal, once.
     fn check_weights(&self, server: &Postgres) {
         let count = |step: &str, of: &str| {
@@ -166,8 +186,8 @@ impl Stage {
                 format!("FROM weight_steps JOIN weight_jobs ON weight_jobs.id = job WHERE step = '{step}' AND {of}");
             self.number(server, &format!("SELECT count(DISTINCT job) {jobs}"))
         };
-        wait_until("weights are written", || count("included", "true") > 0);
-        wait_until("the journal has what the chain has", || {
+        self.weights_are(server, "written", || count("included", "true") > 0);
+        self.weights_are(server, "in the journal as on the chain", || {
             let refused = self.number(server, "SELECT count(*) FROM weight_steps WHERE cause LIKE '%failed in block%'");
             let journal = count("included", "true") + count("revealed", "mode = 'hashed'") + refused;
             self.nonce() == Some(journal)

@@ -68,25 +68,6 @@ pub fn run_and_kill(test: &str, environment: &[(&str, &OsStr)], mut heard: impl 
     child.wait().unwrap();
 }
 
-/// The same for a child that goes on from a step and says the number behind `word` of each that is done: kills it some time
-/// after `until`, and gives back the first step that it did not do.
-#[allow(dead_code, reason = "only the tests that kill run it")]
-pub fn kill_after_step(
-    test: &str,
-    environment: &[(&str, &OsStr)],
-    word: &str,
-    (from, until): (i64, i64),
-    after: Duration,
-) -> i64 {
-    let mut next = from;
-    run_and_kill(test, environment, |line| {
-        let step = line.strip_prefix(word)?.parse::<i64>().ok()?;
-        next = step + 1;
-        (step == until).then_some(after)
-    });
-    next
-}
-
 /// A process that dies with its test, as if by `kill -9`, also when the test panics.
 #[derive(Debug)]
 pub struct Process(pub Child);

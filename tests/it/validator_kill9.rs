@@ -2,7 +2,7 @@
 //!
 //! A child process (this test binary again) is a validator with everything around it: a simulated market behind its HTTP API,
 //! three miners behind their axons, its ledger. Market time goes by hours. It is killed with SIGKILL in the middle of rounds,
-//! while it reads the market, asks, records or settles, and started again at the hour that it had not finished.
+//! while it reads the market, asks, records or settles, and started again at the hour of which it had not said that it was done.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use neuron::axon::{AdmissionPolicy, Axon, AxonConfig, Caller, Handle, Handler, Refusal, Reply};
-use neuron::clock::Clock;
+use neuron::clock::{self, Clock};
 use neuron::dendrite::Target;
 use neuron::market::polymarket::{Polymarket, PolymarketSettings};
 use neuron::market::simulator::{self, SimulatorConfig};
@@ -23,7 +23,7 @@ use neuron::subnets::work::Peer;
 use neuron::units::{Identity, Probability, Uid, UnixMs};
 
 use crate::axon_kit::key;
-use crate::support::{kill_after_step, open_ledger};
+use crate::support::{self, open_ledger};
 use crate::wire_fakes::{dendrite, target};
 
 /// 2026-01-01, when the first event opens.
@@ -39,6 +39,7 @@ const KILLS: i64 = 50;
 const HOURS_FOR_KILLS: (i64, i64) = (8, 5);
 const PLACE: &str = "VALIDATOR_KILL9_PLACE";
 const FROM: &str = "VALIDATOR_KILL9_FROM";
+const UNTIL: &str = "VALIDATOR_KILL9_UNTIL";
 
 /// A number that the environment may say.
 fn said(variable: &str, otherwise: i64) -> i64 {
@@ -130,14 +131,15 @@ impl Stage {
         Self { clock, validator, miners, _axons: axons, _market: market }
     }
 
-    /// Works from an hour on to the end.
-    async fn play(folder: &Path, from: i64, mut done: impl FnMut(i64)) {
+    /// Works these hours; says of each that is done how long it took.
+    async fn play(folder: &Path, these: std::ops::Range<i64>, mut done: impl FnMut(i64, Duration)) {
         let stage = Self::set(folder).await;
-        stage.clock.advance(Duration::from_millis((from * HOUR_MS) as u64));
-        for hour in from..hours() {
+        stage.clock.advance(Duration::from_millis((these.start * HOUR_MS) as u64));
+        for hour in these {
+            let began = clock::monotonic();
             let summary = stage.validator.tick(&stage.miners).await.unwrap();
             assert_eq!(summary.markets_failed, 0);
-            done(hour);
+            done(hour, began.elapsed());
             stage.clock.advance(Duration::from_millis(HOUR_MS as u64));
         }
     }
@@ -168,44 +170,53 @@ async fn picture(folder: &Path) -> Picture {
 #[ignore = "the body of the child process of the test below"]
 async fn child() {
     let Some(folder) = std::env::var_os(PLACE) else { return };
-    let from = std::env::var(FROM).unwrap().parse().unwrap();
-    Stage::play(Path::new(&folder), from, |hour| eprintln!("done {hour}")).await;
+    let [from, until] = [FROM, UNTIL].map(|name| said(name, 0));
+    // It works at one hour more, in which it is killed; where that comes late, the hour is over, and nobody knows of it.
+    let tell = |hour, took: Duration| {
+        if hour <= until {
+            eprintln!("done {hour} {}", took.as_micros());
+        }
+    };
+    Stage::play(Path::new(&folder), from..until + 2, tell).await;
+    std::future::pending().await
 }
 
-/// Starts the child at an hour and kills it some time after it finished `until`; returns the first hour that it did not finish.
-fn run_and_kill(folder: &Path, from: i64, until: i64, after: Duration) -> i64 {
-    let begin = from.to_string();
-    let environment = [(PLACE, folder.as_os_str()), (FROM, OsStr::new(&begin))];
-    kill_after_step("validator_kill9::child", &environment, "done ", (from, until), after)
+/// Starts the child at an hour, and kills it after it finished `until` and some share of the time that this took.
+fn run_and_kill(folder: &Path, from: i64, until: i64, share: f64) {
+    let (begin, end) = (from.to_string(), until.to_string());
+    let environment = [(PLACE, folder.as_os_str()), (FROM, OsStr::new(&begin)), (UNTIL, OsStr::new(&end))];
+    let mut killed = false;
+    support::run_and_kill("validator_kill9::child", &environment, |line| {
+        let (hour, took) = line.strip_prefix("done ")?.split_once(' ')?;
+        killed = hour.parse() == Ok(until);
+        killed.then(|| Duration::from_micros(took.parse().unwrap()).mul_f64(share))
+    });
+    assert!(killed, "it ended by itself before hour {until}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_moment_its_scores_are_those_of_one_left_alone() {
     let (plain, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    // How long an hour takes here says where to strike.
-    let began = std::time::Instant::now();
-    Stage::play(plain.path(), 0, |_| ()).await;
+    let began = clock::monotonic();
+    Stage::play(plain.path(), 0..hours(), |_, _| ()).await;
     let (kills, hours, seed) = (kills(), hours(), said("NEURON_KILL_SEED", 0));
-    let hour = began.elapsed() / hours as u32;
-    let (mut next, mut killed, moments) = (0, 0, if seed == 0 { "kill".to_owned() } else { format!("kill {seed}") });
+    let moments = if seed == 0 { "kill".to_owned() } else { format!("kill {seed}") };
+    let mut next = 0;
     for k in 0..kills {
-        let until = k * (hours - 6) / kills;
-        // At once, and anywhere in the round that follows. Hours that the child had finished when it was killed count:
-        // `next` may be behind `until`.
-        let after = hour.mul_f64(pseudo(&moments, k as u64)) * u32::from(k % 4 > 0);
-        next = run_and_kill(broken.path(), next, until.max(next), after);
-        killed += i64::from(next < hours);
+        let until = (k * (hours - 6) / kills).max(next);
+        // At once, and anywhere in the hour that follows.
+        let share = if k % 4 == 0 { 0.0 } else { pseudo(&moments, k as u64) };
+        run_and_kill(broken.path(), next, until, share);
+        next = until + 1;
     }
-    assert!(killed > kills * 9 / 10, "only {killed} of {kills} times was it killed before it was done");
-    assert!(next > (hours - 6) / 2 && next <= hours, "{next}");
-    Stage::play(broken.path(), next, |_| ()).await;
+    Stage::play(broken.path(), next..hours, |_, _| ()).await;
     let (got, want) = (picture(broken.path()).await, picture(plain.path()).await);
     assert_eq!(got, want);
     let in_window = (events() as usize).min(Options::default().rules.window_events);
     assert_eq!((want.standings.events, want.standings.miners.len()), (in_window, MINERS.into()));
     assert!(want.counters["scored"] > 500, "{:?}", want.counters);
     eprintln!(
-        "killed at {killed} moments (seed {seed}) in {hours} rounds: {} events, {} answers and the scores of {MINERS} miners are those \
+        "killed at {kills} moments (seed {seed}) in {hours} rounds: {} events, {} answers and the scores of {MINERS} miners are those \
          of a validator that was left alone; {:.0} s",
         want.events.len(),
         want.counters["scored"],
