@@ -160,7 +160,7 @@ impl Target<'_> {
 
     fn reports(&self) -> Result<PathBuf, ReportError> {
         let settled = self.case.archive.settled()?;
-        let reports = self.case.archive.mean_reports(usize::MAX)?;
+        let reports = self.case.archive.mean_reports()?;
         let rows = reports.iter().filter_map(|report| {
             let [hotkey, registered] = who(&report.identity);
             let answers = Cell::Long(i64::try_from(report.count).unwrap_or(i64::MAX));

@@ -161,7 +161,7 @@ fn history(case: &Case) -> Result<History, ReportError> {
 /// Calibration of the market's price and of the chosen miners, over mean reports per event.
 fn reliability(case: &Case, chosen: &[Identity]) -> Result<Vec<Named>, ReportError> {
     let settled = case.archive.settled()?;
-    let reports = case.archive.mean_reports(usize::MAX)?;
+    let reports = case.archive.mean_reports()?;
     let outcome = |event: usize| settled.get(event).and_then(|event| event.outcome);
     let market = reports.iter().filter_map(|x| Some((x.event, (x.r, outcome(x.event)?)))).collect::<BTreeMap<_, _>>();
     let mut found = vec![("market".to_owned(), calibration(market.into_values(), BINS))];

@@ -3,6 +3,7 @@
 //! Nothing here is ever written twice: an event that is settled anew is another row of `events` and other rows of `scores`,
 //! in the stretch in which that was seen.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -104,7 +105,8 @@ const MARGIN_MS: i64 = 24 * 3_600_000;
 /// See the module.
 struct History {
     archive: Archive,
-    lives: Vec<Life>,
+    /// Those that were open at a time or later, as they were when they were first asked for.
+    lives: RefCell<Option<(UnixMs, Vec<Life>)>>,
     /// Hotkeys as text, made once.
     names: HashMap<Identity, Bytes>,
 }
@@ -112,9 +114,22 @@ struct History {
 /// The history in a ledger.
 pub(super) fn open(ledger: ReadOnly) -> Result<Box<dyn Source>, LedgerError> {
     let archive = Archive::over(ledger)?;
-    let lives = archive.lives()?;
     let names = archive.identities().map(|identity| (identity, Bytes::from(identity.hotkey.ss58()))).collect();
-    Ok(Box::new(History { archive, lives, names }))
+    Ok(Box::new(History { archive, lives: RefCell::default(), names }))
+}
+
+impl History {
+    /// The events that may have rows in some time, by key. What is published every hour asks for the events of late, and not for
+    /// all there ever were.
+    fn alive(&self, table: &Kept, time: &Range<UnixMs>) -> Result<Vec<Life>, LakeError> {
+        let since = time.start.plus_ms(-MARGIN_MS);
+        let mut known = self.lives.borrow_mut();
+        let lives = match &mut *known {
+            Some((from, lives)) if *from <= since => lives,
+            unknown => &mut unknown.insert((since, self.archive.lives_since(since)?)).1,
+        };
+        Ok(lives.iter().filter(|life| may_have(table, life, time)).copied().collect())
+    }
 }
 
 impl Source for History {
@@ -127,12 +142,12 @@ impl Source for History {
             let since = self.archive.answers_since()?;
             return Ok(since.map(|(kept, first)| table.grain.ceil(kept).max(table.grain.floor(first))));
         }
-        Ok(self.lives.iter().map(|life| table.grain.floor(life.opened)).min())
+        Ok(self.archive.first_opened()?.map(|first| table.grain.floor(first)))
     }
 
     fn read(&self, table: &Kept, stretch: Stretch, row: &mut Rows<'_>) -> Result<Read, LakeError> {
         let time = stretch.from..stretch.to();
-        for life in self.lives.iter().filter(|life| may_have(table, life, &time)) {
+        for life in self.alive(table, &time)? {
             let Some(event) = self.archive.event_numbered(life.id)? else { continue };
             let page = Page { history: self, id: life.id, key: Bytes::from(event.key.clone()), event, time: &time };
             match table.name {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::error::EventsLedgerError;
 use super::known::KnownMiners;
 use super::prices::{PriceDispute, PriceSeen};
-use super::read::{self, Which};
+use super::read::{self, EndPlace};
 use super::settle::{self, Scored};
 use super::types::{EventChange, EventRow, IntervalLine};
 use super::{SCHEMA, changes, prices};
@@ -23,6 +23,9 @@ use crate::scoring::Rules;
 use crate::scoring::admission::EventState;
 use crate::scoring::window::ScoredEvent;
 use crate::units::{Identity, UnixMs};
+
+/// Events that are in memory at once where all of them are gone through: some 10 MB.
+const PART: usize = 10_000;
 
 /// A ledger opened for reading.
 #[derive(Debug)]
@@ -85,6 +88,11 @@ impl Rescored {
             scores: self.scores.clone(),
         }
     }
+}
+
+/// Where a settled event is in the order of resolutions.
+fn end_of(event: &EventRow) -> EndPlace {
+    (event.resolved_at.unwrap_or(UnixMs(i64::MIN)), event.key.clone())
 }
 
 impl Book {
@@ -226,10 +234,21 @@ impl Archive {
     }
 
     pub(super) fn settled_ids(&self) -> Result<Vec<(i64, EventRow)>, LedgerError> {
-        let mut events = self.named(read::events(self.file.connection(), Which::All))?;
-        events.retain(|(_, event)| event.state != EventState::Open);
-        events.sort_by(|(_, a), (_, b)| (a.resolved_at, &a.key).cmp(&(b.resolved_at, &b.key)));
-        Ok(events)
+        self.named(read::settled_after(self.file.connection(), None, usize::MAX))
+    }
+
+    /// Settled events in the same order, a part at a time: a ledger may hold more than memory does.
+    pub(super) fn settled_in_parts<E: From<LedgerError>>(
+        &self,
+        mut job: impl FnMut(&[(i64, EventRow)]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut last: Option<EndPlace> = None;
+        loop {
+            let part = self.named(read::settled_after(self.file.connection(), last.as_ref(), PART))?;
+            let Some((_, event)) = part.last() else { return Ok(()) };
+            last = Some(end_of(event));
+            job(&part)?;
+        }
     }
 
     /// Recomputes everything and compares it with what is stored, to the last bit.
@@ -238,19 +257,23 @@ impl Archive {
     /// Those of the file.
     pub fn verify(&self, rules: &Rules) -> Result<Verification, LedgerError> {
         let book = &self.book;
-        let parts = book.recompute(&self.settled_ids()?, rules, |connection, id, event, scored| {
-            let stored = read::scores(connection, id)?;
-            let count = scored.scores.len();
-            if scored.state == event.state && stored == scored.scores {
-                return Ok((count, Vec::new()));
+        let mut verification = Verification::default();
+        self.settled_in_parts(|events| -> Result<(), LedgerError> {
+            let found = book.recompute(events, rules, |connection, id, event, scored| {
+                let stored = read::scores(connection, id)?;
+                let count = scored.scores.len();
+                if scored.state == event.state && stored == scored.scores {
+                    return Ok((count, Vec::new()));
+                }
+                Ok((count, book.differences(event, &stored, &scored)))
+            })?;
+            verification.events += found.len();
+            for (scores, differences) in found {
+                verification.scores += scores;
+                verification.differences.extend(differences);
             }
-            Ok((count, book.differences(event, &stored, &scored)))
+            Ok(())
         })?;
-        let mut verification = Verification { events: parts.len(), ..Verification::default() };
-        for (scores, differences) in parts {
-            verification.scores += scores;
-            verification.differences.extend(differences);
-        }
         Ok(verification)
     }
 
@@ -267,7 +290,7 @@ impl Archive {
     /// # Errors
     /// Those of the file.
     pub fn window(&self, rules: &Rules) -> Result<Vec<ScoredEvent<Identity>>, LedgerError> {
-        let events = self.last_counted(&self.settled_ids()?, rules, rules.window_events)?;
+        let events = self.last_counted(None, rules, rules.window_events)?;
         Ok(events.iter().map(Rescored::as_scored).collect())
     }
 
@@ -277,25 +300,39 @@ impl Archive {
     /// # Errors
     /// Those of the file.
     pub fn window_until(&self, key: &str, rules: &Rules) -> Result<Vec<Rescored>, LedgerError> {
-        let mut settled = self.settled_ids()?;
-        let Some(place) = settled.iter().position(|(_, event)| event.key == key) else { return Ok(Vec::new()) };
-        settled.truncate(place + 1);
-        let mut found = self.last_counted(&settled, rules, rules.window_events.saturating_add(1))?;
-        if found.last().is_none_or(|event| event.event.key != key) {
-            found.clear();
+        let Some(own) = self.named(read::event(self.file.connection(), key))? else { return Ok(Vec::new()) };
+        if own.1.state == EventState::Open {
+            return Ok(Vec::new());
         }
+        let place = end_of(&own.1);
+        let mut own = self.book.rescored(&[own], rules)?;
+        own.retain(|event| event.state == EventState::Scored);
+        if own.is_empty() {
+            return Ok(own);
+        }
+        let mut found = self.last_counted(Some(place), rules, rules.window_events)?;
+        found.append(&mut own);
         Ok(found)
     }
 
-    /// The last `n` of `events` that count under `rules`, without scoring all that are older.
-    fn last_counted(&self, events: &[(i64, EventRow)], rules: &Rules, n: usize) -> Result<Vec<Rescored>, LedgerError> {
-        let (mut rest, mut found) = (events, Vec::new());
-        while found.len() < n && !rest.is_empty() {
-            let (older, newer) = rest.split_at(rest.len().saturating_sub(n - found.len()));
-            let mut scored = self.book.rescored(newer, rules)?;
+    /// The last `n` events before a place that count under `rules`, without looking at all that are older.
+    fn last_counted(
+        &self,
+        mut before: Option<EndPlace>,
+        rules: &Rules,
+        n: usize,
+    ) -> Result<Vec<Rescored>, LedgerError> {
+        let mut found: Vec<Rescored> = Vec::new();
+        while found.len() < n {
+            let part = read::settled_before(self.file.connection(), before.as_ref(), (n - found.len()).min(PART));
+            let mut part = self.named(part)?;
+            let Some((_, earliest)) = part.last() else { break };
+            before = Some(end_of(earliest));
+            part.reverse();
+            let mut scored = self.book.rescored(&part, rules)?;
             scored.retain(|event| event.state == EventState::Scored);
             scored.append(&mut found);
-            (rest, found) = (older, scored);
+            found = scored;
         }
         Ok(found)
     }

@@ -74,8 +74,12 @@ fn open(connection: &Connection, at: UnixMs) -> Result<BTreeSet<Arc<str>>, Fault
 }
 
 fn aggregates(connection: &Connection, since: UnixMs) -> Result<BTreeMap<Arc<str>, f64>, Fault> {
-    let mut query = connection
-        .prepare_cached("SELECT e.key, a.p FROM aggregates a JOIN events e ON e.id = a.event WHERE a.tick >= ?1")?;
+    // Every event that was ever asked about has an aggregate: one of late is of an event that is open, or was until then. The order
+    // of a cross join is SQLite's as well.
+    let mut query = connection.prepare_cached(
+        "SELECT e.key, a.p FROM events e CROSS JOIN aggregates a
+         WHERE (e.state = 'open' OR e.settled_at >= ?1) AND a.event = e.id AND a.tick >= ?1",
+    )?;
     let rows = query.query_map([since.0], |row| Ok((row.get::<String>(0)?.into(), row.get(1)?)))?;
     Ok(rows.collect::<sql::Result<_>>()?)
 }

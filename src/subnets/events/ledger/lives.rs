@@ -39,15 +39,30 @@ pub struct Answer {
 }
 
 impl Archive {
-    /// The lives of all events, by key.
+    /// When the first event was offered; `None`: there is none.
     ///
     /// # Errors
     /// Those of the file.
-    pub fn lives(&self) -> Result<Vec<Life>, LedgerError> {
+    pub fn first_opened(&self) -> Result<Option<UnixMs>, LedgerError> {
+        let read = || -> Result<Option<UnixMs>, Fault> {
+            let mut query = self.file.connection().prepare_cached("SELECT MIN(opened_at) FROM events")?;
+            Ok(query.query_row([], |row| row.get::<Option<i64>>(0))?.map(UnixMs))
+        };
+        self.named(read())
+    }
+
+    /// The lives of the events that are open, or were settled at `since` or later, by key.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn lives_since(&self, since: UnixMs) -> Result<Vec<Life>, LedgerError> {
         let read = || -> Result<Vec<Life>, Fault> {
-            let mut query =
-                self.file.connection().prepare_cached("SELECT id, opened_at, settled_at FROM events ORDER BY key")?;
-            let life = query.query_map([], |row| {
+            let mut query = self.file.connection().prepare_cached(
+                // In an order that no index has: the one by key would be gone through from end to end.
+                "SELECT id, opened_at, settled_at FROM events WHERE settled_at IS NULL OR settled_at >= ?1
+                 ORDER BY key || ''",
+            )?;
+            let life = query.query_map([since.0], |row| {
                 let settled = row.get::<Option<i64>>(2)?.map(UnixMs);
                 Ok(Life { id: row.get(0)?, opened: UnixMs(row.get(1)?), settled })
             })?;

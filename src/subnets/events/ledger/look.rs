@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use super::archive::Archive;
+use super::counts;
 use super::read::{self, Which};
 use super::reports::{CellLine, mean};
 use super::standing::Remembered;
@@ -46,7 +47,7 @@ impl Archive {
     /// # Errors
     /// Those of the file.
     pub fn counts(&self) -> Result<Vec<(EventState, usize)>, LedgerError> {
-        self.named(read::counts(self.file.connection()))
+        self.named(counts::all(self.file.connection()))
     }
 
     /// A part of the events, in one state or in all: those that are open first, soonest cutoff first, then the latest

@@ -22,6 +22,7 @@ mod archive;
 mod block;
 mod changes;
 mod conditions;
+mod counts;
 mod error;
 mod front;
 mod known;
@@ -78,6 +79,7 @@ pub const SCHEMA: Schema = Schema {
         include_str!("migrations/0005.sql"),
         include_str!("migrations/0006.sql"),
         include_str!("migrations/0007.sql"),
+        include_str!("migrations/0008.sql"),
     ],
 };
 

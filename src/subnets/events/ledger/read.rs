@@ -2,12 +2,13 @@
 
 use super::block::Columns;
 use super::conditions;
+use super::counts;
 use super::record::IN_FORCE;
 use super::reviews;
 use super::types::{EventRow, IntervalLine};
 use crate::ledger::Fault;
 use crate::ledger::miners::MinerId;
-use crate::ledger::sql::{self, Connection, Row, params};
+use crate::ledger::sql::{self, Connection, Params, Row, params};
 use crate::market::Beside;
 use crate::scoring::admission::EventState;
 use crate::scoring::grid::Grid;
@@ -99,25 +100,7 @@ pub(super) fn events(connection: &Connection, which: Which) -> Result<Vec<(i64, 
         Which::All => ("?1 = 0", "key", i64::MAX),
     };
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE {filter} ORDER BY {order} LIMIT ?2");
-    let mut query = connection.prepare_cached(&sql)?;
-    let mut rows = query.query(params![now, limit])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(event_row(&row)?);
-    }
-    Ok(found)
-}
-
-/// How many events there are in each state.
-pub(super) fn counts(connection: &Connection) -> Result<Vec<(EventState, usize)>, Fault> {
-    let mut query = connection.prepare_cached("SELECT state, COUNT(*) FROM events GROUP BY state")?;
-    let mut rows = query.query([])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let count: i64 = row.get(1)?;
-        found.push((state_of(row.get_ref(0)?.as_str().unwrap_or_default())?, usize::try_from(count).unwrap_or(0)));
-    }
-    Ok(found)
+    listed(connection, &sql, params![now, limit])
 }
 
 /// A counted event, by what its scores hang on: they change when one of these does.
@@ -161,10 +144,10 @@ pub(super) fn part(
         None => {
             let mut found = stretch(connection, open, "open", (skip, count))?;
             if found.len() < count {
-                let mut query = connection.prepare_cached("SELECT COUNT(*) FROM events WHERE state = 'open'")?;
-                let all_open = usize::try_from(query.query_row([], |row| row.get::<i64>(0))?).unwrap_or(0);
+                let counts = counts::all(connection)?;
+                let all_open = counts.iter().find(|(state, _)| *state == EventState::Open).map_or(0, |(_, n)| *n);
                 let rest = (skip.saturating_sub(all_open), count - found.len());
-                let settled = ("state <> 'open' AND ?1 <> ''", "-resolved_at, key");
+                let settled = ("state <> 'open' AND ?1 <> ''", "resolved_at DESC, key DESC");
                 found.extend(stretch(connection, settled, "settled", rest)?);
             }
             Ok(found)
@@ -183,13 +166,7 @@ fn stretch(
         "SELECT {EVENT_COLUMNS} FROM events WHERE id IN (SELECT id FROM events WHERE {filter} ORDER BY {order} LIMIT ?2 OFFSET ?3)
          ORDER BY {order}"
     );
-    let mut query = connection.prepare_cached(&sql)?;
-    let mut rows = query.query(params![word, whole(count), whole(skip)])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(event_row(&row)?);
-    }
-    Ok(found)
+    listed(connection, &sql, params![word, whole(count), whole(skip)])
 }
 
 /// Events of a state, or of all, by their number, the newest first: those below `before`.
@@ -199,12 +176,74 @@ pub(super) fn newest(
     before: i64,
     count: usize,
 ) -> Result<Vec<(i64, EventRow)>, Fault> {
+    // Of a state that few are in, only an index by state finds a page without going through all others.
+    let filter = if state.is_some() { "state = ?2" } else { "?2 = ''" };
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE {filter} AND id < ?1 ORDER BY id DESC LIMIT ?3");
+    listed(connection, &sql, params![before, state.map_or("", state_name), whole(count)])
+}
+
+/// Where in the order of resolutions an event is: its resolution and key.
+pub(super) type EndPlace = (UnixMs, String);
+
+/// Settled events in the order of resolution, then key: those behind a place, some at a time, since a ledger may hold more than
+/// memory does.
+pub(super) fn settled_after(
+    connection: &Connection,
+    after: Option<&EndPlace>,
+    count: usize,
+) -> Result<Vec<(i64, EventRow)>, Fault> {
     let sql = format!(
-        "SELECT {EVENT_COLUMNS} FROM events WHERE id < ?1 AND (?2 = '' OR state = ?2) ORDER BY id DESC LIMIT ?3"
+        "SELECT {EVENT_COLUMNS} FROM events WHERE state <> 'open' AND (resolved_at, key) > (?1, ?2)
+         ORDER BY resolved_at, key LIMIT ?3"
     );
-    let mut query = connection.prepare_cached(&sql)?;
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let mut rows = query.query(params![before, state.map_or("", state_name), count])?;
+    let (at, key) = after.map_or((i64::MIN, ""), |(at, key)| (at.0, key.as_str()));
+    listed(connection, &sql, params![at, key, whole(count)])
+}
+
+/// The same backwards: those before a place, the last one first.
+pub(super) fn settled_before(
+    connection: &Connection,
+    before: Option<&EndPlace>,
+    count: usize,
+) -> Result<Vec<(i64, EventRow)>, Fault> {
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS} FROM events WHERE state <> 'open' AND (resolved_at, key) < (?1, ?2)
+         ORDER BY resolved_at DESC, key DESC LIMIT ?3"
+    );
+    let (at, key) = before.map_or((i64::MAX, ""), |(at, key)| (at.0, key.as_str()));
+    listed(connection, &sql, params![at, key, whole(count)])
+}
+
+/// An event's state as something that no index is by. Where a time says which events are meant, SQLite, which counts nothing
+/// beforehand, would take an index by state instead, and go through all that ever were in it.
+pub(super) const IS_IN_STATE: &str = "state || ''";
+
+/// Counted events in the order in which they were scored: those of `since` and later.
+pub(super) fn scored_since(connection: &Connection, since: UnixMs) -> Result<Vec<(i64, EventRow)>, Fault> {
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS} FROM events WHERE {IS_IN_STATE} = ?2 AND settled_at >= ?1 ORDER BY settled_at, key"
+    );
+    listed(connection, &sql, params![since.0, state_name(EventState::Scored)])
+}
+
+/// The `count` ones before those, in the same order.
+pub(super) fn scored_before(
+    connection: &Connection,
+    since: UnixMs,
+    count: usize,
+) -> Result<Vec<(i64, EventRow)>, Fault> {
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS} FROM events WHERE {IS_IN_STATE} = ?2 AND settled_at < ?1
+         ORDER BY settled_at DESC, key DESC LIMIT ?3"
+    );
+    let mut found = listed(connection, &sql, params![since.0, state_name(EventState::Scored), whole(count)])?;
+    found.reverse();
+    Ok(found)
+}
+
+fn listed(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<(i64, EventRow)>, Fault> {
+    let mut query = connection.prepare_cached(sql)?;
+    let mut rows = query.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(event_row(&row)?);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::block::{self, Cells, Columns, Logged};
 use super::changes;
 use super::conditions;
-use super::read::state_name;
+use super::counts;
+use super::read::{state_name, state_of};
 use super::reasons;
 use super::types::{NewEvent, Submission, Tick, TickReport, fate_name};
 use crate::ledger::Fault;
@@ -66,6 +67,7 @@ pub(super) fn upsert_events(transaction: &Transaction<'_>, events: &[NewEvent], 
             }
         }
     }
+    counts::add(transaction, EventState::Open, i64::try_from(added).unwrap_or(i64::MAX))?;
     Ok(added)
 }
 
@@ -359,6 +361,7 @@ const PRICES_FROM: &str = "SELECT at, price FROM prices WHERE event = ?1 AND at 
 pub(super) fn prune(transaction: &Transaction<'_>, raw_before: UnixMs, settled_before: UnixMs) -> Result<usize, Fault> {
     transaction.execute("DELETE FROM raw WHERE tick < ?1", [raw_before.0])?;
     transaction.execute("DELETE FROM ticks WHERE at < ?1", [settled_before.0.min(raw_before.0)])?;
+    count_out(transaction, settled_before)?;
     let old = "SELECT id FROM events WHERE state <> 'open' AND settled_at < ?1";
     for table in [
         "aggregates",
@@ -379,6 +382,19 @@ pub(super) fn prune(transaction: &Transaction<'_>, raw_before: UnixMs, settled_b
     let gone = transaction.execute(&format!("DELETE FROM events WHERE id IN ({old})"), [settled_before.0])?;
     notes::set(transaction, RAW_SINCE, &raw_before.0.to_string())?;
     Ok(gone)
+}
+
+/// Takes events that are about to be forgotten out of the counts.
+fn count_out(transaction: &Transaction<'_>, settled_before: UnixMs) -> Result<(), Fault> {
+    let mut query = transaction.prepare_cached(
+        // Grouped by what no index is by, so that the time is what it is searched by.
+        "SELECT MIN(state), COUNT(*) FROM events WHERE state <> 'open' AND settled_at < ?1 GROUP BY state || ''",
+    )?;
+    let found = query.query_map([settled_before.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for (state, n) in found.collect::<sql::Result<Vec<(String, i64)>>>()? {
+        counts::add(transaction, state_of(&state)?, -n)?;
+    }
+    Ok(())
 }
 
 /// The note that says from which tick on single reports are complete.

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::archive::Archive;
 use super::block::Columns;
+use super::read::{self, Which};
 use super::record::IN_FORCE;
 use super::types::EventRow;
 use crate::ledger::miners::MinerId;
@@ -48,39 +49,42 @@ pub struct CellLine {
 type Means = BTreeMap<MinerId, (u64, f64, f64)>;
 
 impl Archive {
-    /// Every miner's mean report on every counted event of the last `events` ones. Reports at or after an early close are
-    /// in where an interval was not cut: this is for looking, not for scoring.
+    /// Every miner's mean report on every counted event. Reports at or after an early close are in where an interval was not
+    /// cut: this is for looking, not for scoring.
     ///
     /// # Errors
     /// Those of the file.
-    pub fn mean_reports(&self, events: usize) -> Result<Vec<MeanReport>, LedgerError> {
+    pub fn mean_reports(&self) -> Result<Vec<MeanReport>, LedgerError> {
         let settled = self.settled_ids()?;
         let counted = settled.iter().enumerate().filter(|(_, (_, event))| event.state == EventState::Scored);
-        let mut counted: Vec<(usize, &(i64, EventRow))> = counted.collect();
-        counted.drain(..counted.len().saturating_sub(events));
-        let means = self.book.on_all_cores(&counted, |connection, (_, (id, event))| means(connection, *id, event))?;
+        let (places, counted): (Vec<usize>, Vec<&(i64, EventRow)>) = counted.unzip();
+        let means = self.book.on_all_cores(&counted, |connection, (id, event)| means(connection, *id, event))?;
         let mut found = Vec::new();
-        for ((place, _), means) in counted.into_iter().zip(means) {
+        for (event, means) in places.into_iter().zip(means) {
             let report = |(miner, (count, p, r)): (MinerId, (u64, f64, f64))| {
                 let n = count as f64;
-                Some(MeanReport { event: place, identity: self.book.identity(miner)?, p: p / n, r: r / n, count })
+                Some(MeanReport { event, identity: self.book.identity(miner)?, p: p / n, r: r / n, count })
             };
             found.extend(means.into_iter().filter_map(report));
         }
         Ok(found)
     }
 
-    /// The same, as the search for sybils wants it.
+    /// The same of the last `events` counted ones, by event, as the search for sybils wants it.
     ///
     /// # Errors
     /// Those of the file.
     pub fn event_reports(&self, events: usize) -> Result<Vec<EventReports<Identity>>, LedgerError> {
-        let mut found: BTreeMap<usize, EventReports<Identity>> = BTreeMap::new();
-        for report in self.mean_reports(events)? {
-            let event = found.entry(report.event).or_insert_with(|| EventReports { miners: Vec::new() });
-            event.miners.push((report.identity, report.p, report.r));
-        }
-        Ok(found.into_values().collect())
+        let mut counted = self.named(read::events(self.file.connection(), Which::Counted(events)))?;
+        counted.reverse();
+        let means = self.book.on_all_cores(&counted, |connection, (id, event)| means(connection, *id, event))?;
+        let reports = |means: Means| {
+            let report = |(miner, (count, p, r)): (MinerId, (u64, f64, f64))| {
+                Some((self.book.identity(miner)?, p / count as f64, r / count as f64))
+            };
+            EventReports { miners: means.into_iter().filter_map(report).collect() }
+        };
+        Ok(means.into_iter().filter(|means| !means.is_empty()).map(reports).collect())
     }
 
     /// Hands over every interval's statistics of every settled event, in the order of [`Archive::settled`], then by
@@ -92,12 +96,14 @@ impl Archive {
         &self,
         mut job: impl FnMut(&EventRow, &CellLine) -> Result<(), E>,
     ) -> Result<(), E> {
-        for (id, event) in self.settled_ids()? {
-            for line in self.cells_of(id, &event)? {
-                job(&event, &line)?;
+        self.settled_in_parts(|part| {
+            for (id, event) in part {
+                for line in self.cells_of(*id, event)? {
+                    job(event, &line)?;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// What was said about one event, by interval and miner.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::block::{self, Cells, Columns};
 use super::changes;
 use super::conditions;
+use super::counts;
 use super::error::EventFault;
 use super::known::KnownMiners;
 use super::read::{self, state_name};
@@ -52,6 +53,7 @@ pub(super) fn resolve(
         before == (event.state, event.outcome, event.resolved_at) && read::scores(transaction, id)? == scored.scores;
     if !unchanged {
         store(transaction, id, &event, &scored.scores, resolution.seen)?;
+        counts::moved(transaction, before.0, event.state)?;
     }
     let mut scores: Vec<_> =
         scored.scores.iter().filter_map(|(miner, score)| Some((miners.identity(*miner)?, *score))).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::EventsLedger;
 use super::block::Columns;
-use super::read::{self, state_name};
+use super::read::{self, IS_IN_STATE, state_name};
 use super::record::IN_FORCE;
 use super::types::EventRow;
 use crate::ledger::miners::{self, MinerId};
@@ -105,8 +105,8 @@ impl EventsLedger {
 fn intervals(connection: &Connection, provider: &str, now: UnixMs, count: usize) -> Result<Vec<ClosedInterval>, Fault> {
     let known = miners::all(connection)?;
     let mut query = connection.prepare_cached(
-        "SELECT e.key, e.interval_minutes, s.interval, s.block FROM events e JOIN stats s ON s.event = e.id
-         WHERE e.provider = ?1 AND (e.state = ?2 OR e.settled_at > ?3) AND s.bracket = ?4
+        "SELECT e.key, e.interval_minutes, s.interval, s.block FROM events e CROSS JOIN stats s
+         WHERE e.provider = ?1 AND (e.state = ?2 OR e.settled_at > ?3) AND s.event = e.id AND s.bracket = ?4
            AND NOT EXISTS (SELECT 1 FROM told_intervals t WHERE t.event = s.event AND t.interval = s.interval)
          ORDER BY s.interval, e.id",
     )?;
@@ -127,11 +127,12 @@ fn intervals(connection: &Connection, provider: &str, now: UnixMs, count: usize)
 
 fn results(connection: &Connection, provider: &str, now: UnixMs, count: usize) -> Result<Vec<ScoredRows>, Fault> {
     let known = miners::all(connection)?;
-    let mut query = connection.prepare_cached(
+    let mut query = connection.prepare_cached(&format!(
         "SELECT e.key FROM events e LEFT JOIN told_results t ON t.event = e.id
-         WHERE e.provider = ?1 AND e.state = ?2 AND e.settled_at > ?3 AND t.settled_at IS DISTINCT FROM e.settled_at
+         WHERE e.provider = ?1 AND e.{IS_IN_STATE} = ?2 AND e.settled_at > ?3
+           AND t.settled_at IS DISTINCT FROM e.settled_at
          ORDER BY e.settled_at, e.id LIMIT ?4",
-    )?;
+    ))?;
     let limit = i64::try_from(count).unwrap_or(i64::MAX);
     let scored = state_name(EventState::Scored);
     let keys = query.query_map(params![provider, scored, now.0 - TOLD_WITHIN_MS, limit], |row| row.get(0))?;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::archive::Archive;
+use super::read;
 use super::settle;
 use super::types::EventRow;
 use crate::ledger::LedgerError;
 use crate::scoring::Rules;
-use crate::scoring::admission::EventState;
 use crate::scoring::ranks::{Batch, ENDED_MS, Judged, LEARN_MS, batch_of};
 use crate::scoring::window::{ScoredEvent, averages};
 use crate::units::{Identity, UnixMs};
@@ -22,7 +22,8 @@ impl Archive {
     /// # Errors
     /// Those of the file.
     pub fn batches(&self, rules: &Rules, now: UnixMs) -> Result<Vec<Batch<Identity>>, LedgerError> {
-        let scored = self.by_scoring()?;
+        let since = now.plus_ms(-LEARN_MS);
+        let scored = self.by_scoring(since, rules.window_events)?;
         let is_recent = |(at, _, event): &Scored| {
             let ended = event.resolved_at.unwrap_or(*at);
             now.since(*at) <= LEARN_MS && now.since(ended) <= ENDED_MS
@@ -44,12 +45,12 @@ impl Archive {
         Ok(by_batch.into_iter().map(batch).collect())
     }
 
-    /// Every event that counts, in the order in which they were scored.
-    fn by_scoring(&self) -> Result<Vec<Scored>, LedgerError> {
-        let events = self.settled_ids()?.into_iter().filter(|(_, event)| event.state == EventState::Scored);
-        let mut found: Vec<Scored> = events.filter_map(|(id, event)| Some((event.settled_at?, id, event))).collect();
-        found.sort_by(|(at, _, a), (other, _, b)| (at, &a.key).cmp(&(other, &b.key)));
-        Ok(found)
+    /// The events that were scored since then, with the `before` ones before them, in the order in which they were scored.
+    fn by_scoring(&self, since: UnixMs, before: usize) -> Result<Vec<Scored>, LedgerError> {
+        let connection = self.file.connection();
+        let mut events = self.named(read::scored_before(connection, since, before))?;
+        events.extend(self.named(read::scored_since(connection, since))?);
+        Ok(events.into_iter().filter_map(|(id, event)| Some((event.settled_at?, id, event))).collect())
     }
 
     /// For each of these places the miners with a score of that event, who stood best after it first: of equals the higher hotkey,
