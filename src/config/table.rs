@@ -457,7 +457,7 @@ pub const CORE: &[Setting] = &[
     setting("logging.json", Kind::Bool, Some("false"), Group::Housekeeping, "Log as JSON lines."),
     setting("logging.file", Kind::Path, None, Group::Housekeeping, "Log to this file instead of stderr; it is opened again on SIGHUP, which programs that rotate logs send."),
     setting("db.directory", Kind::Path, Some("~/.neuron"), Group::Housekeeping, "The folder of everything that must survive a restart."),
-    setting("db.url", Kind::Text, None, Group::Housekeeping, "The PostgreSQL database of a validator's ledger in place of a file: postgres://user@host:port/database (docs/postgres.md)."),
+    setting("db.url", Kind::Text, None, Group::Housekeeping, "The PostgreSQL database of a validator's ledger in place of a file: postgres://user@host:port/database (docs/postgres.md). A miner's record stays in a file."),
     setting("db.password_file", Kind::Path, None, Group::Housekeeping, "The file with the database's password; PGPASSWORD in the environment works too."),
     setting("db.tls_roots", Kind::Path, None, Group::Housekeeping, "The file (PEM) with the only certificates that are trusted for the database; by default those of the system."),
     setting("db.connections", Kind::Integer { min: 6, max: 1000 }, Some("16"), Group::Housekeeping, "The most connections of this process to the database; three are kept for writes."),

@@ -272,7 +272,15 @@ pub async fn miner(resolved: &Resolved, settings: &Settings) -> Result<MinerPart
     let policy = policy(settings)?;
     let external = external(settings)?;
     let hotkey = hotkey(settings)?;
-    let needs = MinerNeeds { clock: Clock::wall(), file: miner_path(settings, netuid, &hotkey.account()) };
+    let file = miner_path(settings, netuid, &hotkey.account());
+    if settings.db.url.is_some() {
+        // One file of settings may serve both roles, so this is nothing to refuse.
+        tracing::info!(
+            file = %file.display(),
+            "`db.url` is for a validator's ledger; what this miner keeps is in a file of its own"
+        );
+    }
+    let needs = MinerNeeds { clock: Clock::wall(), file };
     let work = (part.make)(resolved, needs)?;
     let subnet = registered(settings, netuid, &hotkey).await?;
     Ok(MinerParts { hotkey, subnet, axon, policy, external, work })
