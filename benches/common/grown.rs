@@ -1,8 +1,8 @@
 //! A ledger of events as a validator has it after a long time.
 
-use std::path::Path;
 use std::sync::Arc;
 
+use neuron::ledger::Place;
 use neuron::market::PriceSource;
 use neuron::subnets::events::ledger::{
     EventsLedger, NewEvent, Options, Outcome, PriceRow, Resolution, Submission, Tick,
@@ -46,9 +46,9 @@ pub(crate) fn round(miners: &[Identity], events: std::ops::Range<usize>, at: Uni
 }
 
 /// Events `0..settled`, which have ended, and of which each miner has said something.
-pub(crate) async fn grow(path: &Path, miners: &[Identity], settled: usize) {
+pub(crate) async fn grow(place: impl Into<Place>, miners: &[Identity], settled: usize) {
     const AT_ONCE: usize = 500;
-    let ledger = EventsLedger::open(path, Options::default()).unwrap();
+    let ledger = EventsLedger::open(place, Options::default()).unwrap();
     let mut from = 0;
     while from < settled {
         let part = from..(from + AT_ONCE).min(settled);

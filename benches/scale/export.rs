@@ -9,14 +9,14 @@ use crate::store::{Store, place_of};
 use crate::year::{Year, fill, published};
 
 /// Makes the year in each store there is, and has it exported.
-pub fn measure(year: Year) {
+pub fn measure(year: Year, skip: usize) {
     println!("{} events, {} miners; the lake is written at once\n", year.events, year.miners);
     println!("| ledger | rows | MB written | seconds | peak memory, MB |");
     println!("|---|---|---|---|---|");
-    for store in Store::all(year.events) {
+    for store in Store::all(&year.events.to_string()).into_iter().skip(skip) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let (taking, settling) = runtime.block_on(fill(year, &store.place));
-        eprintln!("{}: filled in {taking:.0?}, settled in {settling:.0?}", store.name());
+        eprintln!("{}: filled in {taking:.0?}, settled in {settling:.0?}", store.name);
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["export-only", &store.word()])
             .arg(store.folder.path().join("lake"))
@@ -24,8 +24,8 @@ pub fn measure(year: Year) {
             .stderr(Stdio::inherit())
             .output()
             .unwrap();
-        assert!(child.status.success(), "the export of {} failed", store.name());
-        println!("| {} | {}", store.name(), String::from_utf8(child.stdout).unwrap().trim_end());
+        assert!(child.status.success(), "the export of {} failed", store.name);
+        println!("| {} | {}", store.name, String::from_utf8(child.stdout).unwrap().trim_end());
     }
 }
 

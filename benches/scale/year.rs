@@ -1,5 +1,6 @@
 //! A year: events spread over its days, each open for a day; every miner says something about each in each of its intervals.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +18,9 @@ use neuron::units::{Account, Identity, UnixMs};
 use crate::store::Store;
 
 /// 2026-01-01T00:00Z.
-const START: i64 = 1_767_225_600_000;
-const HOUR: i64 = 3_600_000;
-const DAY: i64 = 24 * HOUR;
+pub const START: i64 = 1_767_225_600_000;
+pub const HOUR: i64 = 3_600_000;
+pub const DAY: i64 = 24 * HOUR;
 pub const DAYS: i64 = 365;
 /// Rounds of a day: one an interval.
 pub const ROUNDS: i64 = 6;
@@ -90,6 +91,13 @@ pub fn measure(year: Year, store: &Store) -> Figures {
     }
 }
 
+/// What a day took.
+pub struct Taken {
+    pub taking: Duration,
+    pub settling: Duration,
+    pub forgetting: Duration,
+}
+
 /// Day by day, as a validator does it: what it took to take everything in, and to settle it.
 pub async fn fill(year: Year, place: &Place) -> (Duration, Duration) {
     let ledger = EventsLedger::open(place, Options::default()).unwrap();
@@ -98,26 +106,32 @@ pub async fn fill(year: Year, place: &Place) -> (Duration, Duration) {
     for day in 0..DAYS {
         // As many events as days have passed, to the nearest one.
         let (first, last) = (year.events * day as u64 / DAYS as u64, year.events * (day as u64 + 1) / DAYS as u64);
-        let keys: Vec<Arc<str>> = (first..last).map(key).collect();
-        let opened = UnixMs(START + day * DAY);
-        let begun = clock::monotonic();
-        ledger.upsert_events(keys.iter().map(|key| event(key, opened)).collect()).await.unwrap();
-        for round in 0..ROUNDS {
-            ledger.record_tick(tick(&keys, &identities, opened.plus_ms(round * 4 * HOUR + 60_000))).await.unwrap();
-        }
-        taking += begun.elapsed();
-        let begun = clock::monotonic();
-        for (n, key) in keys.iter().enumerate() {
-            let outcome = Outcome::Payout((n % 2) as f64);
-            let (at, seen) = (Some(opened.plus_ms(DAY)), opened.plus_ms(DAY + HOUR));
-            ledger.resolve(Resolution { event: key.to_string(), outcome, at, seen }).await.unwrap();
-        }
-        settling += begun.elapsed();
-        let begun = clock::monotonic();
-        ledger.prune(opened.plus_ms(DAY + 2 * HOUR)).await.unwrap();
-        taking += begun.elapsed();
+        let took = a_day(&ledger, first..last, &identities, UnixMs(START + day * DAY)).await;
+        taking += took.taking + took.forgetting;
+        settling += took.settling;
     }
     (taking, settling)
+}
+
+/// A day, at whose beginning events of these numbers are opened, and at whose end they are settled.
+pub async fn a_day(ledger: &EventsLedger, events: Range<u64>, identities: &[Identity], opened: UnixMs) -> Taken {
+    let keys: Vec<Arc<str>> = events.map(key).collect();
+    let begun = clock::monotonic();
+    ledger.upsert_events(keys.iter().map(|key| event(key, opened)).collect()).await.unwrap();
+    for round in 0..ROUNDS {
+        ledger.record_tick(tick(&keys, identities, opened.plus_ms(round * 4 * HOUR + 60_000))).await.unwrap();
+    }
+    let taking = begun.elapsed();
+    let begun = clock::monotonic();
+    for (n, key) in keys.iter().enumerate() {
+        let outcome = Outcome::Payout((n % 2) as f64);
+        let (at, seen) = (Some(opened.plus_ms(DAY)), opened.plus_ms(DAY + HOUR));
+        ledger.resolve(Resolution { event: key.to_string(), outcome, at, seen }).await.unwrap();
+    }
+    let settling = begun.elapsed();
+    let begun = clock::monotonic();
+    ledger.prune(opened.plus_ms(DAY + 2 * HOUR)).await.unwrap();
+    Taken { taking, settling, forgetting: begun.elapsed() }
 }
 
 /// What a page shows of an event and of a miner, for events all over the year.
@@ -140,17 +154,17 @@ pub fn published(place: &Place, lake: &std::path::Path) -> Published {
     publish(&*source, "year", &Folder::open(lake).unwrap(), until, &|| true).unwrap()
 }
 
-fn key(number: u64) -> Arc<str> {
+pub fn key(number: u64) -> Arc<str> {
     format!("year-{number:09}").into()
 }
 
-fn identity(number: u16) -> Identity {
+pub fn identity(number: u16) -> Identity {
     let mut key = [7; 32];
     key[..2].copy_from_slice(&number.to_le_bytes());
     Identity { hotkey: Account(key), registered_at: u64::from(number) }
 }
 
-fn event(key: &Arc<str>, opened_at: UnixMs) -> NewEvent {
+pub fn event(key: &Arc<str>, opened_at: UnixMs) -> NewEvent {
     NewEvent {
         key: key.to_string(),
         provider: "year".into(),
@@ -164,7 +178,7 @@ fn event(key: &Arc<str>, opened_at: UnixMs) -> NewEvent {
 }
 
 /// Everybody says something about everything, not far from the price.
-fn tick(keys: &[Arc<str>], miners: &[Identity], at: UnixMs) -> Tick {
+pub fn tick(keys: &[Arc<str>], miners: &[Identity], at: UnixMs) -> Tick {
     let round = (at.0 / HOUR) as f64;
     let price = |n: usize| 0.5 + 0.4 * (n as f64 * 0.7 + round * 0.1).sin();
     let prices = keys.iter().enumerate().map(|(n, key)| PriceRow {
