@@ -48,7 +48,9 @@ pub async fn fill(store: &Store, events: u64) {
     let connection = match &store.place {
         Place::File(path) => {
             let file = rusqlite::Connection::open(path).unwrap();
-            file.execute_batch("PRAGMA synchronous = off").unwrap();
+            let habits = "PRAGMA synchronous = off; PRAGMA foreign_keys = off; PRAGMA cache_size = -400000;
+                          PRAGMA wal_autocheckpoint = 50000";
+            file.execute_batch(habits).unwrap();
             Connection::from(file)
         }
         place @ Place::Database(_) => {
