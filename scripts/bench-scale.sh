@@ -4,6 +4,10 @@
 #
 #   scripts/bench-scale.sh [EVENTS...] [--miners N]     by default 1000 10000 100000, 32 miners
 #   scripts/bench-scale.sh export [EVENTS] [--miners N] by default 20000 and 256: 5 million scores, 30 million intervals
+#   scripts/bench-scale.sh top [EVENTS...]              what a day costs on top of so many events; up to ten million
+#   scripts/bench-scale.sh learn [EVENTS]               what learning from two weeks takes
+#
+# `--skip 1` leaves SQLite out.
 #
 # An event takes 80 bytes per miner and interval on the disk, six intervals each: a million events of 32 miners are 16 GB in each of
 # the two. The server waits for its disk, as one at work does; its files are in a folder below TMPDIR.
