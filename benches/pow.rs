@@ -1,5 +1,5 @@
 //! Proof of work: the hash rate of our solver on one core and on all, of the native solver of SDK 11 in the same run, and of
-//! SHA-256 and Keccak-256 of short messages with nothing else: one by one, and eight at once. `scripts/bench-pow.sh` runs it.
+//! SHA-256 and Keccak-256 of short messages with nothing else: one by one, and sixteen at once. `scripts/bench-pow.sh` runs it.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -17,7 +17,7 @@ use std::time::Duration;
 use fearless_simd::Level;
 use neuron::clock::monotonic;
 use neuron::subtensor::Puzzle;
-use neuron::subtensor::keccak::{LANES, ends_of_hashes};
+use neuron::subtensor::seals::{LANES, Start};
 use neuron::units::{Account, NetUid};
 use sha2::{Digest as _, Sha256};
 use sha3::Keccak256;
@@ -38,15 +38,15 @@ fn main() {
     let seconds: u64 = std::env::var("NEURON_BENCH_SECONDS").map_or(10, |text| text.parse().unwrap());
     let time = Duration::from_secs(seconds);
     let cores = std::thread::available_parallelism().unwrap();
-    let (one_by_one, eight_at_once) = (one_by_one(time), eight_at_once(time));
+    let (one_by_one, at_once) = (one_by_one(time), sixteen_at_once(time));
     let one = solver(NonZeroUsize::MIN, time);
     let all = solver(cores, time);
     let theirs = sdk(time);
 
     println!("| what | million hashes a second | |\n|---|---|---|");
     println!("| SHA-256 and Keccak-256 one by one, nothing else, one core | {:.3} | |", one_by_one / 1e6);
-    println!("| the same with eight Keccak-256 at once | {:.3} | the limit |", eight_at_once / 1e6);
-    println!("| our solver, one core | {:.3} | {:.0} % of the limit |", one / 1e6, 100.0 * one / eight_at_once);
+    println!("| the same sixteen at once | {:.3} | the limit |", at_once / 1e6);
+    println!("| our solver, one core | {:.3} | {:.0} % of the limit |", one / 1e6, 100.0 * one / at_once);
     println!("| our solver, {cores} cores | {:.3} | {:.2} times one |", all / 1e6, all / one);
     match theirs {
         Some(rate) => println!(
@@ -82,11 +82,10 @@ fn one_by_one(time: Duration) -> f64 {
 }
 
 /// As the solver does it.
-fn eight_at_once(time: Duration) -> f64 {
-    let level = Level::new();
+fn sixteen_at_once(time: Duration) -> f64 {
+    let (level, start) = (Level::new(), Start::new(black_box(&[7; 128])));
     measured(time, |first| {
-        let hashes = std::array::from_fn(|lane| Sha256::digest(message(first + lane as u64)).into());
-        black_box(ends_of_hashes(level, &hashes));
+        black_box(start.ends_of_seals(level, first as u32));
     })
 }
 
@@ -96,12 +95,12 @@ fn message(number: u64) -> [u8; 32] {
     black_box(message)
 }
 
-/// Hashes a second of what makes eight, of messages from a number on.
-fn measured(time: Duration, eight: impl Fn(u64)) -> f64 {
+/// Hashes a second of what makes [`LANES`], of messages from a number on.
+fn measured(time: Duration, some: impl Fn(u64)) -> f64 {
     let (began, mut hashes) = (monotonic(), 0_u64);
     while began.elapsed() < time {
         for _ in 0..BATCH {
-            eight(hashes);
+            some(hashes);
             hashes += LANES as u64;
         }
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proof of work: hash rates of our solver (one core, all cores), of `bittensor_core.pow_mine_cpu` of SDK 11, and of SHA-256 with
-# Keccak-256 and nothing else, one by one and eight at once. Prints a table in markdown. SDK 11 is measured in the same run when NEURON_PYTHON11
+# Keccak-256 and nothing else, one by one and sixteen at once. Prints a table in markdown. SDK 11 is measured in the same run when NEURON_PYTHON11
 # names an interpreter with bittensor 11 (scripts/python-peers.sh makes one).
 #
 #   scripts/bench-pow.sh

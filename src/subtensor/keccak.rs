@@ -1,14 +1,14 @@
-//! Keccak-256 of eight messages of 32 bytes at once: each lane of a vector has the state of another message. A search for work
-//! spends most of its time here.
+//! Keccak-256 of eight messages of 32 bytes at once: each lane of a vector has the state of another message. Of the hash only the
+//! last eight bytes are made.
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Level, Simd, dispatch, u64x8};
+use fearless_simd::{Simd, u64x8};
 
 /// Messages that are hashed together.
-pub const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
-/// What each round adds to the first word.
-const ROUNDS: [u64; 24] = [
+/// What each round but the last adds to the first word.
+const ROUNDS: [u64; 23] = [
     0x0000_0000_0000_0001,
     0x0000_0000_0000_8082,
     0x8000_0000_0000_808a,
@@ -32,34 +32,22 @@ const ROUNDS: [u64; 24] = [
     0x8000_0000_8000_8081,
     0x8000_0000_0000_8080,
     0x0000_0000_8000_0001,
-    0x8000_0000_8000_8008,
 ];
 /// Words of the state that are filled with a message: 136 bytes, the last bit of which is set.
 const LAST_OF_BLOCK: usize = 16;
 
-/// The last eight bytes of each message's hash, as little-endian numbers; `level` says how wide the vectors are.
-#[must_use]
-pub fn ends_of_hashes(level: Level, messages: &[[u8; 32]; LANES]) -> [u64; LANES] {
-    dispatch!(level, simd => ends(simd, messages))
-}
-
+/// The last eight bytes of each message's hash, as little-endian numbers. A lane of `words` has the words of one message.
 #[inline(always)]
-fn ends<S: Simd>(simd: S, messages: &[[u8; 32]; LANES]) -> [u64; LANES] {
-    let words = messages.map(|message| {
-        let (words, _) = message.as_chunks::<8>();
-        [0, 1, 2, 3].map(|at| words.get(at).copied().map_or(0, u64::from_le_bytes))
-    });
-    let mut state = [u64x8::splat(simd, 0); 25];
-    for (at, word) in state.iter_mut().take(4).enumerate() {
-        *word =
-            u64x8::from_fn(simd, |lane| words.get(lane).and_then(|words| words.get(at)).copied().unwrap_or_default());
-    }
+pub(super) fn end<S: Simd>(simd: S, words: [u64x8<S>; 4]) -> u64x8<S> {
+    let zero = u64x8::splat(simd, 0);
+    let mut state = [zero; 25];
+    [state[0], state[1], state[2], state[3]] = words;
     state[4] = u64x8::splat(simd, 1);
     state[LAST_OF_BLOCK] = u64x8::splat(simd, 1 << 63);
     for constant in ROUNDS {
         state = round(state, constant);
     }
-    state[3].into()
+    last_round(&state)
 }
 
 /// Rotates each lane to the left.
@@ -118,21 +106,12 @@ fn round<S: Simd>(mut a: [u64x8<S>; 25], constant: u64) -> [u64x8<S>; 25] {
     [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, a20, a21, a22, a23, a24]
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use sha3::{Digest as _, Keccak256};
-
-    proptest! {
-        #[test]
-        fn eight_at_once_are_as_one_by_one(messages: [[u8; 32]; LANES]) {
-            let one_by_one = messages.map(|message| {
-                let hash: [u8; 32] = Keccak256::digest(message).into();
-                u64::from_le_bytes(hash[24..].try_into().unwrap())
-            });
-            prop_assert_eq!(ends_of_hashes(Level::new(), &messages), one_by_one);
-            prop_assert_eq!(ends_of_hashes(Level::baseline(), &messages), one_by_one);
-        }
-    }
+/// The fourth word after the last round: what it is made of is the same as in [`round`].
+#[inline(always)]
+fn last_round<S: Simd>(a: &[u64x8<S>; 25]) -> u64x8<S> {
+    let c = [column(a, 0), column(a, 1), column(a, 2), column(a, 3), column(a, 4)];
+    let b0 = a[0] ^ c[4] ^ rotated(c[1], 1);
+    let b3 = rotated(a[18] ^ c[2] ^ rotated(c[4], 1), 21);
+    let b4 = rotated(a[24] ^ c[3] ^ rotated(c[0], 1), 14);
+    b3 ^ (!b4 & b0)
 }

@@ -5,8 +5,8 @@
 //! four blocks old. (`register`, the older call, burns TAO in today's runtimes whatever work comes with it; it is not used.)
 //!
 //! SHA-256 works on 64 bytes at a time. All bytes but the three highest of the nonce lie in the first two such blocks, so
-//! those are hashed once for each 2²⁴ nonces: one block of SHA-256 and one of Keccak are left for each. SHA-256 has instructions of its
-//! on most machines; Keccak has none, and is done for eight nonces at once ([`super::keccak`]).
+//! those are hashed once for each 2²⁴ nonces: one block of SHA-256 and one of Keccak are left for each, done for sixteen nonces at
+//! once ([`super::seals`]).
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -17,7 +17,7 @@ use sha3::Keccak256;
 use sp_core::U256;
 
 use super::calls::{bytes, number};
-use super::keccak::{LANES, ends_of_hashes};
+use super::seals::{LANES, Start};
 use super::snapshot::PALLET;
 use super::{Operation, Subtensor, SubtensorError};
 use crate::units::{Account, BlockNumber, NetUid};
@@ -56,20 +56,16 @@ pub struct Solution {
 }
 
 impl Puzzle {
-    /// All that is hashed before the nonce.
-    fn start(&self) -> Sha256 {
-        Sha256::new()
-            .chain_update(DOMAIN)
-            .chain_update(self.netuid.0.to_le_bytes())
-            .chain_update(self.block_hash)
-            .chain_update(self.hotkey.0)
-            .chain_update(self.coldkey.0)
+    /// What is hashed: 131 bytes.
+    fn message(&self, nonce: u64) -> Vec<u8> {
+        let (netuid, nonce) = (self.netuid.0.to_le_bytes(), nonce.to_le_bytes());
+        [DOMAIN, &netuid, &self.block_hash, &self.hotkey.0, &self.coldkey.0, &nonce].concat()
     }
 
     /// The seal of a nonce.
     #[must_use]
     pub fn seal(&self, nonce: u64) -> [u8; 32] {
-        Keccak256::digest(self.start().chain_update(nonce.to_le_bytes()).finalize()).into()
+        Keccak256::digest(Sha256::digest(self.message(nonce))).into()
     }
 
     /// The largest seal that solves it.
@@ -113,21 +109,16 @@ impl Puzzle {
         let target = self.target();
         // The highest eight bytes decide nearly always.
         let highest = (target >> 192).low_u64();
-        let mut start = self.start();
-        start.update(&low.to_le_bytes()[..5]);
-        let level = Level::new();
-        for first in (0..1_u64 << (u64::BITS - LOW_BITS)).step_by(LANES) {
-            if first % BATCH == 0 {
+        let (level, start) = (Level::new(), Start::new(self.message(low).first_chunk()?));
+        for first in (0..1_u32 << (u64::BITS - LOW_BITS)).step_by(LANES) {
+            if u64::from(first) % BATCH == 0 {
                 if stop.load(Relaxed) {
                     return None;
                 }
                 tried.fetch_add(BATCH, Relaxed);
             }
-            let hash = |lane: usize| -> [u8; 32] {
-                start.clone().chain_update(&(first + lane as u64).to_le_bytes()[..3]).finalize().into()
-            };
-            let ends = ends_of_hashes(level, &std::array::from_fn(hash));
-            for (high, _) in (first..).zip(ends).filter(|(_, end)| *end <= highest) {
+            let ends = start.ends_of_seals(level, first);
+            for (high, _) in (u64::from(first)..).zip(ends).filter(|(_, end)| *end <= highest) {
                 let nonce = low | high << LOW_BITS;
                 let seal = self.seal(nonce);
                 if self.is_solved_by(&seal) {
