@@ -6,6 +6,9 @@ use super::{
     sparse::{Row, Rows, spread},
 };
 
+/// Columns that are gathered in one pass over the rows: a line of the processor's cache has so many numbers.
+const TOGETHER: usize = 8;
+
 /// W: the stored rows of permitted neurons without their own weight (the owner keeps its own) and without weights that are
 /// older than the neuron they are for; each sums to one.
 pub(super) fn counted_weights(subnet: &Subnet, standing: &Standing) -> Rows {
@@ -44,28 +47,41 @@ pub(super) fn consensus(weights: &[Row], active_stake: &[Fixed], kappa: Fixed) -
     let minority = stakes.iter().copied().sum::<Fixed>() - kappa;
     let rows: Vec<Vec<Fixed>> =
         voters().filter_map(|(voter, _)| weights.get(voter)).map(|row| spread(row, size)).collect();
-    let mut column: Vec<(Fixed, Fixed)> = Vec::with_capacity(stakes.len());
-    (0..size)
-        .map(|target| {
-            column.clear();
-            column.extend(rows.iter().zip(&stakes).filter_map(|(row, stake)| Some((*row.get(target)?, *stake))));
-            weighted_median(&mut column, minority)
-        })
-        .collect()
+    let mut columns: [Vec<(Fixed, Fixed)>; TOGETHER] = std::array::from_fn(|_| Vec::with_capacity(stakes.len()));
+    let mut consensus = Vec::with_capacity(size);
+    for first in (0..size).step_by(TOGETHER) {
+        columns.iter_mut().for_each(Vec::clear);
+        for (row, stake) in rows.iter().zip(&stakes) {
+            let scores = row.get(first..).unwrap_or_default();
+            columns.iter_mut().zip(scores).for_each(|(column, score)| column.push((*score, *stake)));
+        }
+        let targets = columns.iter_mut().take(size - first);
+        consensus.extend(targets.map(|column| weighted_median(column, minority)));
+    }
+    consensus
 }
 
 /// The smallest score at which the stake of this score and of those below it is more than the minority; the largest score
-/// if there is none.
-fn weighted_median(scores: &mut [(Fixed, Fixed)], minority: Fixed) -> Fixed {
-    scores.sort_unstable();
-    let mut below = Fixed::ZERO;
-    for group in scores.chunk_by(|a, b| a.0 == b.0) {
-        below = below + group.iter().map(|(_, stake)| *stake).sum();
-        if minority < below {
-            return group.first().map_or(Fixed::ZERO, |(score, _)| *score);
+/// if there is none. Stakes are shares of one, so their sums are the same in any order.
+fn weighted_median(mut scores: &mut [(Fixed, Fixed)], minority: Fixed) -> Fixed {
+    let stake_of = |scores: &[(Fixed, Fixed)]| scores.iter().map(|(_, stake)| *stake).sum::<Fixed>();
+    let (mut below, mut largest) = (Fixed::ZERO, Fixed::ZERO);
+    while !scores.is_empty() {
+        let middle = scores.len() / 2;
+        let (lower, (score, stake), upper) = scores.select_nth_unstable_by_key(middle, |(score, _)| *score);
+        let up_to_lower = below + stake_of(lower);
+        if !lower.is_empty() && minority < up_to_lower {
+            scores = lower;
+            continue;
         }
+        below = up_to_lower + *stake;
+        largest = *score;
+        if minority < below {
+            break;
+        }
+        scores = upper;
     }
-    scores.last().map_or(Fixed::ZERO, |(score, _)| *score)
+    largest
 }
 
 /// W̄: weights cut to the consensus; those for neurons without consensus are dropped.
@@ -75,4 +91,38 @@ pub(super) fn clipped(weights: &[Row], consensus: &[Fixed]) -> Rows {
         (*weight <= limit || limit > Fixed::ZERO).then_some((*target, (*weight).min(limit)))
     };
     weights.iter().map(|row| row.iter().filter_map(cut).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// As it is defined: in order of scores.
+    fn by_sorting(scores: &mut [(Fixed, Fixed)], minority: Fixed) -> Fixed {
+        scores.sort_unstable();
+        let mut below = Fixed::ZERO;
+        for group in scores.chunk_by(|a, b| a.0 == b.0) {
+            below = below + group.iter().map(|(_, stake)| *stake).sum();
+            if minority < below {
+                return group.first().map_or(Fixed::ZERO, |(score, _)| *score);
+            }
+        }
+        scores.last().map_or(Fixed::ZERO, |(score, _)| *score)
+    }
+
+    proptest! {
+        #[test]
+        fn the_median_is_that_of_sorted_scores(
+            pairs in prop::collection::vec((0u16..20, 0u16..1_000), 0..40), minority: u16, less in 0u16..3,
+        ) {
+            let stakes = normalised(pairs.iter().map(|(_, stake)| Fixed::whole(i32::from(*stake))).collect());
+            let mut scores: Vec<_> =
+                pairs.iter().map(|(score, _)| Fixed::from_u16_share(*score)).zip(stakes).collect();
+            // Below zero where the majority is all and shares were rounded down.
+            let minority = Fixed::from_u16_share(minority) - Fixed::from_u16_share(less);
+            let expected = by_sorting(&mut scores.clone(), minority);
+            prop_assert_eq!(weighted_median(&mut scores, minority), expected);
+        }
+    }
 }

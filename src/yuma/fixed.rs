@@ -130,8 +130,23 @@ impl ops::Div for Fixed {
         if other.0.cmp(&0) == Ordering::Equal {
             return Self::ZERO;
         }
-        Self::saturate((i128::from(self.0) << POINT) / i128::from(other.0))
+        match short_quotient(self.0, other.0) {
+            Some(quotient) => Self(quotient),
+            None => Self::saturate((i128::from(self.0) << POINT) / i128::from(other.0)),
+        }
     }
+}
+
+/// The same as a division of 128 bits, by one of 64, which takes a third of the time: for what is not negative and leaves room
+/// for the bits after the point. Nearly all shares do, and whole numbers, since bits that are zero in both are left out.
+fn short_quotient(part: i64, whole: i64) -> Option<i64> {
+    let (part, whole) = (u64::try_from(part).ok()?, u64::try_from(whole).ok()?);
+    let zeros = (part | whole).trailing_zeros();
+    let (part, whole) = (part >> zeros, whole >> zeros);
+    if part >> POINT != 0 {
+        return None;
+    }
+    i64::try_from((part << POINT).checked_div(whole)?).ok()
 }
 
 impl Sum for Fixed {
@@ -199,6 +214,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_short_division_is_a_long_one(
+            part in any::<i64>(), whole in any::<i64>(), cut in (0u32..63, 0u32..63), zeros in (0u32..40, 0u32..40),
+        ) {
+            let (part, whole) = (part >> cut.0 >> zeros.0 << zeros.0, whole >> cut.1 >> zeros.1 << zeros.1);
+            prop_assume!(whole != 0);
+            let long = Fixed::saturate((i128::from(part) << POINT) / i128::from(whole));
+            prop_assert_eq!(Fixed(part) / Fixed(whole), long);
+        }
+
         #[test]
         fn a_ratio_is_the_quotient_rounded_down(part in 0u64.., more in 0u64..) {
             let whole = u128::from(part) + u128::from(more);
