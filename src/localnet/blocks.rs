@@ -9,7 +9,7 @@ use codec::{DecodeLimit, Encode};
 use sp_core::H256;
 use sp_runtime::traits::Header as _;
 use sp_runtime::transaction_validity::{InvalidTransaction, TransactionValidityError};
-use sp_runtime::{Digest, DigestItem, StateVersion};
+use sp_runtime::{Digest, DigestItem};
 
 use super::chain::Block;
 use super::drand::{self, Pulse, PulsesPayload};
@@ -19,7 +19,7 @@ use super::runtime::{
     BlockNumber, Executive, FeesToAuthor, Header, MevShield, RuntimeCall, SLOT_DURATION_MS, UncheckedExtrinsic,
 };
 use super::shield::{self, Ciphertext, Sealed};
-use super::state::{self, Delta, Nodes, Overlay, Panicked, State};
+use super::state::{self, Next, Overlay, Panicked, State};
 
 /// How deep calls may be nested in calls. Deeper ones could exhaust a thread's stack, which no `catch_unwind` stops.
 pub(crate) const MAX_NESTING: u32 = 32;
@@ -98,8 +98,8 @@ impl Inherents {
 pub(crate) struct Built {
     /// The block.
     pub(crate) block: Block,
-    /// What it does to the table of nodes.
-    pub(crate) delta: Delta,
+    /// The state after it.
+    pub(crate) state: Next,
     /// Hash and fate of each candidate that was looked at.
     pub(crate) fates: Vec<(H256, Fate)>,
 }
@@ -113,16 +113,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<UncheckedExtrinsic, codec::Error> {
 ///
 /// # Errors
 /// When `write` panics or the root cannot be computed.
-pub(crate) fn genesis(write: impl FnOnce()) -> Result<(Block, Delta), BlockError> {
-    let empty = Nodes::default().empty();
+pub(crate) fn genesis(write: impl FnOnce()) -> Result<(Block, Next), BlockError> {
+    let empty = State::default();
     let mut overlay = Overlay::default();
     state::enter(&empty, &mut overlay, write).map_err(|source| BlockError::Hook { number: 0, source })?;
-    let changes = overlay
-        .drain_storage_changes(&empty, StateVersion::V1)
-        .map_err(|reason| BlockError::Root { number: 0, reason })?;
-    let root = changes.transaction_storage_root;
+    let (root, state) = state::settle(&empty, &mut overlay).map_err(|reason| BlockError::Root { number: 0, reason })?;
     let header = Header::new(0, H256::zero(), root, H256::zero(), Digest::default());
-    Ok((Block { header, extrinsics: Vec::new() }, Delta::of(changes.transaction)))
+    Ok((Block { header, extrinsics: Vec::new() }, state))
 }
 
 /// Builds the block after `parent`, whose state is `state`.
@@ -215,9 +212,8 @@ fn build_once(
         }
     }
     let header = state::enter(state, &mut overlay, Executive::finalize_block).map_err(hook)?;
-    let changes =
-        overlay.drain_storage_changes(state, StateVersion::V1).map_err(|reason| BlockError::Root { number, reason })?;
-    Ok(Built { block: Block { header, extrinsics }, delta: Delta::of(changes.transaction), fates })
+    let (_, next) = state::settle(state, &mut overlay).map_err(|reason| BlockError::Root { number, reason })?;
+    Ok(Built { block: Block { header, extrinsics }, state: next, fates })
 }
 
 /// The extrinsic in what another carried sealed, when it opens.

@@ -8,7 +8,8 @@ use sp_core::H256;
 use sp_runtime::traits::Header as _;
 
 use super::runtime::{BlockNumber, Header};
-use super::state::{Delta, NodeKey, Nodes, State};
+use super::state::{Next, State};
+use super::trie::{Changes, Trie, Value};
 
 /// A block as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -57,66 +58,68 @@ pub(crate) enum StateError {
     Discarded(H256),
 }
 
-/// Kept blocks, oldest first, numbers consecutive.
+/// Kept blocks, oldest first, numbers consecutive. A copy shares blocks and states.
+#[derive(Clone)]
 pub(crate) struct Chain {
-    nodes: Nodes,
     genesis: H256,
     window: Window,
     head: (H256, Arc<Block>),
     /// The head is the last of them.
     blocks: VecDeque<(H256, Arc<Block>)>,
     numbers: HashMap<H256, BlockNumber>,
-    /// What each block whose state is kept gave up; the last is the head's.
-    deaths: VecDeque<Vec<(NodeKey, i32)>>,
+    /// The kept states, each with what made it from the one before; the last is the head's.
+    states: VecDeque<(Trie, Changes)>,
     bytes: usize,
 }
 
 /// All of a chain, as it is written to disk.
-#[derive(Clone, Encode, Decode)]
+#[derive(Encode, Decode)]
 pub(crate) struct Snapshot {
     /// Hash of block 0, which may have left the window.
     pub(crate) genesis: H256,
     /// Kept blocks, oldest first.
     pub(crate) blocks: Vec<Block>,
-    /// Deaths of the last blocks: those whose state is kept.
-    pub(crate) deaths: Vec<Vec<(NodeKey, i32)>>,
-    /// All trie nodes.
-    pub(crate) nodes: Vec<(NodeKey, Vec<u8>, i32)>,
+    /// The oldest kept state.
+    pub(crate) state: Vec<(Vec<u8>, Value)>,
+    /// What the blocks behind it changed.
+    pub(crate) changes: Vec<Changes>,
 }
 
 impl Chain {
     /// A chain of one block.
-    pub(crate) fn new(genesis: Block, delta: Delta, window: Window) -> Self {
+    pub(crate) fn new(genesis: Block, state: Next, window: Window) -> Self {
         let hash = genesis.hash();
         let mut chain = Self {
-            nodes: Nodes::default(),
             genesis: hash,
             window: Window { states: window.states.max(1), blocks: window.blocks.max(window.states).max(1), ..window },
             head: (hash, Arc::new(genesis.clone())),
             blocks: VecDeque::new(),
             numbers: HashMap::new(),
-            deaths: VecDeque::new(),
+            states: VecDeque::new(),
             bytes: 0,
         };
-        chain.push(genesis, delta);
+        chain.push(genesis, state);
         chain
     }
 
-    /// The chain that a snapshot describes; `None` when it holds no block or no state.
+    /// The chain that a snapshot describes; `None` when it holds no block, or its states are not those of the blocks.
     pub(crate) fn restore(snapshot: Snapshot, window: Window) -> Option<Self> {
+        let mut trie = Trie::default();
+        trie.apply(&snapshot.state.into_iter().map(|(key, value)| (key, Some(value))).collect());
         let mut blocks = snapshot.blocks.into_iter();
-        let mut deaths = snapshot.deaths;
-        let first = Delta { births: snapshot.nodes, deaths: deaths.pop()? };
+        let first = Next { trie: trie.clone(), changes: Changes::new() };
         let mut chain = Self::new(blocks.next()?, first, window);
         for block in blocks {
             chain.add(block);
         }
-        let of_the_head = chain.deaths.drain(..);
-        deaths.extend(of_the_head);
-        chain.deaths = deaths.into();
+        for changes in snapshot.changes {
+            trie.apply(&changes);
+            chain.states.push_back((trie.clone(), changes));
+        }
         chain.genesis = snapshot.genesis;
+        let is_whole = chain.states.len() <= chain.blocks.len() && trie.root() == *chain.head.1.header.state_root();
         chain.prune();
-        Some(chain)
+        is_whole.then_some(chain)
     }
 
     /// What [`Chain::restore`] takes.
@@ -124,15 +127,14 @@ impl Chain {
         Snapshot {
             genesis: self.genesis,
             blocks: self.blocks.iter().map(|(_, block)| Block::clone(block)).collect(),
-            deaths: self.deaths.iter().cloned().collect(),
-            nodes: self.nodes.all(),
+            state: self.states.front().map(|(trie, _)| trie.all()).unwrap_or_default(),
+            changes: self.states.iter().skip(1).map(|(_, changes)| changes.clone()).collect(),
         }
     }
 
     /// Makes `block` the head, and drops what leaves the window.
-    pub(crate) fn push(&mut self, block: Block, delta: Delta) {
-        self.nodes.insert(&delta.births);
-        self.deaths.push_back(delta.deaths);
+    pub(crate) fn push(&mut self, block: Block, state: Next) {
+        self.states.push_back((state.trie, state.changes));
         self.add(block);
         self.prune();
     }
@@ -146,17 +148,15 @@ impl Chain {
     }
 
     fn prune(&mut self) {
-        while self.deaths.len() > self.window.states {
-            // The oldest kept state's own deaths took effect when its parent went; now it goes itself, and with it
-            // everything that only its child made superfluous.
-            self.deaths.pop_front();
-            if let Some(of_the_child) = self.deaths.front_mut() {
-                let deaths = std::mem::take(of_the_child);
-                self.nodes.forget(&deaths);
-            }
+        while self.states.len() > self.window.states {
+            self.states.pop_front();
+        }
+        // Nobody asks how the oldest was made.
+        if let Some((_, changes)) = self.states.front_mut() {
+            *changes = Changes::new();
         }
         while self.blocks.len() > self.window.blocks
-            || (self.bytes > self.window.bytes && self.blocks.len() > self.deaths.len())
+            || (self.bytes > self.window.bytes && self.blocks.len() > self.states.len())
         {
             let Some((hash, block)) = self.blocks.pop_front() else { break };
             self.bytes -= block.weight();
@@ -164,20 +164,14 @@ impl Chain {
         }
     }
 
-    /// How much of the past is kept.
-    pub(crate) const fn window(&self) -> Window {
-        self.window
-    }
-
     /// Hash of block 0.
     pub(crate) const fn genesis(&self) -> H256 {
         self.genesis
     }
 
-    /// The trie nodes of all kept states.
-    #[cfg(test)]
-    pub(crate) const fn nodes(&self) -> &Nodes {
-        &self.nodes
+    /// The state after the newest block.
+    pub(crate) fn head_trie(&self) -> Trie {
+        self.states.back().map(|(trie, _)| trie.clone()).unwrap_or_default()
     }
 
     /// The newest block and its hash.
@@ -213,7 +207,7 @@ impl Chain {
         }
     }
 
-    /// The state after a block. It may be pruned while it is being read; ask again when a read fails.
+    /// The state after a block. It stays readable for who has it.
     pub(crate) fn state(&self, hash: H256) -> Result<State, StateError> {
         let block = match self.by_hash(&hash) {
             Some(block) => block,
@@ -221,47 +215,48 @@ impl Chain {
             None => return Err(StateError::UnknownBlock(hash)),
         };
         let behind = usize::try_from(self.height() - block.number()).unwrap_or(usize::MAX);
-        if behind >= self.deaths.len() {
-            return Err(StateError::Discarded(hash));
-        }
-        Ok(self.nodes.at(*block.header.state_root()))
+        let state = self.states.iter().nth_back(behind).ok_or(StateError::Discarded(hash))?;
+        Ok(state.0.clone().into())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use sp_runtime::{Digest, StateVersion};
+    use sp_runtime::Digest;
     use sp_state_machine::Backend;
 
     use super::*;
-    use crate::localnet::state::{Overlay, enter};
+    use crate::localnet::state::{self, Overlay};
 
     const WINDOW: Window = Window { states: 3, blocks: 5, bytes: 100 };
 
     /// A block that writes its own number under a key of its own and under a common one.
-    fn next(nodes: &Nodes, parent: Option<&Block>) -> (Block, Delta) {
+    fn next(state: &State, parent: Option<&Block>) -> (Block, Next) {
         let number = parent.map_or(0, |parent| parent.number() + 1);
-        let state = parent.map_or_else(|| nodes.empty(), |parent| nodes.at(parent.header.state_root));
         let mut overlay = Overlay::default();
-        enter(&state, &mut overlay, || {
+        state::enter(state, &mut overlay, || {
             sp_io::storage::set(b"head", &[number as u8; 40]);
             sp_io::storage::set(&[number as u8 % 4], &[number as u8; 40]);
         })
         .unwrap();
-        let changes = overlay.drain_storage_changes(&state, StateVersion::V1).unwrap();
+        let (root, next) = state::settle(state, &mut overlay).unwrap();
         let parent = parent.map(Block::hash).unwrap_or_default();
-        let header = Header::new(number, H256::zero(), changes.transaction_storage_root, parent, Digest::default());
-        (Block { header, extrinsics: vec![vec![0; 10]] }, Delta::of(changes.transaction))
+        let header = Header::new(number, H256::zero(), root, parent, Digest::default());
+        (Block { header, extrinsics: vec![vec![0; 10]] }, next)
+    }
+
+    fn grow(chain: &mut Chain, to: BlockNumber) {
+        while chain.height() < to {
+            let head = Arc::clone(&chain.head().1);
+            let (block, next) = next(&chain.head_trie().into(), Some(&head));
+            chain.push(block, next);
+        }
     }
 
     fn grown(to: BlockNumber, window: Window) -> Chain {
-        let (block, delta) = next(&Nodes::default(), None);
-        let mut chain = Chain::new(block, delta, window);
-        while chain.height() < to {
-            let head = Arc::clone(&chain.head().1);
-            let (block, delta) = next(chain.nodes(), Some(&head));
-            chain.push(block, delta);
-        }
+        let (block, state) = next(&State::default(), None);
+        let mut chain = Chain::new(block, state, window);
+        grow(&mut chain, to);
         chain
     }
 
@@ -286,13 +281,6 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_nodes_stops_growing() {
-        let sizes: Vec<usize> = [20, 40, 80].map(|to| grown(to, WINDOW).nodes().len()).into();
-        assert_eq!(sizes[0], sizes[1]);
-        assert_eq!(sizes[1], sizes[2]);
-    }
-
-    #[test]
     fn heavy_bodies_leave_early_but_never_a_kept_state() {
         let chain = grown(20, Window { states: 3, blocks: 5, bytes: 1 });
         assert_eq!(chain.oldest(), 18);
@@ -308,13 +296,13 @@ mod tests {
         for number in 16..=20 {
             assert_eq!(readable(&again, number), readable(&chain, number));
         }
-        // It goes on, and the table still is pruned exactly.
-        while again.height() < 40 {
-            let head = Arc::clone(&again.head().1);
-            let (block, delta) = next(again.nodes(), Some(&head));
-            again.push(block, delta);
-        }
-        assert_eq!(again.nodes().len(), grown(40, WINDOW).nodes().len());
+        // It goes on as if nothing had been.
+        grow(&mut again, 40);
+        assert_eq!(again.head().0, grown(40, WINDOW).head().0);
+        // A state that is not the head's is no state of it.
+        let mut broken = chain.snapshot();
+        broken.changes.pop();
+        assert!(Chain::restore(broken, WINDOW).is_none());
         // A smaller window on restart prunes at once.
         let small = Chain::restore(chain.snapshot(), Window { states: 1, blocks: 2, bytes: 100 }).unwrap();
         assert_eq!(small.oldest(), 19);

@@ -13,10 +13,13 @@ use sp_core::H256;
 use sp_io::hashing::twox_64;
 
 use super::chain::{Block, Chain, Snapshot, Window};
-use super::state::Delta;
+use super::state::Next;
+use super::trie::Changes;
 
 /// The first bytes of the file; the number is the format's.
-const MAGIC: &[u8] = b"neuron localnet 1\n";
+const MAGIC: &[u8] = b"neuron localnet 2\n";
+/// The same of all formats, before the number.
+const OF_ALL_FORMATS: &[u8] = b"neuron localnet ";
 const FILE: &str = "chain";
 const LOCK: &str = "lock";
 /// Length and checksum before each record.
@@ -76,7 +79,7 @@ pub(crate) struct Journal {
 #[derive(Encode, Decode)]
 struct Record {
     block: Block,
-    delta: Delta,
+    changes: Changes,
 }
 
 /// A folder that is ours, and the chain in it.
@@ -118,15 +121,22 @@ impl Folder {
             Err(source) => return Err(io_at(&self.path, source)),
         };
         let damaged = |reason: &str| DumpError::Damaged { path: self.path.clone(), reason: reason.to_owned() };
-        let mut rest = bytes.strip_prefix(MAGIC).ok_or_else(|| damaged("it is not a saved chain"))?;
+        let mut rest = match bytes.strip_prefix(MAGIC) {
+            Some(rest) => rest,
+            None if bytes.starts_with(OF_ALL_FORMATS) => return Err(DumpError::OtherRuntime(self.path.clone())),
+            None => return Err(damaged("it is not a saved chain")),
+        };
         let origin = Origin::decode(&mut rest).map_err(|_| damaged("its head is cut off"))?;
         if origin.runtime != runtime {
             return Err(DumpError::OtherRuntime(self.path.clone()));
         }
         let snapshot = record::<Snapshot>(&mut rest).ok_or_else(|| damaged("its snapshot is broken"))?;
-        let mut chain = Chain::restore(snapshot, window).ok_or_else(|| damaged("its snapshot is empty"))?;
-        while let Some(Record { block, delta }) = record::<Record>(&mut rest) {
-            chain.push(block, delta);
+        let mut chain =
+            Chain::restore(snapshot, window).ok_or_else(|| damaged("its snapshot has no block, or another state"))?;
+        while let Some(Record { block, changes }) = record::<Record>(&mut rest) {
+            let mut trie = chain.head_trie();
+            trie.apply(&changes);
+            chain.push(block, Next { trie, changes });
         }
         if !rest.is_empty() {
             let (path, bytes) = (self.path.display(), rest.len());
@@ -151,8 +161,8 @@ impl Journal {
     ///
     /// # Errors
     /// [`DumpError::Io`]; the file then ends with the block before.
-    pub(crate) fn append(&mut self, block: &Block, delta: &Delta) -> Result<(), DumpError> {
-        let bytes = framed(&(block, delta).encode());
+    pub(crate) fn append(&mut self, block: &Block, changes: &Changes) -> Result<(), DumpError> {
+        let bytes = framed(&(block, changes).encode());
         if let Err(source) = self.file.write_all(&bytes) {
             // What was written of it would hide every later record. If even cutting fails, the next append fails too.
             let _ = self.file.set_len(self.length);
@@ -231,43 +241,39 @@ fn io_at(path: &Path, source: io::Error) -> DumpError {
 
 #[cfg(test)]
 mod tests {
+    use sp_runtime::Digest;
     use sp_runtime::traits::Header as _;
-    use sp_runtime::{Digest, StateVersion};
     use sp_state_machine::Backend;
 
     use super::*;
-    use crate::localnet::state::{Overlay, enter};
+    use crate::localnet::state::{self, Overlay, State};
 
     const WINDOW: Window = Window { states: 4, blocks: 8, bytes: 1 << 20 };
     const ORIGIN: Origin = Origin { runtime: H256::repeat_byte(1), genesis_time: 7 };
 
     /// A block after `parent` that stores its number.
-    fn next(parent: Option<&Chain>) -> (Block, Delta) {
+    fn next(parent: Option<&Chain>) -> (Block, Next) {
         let head = parent.map(|chain| &chain.head().1);
         let number = head.map_or(0, |head| head.number() + 1);
-        let state = match parent {
-            Some(chain) => chain.state(chain.head().0).unwrap(),
-            None => crate::localnet::state::Nodes::default().empty(),
-        };
+        let state = parent.map_or_else(State::default, |chain| chain.head_trie().into());
         let mut overlay = Overlay::default();
-        enter(&state, &mut overlay, || sp_io::storage::set(b"number", &[number as u8; 40])).unwrap();
-        let changes = overlay.drain_storage_changes(&state, StateVersion::V1).unwrap();
+        state::enter(&state, &mut overlay, || sp_io::storage::set(b"number", &[number as u8; 40])).unwrap();
+        let (root, next) = state::settle(&state, &mut overlay).unwrap();
         let parent = head.map(|head| head.hash()).unwrap_or_default();
-        let root = changes.transaction_storage_root;
         let header = super::super::runtime::Header::new(number, H256::zero(), root, parent, Digest::default());
-        (Block { header, extrinsics: vec![vec![number as u8; 20]] }, Delta::of(changes.transaction))
+        (Block { header, extrinsics: vec![vec![number as u8; 20]] }, next)
     }
 
     fn chain() -> Chain {
-        let (block, delta) = next(None);
-        Chain::new(block, delta, WINDOW)
+        let (block, state) = next(None);
+        Chain::new(block, state, WINDOW)
     }
 
     fn grow(chain: &mut Chain, journal: &mut Journal, blocks: usize) {
         for _ in 0..blocks {
-            let (block, delta) = next(Some(chain));
-            journal.append(&block, &delta).unwrap();
-            chain.push(block, delta);
+            let (block, state) = next(Some(chain));
+            journal.append(&block, &state.changes).unwrap();
+            chain.push(block, state);
         }
     }
 

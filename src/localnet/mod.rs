@@ -23,6 +23,7 @@ pub mod drand;
 mod dump;
 pub mod genesis;
 mod impersonation;
+mod intake;
 mod narration;
 mod node;
 pub mod pallet;
@@ -38,6 +39,7 @@ mod state;
 mod status;
 #[cfg(test)]
 mod testing;
+mod trie;
 
 pub use banner::{Banner, FundedAccount, OpenSubnet};
 pub use beacon::PulseError;

@@ -7,26 +7,24 @@ use std::time::Duration;
 use codec::{Decode, Encode};
 use parking_lot::{Mutex, RwLock};
 use sp_core::H256;
-use sp_runtime::transaction_validity::{TransactionSource, TransactionValidityError};
-use tokio::sync::{Notify, mpsc, watch};
+use sp_runtime::transaction_validity::TransactionValidityError;
+use tokio::sync::{Notify, watch};
 
 use super::beacon::{Beacon, PulseError, Standing};
 use super::blocks::{self, BlockError, Fate, Inherents};
 use super::chain::{Chain, StateError};
 use super::drand;
 use super::dump::{DumpError, Journal};
+use super::intake::Intake;
 use super::narration;
-use super::pool::{Limits, Pool, PoolError, Status, Transaction};
+use super::pool::{Limits, Pool, PoolError, Transaction};
 use super::powers::{Edit, Powers};
 use super::rewind::Marks;
-use super::runtime::{AccountId, BlockNumber, Executive, Runtime, SLOT_DURATION_MS, dispatch_api};
+use super::runtime::{AccountId, BlockNumber, Runtime, SLOT_DURATION_MS, dispatch_api};
 use super::state::{self, State};
 
 /// A block is final when so many follow it, however long finality takes: its state has to be readable still.
 const FINAL_WITHIN: BlockNumber = 100;
-
-/// How often a submission is validated again because a block came in between.
-const VALIDATIONS: usize = 4;
 
 /// A chain that grows, shared by all connections.
 ///
@@ -44,6 +42,8 @@ pub(crate) struct Node {
     genesis_time: u64,
     /// Moments that a tester may go back to.
     pub(super) marks: Mutex<Marks>,
+    /// What waits for validation.
+    pub(super) intake: Intake,
     /// Something new waits for a block.
     pub(crate) arrived: Notify,
     /// What a tester has done to the chain.
@@ -144,6 +144,7 @@ impl Node {
             chain: RwLock::new(chain),
             genesis_time,
             marks: Mutex::default(),
+            intake: Intake::default(),
             arrived: Notify::new(),
             powers: Powers::default(),
         }
@@ -240,11 +241,11 @@ impl Node {
         let built = blocks::build(&parent, &state, &inherents, &candidates)?;
         let hash = built.block.hash();
         if let Some(journal) = &mut journal {
-            journal.append(&built.block, &built.delta)?;
+            journal.append(&built.block, &built.state.changes)?;
         }
         {
             let mut pool = self.pool.lock();
-            self.chain.write().push(built.block, built.delta);
+            self.chain.write().push(built.block, built.state);
             pool.settle(number, hash, &built.fates);
         }
         if narration::is_wanted() {
@@ -308,11 +309,7 @@ impl Node {
         code: impl FnOnce(&State) -> Result<R, ReadError>,
     ) -> Result<R, ReadError> {
         let state = self.chain.read().state(hash)?;
-        code(&state).map_err(|error| match self.chain.read().state(hash) {
-            // It was pruned under our hands; that is the reason then.
-            Err(gone) => gone.into(),
-            Ok(_) => error,
-        })
+        code(&state)
     }
 
     /// Calls a runtime API by name on the state after block `hash`.
@@ -325,40 +322,6 @@ impl Node {
                 .map_err(|panic| ReadError::Panicked(panic.0))?
                 .ok_or_else(|| ReadError::NoSuchApi(name.to_owned()))
         })
-    }
-
-    /// Validates an extrinsic and puts it into the pool; the receiver gets its statuses.
-    pub(crate) fn submit(&self, bytes: &[u8]) -> Result<(H256, mpsc::Receiver<Status>), SubmitError> {
-        let hash = sp_io::hashing::blake2_256(bytes).into();
-        for attempt in 1.. {
-            if self.pool.lock().contains(&hash) {
-                return Err(PoolError::AlreadyImported(hash).into());
-            }
-            let transaction = self.validate(hash, bytes)?;
-            let mut pool = self.pool.lock();
-            if pool.head() == transaction.validated_at || attempt == VALIDATIONS {
-                let statuses = pool.insert(transaction)?;
-                self.arrived.notify_one();
-                return Ok((hash, statuses));
-            }
-        }
-        Err(PoolError::Full.into())
-    }
-
-    fn validate(&self, hash: H256, bytes: &[u8]) -> Result<Transaction, SubmitError> {
-        let extrinsic = blocks::decode(bytes).map_err(|error| SubmitError::Format(error.to_string()))?;
-        let (head, number) = {
-            let chain = self.chain.read();
-            (chain.head().0, chain.height())
-        };
-        let validity = self
-            .read(head, |state| {
-                state::peek(state, || Executive::validate_transaction(TransactionSource::External, extrinsic, head))
-                    .map_err(|panic| ReadError::Panicked(panic.0))
-            })
-            .map_err(SubmitError::Validation)?
-            .map_err(SubmitError::Refused)?;
-        Ok(Transaction { hash, bytes: bytes.to_vec(), validity, validated_at: number })
     }
 
     /// The nonce for the account's next extrinsic in a block, whatever waits in the pool.

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use sp_core::H256;
 
-use super::chain::{Chain, Snapshot};
+use super::chain::Chain;
 use super::dump::DumpError;
 use super::node::{Books, Node};
 
-/// Most moments that are kept; the oldest goes when there are more. Each is a copy of all that the chain keeps.
+/// Most moments that are kept; the oldest goes when there are more. Each keeps what the chain then kept; what is the same in several is there once.
 const KEPT: usize = 16;
 
 /// Marked moments by their number.
 #[derive(Default)]
 pub(crate) struct Marks {
     last: u64,
-    kept: BTreeMap<u64, Snapshot>,
+    kept: BTreeMap<u64, Chain>,
 }
 
 /// Why the chain is not put back.
@@ -44,11 +44,11 @@ impl Node {
     pub(crate) fn mark(&self) -> u64 {
         // No block is made meanwhile.
         let _books = self.books.lock();
-        let snapshot = self.chain().snapshot();
+        let chain = self.chain().clone();
         let mut marks = self.marks.lock();
         marks.last += 1;
         let number = marks.last;
-        marks.kept.insert(number, snapshot);
+        marks.kept.insert(number, chain);
         while marks.kept.len() > KEPT {
             marks.kept.pop_first();
         }
@@ -62,12 +62,10 @@ impl Node {
         if matches!(*books, Books::Closed) {
             return Err(RevertError::Stopped);
         }
-        let snapshot = self.marks.lock().kept.get(&number).cloned().ok_or(RevertError::Unknown(number))?;
-        let window = self.chain().window();
+        let chain = self.marks.lock().kept.get(&number).cloned().ok_or(RevertError::Unknown(number))?;
         if let Books::Open(journal) = &mut *books {
-            journal.compact(&snapshot)?;
+            journal.compact(&chain.snapshot())?;
         }
-        let chain = Chain::restore(snapshot, window).ok_or(RevertError::Unknown(number))?;
         self.marks.lock().kept.split_off(&(number + 1));
         let (height, hash) = (chain.height(), chain.head().0);
         {

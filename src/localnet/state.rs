@@ -1,30 +1,37 @@
-//! Trie nodes of all kept blocks in one table, and runs of the runtime on top of any kept root.
+//! States of blocks, and runs of the runtime on top of any of them.
 //!
-//! A block's state is a root hash over the shared table: taking one is free, any number of threads may read any of
-//! them. The table counts references, so a block that leaves the window takes exactly its own nodes along.
+//! A block's state is a [`Trie`]: taking one is free, any number of threads may read any of them, and what a block that leaves
+//! the window had alone goes with it.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
-use hash_db::Prefix;
-use parking_lot::RwLock;
+use parking_lot::Mutex;
 use sp_core::H256;
+use sp_core::storage::{ChildInfo, StateVersion};
 use sp_runtime::traits::BlakeTwo256;
 use sp_state_machine::{
-    Backend, BackendTransaction, Ext, IterArgs, OverlayedChanges, TrieBackend, TrieBackendBuilder, TrieBackendStorage,
+    Backend, BackendTransaction, Ext, IterArgs, OverlayedChanges, StateMachineStats, StorageIterator, UsageInfo,
 };
-use sp_trie::cache::{CacheSize, LocalTrieCache, SharedTrieCache};
+use sp_trie::{MerkleValue, PrefixedMemoryDB};
 
-/// A node's key in the table: its hash behind its place in the trie.
-pub(crate) type NodeKey = Vec<u8>;
-
-/// Decoded nodes and values that were read lately, of all states. Without it every read decodes its way down from the root.
-const CACHE: CacheSize = CacheSize::new(8 << 20);
+use super::trie::{Changes, Trie, Value};
 
 /// The state of one block.
-pub(crate) type State = TrieBackend<Nodes, BlakeTwo256, LocalTrieCache<BlakeTwo256>>;
+#[derive(Default)]
+pub(crate) struct State {
+    trie: Trie,
+    /// The state whose root was asked for last: that of the block which is being built on this one.
+    asked: Mutex<Option<Trie>>,
+}
+
+/// A state that follows another one.
+pub(crate) struct Next {
+    /// All of it.
+    pub(crate) trie: Trie,
+    /// What differs from the one before.
+    pub(crate) changes: Changes,
+}
 
 /// Changes of one run, not yet part of any state.
 pub(crate) type Overlay = OverlayedChanges<BlakeTwo256>;
@@ -34,95 +41,176 @@ pub(crate) type Overlay = OverlayedChanges<BlakeTwo256>;
 #[error("the runtime panicked: {0}")]
 pub(crate) struct Panicked(pub(crate) String);
 
-/// Nodes with their number of references.
-type Table = HashMap<NodeKey, (Vec<u8>, i32)>;
-
-/// Reference-counted trie nodes. Clones share the table. Its size is bounded by the window of kept states.
-#[derive(Clone)]
-pub(crate) struct Nodes {
-    table: Arc<RwLock<Table>>,
-    cache: SharedTrieCache<BlakeTwo256>,
-}
-
-impl Default for Nodes {
-    fn default() -> Self {
-        Self { table: Arc::default(), cache: SharedTrieCache::new(CACHE, None) }
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").finish_non_exhaustive()
     }
 }
 
-/// What a block does to the table.
-#[derive(Debug, Clone, Default, PartialEq, Eq, codec::Encode, codec::Decode)]
-pub(crate) struct Delta {
-    /// Nodes that it adds, with the number of references.
-    pub(crate) births: Vec<(NodeKey, Vec<u8>, i32)>,
-    /// References that it gives up; to be forgotten when its *parent* is no longer kept.
-    pub(crate) deaths: Vec<(NodeKey, i32)>,
+impl From<Trie> for State {
+    fn from(trie: Trie) -> Self {
+        Self { trie, asked: Mutex::default() }
+    }
 }
 
-impl Delta {
-    /// Sorts the positive from the negative counts of a trie transaction.
-    pub(crate) fn of(mut transaction: BackendTransaction<BlakeTwo256>) -> Self {
-        let mut delta = Self::default();
-        for (key, (node, count)) in transaction.drain() {
-            match count {
-                1.. => delta.births.push((key, node, count)),
-                0 => {}
-                _ => delta.deaths.push((key, -count)),
-            }
+impl State {
+    fn value(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.trie.get(key).map(|value| value.bytes().to_vec())
+    }
+}
+
+/// What the runtime's host reads from. A tree in memory cannot fail; and no pallet here keeps child tries, so there are none.
+impl Backend<BlakeTwo256> for State {
+    type Error = String;
+    type RawIter = Keys;
+    type TrieBackendStorage = PrefixedMemoryDB<BlakeTwo256>;
+
+    fn storage(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.value(key))
+    }
+
+    fn storage_hash(&self, key: &[u8]) -> Result<Option<H256>, String> {
+        Ok(self.trie.get(key).map(|value| H256(value.hash())))
+    }
+
+    fn exists_storage(&self, key: &[u8]) -> Result<bool, String> {
+        Ok(self.trie.get(key).is_some())
+    }
+
+    fn closest_merkle_value(&self, key: &[u8]) -> Result<Option<MerkleValue<H256>>, String> {
+        Ok(self.trie.closest_merkle_value(key))
+    }
+
+    fn next_storage_key(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.trie.after(key))
+    }
+
+    fn storage_root<'a>(
+        &self,
+        delta: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+        _version: StateVersion,
+    ) -> (H256, BackendTransaction<BlakeTwo256>) {
+        let mut trie = self.trie.clone();
+        for (key, value) in delta {
+            trie.change(key, value);
         }
-        delta
+        let root = trie.root();
+        *self.asked.lock() = Some(trie);
+        (root, BackendTransaction::default())
+    }
+
+    fn raw_iter(&self, args: IterArgs) -> Result<Keys, String> {
+        let prefix = args.prefix.unwrap_or_default().to_vec();
+        let start = args.start_at.filter(|start| *start > prefix.as_slice()).map(<[u8]>::to_vec);
+        let from = match start {
+            Some(start) if args.start_at_exclusive => Place::Behind(start),
+            Some(start) => Place::At(start),
+            None if args.start_at_exclusive && args.start_at == Some(&prefix) => Place::Behind(prefix.clone()),
+            None => Place::At(prefix.clone()),
+        };
+        Ok(Keys { prefix, from })
+    }
+
+    fn child_storage(&self, _child: &ChildInfo, _key: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        Ok(None)
+    }
+
+    fn child_storage_hash(&self, _child: &ChildInfo, _key: &[u8]) -> Result<Option<H256>, String> {
+        Ok(None)
+    }
+
+    fn child_closest_merkle_value(&self, _child: &ChildInfo, _key: &[u8]) -> Result<Option<MerkleValue<H256>>, String> {
+        Ok(None)
+    }
+
+    fn next_child_storage_key(&self, _child: &ChildInfo, _key: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        Ok(None)
+    }
+
+    fn child_storage_root<'a>(
+        &self,
+        _child: &ChildInfo,
+        _delta: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+        _version: StateVersion,
+    ) -> (H256, bool, BackendTransaction<BlakeTwo256>) {
+        (Trie::default().root(), true, BackendTransaction::default())
+    }
+
+    fn register_overlay_stats(&self, _stats: &StateMachineStats) {}
+
+    fn usage_info(&self) -> UsageInfo {
+        UsageInfo::empty()
     }
 }
 
-impl TrieBackendStorage<BlakeTwo256> for Nodes {
-    fn get(&self, key: &H256, prefix: Prefix) -> Result<Option<Vec<u8>>, String> {
-        let key = sp_trie::prefixed_key::<BlakeTwo256>(key, prefix);
-        Ok(self.table.read().get(&key).map(|(node, _)| node.clone()))
+/// A walk over keys, in the order of bytes.
+pub(crate) struct Keys {
+    prefix: Vec<u8>,
+    from: Place,
+}
+
+/// Where a walk goes on.
+enum Place {
+    At(Vec<u8>),
+    Behind(Vec<u8>),
+    End,
+}
+
+impl Keys {
+    fn next(&mut self, trie: &Trie) -> Option<Vec<u8>> {
+        let next = match std::mem::replace(&mut self.from, Place::End) {
+            Place::At(key) if trie.get(&key).is_some() => Some(key),
+            Place::At(key) | Place::Behind(key) => trie.after(&key),
+            Place::End => None,
+        };
+        let next = next.filter(|key| key.starts_with(&self.prefix))?;
+        self.from = Place::Behind(next.clone());
+        Some(next)
     }
 }
 
-impl Nodes {
-    /// The state under a root.
-    pub(crate) fn at(&self, root: H256) -> State {
-        TrieBackendBuilder::new_with_cache(self.clone(), root, self.cache.local_cache_untrusted()).build()
+impl StorageIterator<BlakeTwo256> for Keys {
+    type Backend = State;
+    type Error = String;
+
+    fn next_key(&mut self, state: &State) -> Option<Result<Vec<u8>, String>> {
+        self.next(&state.trie).map(Ok)
     }
 
-    /// The state in which nothing is stored.
-    pub(crate) fn empty(&self) -> State {
-        self.at(sp_trie::empty_trie_root::<sp_trie::LayoutV1<BlakeTwo256>>())
+    fn next_pair(&mut self, state: &State) -> Option<Result<(Vec<u8>, Vec<u8>), String>> {
+        let key = self.next(&state.trie)?;
+        let value = state.value(&key).unwrap_or_default();
+        Some(Ok((key, value)))
     }
 
-    /// Adds nodes. States that are there already stay as they are.
-    pub(crate) fn insert(&self, births: &[(NodeKey, Vec<u8>, i32)]) {
-        let mut table = self.table.write();
-        for (key, node, count) in births {
-            table.entry(key.clone()).or_insert_with(|| (node.clone(), 0)).1 += count;
+    fn was_complete(&self) -> bool {
+        matches!(self.from, Place::End)
+    }
+}
+
+/// The state after all that is in the overlay, which is empty then, and its root.
+///
+/// # Errors
+/// The host's, when a transaction is still open.
+pub(crate) fn settle(state: &State, overlay: &mut Overlay) -> Result<(H256, Next), String> {
+    let changed = overlay.drain_storage_changes(state, StateVersion::V1)?;
+    let root = changed.transaction_storage_root;
+    // The runtime asked for the root at the end of its block, or the overlay did; but perhaps somebody else after that.
+    let asked = state.asked.lock().take().filter(|trie| trie.root() == root);
+    let trie = asked.unwrap_or_else(|| {
+        let mut trie = state.trie.clone();
+        for (key, value) in &changed.main_storage_changes {
+            trie.change(key, value.as_deref());
         }
-    }
-
-    /// Gives up references, and frees the nodes that nobody needs any more.
-    pub(crate) fn forget(&self, deaths: &[(NodeKey, i32)]) {
-        let mut table = self.table.write();
-        for (key, count) in deaths {
-            if let Some(entry) = table.get_mut(key) {
-                entry.1 -= count;
-                if entry.1 <= 0 {
-                    table.remove(key);
-                }
-            }
-        }
-    }
-
-    /// All nodes with their counts.
-    pub(crate) fn all(&self) -> Vec<(NodeKey, Vec<u8>, i32)> {
-        self.table.read().iter().map(|(key, (node, count))| (key.clone(), node.clone(), *count)).collect()
-    }
-
-    /// The number of nodes.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.table.read().len()
-    }
+        trie
+    });
+    let different = |key: &[u8]| match (state.trie.get(key), trie.get(key)) {
+        (Some(old), Some(new)) => !Value::is_same(old, new),
+        (old, new) => old.is_some() || new.is_some(),
+    };
+    let keys = changed.main_storage_changes.into_iter().map(|(key, _)| key).filter(|key| different(key));
+    let changes = keys.map(|key| (trie.get(&key).cloned(), key)).map(|(value, key)| (key, value)).collect();
+    Ok((root, Next { trie, changes }))
 }
 
 /// Runs runtime code on a state and an overlay. What a panicking run wrote is still in the overlay.
@@ -176,16 +264,15 @@ fn text_of(panic: Box<dyn Any + Send>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sp_runtime::StateVersion;
-
     use super::*;
 
-    /// The root and the delta after `code` ran on `state`.
-    fn run(state: &State, code: impl FnOnce()) -> (H256, Delta) {
+    /// The state after `code` ran on `state`.
+    fn run(state: &State, code: impl FnOnce()) -> (H256, State, Changes) {
         let mut overlay = Overlay::default();
         enter(state, &mut overlay, code).unwrap();
-        let changes = overlay.drain_storage_changes(state, StateVersion::V1).unwrap();
-        (changes.transaction_storage_root, Delta::of(changes.transaction))
+        let (root, next) = settle(state, &mut overlay).unwrap();
+        assert_eq!(root, next.trie.root());
+        (root, next.trie.into(), next.changes)
     }
 
     fn put(key: &[u8], value: u8) {
@@ -194,26 +281,27 @@ mod tests {
     }
 
     #[test]
-    fn old_states_stay_readable_until_their_deaths_are_applied() {
-        let nodes = Nodes::default();
-        let (first, delta) = run(&nodes.empty(), || put(b"a", 1));
-        nodes.insert(&delta.births);
-        let (second, delta) = run(&nodes.at(first), || put(b"a", 2));
-        nodes.insert(&delta.births);
-        assert_eq!(nodes.at(first).storage(b"a").unwrap(), Some(vec![1; 40]));
-        assert_eq!(nodes.at(second).storage(b"a").unwrap(), Some(vec![2; 40]));
-
-        nodes.forget(&delta.deaths);
-        // By somebody who has not read it yet.
-        let uncached = Nodes { table: Arc::clone(&nodes.table), ..Nodes::default() };
-        assert!(uncached.at(first).storage(b"a").is_err());
-        assert_eq!(nodes.at(second).storage(b"a").unwrap(), Some(vec![2; 40]));
+    fn a_state_stays_as_it_is_and_the_next_one_is_told_by_what_differs() {
+        let (first, one, _) = run(&State::default(), || [b"a", b"b", b"c"].iter().for_each(|key| put(*key, 1)));
+        let (second, two, changes) = run(&one, || {
+            put(b"a", 1);
+            put(b"b", 2);
+            sp_io::storage::clear(b"c");
+            sp_io::storage::clear(b"d");
+        });
+        assert_ne!(first, second);
+        assert_eq!(one.storage(b"b").unwrap(), Some(vec![1; 40]));
+        assert_eq!(two.storage(b"b").unwrap(), Some(vec![2; 40]));
+        let changed: Vec<_> = changes.iter().map(|(key, value)| (key.as_slice(), value.is_some())).collect();
+        assert_eq!(changed, [(&b"b"[..], true), (b"c", false)]);
+        let mut again = one.trie.clone();
+        again.apply(&changes);
+        assert_eq!(again.root(), second);
     }
 
     #[test]
     fn an_error_and_a_panic_leave_no_write() {
-        let nodes = Nodes::default();
-        let state = nodes.empty();
+        let state = State::default();
         let mut overlay = Overlay::default();
         let kept: Result<Result<(), ()>, _> = attempt(&state, &mut overlay, || {
             put(b"kept", 1);
@@ -240,11 +328,8 @@ mod tests {
 
     #[test]
     fn keys_come_in_order_strictly_after_the_start() {
-        let nodes = Nodes::default();
-        let (root, delta) =
-            run(&nodes.empty(), || [&b"p"[..], b"pa", b"pb", b"pc", b"q"].iter().for_each(|k| put(k, 1)));
-        nodes.insert(&delta.births);
-        let state = nodes.at(root);
+        let (_, state, _) =
+            run(&State::default(), || [&b"p"[..], b"pa", b"pb", b"pc", b"q"].iter().for_each(|k| put(k, 1)));
         assert_eq!(keys(&state, b"p", Some(b"p"), 2).unwrap(), [b"pa".to_vec(), b"pb".to_vec()]);
         assert_eq!(keys(&state, b"p", Some(b"pb"), 9).unwrap(), [b"pc".to_vec()]);
         assert_eq!(keys(&state, b"p", None, 9).unwrap().len(), 4);

@@ -4,19 +4,23 @@ use std::sync::Arc;
 
 use codec::{Decode, Encode};
 use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::types::Params;
+use jsonrpsee::types::{ErrorObjectOwned, Params};
 use jsonrpsee::{PendingSubscriptionSink, RpcModule};
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use serde_json::{Value, json};
 
 use super::subscribe::message;
-use super::{Answer, Args, Table, errors, hex};
+use super::{Answer, Args, Table, errors, gate, hex};
 use crate::localnet::node::Node;
 use crate::localnet::pool::Status;
 use crate::localnet::runtime::Balance;
 
+/// Submits and tells no more.
+pub(super) const SUBMIT: &str = "author_submitExtrinsic";
+/// Parameters of so many bytes take longer to read than an async thread should be held.
+const LARGE: usize = 64 * 1024;
+
 pub(super) const METHODS: &Table = &[
-    (&["author_submitExtrinsic"], submit),
     (&["author_pendingExtrinsics"], pending),
     (&["system_accountNextIndex", "account_nextIndex"], next_index),
     (&["payment_queryInfo"], query_info),
@@ -24,6 +28,7 @@ pub(super) const METHODS: &Table = &[
 ];
 
 pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
+    module.register_async_method(SUBMIT, |params, node, _| submit(params, node))?;
     module.register_subscription(
         "author_submitAndWatchExtrinsic",
         "author_extrinsicUpdate",
@@ -33,9 +38,20 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
     Ok(())
 }
 
-fn submit(node: &Node, args: &Args) -> Answer {
-    let (hash, _statuses) = node.submit(&args.bytes(0)?).map_err(|e| errors::submit(&e))?;
+/// The extrinsic's hash.
+async fn submit(params: Params<'static>, node: Arc<Node>) -> Answer {
+    gate::planned(&node, SUBMIT).await?;
+    let (hash, _statuses) = node.submit(extrinsic(params).await?).await.map_err(|e| errors::submit(&e))?;
     Ok(json!(hex(hash)))
+}
+
+/// The bytes of the extrinsic that is to be submitted. What is large is read off the async threads.
+async fn extrinsic(params: Params<'static>) -> Result<Vec<u8>, ErrorObjectOwned> {
+    if params.as_str().is_none_or(|text| text.len() < LARGE) {
+        return Args::parse(&params)?.bytes(0);
+    }
+    let read = tokio::task::spawn_blocking(move || Args::parse(&params)?.bytes(0)).await;
+    read.unwrap_or_else(|error| Err(errors::internal(&error)))
 }
 
 fn pending(node: &Node, _args: &Args) -> Answer {
@@ -80,15 +96,10 @@ fn query_fee_details(node: &Node, args: &Args) -> Answer {
 
 /// Submits, and tells the statuses until the last one: `ready`, `broadcast`, `inBlock`, `finalized`.
 async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, node: Arc<Node>) {
-    // Validation runs the runtime: off the async threads.
-    let submitted = tokio::task::spawn_blocking(move || {
-        let bytes = Args::parse(&params)?.bytes(0)?;
-        node.submit(&bytes).map_err(|e| errors::submit(&e))
-    });
+    let submitted = async { node.submit(extrinsic(params).await?).await.map_err(|e| errors::submit(&e)) };
     let mut statuses = match submitted.await {
-        Ok(Ok((_hash, statuses))) => statuses,
-        Ok(Err(refusal)) => return pending.reject(refusal).await,
-        Err(error) => return pending.reject(errors::internal(&error)).await,
+        Ok((_hash, statuses)) => statuses,
+        Err(refusal) => return pending.reject(refusal).await,
     };
     // The answer with the subscription's id leaves here, before any status.
     let Ok(sink) = pending.accept().await else { return };

@@ -10,14 +10,17 @@ use std::time::Duration;
 use jsonrpsee::MethodResponse;
 use jsonrpsee::core::middleware::{Batch, Notification, RpcServiceT};
 use jsonrpsee::types::{ErrorObjectOwned, Id, Request};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
+use super::author::SUBMIT;
 use super::errors;
 use crate::localnet::node::Node;
 use crate::localnet::powers::Fault;
 
 /// Calls of one connection that are under way at a time.
 const AT_ONCE: usize = 16;
+/// Extrinsics of one connection that are validated, or wait for that, at a time.
+const SUBMISSIONS: usize = 128;
 /// Calls of one connection that are under way or wait for that; further ones are refused.
 const OPEN: usize = 4_096;
 
@@ -27,6 +30,8 @@ pub(super) struct Gate<S> {
     service: S,
     node: Arc<Node>,
     turns: Arc<Semaphore>,
+    /// For extrinsics, which hold no thread while they wait.
+    submissions: Arc<Semaphore>,
     open: Arc<AtomicUsize>,
 }
 
@@ -41,7 +46,8 @@ impl Drop for Open {
 
 impl<S> Gate<S> {
     pub(super) fn new(service: S, node: Arc<Node>) -> Self {
-        Self { service, node, turns: Arc::new(Semaphore::new(AT_ONCE)), open: Arc::default() }
+        let [turns, submissions] = [AT_ONCE, SUBMISSIONS].map(|count| Arc::new(Semaphore::new(count)));
+        Self { service, node, turns, submissions, open: Arc::default() }
     }
 
     /// Counts a call in; `None`: too many are open already.
@@ -50,16 +56,21 @@ impl<S> Gate<S> {
         (self.open.fetch_add(1, Ordering::Relaxed) < OPEN).then_some(open)
     }
 
-    /// The fault that was planned for a call of this name; a delay is over when this returns.
-    async fn planned(&self, method: &str) -> Result<(), ErrorObjectOwned> {
-        match self.node.powers.fault_of(method) {
-            Some(Fault::Error { code, message }) => Err(errors::planned(code, message)),
-            Some(Fault::Delay(time)) => {
-                tokio::time::sleep(time.max(Duration::from_millis(1))).await;
-                Ok(())
-            }
-            None => Ok(()),
+    /// Waits for the turn of a call of this name. The semaphores are never closed.
+    async fn turn(&self, method: &str) -> Result<SemaphorePermit<'_>, AcquireError> {
+        if method == SUBMIT { self.submissions.acquire().await } else { self.turns.acquire().await }
+    }
+}
+
+/// The fault that was planned for a call of this name; a delay is over when this returns.
+pub(super) async fn planned(node: &Node, method: &str) -> Result<(), ErrorObjectOwned> {
+    match node.powers.fault_of(method) {
+        Some(Fault::Error { code, message }) => Err(errors::planned(code, message)),
+        Some(Fault::Delay(time)) => {
+            tokio::time::sleep(time.max(Duration::from_millis(1))).await;
+            Ok(())
         }
+        None => Ok(()),
     }
 }
 
@@ -83,11 +94,10 @@ where
         let open = gate.enter();
         async move {
             let Some(_open) = open else { return MethodResponse::error(request.id, errors::flood()) };
-            if let Err(refusal) = gate.planned(&request.method).await {
+            if let Err(refusal) = planned(&gate.node, &request.method).await {
                 return MethodResponse::error(request.id, refusal);
             }
-            // The semaphore is never closed.
-            let _turn = gate.turns.acquire().await;
+            let _turn = gate.turn(&request.method).await;
             gate.service.call(request).await
         }
     }

@@ -132,16 +132,13 @@ fn blake2(bytes: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use jsonrpsee::types::Params;
-    use sp_runtime::StateVersion;
-
     use super::*;
-    use crate::localnet::state::{Delta, Nodes, Overlay, enter};
+    use crate::localnet::state::{Overlay, enter, settle};
+    use jsonrpsee::types::Params;
 
     /// A state with an entry under `p` and `entries` below it.
     fn state_with(entries: u32) -> State {
-        let nodes = Nodes::default();
-        let empty = nodes.empty();
+        let empty = State::default();
         let mut overlay = Overlay::default();
         enter(&empty, &mut overlay, || {
             sp_io::storage::set(b"p", b"itself");
@@ -150,10 +147,7 @@ mod tests {
             sp_io::storage::set(b"q", &[9; 40]);
         })
         .unwrap();
-        let changes = overlay.drain_storage_changes(&empty, StateVersion::V1).unwrap();
-        let root = changes.transaction_storage_root;
-        nodes.insert(&Delta::of(changes.transaction).births);
-        nodes.at(root)
+        settle(&empty, &mut overlay).unwrap().1.trie.into()
     }
 
     fn query(key: &str, kind: &str) -> Query {

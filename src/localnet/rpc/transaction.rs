@@ -92,8 +92,8 @@ async fn attempt(node: Arc<Node>, bytes: Vec<u8>) {
     let mut heads = node.heads();
     for _ in 0..TRIES {
         heads.mark_unchanged();
-        match submitted(&node, bytes.clone()).await {
-            Some(Ok((_, mut statuses))) => {
+        match node.submit(bytes.clone()).await {
+            Ok((_, mut statuses)) => {
                 while let Some(status) = statuses.recv().await {
                     match status {
                         Status::Finalized(_) | Status::Invalid | Status::Usurped(_) => return,
@@ -102,22 +102,13 @@ async fn attempt(node: Arc<Node>, bytes: Vec<u8>) {
                 }
             }
             // There may be room for it later, or the one that has its nonce may leave.
-            Some(Err(SubmitError::Pool(PoolError::Full | PoolError::TooLowPriority { .. }))) => {}
-            Some(Err(_)) | None => return,
+            Err(SubmitError::Pool(PoolError::Full | PoolError::TooLowPriority { .. })) => {}
+            Err(_) => return,
         }
         if heads.changed().await.is_err() {
             return;
         }
     }
-}
-
-/// Submits off the async threads; `None` when that thread did not come back.
-async fn submitted(
-    node: &Arc<Node>,
-    bytes: Vec<u8>,
-) -> Option<Result<(H256, tokio::sync::mpsc::Receiver<Status>), SubmitError>> {
-    let node = Arc::clone(node);
-    tokio::task::spawn_blocking(move || node.submit(&bytes)).await.ok()
 }
 
 /// `transactionWatch_v1_submitAndWatch [extrinsic]`: what is no valid extrinsic is told by an event, too.
@@ -126,7 +117,7 @@ async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, node: 
         Ok(bytes) => bytes,
         Err(refusal) => return pending.reject(refusal).await,
     };
-    let Some(submitted) = submitted(&node, bytes).await else { return };
+    let submitted = node.submit(bytes).await;
     let Ok(sink) = pending.accept().await else { return };
     let (hash, mut statuses) = match submitted {
         Ok(taken) => taken,

@@ -47,6 +47,36 @@ async fn each_refusal_has_its_code_and_data() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forged_signatures_among_many_cost_nobody_a_place() {
+    let net = start(config()).await;
+    let (mut good, mut forged) = (Vec::new(), Vec::new());
+    for nonce in 0..10 {
+        for key in ["//Alice", "//Bob", "//Charlie", "//Dave"] {
+            let bytes = net.signed(key, &transfer("//Eve", 5), nonce, 0).await;
+            if nonce % 3 == 0 {
+                let mut other = bytes.clone();
+                let amount = other.len() - 1;
+                other[amount] ^= 0x40;
+                forged.push(other);
+            }
+            good.push(bytes);
+        }
+    }
+    // All at the same time, so that they are validated in batches, with forged ones in some of them.
+    let mixed = good.iter().enumerate().flat_map(|(place, bytes)| [Some(bytes), forged.get(place)]).flatten();
+    let outcomes = futures_util::future::join_all(mixed.clone().map(|bytes| net.submit(bytes))).await;
+    for (bytes, outcome) in mixed.zip(outcomes) {
+        let expected = match forged.contains(bytes) {
+            true => Err(invalid("Transaction has a bad signature")),
+            false => Ok(json!(hex(sp_io::hashing::blake2_256(bytes)))),
+        };
+        assert_eq!(outcome, expected);
+    }
+    net.chain.mine(1).await.unwrap();
+    assert_eq!(net.in_head().await.len(), good.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_era_that_is_over_is_refused() {
     let net = start(config()).await;
     let short = net.signed("//Alice", &transfer("//Bob", 5), 0, 0).await;
