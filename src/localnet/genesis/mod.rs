@@ -198,6 +198,15 @@ pub(super) fn account_id(account: Account) -> AccountId {
     AccountId::new(account.0)
 }
 
+/// By what a chain differs from those of other settings and other runtimes.
+fn fingerprint(config: &GenesisConfig) -> [u8; 32] {
+    let mut config = config.clone();
+    // As bytes: there may be a million of them, and to write each as a text takes longer than all else here.
+    let neurons = config.subnets.iter_mut().flat_map(|subnet| &mut subnet.neurons);
+    let weights: Vec<Vec<(u16, u16)>> = neurons.map(|neuron| std::mem::take(&mut neuron.weights)).collect();
+    sp_io::hashing::blake2_256(&(metadata_blob(16, config.spec_version), weights, format!("{config:?}")).encode())
+}
+
 /// Writes the first state. Must run inside of externalities over an empty state.
 pub fn build(config: &GenesisConfig) {
     let alice = account_id(dev_account("Alice"));
@@ -214,8 +223,7 @@ pub fn build(config: &GenesisConfig) {
     genesis.build();
 
     pallet_timestamp::Now::<Runtime>::put(u64::try_from(config.time.0).unwrap_or(0));
-    let fingerprint = (metadata_blob(16, config.spec_version), format!("{config:?}")).encode();
-    let fingerprint = sp_io::hashing::blake2_256(&fingerprint);
+    let fingerprint = fingerprint(config);
     pallet::GenesisFingerprint::<Runtime>::put(fingerprint);
     if config.spec_version != VERSION.spec_version {
         pallet::SpecVersion::<Runtime>::put(config.spec_version);

@@ -101,16 +101,24 @@ impl<T: Config> Pallet<T> {
     /// there; in rao.
     #[must_use]
     pub fn inherited(hotkey: &AccountId, netuid: NetUid, place: NetUid) -> u64 {
-        let own = TotalHotkeyAlpha::<T>::get(hotkey, place);
+        let [stake] = Self::inherited_in(hotkey, netuid, [place]);
+        stake
+    }
+
+    /// The same in several places.
+    pub(crate) fn inherited_in<const N: usize>(hotkey: &AccountId, netuid: NetUid, places: [NetUid; N]) -> [u64; N] {
         let (children, parents) = (ChildKeys::<T>::get(hotkey, netuid), ParentKeys::<T>::get(hotkey, netuid));
-        if children.is_empty() && parents.is_empty() {
-            return own;
-        }
-        let given: u128 = children.iter().map(|(share, _)| lent(own, *share)).sum();
-        let got: u128 =
-            parents.iter().map(|(share, parent)| lent(TotalHotkeyAlpha::<T>::get(parent, place), *share)).sum();
-        let sum = (u128::from(own) << 32).saturating_sub(given).saturating_add(got);
-        u64::try_from(sum >> 32).unwrap_or(u64::MAX)
+        places.map(|place| {
+            let own = TotalHotkeyAlpha::<T>::get(hotkey, place);
+            if children.is_empty() && parents.is_empty() {
+                return own;
+            }
+            let given: u128 = children.iter().map(|(share, _)| lent(own, *share)).sum();
+            let got: u128 =
+                parents.iter().map(|(share, parent)| lent(TotalHotkeyAlpha::<T>::get(parent, place), *share)).sum();
+            let sum = (u128::from(own) << 32).saturating_sub(given).saturating_add(got);
+            u64::try_from(sum >> 32).unwrap_or(u64::MAX)
+        })
     }
 
     /// Splits what a hotkey earned among its parents by what each contributes, less the hotkey's take; its own part last.

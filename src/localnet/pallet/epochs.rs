@@ -144,15 +144,18 @@ impl<T: Config> Pallet<T> {
         let (updates, permits) = (LastUpdate::<T>::get(index), ValidatorPermit::<T>::get(netuid));
         (0u16..)
             .zip(hotkeys)
-            .map(|(uid, hotkey)| Neuron {
-                alpha_stake: Self::inherited(hotkey, netuid, netuid),
-                root_stake: Self::inherited(hotkey, netuid, NetUid::ROOT),
-                last_update: updates.get(usize::from(uid)).copied(),
-                registered_at: BlockAtRegistration::<T>::get(netuid, uid),
-                permit: permits.get(usize::from(uid)).copied(),
-                weights: Weights::<T>::get(index, uid),
-                bonds: Bonds::<T>::get(index, uid),
-                committed_at: committed_at(hotkey),
+            .map(|(uid, hotkey)| {
+                let [alpha_stake, root_stake] = Self::inherited_in(hotkey, netuid, [netuid, NetUid::ROOT]);
+                Neuron {
+                    alpha_stake,
+                    root_stake,
+                    last_update: updates.get(usize::from(uid)).copied(),
+                    registered_at: BlockAtRegistration::<T>::get(netuid, uid),
+                    permit: permits.get(usize::from(uid)).copied(),
+                    weights: Weights::<T>::get(index, uid),
+                    bonds: Bonds::<T>::get(index, uid),
+                    committed_at: committed_at(hotkey),
+                }
             })
             .collect()
     }

@@ -28,11 +28,9 @@ impl<T: Config> Pallet<T> {
 
     /// Remembers that `coldkey` stakes to `hotkey`.
     pub(crate) fn note_staking_hotkey(coldkey: &AccountId, hotkey: &AccountId) {
-        StakingHotkeys::<T>::mutate(coldkey, |hotkeys| {
-            if !hotkeys.contains(hotkey) {
-                hotkeys.push(hotkey.clone());
-            }
-        });
+        if !StakingHotkeys::<T>::get(coldkey).contains(hotkey) {
+            StakingHotkeys::<T>::append(coldkey, hotkey);
+        }
     }
 
     /// Gives `hotkey` a uid: the next one, or in a full subnet that of the neuron that is pruned.

@@ -82,8 +82,7 @@ impl<T: Config> Pallet<T> {
     /// gave and without what children got; in rao.
     #[must_use]
     pub fn stake_weight(hotkey: &AccountId, netuid: NetUid) -> u64 {
-        let alpha = Self::inherited(hotkey, netuid, netuid);
-        let root = Self::inherited(hotkey, netuid, NetUid::ROOT);
+        let [alpha, root] = Self::inherited_in(hotkey, netuid, [netuid, NetUid::ROOT]);
         yuma::stake_weight(alpha, root, TaoWeight::<T>::get())
     }
 

@@ -7,7 +7,6 @@ use crate::{
 };
 use codec::Compact;
 use frame_support::{dispatch::DispatchResult, ensure};
-use std::collections::BTreeSet;
 
 /// Weights as a validator gives them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +17,18 @@ pub(crate) struct GivenWeights {
     pub(crate) values: Vec<u16>,
     /// The validator's version.
     pub(crate) version_key: u64,
+}
+
+/// Whether no uid is there twice.
+fn are_distinct(uids: &[u16]) -> bool {
+    let mut seen = [0_u64; 1 << (u16::BITS - u64::BITS.ilog2())];
+    uids.iter().all(|uid| {
+        let (word, bit) = (usize::from(*uid >> u64::BITS.ilog2()), 1 << (u32::from(*uid) % u64::BITS));
+        let Some(word) = seen.get_mut(word) else { return false };
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
+    })
 }
 
 impl<T: Config> Pallet<T> {
@@ -108,7 +119,7 @@ impl<T: Config> Pallet<T> {
         if !itself {
             Self::check_permit(hotkey, netuid, uid)?;
         }
-        ensure!(uids.iter().collect::<BTreeSet<_>>().len() == uids.len(), Error::<T>::DuplicateUids);
+        ensure!(are_distinct(&uids), Error::<T>::DuplicateUids);
         ensure!(uids.iter().all(|target| *target < size), Error::<T>::UidVecContainInvalidOne);
         let least = usize::from(MinAllowedWeights::<T>::get(netuid).min(size));
         ensure!(itself || uids.len() >= least, Error::<T>::WeightVecLengthIsLow);
