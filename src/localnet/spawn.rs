@@ -183,6 +183,8 @@ pub async fn spawn(config: LocalnetConfig) -> Result<Handle, LocalnetError> {
     let node = Arc::new(node);
     let server =
         rpc::serve(Arc::clone(&node), listener, origins).map_err(|error| LocalnetError::Start(error.to_string()))?;
+    // The first client asks for the metadata; what is made by then it need not wait for.
+    drop(tokio::task::spawn_blocking(metadata_hash));
     let cancel = CancellationToken::new();
     let author = tokio::spawn(author(Arc::clone(&node), cancel.clone()));
     tokio::spawn(cancel.clone().run_until_cancelled_owned(finalize(Arc::clone(&node))));
@@ -199,18 +201,17 @@ fn listen(port: u16) -> Result<TcpListener, LocalnetError> {
 /// The chain of the state folder, or a new one with its first block.
 fn open(config: &LocalnetConfig) -> Result<Node, LocalnetError> {
     let window = Window { states: config.states_kept, blocks: config.blocks_kept, bytes: BODY_BYTES };
-    // In one shape: the chain's own spec version, which a rehearsed upgrade changes, decides what is served.
-    let blobs = METADATA_VERSIONS.map(|version| metadata_blob(version, VERSION.spec_version).unwrap_or_default());
-    let runtime = H256(blake2_256(&blobs.concat()));
     let folder = config.state.as_deref().map(Folder::open).transpose()?;
+    // Only a saved chain has to know of which runtime it is.
+    let runtime = folder.as_ref().map_or_else(H256::zero, |_| metadata_hash());
     let kept = folder.as_ref().map(|folder| folder.load(runtime, window)).transpose()?.flatten();
     let (chain, origin) = match kept {
         Some(kept) => kept,
         None => {
-            let (block, delta) = blocks::genesis(|| genesis::build(&config.genesis))
+            let (block, state) = blocks::genesis(|| genesis::build(&config.genesis))
                 .map_err(|error| LocalnetError::Start(error.to_string()))?;
             let genesis_time = u64::try_from(config.genesis.time.0).unwrap_or_default();
-            (Chain::new(block, delta, window), Origin { runtime, genesis_time })
+            (Chain::new(block, state, window), Origin { runtime, genesis_time })
         }
     };
     let secret =
@@ -227,6 +228,13 @@ fn open(config: &LocalnetConfig) -> Result<Node, LocalnetError> {
         node.author().map_err(|error| LocalnetError::Start(error.to_string()))?;
     }
     Ok(node)
+}
+
+/// The hash of the runtime's metadata in all versions, in one shape: the chain's own spec version, which a rehearsed upgrade
+/// changes, decides what is served.
+fn metadata_hash() -> H256 {
+    let blobs = METADATA_VERSIONS.map(|version| metadata_blob(version, VERSION.spec_version).unwrap_or_default());
+    H256(blake2_256(&blobs.concat()))
 }
 
 /// Makes blocks at their pace until told to stop.
