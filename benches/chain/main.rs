@@ -14,6 +14,7 @@
 mod node;
 mod relay;
 mod weights;
+mod wire;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
