@@ -102,7 +102,7 @@ impl Node {
         while let Some((waiting, together)) = self.intake.next() {
             let (extrinsics, replies): (Vec<_>, Vec<_>) =
                 waiting.into_iter().map(|waiting| (waiting.extrinsic, waiting.reply)).unzip();
-            for (reply, taken) in replies.into_iter().zip(self.submit_all(extrinsics, together)) {
+            for (reply, taken) in replies.into_iter().zip(self.submit_all(&extrinsics, together)) {
                 // Whoever asked may be gone.
                 let _ = reply.send(taken);
             }
@@ -110,7 +110,7 @@ impl Node {
     }
 
     /// The outcome of each, in their order.
-    fn submit_all(&self, extrinsics: Vec<Submitted>, together: bool) -> Vec<Taken> {
+    fn submit_all(&self, extrinsics: &[Submitted], together: bool) -> Vec<Taken> {
         let mut outcomes: Vec<Option<Taken>> = extrinsics.iter().map(|_| None).collect();
         for attempt in 1..=VALIDATIONS {
             let mut open: Vec<(&Submitted, &mut Option<Taken>)> =
