@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# How long commands take from their start to their end: medians of 50 runs of wall time and processor time, of `--help`,
-# `--version`, `wallet list`, and of `subnets list` against a development chain on this machine; for that one also until its
-# first byte, and how much of it the chain's process worked. Prints a table in markdown.
+# How long commands take from their start to their first byte and to their end: medians of 50 runs of wall time and processor time,
+# and the quickest first byte, of `--help`, `--version`, `wallet list`, and of the commands that ask a development chain on this
+# machine; for those also how much of it the chain's process worked. Prints a table in markdown.
 #
 #   scripts/bench-cli.sh
 #
