@@ -7,13 +7,28 @@ use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use neuron::dendrite::Target;
+use neuron::ledger::Ledger;
+use neuron::market::PriceSource;
+use neuron::subnets::events::ledger::{EventsLedger, Options, PriceRow, Reasoning, Submission, Tick};
+use neuron::subnets::prompting::asking::Heard;
+use neuron::subnets::prompting::conversation::Conversation;
+use neuron::subnets::prompting::ledger::{Averaging, PromptingLedger, SCHEMA};
+use neuron::subnets::prompting::task::{Judgement, Task};
+use neuron::subnets::prompting::validator::{Round, Scored};
+use neuron::subnets::work::Peer;
+use neuron::units::{Uid, UnixMs};
 use serde_json::{Value, json};
 
 use crate::dashboard::{HOSTILE, event, filled, miner, served, tick};
 use crate::needs;
 use crate::support::{Process, neuron};
 
-tests! { asynchronous: pages_load_and_say_what_the_reports_say, an_open_page_is_renewed, nobody_is_shut_out }
+tests! {
+    asynchronous: pages_load_and_say_what_the_reports_say, an_open_page_is_renewed, nobody_is_shut_out,
+        prompts_are_shown_to_everybody, pages_of_a_full_subnet_open_at_once
+}
 
 /// A browser with one tab.
 struct Browser {
@@ -115,6 +130,40 @@ impl Browser {
         }
     }
 
+    /// Fails when axe-core finds a serious fault in a page, light or dark, or when it is wider than a phone.
+    fn is_for_everybody(&mut self, address: &str) {
+        let axe = std::fs::read_to_string(needs::browser("NEURON_AXE")).unwrap();
+        for scheme in ["light", "dark"] {
+            self.prefers(scheme);
+            self.open(address);
+            self.ask(&format!("{axe};true"));
+            let faults = self.ask(
+                "axe.run().then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact))
+                 .map(v => v.id + ': ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')))",
+            );
+            assert_eq!(faults, json!([]), "{address}, {scheme}");
+        }
+        self.prefers("light");
+        let phone = json!({ "width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true });
+        self.call("Emulation.setDeviceMetricsOverride", &phone);
+        self.open(address);
+        let wide = self.ask("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+        assert!(wide.as_f64().unwrap() <= 0.0, "{address} is {wide} px wider than a phone");
+        self.call("Emulation.clearDeviceMetricsOverride", &json!({}));
+    }
+
+    /// A picture of the tab, which takes no longer than a person waits; kept as `NAME.png` in the folder of `NEURON_SHOTS`, if
+    /// that is set.
+    fn shot(&mut self, name: &str) {
+        let began = Instant::now();
+        let picture = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
+        assert!(began.elapsed() < Duration::from_secs(10), "a picture of {name} took {:?}", began.elapsed());
+        if let Some(folder) = std::env::var_os("NEURON_SHOTS") {
+            let bytes = base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+            std::fs::write(Path::new(&folder).join(format!("{name}.png")), bytes).unwrap();
+        }
+    }
+
     fn prefers(&mut self, scheme: &str) {
         let feature = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.call("Emulation.setEmulatedMedia", &feature);
@@ -186,30 +235,15 @@ async fn an_open_page_is_renewed() {
 
 async fn nobody_is_shut_out() {
     let mut browser = Browser::start();
-    let axe = std::fs::read_to_string(needs::browser("NEURON_AXE")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
     drop(filled(&path, &["Will it rain in Brest?", "Will the quay be flooded?", "And the cellar?"]).await);
     let page = served(&path).await;
     let url = format!("http://{}", page.local_addr());
     for address in pages(&mut browser, &url) {
-        for scheme in ["light", "dark"] {
-            browser.prefers(scheme);
-            browser.open(&address);
-            browser.ask(&format!("{axe};true"));
-            let faults = browser.ask(
-                "axe.run().then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact))
-                 .map(v => v.id + ': ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')))",
-            );
-            assert_eq!(faults, json!([]), "{address}, {scheme}");
-        }
-        let phone = json!({ "width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true });
-        browser.call("Emulation.setDeviceMetricsOverride", &phone);
-        browser.open(&address);
-        let wide = browser.ask("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-        assert!(wide.as_f64().unwrap() <= 0.0, "{address} is {wide} px wider than a phone");
-        browser.call("Emulation.clearDeviceMetricsOverride", &json!({}));
+        browser.is_for_everybody(&address);
     }
+    browser.prefers("dark");
     let dark = browser.ask("getComputedStyle(document.body).backgroundColor");
     browser.prefers("light");
     assert_ne!(browser.ask("getComputedStyle(document.body).backgroundColor"), dark);
@@ -220,4 +254,116 @@ async fn nobody_is_shut_out() {
         "#main",
         "the keyboard begins at the content"
     );
+}
+
+/// A question in two turns, asked of ten miners, some of whom say what they please.
+fn round(number: u8) -> Round {
+    let answer = |n: u8| {
+        let identity = miner(n);
+        let target = Target { hotkey: identity.hotkey, ip: "127.0.0.1".parse().unwrap(), port: 1 };
+        let completion = match n {
+            1 => HOSTILE.join("\n"),
+            2 => "A lake is water that stays. ".repeat(400),
+            3 => String::new(),
+            _ => format!("Miner {n} says: water that stays."),
+        };
+        let chunks = (1..=20).map(|chunk| (Duration::from_millis(chunk * 20 * u64::from(n)), 3)).collect();
+        let ended = if n % 3 == 0 { "late" } else { "complete" };
+        let reason = (n % 3 == 0).then(|| HOSTILE[1].into());
+        let timing_s = f64::from(n) * 0.4;
+        let heard = Heard { completion: completion.into(), chunks, status: 200, timing_s, ended, reason };
+        let total = 1.0 / f64::from(n) - f64::from(number) / 1000.0;
+        Scored {
+            peer: Peer { uid: Uid(n.into()), identity, target },
+            heard,
+            judgement: Judgement { rewards: Vec::new(), penalties: Vec::new(), total },
+        }
+    };
+    Round {
+        at: UnixMs(1_767_225_600_000 + i64::from(number) * 60_000),
+        task: if number.is_multiple_of(2) { Task::Qa } else { Task::Summarization },
+        turn: 0,
+        said: Conversation::asking(&format!("What is lake {number}? {}", HOSTILE[usize::from(number) % HOSTILE.len()])),
+        reference: "Water that stays.".into(),
+        answers: (1..=10).map(answer).collect(),
+        took: Duration::from_millis(900),
+        relevance: None,
+    }
+}
+
+async fn prompts_are_shown_to_everybody() {
+    let mut browser = Browser::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let core = Ledger::open(path.as_path(), &[SCHEMA]).unwrap();
+    let ledger = PromptingLedger::over(core, Averaging { alpha: 0.1, decay: 0.0 });
+    for number in 0..60 {
+        ledger.record(&round(number)).await.unwrap();
+    }
+    let page = served(&path).await;
+    let url = format!("http://{}", page.local_addr());
+    let fixed = ["/", "/questions", "/questions?page=1", "/questions/60", "/miners", "/weights"];
+    let one = format!("/miners/{}", miner(2).hotkey);
+    for address in fixed.into_iter().chain([one.as_str()]).map(|path| format!("{url}{path}")) {
+        browser.is_for_everybody(&address);
+        assert_eq!(browser.ask("document.querySelectorAll('img, main script').length"), 0, "{address}");
+        assert_eq!(browser.ask("document.querySelectorAll('h1').length"), 1, "{address}");
+    }
+    browser.open(&format!("{url}/questions/60"));
+    browser.shot("prompts-question");
+    let key = "getComputedStyle(document.querySelector('.legend .key')).borderTopWidth";
+    assert_eq!(browser.ask(key), "0px", "a key in a legend is drawn as the sign of a line");
+    let standing = ledger.standings().await.unwrap().into_iter().find(|it| it.identity == miner(2)).unwrap();
+    browser.open(&format!("{url}{one}"));
+    let shown = browser.ask("[...document.querySelectorAll('dl data')].map(d => Number(d.value))");
+    let shown: Vec<f64> = serde_json::from_value(shown).unwrap();
+    assert!(shown.contains(&standing.score) && shown.contains(&standing.mean), "{standing:?}, {shown:?}");
+    browser.shot("prompts-miner");
+    browser.open(&url);
+    browser.shot("prompts-overview");
+    assert_eq!(browser.complaints, Vec::<String>::new());
+}
+
+/// As many miners as a subnet has places, and an event of a month that all of them speak of: the largest pages there are.
+async fn pages_of_a_full_subnet_open_at_once() {
+    let mut browser = Browser::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let events: Vec<_> = (0..60).map(|n| event(n, &format!("Question {n} of a full subnet?"))).collect();
+    let ledger = EventsLedger::open(&path, Options::default()).unwrap();
+    ledger.upsert_events(events.clone()).await.unwrap();
+    let speak = |minute: i64| {
+        let at = UnixMs(1_767_225_600_000 + minute * 60_000);
+        let mut tick = Tick { at, ..Tick::default() };
+        for event in &events {
+            let key: std::sync::Arc<str> = event.key.as_str().into();
+            tick.prices.push(PriceRow { event: key.clone(), price: 0.5, at, source: PriceSource::File });
+            let say = |n: u8| Submission { identity: miner(n), event: key.clone(), p: f64::from(n) / 255.0, at };
+            tick.submissions.extend((0..=255).map(say));
+            let text = "They point this way. ".repeat(30);
+            let word = |n: u8| Reasoning { identity: miner(n), event: key.clone(), text: text.as_str().into() };
+            tick.reasonings.extend((0..=255).map(word));
+        }
+        tick
+    };
+    ledger.record_tick(speak(1)).await.unwrap();
+    let page = served(&path).await;
+    let url = format!("http://{}", page.local_addr());
+    for address in pages(&mut browser, &url) {
+        browser.open(&address);
+        // The page's own stream of changes must not keep it from being loaded.
+        browser.until("document.getElementById('live').textContent === 'live'");
+        let parts = browser.ask("document.querySelectorAll('*').length").as_u64().unwrap();
+        assert!(parts < 12_000, "{address} has {parts} elements");
+        browser.shot("full");
+    }
+    // While the ledger is written, an open page goes on to be what it is.
+    browser.open(&format!("{url}/miners"));
+    browser.until("document.getElementById('live').textContent === 'live'");
+    for minute in 2..5 {
+        ledger.record_tick(speak(minute)).await.unwrap();
+        browser.shot("full");
+        assert_eq!(browser.ask("document.querySelectorAll('tbody tr').length"), 256);
+    }
+    assert_eq!(browser.complaints, Vec::<String>::new());
 }

@@ -69,7 +69,6 @@ pub(super) fn one(desk: &Desk<'_>, hotkey: &str) -> Result<Markup, Trouble> {
             ("uid", Cell::Count(neuron.uid.0.into())),
             ("address", Cell::maybe(axon, Cell::Word)),
             ("stake, alpha", Cell::Number(neuron.alpha_stake.as_tao(), 3)),
-            ("incentive", Cell::Share(neuron.incentive)),
             ("consensus", Cell::Share(neuron.consensus)),
         ]);
     } else if desk.source.watch.is_some() {
