@@ -26,7 +26,7 @@ use crate::units::{Account, Identity};
 #[derive(Debug)]
 pub struct Case {
     /// The ledger.
-    pub archive: Archive,
+    pub archive: Archive<'static>,
     /// The rules.
     pub rules: Rules,
 }

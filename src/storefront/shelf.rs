@@ -76,7 +76,7 @@ impl Averages {
 
 /// A ledger, open for one answer.
 pub(super) struct Shelf {
-    pub(super) archive: Archive,
+    pub(super) archive: Archive<'static>,
     /// How old what is read may be, where that is a replica's.
     pub(super) behind: Option<Duration>,
     shop: Shop,

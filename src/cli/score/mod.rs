@@ -137,7 +137,7 @@ fn no_file(path: &Path) -> Failure {
     Failure::new(Exit::Missing, anyhow!("there is no file {}; name a ledger with --ledger", path.display()))
 }
 
-fn open(place: &Place) -> Result<Archive, Failure> {
+fn open(place: &Place) -> Result<Archive<'static>, Failure> {
     is_there(place)?;
     Ok(Archive::open(place)?)
 }

@@ -104,7 +104,7 @@ const MARGIN_MS: i64 = 24 * 3_600_000;
 
 /// See the module.
 struct History {
-    archive: Archive,
+    archive: Archive<'static>,
     /// Those that were open at a time or later, as they were when they were first asked for.
     lives: RefCell<Option<(UnixMs, Vec<Life>)>>,
     /// Hotkeys as text, made once.

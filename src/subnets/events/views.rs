@@ -32,7 +32,7 @@ fn rules(resolved: &Resolved) -> Result<Rules, WorkError> {
 }
 
 fn overview(resolved: &Resolved, ledger: &ReadOnly, _: &()) -> Result<Vec<Block>, WorkError> {
-    let (archive, rules) = (Archive::beside(ledger)?, rules(resolved)?);
+    let (archive, rules) = (Archive::of(ledger)?, rules(resolved)?);
     let standings = archive.standings(&rules)?;
     let counts = archive.counts()?;
     let in_state = |state| counts.iter().filter(|(of, _)| *of == state).map(|(_, n)| *n as u64).sum::<u64>();
@@ -84,7 +84,7 @@ fn running_sum(archive: &Archive, identity: Identity) -> Result<Vec<(f64, f64)>,
 }
 
 fn list(_: &Resolved, ledger: &ReadOnly, ask: &Ask) -> Result<Vec<Block>, WorkError> {
-    let archive = Archive::beside(ledger)?;
+    let archive = Archive::of(ledger)?;
     let counts = archive.counts()?;
     let state = state_named(&ask.state);
     let of = counts.iter().filter(|(one, _)| state.is_none_or(|state| *one == state)).map(|(_, n)| n).sum();
@@ -128,7 +128,7 @@ fn state(event: &EventRow) -> Cell {
 }
 
 fn one(_: &Resolved, ledger: &ReadOnly, key: &str) -> Result<Option<Titled>, WorkError> {
-    let archive = Archive::beside(ledger)?;
+    let archive = Archive::of(ledger)?;
     let Some(whole) = archive.whole(key)? else { return Ok(None) };
     let event = &whole.event;
     let facts = vec![
@@ -288,7 +288,7 @@ fn intervals(crowd: &BTreeMap<UnixMs, Crowd>) -> Table {
 }
 
 fn marks(resolved: &Resolved, ledger: &ReadOnly) -> Result<Marks, WorkError> {
-    let archive = Archive::beside(ledger)?;
+    let archive = Archive::of(ledger)?;
     let mut standings = archive.standings(&rules(resolved)?)?;
     standings.miners.sort_by(|a, b| b.average.total_cmp(&a.average));
     let events = standings.events as u64;
@@ -304,7 +304,7 @@ fn marks(resolved: &Resolved, ledger: &ReadOnly) -> Result<Marks, WorkError> {
 }
 
 fn miner(resolved: &Resolved, ledger: &ReadOnly, identity: &Identity) -> Result<Vec<Block>, WorkError> {
-    let (archive, rules) = (Archive::beside(ledger)?, rules(resolved)?);
+    let (archive, rules) = (Archive::of(ledger)?, rules(resolved)?);
     let standings = archive.standings(&rules)?;
     let own = standings.miners.iter().find(|standing| standing.identity == *identity);
     let (found, market) = calibrations(&archive, *identity)?;

@@ -27,11 +27,29 @@ use crate::units::{Identity, UnixMs};
 /// Events that are in memory at once where all of them are gone through: some 10 MB.
 const PART: usize = 10_000;
 
-/// A ledger opened for reading.
+/// A ledger opened for reading; its own, or that of somebody who looks at other things in it as well.
 #[derive(Debug)]
-pub struct Archive {
+pub struct Archive<'a> {
     pub(super) book: Book,
-    pub(super) file: ReadOnly,
+    pub(super) file: Held<'a>,
+}
+
+/// What an archive reads with.
+#[derive(Debug)]
+pub(super) enum Held<'a> {
+    Own(ReadOnly),
+    Lent(&'a ReadOnly),
+}
+
+impl std::ops::Deref for Held<'_> {
+    type Target = ReadOnly;
+
+    fn deref(&self) -> &ReadOnly {
+        match self {
+            Self::Own(file) => file,
+            Self::Lent(file) => file,
+        }
+    }
 }
 
 /// What the threads that recompute share: a connection is each one's own.
@@ -176,7 +194,22 @@ impl Book {
     }
 }
 
-impl Archive {
+impl<'a> Archive<'a> {
+    /// What `file` reads, which was opened with [`SCHEMA`].
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn of(file: &'a ReadOnly) -> Result<Self, LedgerError> {
+        Self::held(Held::Lent(file))
+    }
+
+    fn held(file: Held<'a>) -> Result<Self, LedgerError> {
+        let miners = file.named(miners::all(file.connection()))?;
+        Ok(Self { book: Book { place: file.place().clone(), miners: miners.into() }, file })
+    }
+}
+
+impl Archive<'static> {
     /// Opens a ledger or a copy of one.
     ///
     /// # Errors
@@ -185,26 +218,19 @@ impl Archive {
         Self::over(ReadOnly::open(place, SCHEMA)?)
     }
 
-    /// Opens the ledger that `file` reads a second time, with what is remembered of it.
-    ///
-    /// # Errors
-    /// As [`Archive::open`].
-    pub fn beside(file: &ReadOnly) -> Result<Self, LedgerError> {
-        Self::over(ReadOnly::open(file.place(), SCHEMA)?.remembering(file.memo().clone()))
-    }
-
     /// What was opened with [`SCHEMA`].
     ///
     /// # Errors
     /// Those of the file.
     pub fn over(file: ReadOnly) -> Result<Self, LedgerError> {
-        let miners = file.named(miners::all(file.connection()))?;
-        Ok(Self { book: Book { place: file.place().clone(), miners: miners.into() }, file })
+        Self::held(Held::Own(file))
     }
+}
 
+impl Archive<'_> {
     /// Where it is.
     #[must_use]
-    pub const fn place(&self) -> &Place {
+    pub fn place(&self) -> &Place {
         self.file.place()
     }
 

@@ -33,7 +33,7 @@ pub type EventScores = (EventRow, Vec<(Identity, f64)>);
 /// Where in a miner's history a page begins: behind this resolution and key.
 pub type HistoryPlace = (UnixMs, String);
 
-impl Archive {
+impl Archive<'_> {
     /// Events of a state, or of all, the newest first, each with its number: those below `before`, `count` at most.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ pub struct Answer {
     pub p: f64,
 }
 
-impl Archive {
+impl Archive<'_> {
     /// When the first event was offered; `None`: there is none.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ pub struct Whole {
     pub scores: BTreeMap<Identity, f64>,
 }
 
-impl Archive {
+impl Archive<'_> {
     /// How many events there are in each state.
     ///
     /// # Errors

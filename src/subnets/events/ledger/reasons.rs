@@ -50,7 +50,7 @@ pub(super) fn forget(transaction: &Transaction<'_>, before: UnixMs) -> Result<()
     Ok(())
 }
 
-impl Archive {
+impl Archive<'_> {
     /// What miners said about an event beside their numbers, the latest first; `None` for an unknown event.
     ///
     /// # Errors

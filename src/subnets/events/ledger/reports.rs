@@ -48,7 +48,7 @@ pub struct CellLine {
 /// Answers, and the sums of reports and prices, of each miner.
 type Means = BTreeMap<MinerId, (u64, f64, f64)>;
 
-impl Archive {
+impl Archive<'_> {
     /// Every miner's mean report on every counted event. Reports at or after an early close are in where an interval was not
     /// cut: this is for looking, not for scoring.
     ///

@@ -31,7 +31,7 @@ pub struct ReviewChange {
     pub state: EventState,
 }
 
-impl Archive {
+impl Archive<'_> {
     /// The reviews of an event's outcome, in the order in which they were seen.
     ///
     /// # Errors

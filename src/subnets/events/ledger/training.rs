@@ -15,7 +15,7 @@ use crate::units::{Identity, UnixMs};
 /// An event with its number and when it was scored.
 type Scored = (UnixMs, i64, EventRow);
 
-impl Archive {
+impl Archive<'_> {
     /// The batches in which events were scored in the last 15 days, the oldest first. Events that ended neither with yes nor with no
     /// have their place in them and are not learnt from.
     ///
