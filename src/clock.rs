@@ -72,6 +72,12 @@ impl Clock {
         now
     }
 
+    /// How long it has been running, whatever it was set to meanwhile.
+    #[must_use]
+    pub fn running(&self) -> Duration {
+        Duration::from_millis(self.source.reading().elapsed_ms.max(0).unsigned_abs())
+    }
+
     /// Waits until `duration` has passed, whatever the clock is set to meanwhile.
     pub async fn sleep(&self, duration: Duration) {
         match &self.source {

@@ -30,6 +30,7 @@ mod memo;
 pub mod miners;
 pub mod notes;
 mod open;
+mod patience;
 mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -68,6 +69,7 @@ pub struct Ledger(Arc<Inner>);
 struct Inner {
     place: Place,
     ownership: Ownership,
+    patience: patience::Patience,
     // Dropped in this order: the reader first, then the writer with the lock.
     reader: Worker,
     writer: Worker,
@@ -93,7 +95,8 @@ impl Ledger {
         let (connection, lock) = open::writable(&place, kinds, &ownership)?;
         let writer = Worker::spawn("ledger-write", &place, connection, lock)?;
         let reader = Worker::spawn("ledger-read", &place, open::readable(&place, kinds)?, ())?;
-        Ok(Self(Arc::new(Inner { place, ownership, reader, writer })))
+        let patience = patience::Patience::default();
+        Ok(Self(Arc::new(Inner { place, ownership, patience, reader, writer })))
     }
 
     /// Where it is.

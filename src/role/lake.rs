@@ -7,9 +7,9 @@ use super::error::RoleError;
 use crate::clock::Clock;
 use crate::config::LakeSettings;
 use crate::lake::{self, Access, LakeError, Published, Target};
-use crate::ledger::{Ledger, Place, ReadOnly, Schema};
+use crate::ledger::{Ledger, ReadOnly, Schema};
 use crate::subnets::work::{Duty, HistoryIn, Kind, WorkError};
-use crate::units::{Account, NetUid, millis};
+use crate::units::{Account, NetUid, UnixMs, millis};
 
 /// The name of the duty.
 pub(super) const LAKE: &str = "lake";
@@ -50,8 +50,8 @@ pub(super) fn duty(
         )));
     };
     let delay_ms = millis(settings.delay);
-    let ledger = ledger.place().clone();
-    let job = Arc::new(Job { target, access, ledger, schema, open, name, delay_ms, clock: clock.clone() });
+    let job =
+        Arc::new(Job { target, access, ledger: ledger.clone(), schema, open, name, delay_ms, clock: clock.clone() });
     let duty = Duty::over(&job, LAKE, settings.every, clock.clone(), pass);
     Ok(Some(duty.jitter(0.05)))
 }
@@ -59,7 +59,7 @@ pub(super) fn duty(
 struct Job {
     target: Target,
     access: Access,
-    ledger: Place,
+    ledger: Ledger,
     schema: Schema,
     open: HistoryIn,
     name: String,
@@ -69,10 +69,10 @@ struct Job {
 
 impl Job {
     /// Reads the ledger over a connection of its own: a validator at work is not held up.
-    fn run(&self, goes_on: &dyn Fn() -> bool) -> Result<Published, LakeError> {
-        let source = (self.open)(ReadOnly::open(&self.ledger, self.schema)?)?;
+    fn run(&self, until: UnixMs, goes_on: &dyn Fn() -> bool) -> Result<Published, LakeError> {
+        let source = (self.open)(ReadOnly::open(self.ledger.place(), self.schema)?)?;
         let store = self.target.open(&self.access)?;
-        lake::publish(&*source, &self.name, &*store, self.clock.now().plus_ms(-self.delay_ms), goes_on)
+        lake::publish(&*source, &self.name, &*store, until, goes_on)
     }
 }
 
@@ -89,7 +89,9 @@ async fn pass(job: Arc<Job>) -> Result<(), WorkError> {
     let ended = Arc::new(AtomicBool::new(false));
     let _ends = EndOnDrop(Arc::clone(&ended));
     let target = job.target.clone();
-    let publishing = tokio::task::spawn_blocking(move || job.run(&|| !ended.load(Ordering::Relaxed)));
+    // What is published once is not written again: a clock that is wrong must not make an hour over that is not.
+    let until = job.ledger.patient_now(&job.clock).await?.plus_ms(-job.delay_ms);
+    let publishing = tokio::task::spawn_blocking(move || job.run(until, &|| !ended.load(Ordering::Relaxed)));
     let done = publishing.await.map_err(|error| WorkError::Need(error.into()))?;
     let done = done.map_err(|error| WorkError::Need(error.into()))?;
     if done.files > 0 {

@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use neuron::axon::{AdmissionPolicy, Axon, AxonConfig, Caller, Handle, Handler, Refusal, Reply};
 use neuron::clock::Clock;
+use neuron::ledger::Fault;
 use neuron::market::{Event, EventKey, Listing, MarketError, PriceSource, Provider, Quote, Resolution};
 use neuron::scoring::admission::EventState;
 use neuron::subnets::events::ledger::{EventsLedger, Options};
@@ -25,6 +26,7 @@ use crate::wire_fakes::{dendrite, target};
 const START: UnixMs = UnixMs(1_767_225_600_000);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR_MS: i64 = 3_600_000;
+const YEAR_MS: i64 = 365 * 24 * HOUR_MS;
 
 /// Two events at even odds: answers about `soon` count for an hour and a half, about `late` for a day.
 struct Market {
@@ -61,7 +63,10 @@ impl Provider for Market {
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Listing>, MarketError>> {
-        ready(Ok(vec![self.listing("soon"), self.listing("late")])).boxed()
+        // What is over by its time and has no outcome yet is found by its id alone.
+        let is_listed =
+            |listing: &Listing| listing.resolution != Resolution::Open || listing.event.cutoff > self.clock.now();
+        ready(Ok(["soon", "late"].map(|id| self.listing(id)).into_iter().filter(is_listed).collect())).boxed()
     }
 
     fn fetch<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Listing, MarketError>> {
@@ -218,4 +223,49 @@ async fn what_was_over_before_a_restart_stays_over_when_the_clock_was_set_back_m
     assert!(summary.at > recorded, "{:?} {recorded:?}", summary.at);
     let (_, summary) = stage.round().await;
     assert_eq!((summary.fates["scored"], stage.scored().await), (1, 2 + 1 + 2));
+}
+
+/// Retention, voiding and what was asked before: a wrong clock may take none of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn years_forward_and_back_lose_nothing() {
+    let stage = Stage::new().await;
+    assert_eq!(stage.round().await.0, ["late", "soon"]);
+    stage.market.over.lock().unwrap().insert("soon");
+    assert_eq!(stage.round().await.1.settled.len(), 1);
+    let kept = async |stage: &Stage| {
+        let ledger = stage.validator.ledger();
+        let forgotten = ledger.prune(ledger.core().patient_now(&stage.market.clock).await.unwrap()).await.unwrap();
+        let late = ledger.event("m-late".into()).await.unwrap().unwrap();
+        let answers = ledger.core().read(|connection| {
+            Ok::<_, Fault>(connection.query_row("SELECT COUNT(*) FROM raw", [], |row| row.get::<i64>(0))?)
+        });
+        (forgotten, late.state, ledger.all_events().await.unwrap().len(), answers.await.unwrap())
+    };
+    let before = kept(&stage).await;
+    assert_eq!((before.0, before.1, before.2), (0, EventState::Open, 2));
+
+    stage.machine.set_by(3 * YEAR_MS);
+    for _ in 0..3 {
+        let (asked, summary) = stage.round().await;
+        assert_eq!((asked.len(), summary.settled.len()), (0, 0), "its time seems to be over; nobody says how it ended");
+    }
+    assert_eq!(kept(&stage).await, before);
+    // Also when it is started anew meanwhile, again and again.
+    let Stage { machine, miner, peers, validator: last, folder, _axon, .. } = stage;
+    drop(last);
+    let (market, validator) = validator(&machine, &folder);
+    market.over.lock().unwrap().insert("soon");
+    let stage = Stage { machine, market, miner, peers, validator, folder, _axon };
+    assert_eq!(stage.round().await.1.settled.len(), 0);
+    assert_eq!(kept(&stage).await, before);
+
+    stage.machine.set_by(-3 * YEAR_MS);
+    for _ in 0..2 {
+        let (asked, summary) = stage.round().await;
+        assert_eq!((asked, summary.fates["scored"]), (vec!["late".to_owned()], 1), "on it goes");
+    }
+    stage.market.over.lock().unwrap().insert("late");
+    let settled = stage.round().await.1.settled;
+    assert!((settled[0].scores[0].1 - (0.25 - 0.04)).abs() < 1e-9, "{settled:?}");
+    assert_eq!(stage.validator.ledger().standings().await.unwrap().events, 2);
 }

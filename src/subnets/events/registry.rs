@@ -155,12 +155,12 @@ pub(super) fn ended(listing: &Listing, now: UnixMs) -> Option<Resolution> {
     Some(Resolution { event: listing.event.key.0.clone(), outcome, at, seen: now })
 }
 
-/// The event is given up: it should have ended long ago and nobody says how.
+/// The event is given up: it should have ended long before `patient`, and nobody says how by `now`.
 #[must_use]
-pub(super) fn given_up(row: &EventRow, now: UnixMs, limits: &Limits) -> Option<Resolution> {
+pub(super) fn given_up(row: &EventRow, now: UnixMs, patient: UnixMs, limits: &Limits) -> Option<Resolution> {
     let due = row.ends_at.unwrap_or(row.cutoff);
     let patience = millis(limits.void_after);
-    (now.since(due) > patience).then(|| Resolution {
+    (patient.since(due) > patience).then(|| Resolution {
         event: row.key.clone(),
         outcome: Outcome::Void,
         at: None,
@@ -265,7 +265,9 @@ mod tests {
 
     #[test]
     fn an_event_that_nobody_resolves_is_given_up_in_the_end() {
-        assert_eq!(given_up(&row("x", 0), UnixMs(3_600_000), &LIMITS), None);
-        assert_eq!(given_up(&row("x", 0), UnixMs(3_600_001), &LIMITS).unwrap().outcome, Outcome::Void);
+        let (patience, years_later) = (UnixMs(3_600_000), UnixMs(i64::MAX));
+        assert_eq!(given_up(&row("x", 0), years_later, patience, &LIMITS), None, "the clock alone does not end it");
+        let ended = given_up(&row("x", 0), years_later, patience.plus_ms(1), &LIMITS).unwrap();
+        assert_eq!((ended.outcome, ended.seen), (Outcome::Void, years_later));
     }
 }

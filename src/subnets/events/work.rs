@@ -329,7 +329,8 @@ impl Shares for EventsWork {
 impl ValidatorWork for EventsWork {
     fn duties(self: Arc<Self>) -> Vec<Duty> {
         let prune = async |work: Arc<Self>| {
-            work.events.ledger().prune(work.clock.now()).await?;
+            let ledger = work.events.ledger();
+            ledger.prune(ledger.core().patient_now(&work.clock).await?).await?;
             Ok(())
         };
         let woken = Arc::clone(&self);

@@ -269,8 +269,9 @@ impl ValidatorWork for PromptingWork {
             work.prompts.dialogue(&*work.peers, |round| work.note(round)).await
         };
         let prune = async |work: Arc<Self>| {
-            let until = work.clock.now().plus_ms(-i64::from(work.keep_days) * DAY_MS);
-            work.prompts.ledger().prune(until).await?;
+            let ledger = work.prompts.ledger();
+            let now = ledger.core().patient_now(&work.clock).await?;
+            ledger.prune(now.plus_ms(-i64::from(work.keep_days) * DAY_MS)).await?;
             Ok(())
         };
         vec![

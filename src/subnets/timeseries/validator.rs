@@ -208,7 +208,7 @@ impl TimeseriesValidator {
             }
             match self.truth.samples(times(request.starts_at)).await {
                 Ok(candles) => step.scored += usize::from(self.settle(request, &candles, miners, registered).await?),
-                Err(error) => self.without_truth(request, &error, now).await?,
+                Err(error) => self.without_truth(request, &error).await?,
             }
         }
         Ok(step)
@@ -247,8 +247,9 @@ impl TimeseriesValidator {
         Ok(true)
     }
 
-    async fn without_truth(&self, request: Open, error: &NoTruth, now: UnixMs) -> Result<(), LedgerError> {
+    async fn without_truth(&self, request: Open, error: &NoTruth) -> Result<(), LedgerError> {
         tracing::warn!(request = request.uuid, "a request waits for its true prices: {error}");
+        let now = self.ledger.core().patient_now(&self.clock).await?;
         if now.since(self.schedule.finished_at(request.starts_at)) > PATIENCE_MS {
             self.ledger.drop_request(request.uuid, "no true prices").await?;
         }

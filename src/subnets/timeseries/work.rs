@@ -227,8 +227,9 @@ impl Shares for TimeseriesWork {
 impl ValidatorWork for TimeseriesWork {
     fn duties(self: Arc<Self>) -> Vec<Duty> {
         let prune = async |work: Arc<Self>| {
-            let before = work.validator.clock.now().plus_ms(-KEPT_MS);
-            work.validator.ledger.prune(before).await?;
+            let ledger = &work.validator.ledger;
+            let now = ledger.core().patient_now(&work.validator.clock).await?;
+            ledger.prune(now.plus_ms(-KEPT_MS)).await?;
             Ok(())
         };
         let pruning = Duty::over(&self, "pruning", PRUNE_EVERY, Clock::wall(), prune).later();

@@ -106,8 +106,8 @@ impl EventsMiner {
             async move { Ok(record.write().await?) }
         };
         let forgetting = move || {
-            let (record, now) = (forget.clone(), clock.now());
-            async move { Ok(record.forget(now).await.map(|_| ())?) }
+            let (record, clock) = (forget.clone(), clock.clone());
+            async move { Ok(record.forget(&clock).await.map(|_| ())?) }
         };
         vec![
             Duty::new("record", WRITE_EVERY, Clock::wall(), writing).later(),

@@ -18,6 +18,7 @@ pub use read::{Asker, EventHistory, History, Outcome};
 pub use store::Unsettled;
 pub use tally::Tally;
 
+use crate::clock::Clock;
 use crate::ledger::{Fault, Ledger, LedgerError, Place, Schema};
 use crate::market::{EventKey, Resolution};
 use crate::scoring::grid::Grid;
@@ -115,12 +116,13 @@ impl Record {
         self.0.file.write(move |transaction| store::looked(transaction, &found, now)).await
     }
 
-    /// Forgets what is too old at `now`; says how many events that were.
+    /// Forgets what is too old by `clock`, which may be wrong ([`Ledger::patient_now`]); says how many events that were.
     ///
     /// # Errors
     /// Those of the file.
-    pub async fn forget(&self, now: UnixMs) -> Result<usize, LedgerError> {
+    pub async fn forget(&self, clock: &Clock) -> Result<usize, LedgerError> {
         let keep = millis(self.0.keep);
+        let now = self.0.file.patient_now(clock).await?;
         let before = UnixMs(now.0.saturating_sub(keep));
         self.0.file.write(move |transaction| Ok::<_, Fault>(store::forget(transaction, before, MAX_EVENTS)?)).await
     }

@@ -99,8 +99,13 @@ async fn old_events_are_forgotten_with_their_answers() {
     ask(&record, ALICE, day, &question("old", None), Some(0.5), None);
     ask(&record, BOB, 20 * day, &question("new", None), Some(0.5), None);
     record.write().await.unwrap();
-    assert_eq!(record.forget(UnixMs(30 * day)).await.unwrap(), 0);
-    assert_eq!(record.forget(UnixMs(32 * day)).await.unwrap(), 1);
+    let clock = Clock::stepped(UnixMs(30 * day));
+    assert_eq!(record.forget(&clock).await.unwrap(), 0);
+    clock.set_by(1000 * day);
+    assert_eq!(record.forget(&clock).await.unwrap(), 0, "a clock that was set forward");
+    clock.set_by(-1000 * day);
+    clock.advance(Duration::from_secs(2 * 86_400));
+    assert_eq!(record.forget(&clock).await.unwrap(), 1);
     let History { events, askers } = history(folder.path());
     assert_eq!((events.len(), events[0].key.as_str()), (1, "polymarket-new"));
     assert_eq!(askers.iter().map(|asker| asker.hotkey).collect::<Vec<_>>(), [BOB]);

@@ -78,8 +78,9 @@ impl EventsValidator {
             due
         };
         let (mut prices, mut ended) = (Vec::new(), Vec::new());
-        self.find(due, at, &mut prices, &mut ended).await;
-        self.seen().take_prices(prices);
+        let patient = self.ledger.core().patient_now(&self.clock).await?;
+        self.find(due, (at, patient), &mut prices, &mut ended).await;
+        self.seen().take_prices(prices, at);
         let settled = self.settle(ended).await?;
         // The next look at the markets may come after the next look-up.
         let over: HashSet<&str> = settled.iter().map(|settlement| settlement.event.as_str()).collect();
@@ -133,8 +134,14 @@ impl EventsValidator {
         Ok(changes)
     }
 
-    /// Asks the markets about single events.
-    async fn find(&self, due: Vec<EventRow>, at: UnixMs, prices: &mut Vec<PriceRow>, ended: &mut Vec<Resolution>) {
+    /// Asks the markets about single events; what ended long before the second of the times is given up.
+    async fn find(
+        &self,
+        due: Vec<EventRow>,
+        (at, patient): (UnixMs, UnixMs),
+        prices: &mut Vec<PriceRow>,
+        ended: &mut Vec<Resolution>,
+    ) {
         let found: Vec<_> = stream::iter(due)
             .map(|row| async move {
                 let provider = self.providers.iter().find(|p| p.name() == row.provider);
@@ -174,7 +181,7 @@ impl EventsValidator {
                 Some(Err(e)) => tracing::debug!(event = row.key, "{e}"),
                 None => tracing::warn!(event = row.key, "the market {} is no longer in the settings", row.provider),
             }
-            ended.extend(registry::given_up(&row, at, &self.limits).filter(|_| row.state == EventState::Open));
+            ended.extend(registry::given_up(&row, at, patient, &self.limits).filter(|_| row.state == EventState::Open));
         }
     }
 

@@ -111,10 +111,11 @@ struct Seen {
 }
 
 impl Seen {
-    fn take_prices(&mut self, prices: Vec<PriceRow>) {
+    fn take_prices(&mut self, prices: Vec<PriceRow>, now: UnixMs) {
         for price in &prices {
             let newest = self.newest.entry(Arc::clone(&price.event)).or_insert_with(|| price.clone());
-            if price.at >= newest.at {
+            // One of the future was taken under a clock that was wrong.
+            if price.at >= newest.at || newest.at > now {
                 *newest = price.clone();
             }
         }
@@ -216,7 +217,7 @@ impl EventsValidator {
             let mut seen = self.seen();
             // What is settled needs no price any more; what is new has one in this look.
             seen.newest.retain(|event, _| known.contains(&**event));
-            seen.take_prices(prices);
+            seen.take_prices(prices, at);
             seen.missing = missing;
         }
         Ok(Discovery { markets_failed, new_events, settled: self.settle(ended).await? })

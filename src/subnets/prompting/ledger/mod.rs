@@ -56,6 +56,12 @@ impl PromptingLedger {
         Self { core, averaging }
     }
 
+    /// What every ledger has: miners, notes, the journal of weights.
+    #[must_use]
+    pub const fn core(&self) -> &Ledger {
+        &self.core
+    }
+
     /// Records a round and moves the averages, in one transaction.
     ///
     /// # Errors
