@@ -9,7 +9,7 @@ use std::time::UNIX_EPOCH;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::Value;
 
 use super::super::article::{Article, Dated};
@@ -21,8 +21,6 @@ use crate::units::UnixMs;
 const MAX_FILE: u64 = 256 << 20;
 /// Words of a query that are looked for: the rarest.
 const MOST_TERMS: usize = 4;
-/// Of the best so many are looked at for their dates at first.
-const LOOKED_AT: i64 = 200;
 /// A word in more than this share of the articles tells none of them from another.
 const COMMON: f64 = 0.2;
 /// Words are added while all of them together match so many articles at most: ranking a match is what a query takes its time for.
@@ -140,12 +138,11 @@ fn find(connection: &Connection, search: &Search) -> rusqlite::Result<Vec<Articl
     if told.is_empty() {
         return Ok(Vec::new());
     }
-    // The best first, then their dates: looking up the date of every match costs more than ranking them.
-    let mut query = connection.prepare_cached(
-        "WITH best AS (SELECT rowid AS id, rank AS score FROM words WHERE words MATCH ?1 ORDER BY rank LIMIT ?5)
-         SELECT articles.title, articles.text, url, source, published, known_from
-         FROM best JOIN articles ON articles.id = best.id
-         WHERE known_from <= ?2 AND (?3 IS NULL OR published >= ?3) ORDER BY best.score LIMIT ?4",
+    // The best first, then their dates, until there are enough: looking up the date of every match costs more than ranking them.
+    let mut best = connection.prepare_cached("SELECT rowid FROM words WHERE words MATCH ?1 ORDER BY rank")?;
+    let mut known = connection.prepare_cached(
+        "SELECT title, text, url, source, published, known_from FROM articles
+         WHERE id = ?1 AND known_from <= ?2 AND (?3 IS NULL OR published >= ?3)",
     )?;
     let article = |row: &rusqlite::Row<'_>| {
         Ok(Article {
@@ -158,13 +155,16 @@ fn find(connection: &Connection, search: &Search) -> rusqlite::Result<Vec<Articl
             copies: 0,
         })
     };
-    let (told, from, limit) = (told.join(" OR "), search.from.map(|from| from.0), search.limit as i64);
-    let mut look = |most: i64| -> rusqlite::Result<Vec<Article>> {
-        query.query_map(params![told, search.until.0, from, limit, most], article)?.collect()
-    };
-    let found = look(LOOKED_AT)?;
-    // Where most of the best are too late or too old, all are looked at.
-    if found.len() < search.limit { look(-1) } else { Ok(found) }
+    let from = search.from.map(|from| from.0);
+    let mut ranked = best.query(params![told.join(" OR ")])?;
+    let mut found = Vec::new();
+    while found.len() < search.limit
+        && let Some(row) = ranked.next()?
+    {
+        let id: i64 = row.get(0)?;
+        found.extend(known.query_row(params![id, search.until.0, from], article).optional()?);
+    }
+    Ok(found)
 }
 
 /// Those of `words`, the rarest first, that a search is for: the first in any case, others while they tell articles apart and
