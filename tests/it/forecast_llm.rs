@@ -175,6 +175,7 @@ async fn an_api_that_fails_costs_its_question_and_is_told_of() {
         (Line { delay_ms: 5000, ..Line::default() }, "no answer from"),
         (Line { raw: Some("data: {\"choices\"".into()), ..Line::default() }, "not a chat completion"),
         (Line { raw: Some("{\"choices\":[]}".into()), ..Line::default() }, "no text in it"),
+        (Line { raw: Some("x".repeat(5 << 20)), ..Line::default() }, "more than 4194304 bytes"),
         (Line { raw: Some("{\"error\":{\"message\":\"overloaded\"}}".into()), ..Line::default() }, "overloaded"),
     ];
     for (line, words) in cases {
@@ -192,6 +193,46 @@ async fn an_api_that_fails_costs_its_question_and_is_told_of() {
     lines.extend(failing(Line { status: Some(400), say: "no".into(), ..Line::default() }));
     let (record, _) = asked(&settings, lines, &question()).await;
     assert!((record.answer.unwrap() - 0.4).abs() < 1e-9);
+}
+
+/// It knows nothing, and its word is never told apart from the price: there is nothing to say, and the price is not moved far.
+#[tokio::test]
+async fn a_model_that_always_says_one_half_is_silent_where_that_is_the_price() {
+    for (price, want) in [(0.5, Some(Silence::NoEdge)), (0.35, None)] {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path(), &[("llm.least_articles", "0")]);
+        let asking = Asking { price: Some(price), ..question() };
+        let (record, _) = asked(&settings, sensible("Probability [{mark}]: *0.5*"), &asking).await;
+        assert_eq!((record.silence, record.models_said), (want, Some(0.5)), "{record:?}");
+        assert!(record.answer.is_none_or(|answer| (answer - price).abs() < 0.04), "{record:?}");
+    }
+}
+
+/// A model server that counts how many it talks with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_calls_are_under_way_than_are_allowed() {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let count = (Arc::clone(&now), Arc::clone(&most));
+    let answer = move || {
+        let (now, most) = count.clone();
+        async move {
+            most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            now.fetch_sub(1, SeqCst);
+            let text = serde_json::json!({"choices": [{"message": {"content": "I cannot say."}}]});
+            axum::Json(text)
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let router = axum::Router::new().route("/v1/chat/completions", axum::routing::post(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let folder = tempfile::tempdir().unwrap();
+    let said = [("llm.least_articles", "0"), ("llm.in_flight", "3"), ("llm.draws", "4")];
+    let pipeline = settings(folder.path(), &said).pipeline(&Clock::wall(), Some(&url)).unwrap();
+    let record = pipeline.forecast(&question(), &Calibration::Identity).await;
+    assert_eq!((record.cost.calls, most.load(SeqCst)), (12, 3));
 }
 
 /// An article orders the model about, and the model obeys as far as it can: it repeats the article wherever it may.

@@ -14,27 +14,29 @@ const BUDGET: Budget = Budget { per_day: MicroUsd(60_000), per_question: MicroUs
 const NOW: UnixMs = UnixMs(1_767_268_800_000);
 const KILLS: u64 = 25;
 
+/// Calls at once, which share transactions.
+const AT_ONCE: u64 = 4;
+
 /// The child: reserves, is charged (says so), settles, until the money is gone.
 #[test]
 #[ignore = "the body of the child process of the test below"]
 fn child() {
     let Some(folder) = std::env::var_os(PLACE) else { return };
     let ledger = SpendLedger::open(&Path::new(&folder).join("spend.sqlite")).unwrap();
-    for call in 0u64.. {
-        let (question, most) = (format!("q{}", call % 4), MicroUsd(40 + call % 50));
-        let purpose = Purpose { question: &question, model: "m", prompt: "p@1" };
-        let Ok(reservation) = ledger.reserve(NOW, purpose, most, BUDGET) else {
-            if call % 4 == 3 {
-                break;
-            }
-            continue;
-        };
-        let charged = most.0 - call % 30;
-        // From here on the money may be gone, whatever becomes of this process.
-        eprintln!("charged {charged}");
-        reservation.settle(MicroUsd(charged)).unwrap();
-        eprintln!("settled");
-    }
+    let calls = |thread: u64| {
+        let question = format!("q{thread}");
+        for call in 0u64.. {
+            let most = MicroUsd(40 + call % 50);
+            let purpose = Purpose { question: &question, model: "m", prompt: "p@1" };
+            let Ok(reservation) = ledger.reserve(NOW, purpose, most, BUDGET) else { break };
+            let charged = most.0 - call % 30;
+            // From here on the money may be gone, whatever becomes of this process.
+            eprintln!("charged {charged}");
+            reservation.settle(MicroUsd(charged)).unwrap();
+            eprintln!("settled");
+        }
+    };
+    std::thread::scope(|scope| (0..AT_ONCE).for_each(|thread| drop(scope.spawn(move || calls(thread)))));
 }
 
 /// Runs the child until its line number `until` and kills it a little later; what it was charged.
@@ -64,5 +66,5 @@ fn killed_anywhere_no_money_is_forgotten_and_no_budget_exceeded() {
     charged += charged_until(folder.path(), u64::MAX);
     let spent = look();
     assert!(spent.day <= BUDGET.per_day && spent.day.0 >= charged, "{spent:?}, charged {charged}");
-    assert!(spent.day.0 > BUDGET.per_day.0 - 4 * 100, "it stopped too soon: {spent:?}");
+    assert!(spent.day.0 > BUDGET.per_day.0 - AT_ONCE * 100, "it stopped too soon: {spent:?}");
 }

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use super::endpoint::{Endpoint, EndpointError, Prompted};
 use super::money::MicroUsd;
 use super::prompts::Prompt;
-use super::spend::{Budget, Purpose, SpendError, SpendLedger};
+use super::spend::{Budget, Purpose, Reply, SpendError, SpendLedger};
 use crate::clock::Clock;
 
 /// Attempts of one call, each paid for.
@@ -149,12 +149,8 @@ impl Desk {
         let _place = self.places.acquire().await.ok();
         let mut attempt = 1;
         loop {
-            match self.once(endpoint, call, prompted, account).await {
-                Ok(text) => {
-                    let (now, kept) = (self.clock.now(), text.clone());
-                    self.with_ledger(move |ledger| ledger.remember(&key, now, &kept)).await?;
-                    return Ok(text);
-                }
+            match self.once(endpoint, call, prompted, key, account).await {
+                Ok(text) => return Ok(text),
                 Err(DeskError::Endpoint(error)) if error.may_pass() && attempt < ATTEMPTS => {
                     tracing::debug!(attempt, "{error}; asking again");
                     attempt += 1;
@@ -169,6 +165,7 @@ impl Desk {
         endpoint: &Endpoint,
         call: Call<'_>,
         prompted: &Prompted,
+        key: [u8; 32],
         account: &Account,
     ) -> Result<String, DeskError> {
         let most = endpoint.most(prompted);
@@ -191,13 +188,22 @@ impl Desk {
         if asked.is_err() {
             account.0.failed.fetch_add(1, Ordering::Relaxed);
         }
-        if asked.is_ok() || spent == MicroUsd(0) {
-            tokio::task::spawn_blocking(move || reservation.settle(spent)).await??;
-        }
         if spent > most {
             tracing::warn!(model = endpoint.model, %spent, %most, "the API used more tokens than it was allowed");
         }
-        Ok(asked?.text)
+        match asked {
+            Ok(said) => {
+                let reply = Reply { key, at: self.clock.now(), text: said.text.clone() };
+                tokio::task::spawn_blocking(move || reservation.settle_for(spent, reply)).await??;
+                Ok(said.text)
+            }
+            Err(error) => {
+                if spent == MicroUsd(0) {
+                    tokio::task::spawn_blocking(move || reservation.settle(spent)).await??;
+                }
+                Err(error.into())
+            }
+        }
     }
 
     /// Does something with the ledger of spend, off the async threads.

@@ -4,8 +4,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode, Url};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::money::{MicroUsd, Price};
 use crate::clock;
@@ -181,6 +181,22 @@ pub struct Endpoint {
     breaker: Breaker,
 }
 
+/// A request as the API wants it.
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: [Said<'a>; 2],
+    temperature: f64,
+    max_tokens: u32,
+    stream: bool,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
 #[derive(Deserialize)]
 struct Completion {
     #[serde(default)]
@@ -277,16 +293,16 @@ impl Endpoint {
     }
 
     async fn send(&self, prompted: &Prompted, leave_alone: &mut Option<Duration>) -> Result<Reply, EndpointError> {
-        let body = json!({
-            "model": self.model,
-            "messages": [
-                { "role": "system", "content": prompted.system },
-                { "role": "user", "content": prompted.user },
+        let body = Body {
+            model: &self.model,
+            messages: [
+                Said { role: "system", content: &prompted.system },
+                Said { role: "user", content: &prompted.user },
             ],
-            "temperature": prompted.temperature,
-            "max_tokens": prompted.max_tokens,
-            "stream": false,
-        });
+            temperature: prompted.temperature,
+            max_tokens: prompted.max_tokens,
+            stream: false,
+        };
         let mut request = self.client.post(self.url.clone()).json(&body);
         if let Some(key) = &self.key {
             request = request.bearer_auth(key.expose());

@@ -42,7 +42,8 @@ impl SpendLedger {
         closes: Option<UnixMs>,
         said: f64,
     ) -> Result<(), SpendError> {
-        self.write(|transaction| {
+        let (provider, event) = (provider.to_owned(), event.to_owned());
+        self.write(move |transaction| {
             transaction.execute(
                 "INSERT OR IGNORE INTO said (provider, event, at_ms, closes_ms, probability) VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![provider, event, at.0, closes.map(|closes| closes.0), said],
@@ -70,7 +71,8 @@ impl SpendLedger {
     /// # Errors
     /// [`SpendError::File`].
     pub fn note_end(&self, closed: &Closed, outcome: Option<f64>) -> Result<(), SpendError> {
-        self.write(|transaction| {
+        let closed = closed.clone();
+        self.write(move |transaction| {
             let arguments = params![closed.provider, closed.event, outcome];
             let change = match outcome {
                 Some(_) => "UPDATE said SET outcome = ?3 WHERE provider = ?1 AND event = ?2",

@@ -164,11 +164,22 @@ pub fn spawn(script: Script) -> Result<Handle, ScriptError> {
     Ok(Handle { address, stage, _serving: AbortOnDropHandle::new(serving) })
 }
 
-async fn answer(State(stage): State<Arc<Stage>>, Json(asked): Json<Value>) -> Response {
-    let model = asked.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let messages = asked.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let texts = messages.iter().filter_map(|message| message.get("content")?.as_str());
-    let told = texts.collect::<Vec<_>>().join("\n\n");
+/// A request, as far as a script looks at it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    model: String,
+    messages: Vec<Message>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Message {
+    content: String,
+}
+
+async fn answer(State(stage): State<Arc<Stage>>, Json(Asked { model, messages }): Json<Asked>) -> Response {
+    let told = messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n\n");
     let fits = |(line, used): &&(Line, AtomicUsize)| {
         line.when.iter().all(|part| told.contains(part.as_str()))
             && line.model.as_ref().is_none_or(|wanted| *wanted == model)

@@ -3,17 +3,23 @@
 //! A call reserves the most that it can cost before a byte is sent, and settles what it did cost afterwards. What is never
 //! settled, because the process died or the line broke, stays reserved: it may have been charged. The sum of the day and of
 //! the question are looked at in the transaction that reserves, so neither threads nor processes can overtake each other.
-//! The sums are kept by triggers in the file, so a version of the program that does not know them keeps them too.
+//! Reservations that come together share a transaction: each sees those before it (`file.rs`). The sums are kept by triggers in
+//! the file, so a version of the program that does not know them keeps them too.
 //!
 //! Only a server that charges more than it was allowed to say can cost more than was reserved. That is then counted in full,
 //! and no further call is made.
 
+mod file;
+mod replies;
+
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Transaction, params};
 
+use self::file::{File, Kept};
+pub use self::replies::Reply;
 use super::money::MicroUsd;
 use crate::units::UnixMs;
 
@@ -31,12 +37,6 @@ CREATE TABLE IF NOT EXISTS spend (
     spent INTEGER
 ) STRICT;
 CREATE INDEX IF NOT EXISTS spend_sums ON spend (day, question, reserved, spent);
-CREATE TABLE IF NOT EXISTS replies (
-    key BLOB PRIMARY KEY,
-    at_ms INTEGER NOT NULL,
-    text TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS replies_by_time ON replies (at_ms);
 CREATE TABLE IF NOT EXISTS salt (one INTEGER PRIMARY KEY CHECK (one = 1), value BLOB NOT NULL) STRICT;
 ";
 
@@ -67,10 +67,6 @@ CREATE TRIGGER spend_settled AFTER UPDATE OF spent ON spend BEGIN
         + min(coalesce(new.spent, new.reserved), 1 << 61), 1 << 61) WHERE question = new.question AND day = new.day;
 END;
 ";
-
-/// Replies kept at most, and those that come between two counts; beyond them the oldest are forgotten.
-const MOST_REPLIES: i64 = 100_000;
-const COUNTED_EVERY: u32 = 1_000;
 
 /// How much may be spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +121,13 @@ pub enum SpendError {
         /// The file.
         path: PathBuf,
         /// What SQLite said.
-        source: rusqlite::Error,
+        source: Arc<rusqlite::Error>,
+    },
+    /// The thread that was to write for others ended; nothing is known of what they handed over.
+    #[error("the ledger of spend {path} was not written: a thread ended")]
+    Abandoned {
+        /// The file.
+        path: PathBuf,
     },
     /// The folder of the file.
     #[error("the folder of the ledger of spend {path} cannot be made: {source}")]
@@ -151,28 +153,10 @@ pub struct SpendLedger(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    path: PathBuf,
-    file: Mutex<File>,
+    file: File,
     salt: [u8; 16],
-}
-
-#[derive(Debug)]
-struct File {
-    connection: Connection,
-    /// What its transactions wait for.
-    kept: Kept,
-    /// Replies remembered since they were counted.
-    uncounted: u32,
-}
-
-/// How surely a transaction is kept once it has returned. Either way it is there for every other process, also when this one
-/// is killed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kept {
-    /// Also a power cut does not take it back: it waits for the disk.
-    OnDisk,
-    /// A power cut may take it back.
-    Written,
+    /// Replies remembered so far.
+    remembered: AtomicU32,
 }
 
 /// Money set aside for a call. Dropped, it stays so: whoever knows better settles.
@@ -208,27 +192,20 @@ impl SpendLedger {
             let failed = |source| SpendError::Folder { path: path.to_owned(), source };
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        let prepare = || {
-            let mut connection = Connection::open(path)?;
-            connection.busy_timeout(Duration::from_secs(10))?;
-            connection.pragma_update(None, "journal_mode", "wal")?;
-            connection.pragma_update(None, "synchronous", "full")?;
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let prepare = |transaction: &Transaction<'_>| {
             transaction.execute_batch(TABLES)?;
             let sums = "SELECT count(*) FROM sqlite_master WHERE name = 'spend_days'";
             if transaction.query_row(sums, [], |row| row.get::<_, i64>(0))? == 0 {
                 transaction.execute_batch(SUMS)?;
             }
+            transaction.execute_batch(replies::TABLE)?;
             transaction.execute_batch(super::history::TABLE)?;
             let fresh = *uuid::Uuid::new_v4().as_bytes();
             transaction.execute("INSERT OR IGNORE INTO salt (one, value) VALUES (1, ?1)", params![fresh])?;
-            let salt = transaction.query_row("SELECT value FROM salt", [], |row| row.get::<_, [u8; 16]>(0))?;
-            transaction.commit()?;
-            Ok((connection, salt))
+            transaction.query_row("SELECT value FROM salt", [], |row| row.get::<_, [u8; 16]>(0))
         };
-        let (connection, salt) = prepare().map_err(|source| SpendError::File { path: path.to_owned(), source })?;
-        let file = File { connection, kept: Kept::OnDisk, uncounted: COUNTED_EVERY };
-        Ok(Self(Arc::new(Inner { path: path.to_owned(), file: Mutex::new(file), salt })))
+        let (file, salt) = File::open(path, prepare)?;
+        Ok(Self(Arc::new(Inner { file, salt, remembered: AtomicU32::new(0) })))
     }
 
     /// Sets aside `most` for a call at `now`, when both budgets hold it.
@@ -243,27 +220,23 @@ impl SpendLedger {
         budget: Budget,
     ) -> Result<Reservation, SpendError> {
         let day = now.0.div_euclid(DAY_MS);
+        let (question, model, prompt) =
+            (purpose.question.to_owned(), purpose.model.to_owned(), purpose.prompt.to_owned());
         // Only this waits for the disk: also a power cut forgets no spending, for what is lost after it was reserved in full.
-        let id = self.within(Kept::OnDisk, |transaction| {
+        let id = self.0.file.write(Kept::OnDisk, move |transaction| {
             let spent = sum(transaction, "SELECT amount FROM spend_days WHERE day = ?1", params![day])?;
             if spent.plus(most) > budget.per_day {
                 return Ok(Err(SpendError::Day { spent, budget: budget.per_day, most }));
             }
             let one = "SELECT amount FROM spend_questions WHERE question = ?1 AND day = ?2";
-            let spent = sum(transaction, one, params![purpose.question, day])?;
+            let spent = sum(transaction, one, params![question, day])?;
             if spent.plus(most) > budget.per_question {
                 return Ok(Err(SpendError::Question { spent, budget: budget.per_question, most }));
             }
             let insert =
                 "INSERT INTO spend (at_ms, day, question, model, purpose, reserved) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-            transaction.prepare_cached(insert)?.execute(params![
-                now.0,
-                day,
-                purpose.question,
-                purpose.model,
-                purpose.prompt,
-                stored(most)
-            ])?;
+            let row = params![now.0, day, question, model, prompt, stored(most)];
+            transaction.prepare_cached(insert)?.execute(row)?;
             Ok(Ok(transaction.last_insert_rowid()))
         })??;
         Ok(Reservation { ledger: self.clone(), id, most })
@@ -286,108 +259,24 @@ impl SpendLedger {
         })
     }
 
-    /// The reply that is remembered under `key`.
-    ///
-    /// # Errors
-    /// [`SpendError::File`].
-    pub fn reply(&self, key: &[u8; 32]) -> Result<Option<String>, SpendError> {
-        self.read(|transaction| {
-            let mut query = transaction.prepare_cached("SELECT text FROM replies WHERE key = ?1")?;
-            query.query_row(params![key.as_slice()], |row| row.get(0)).optional()
-        })
-    }
-
-    /// Remembers a reply.
-    ///
-    /// # Errors
-    /// [`SpendError::File`].
-    pub fn remember(&self, key: &[u8; 32], now: UnixMs, text: &str) -> Result<(), SpendError> {
-        self.write(|transaction| {
-            let insert = "INSERT OR REPLACE INTO replies (key, at_ms, text) VALUES (?1, ?2, ?3)";
-            transaction.prepare_cached(insert)?.execute(params![key.as_slice(), now.0, text])?;
-            Ok(())
-        })?;
-        if self.is_time_to_count() { self.forget_the_oldest() } else { Ok(()) }
-    }
-
-    /// Once in a while, since counting reads all of them.
-    fn is_time_to_count(&self) -> bool {
-        let mut file = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.uncounted += 1;
-        let is_time = file.uncounted >= COUNTED_EVERY;
-        if is_time {
-            file.uncounted = 0;
-        }
-        is_time
-    }
-
-    fn forget_the_oldest(&self) -> Result<(), SpendError> {
-        self.write(|transaction| {
-            let forget = "DELETE FROM replies WHERE key IN
-                (SELECT key FROM replies ORDER BY at_ms DESC LIMIT -1 OFFSET ?1)";
-            let count: i64 = transaction.query_row("SELECT count(*) FROM replies", [], |row| row.get(0))?;
-            // A tenth at once: counting in the order of time costs more than one row is worth.
-            if count > MOST_REPLIES {
-                transaction.execute(forget, params![MOST_REPLIES * 9 / 10])?;
-            }
-            Ok(())
-        })
-    }
-
     /// Random bytes that belong to this file: whoever does not have it cannot know what is derived from them.
     #[must_use]
     pub fn salt(&self) -> [u8; 16] {
         self.0.salt
     }
 
-    /// Immediate: who reads a sum to act on it must be the only writer from then on.
-    pub(super) fn write<T>(&self, job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, SpendError> {
-        self.within(Kept::Written, job)
+    /// Writes in a transaction that a power cut may take back; see [`File::write`].
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        job: impl Fn(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, SpendError> {
+        self.0.file.write(Kept::Written, job)
     }
 
     /// Waits for no writer.
     pub(super) fn read<T>(&self, job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, SpendError> {
-        let mut file = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = in_transaction(&mut file.connection, TransactionBehavior::Deferred, job);
-        read.map_err(|source| SpendError::File { path: self.0.path.clone(), source })
+        self.0.file.read(job)
     }
-
-    fn within<T>(
-        &self,
-        kept: Kept,
-        job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
-    ) -> Result<T, SpendError> {
-        let mut file = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let done =
-            file.keeps(kept).and_then(|()| in_transaction(&mut file.connection, TransactionBehavior::Immediate, job));
-        done.map_err(|source| SpendError::File { path: self.0.path.clone(), source })
-    }
-}
-
-impl File {
-    /// From now on its transactions are kept so.
-    fn keeps(&mut self, kept: Kept) -> rusqlite::Result<()> {
-        if self.kept != kept {
-            let synchronous = match kept {
-                Kept::OnDisk => "full",
-                Kept::Written => "normal",
-            };
-            self.connection.pragma_update(None, "synchronous", synchronous)?;
-            self.kept = kept;
-        }
-        Ok(())
-    }
-}
-
-fn in_transaction<T>(
-    connection: &mut Connection,
-    behavior: TransactionBehavior,
-    job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    let transaction = connection.transaction_with_behavior(behavior)?;
-    let done = job(&transaction)?;
-    transaction.commit()?;
-    Ok(done)
 }
 
 impl Reservation {
@@ -396,12 +285,27 @@ impl Reservation {
     /// # Errors
     /// [`SpendError::File`]: it stays reserved in full.
     pub fn settle(self, spent: MicroUsd) -> Result<(), SpendError> {
+        self.end(spent, None)
+    }
+
+    /// The same, and remembers what was said for it.
+    ///
+    /// # Errors
+    /// [`SpendError::File`]: it stays reserved in full, and nothing is remembered.
+    pub fn settle_for(self, spent: MicroUsd, reply: Reply) -> Result<(), SpendError> {
+        let ledger = self.ledger.clone();
+        self.end(spent, Some(reply))?;
+        ledger.forget_old_replies()
+    }
+
+    fn end(self, spent: MicroUsd, reply: Option<Reply>) -> Result<(), SpendError> {
         // What is below the reservation may be lost in a power cut: then the call counts in full. What is above it may not.
         let kept = if spent > self.most { Kept::OnDisk } else { Kept::Written };
-        self.ledger.within(kept, |transaction| {
+        let id = self.id;
+        self.ledger.0.file.write(kept, move |transaction| {
             let settle = "UPDATE spend SET spent = ?1 WHERE id = ?2";
-            transaction.prepare_cached(settle)?.execute(params![stored(spent), self.id])?;
-            Ok(())
+            transaction.prepare_cached(settle)?.execute(params![stored(spent), id])?;
+            reply.as_ref().map_or(Ok(()), |reply| reply.write(transaction))
         })
     }
 }
@@ -474,7 +378,7 @@ mod tests {
         ledger.reserve(NOON, for_question("b"), MicroUsd(45), budget).unwrap().settle(MicroUsd(20)).unwrap();
         let before = "DROP TRIGGER spend_reserved; DROP TRIGGER spend_settled;
             DROP TABLE spend_days; DROP TABLE spend_questions";
-        ledger.write(|transaction| transaction.execute_batch(before)).unwrap();
+        ledger.write(move |transaction| transaction.execute_batch(before)).unwrap();
         drop(ledger);
         let again = SpendLedger::open(&folder.path().join("below/spend.sqlite")).unwrap();
         let refused = again.reserve(NOON, for_question("c"), MicroUsd(31), budget);
@@ -487,7 +391,11 @@ mod tests {
     fn replies_are_remembered() {
         let (_folder, ledger) = ledger();
         assert_eq!(ledger.reply(&[1; 32]).unwrap(), None);
-        ledger.remember(&[1; 32], NOON, "*0.3*").unwrap();
+        let budget = Budget { per_day: MicroUsd(9), per_question: MicroUsd(9) };
+        let reservation = ledger.reserve(NOON, for_question("a"), MicroUsd(2), budget).unwrap();
+        let reply = Reply { key: [1; 32], at: NOON, text: "*0.3*".to_owned() };
+        reservation.settle_for(MicroUsd(1), reply).unwrap();
+        assert_eq!(ledger.spent(NOON).unwrap().day, MicroUsd(1));
         assert_eq!(ledger.reply(&[1; 32]).unwrap().as_deref(), Some("*0.3*"));
     }
 
