@@ -16,7 +16,7 @@ use crate::units::{UnixMs, millis};
 /// The note that holds it over restarts.
 const NOTE: &str = "patient_ms";
 /// It is noted when it has gone so far, ms.
-const NOTED_EVERY_MS: i64 = 600_000;
+const NOTED_EVERY_MS: i64 = 1_800_000;
 /// How much faster than time it goes while it is behind.
 const PACE: i64 = 2;
 
