@@ -37,7 +37,7 @@ pub struct Archive<'a> {
 /// What an archive reads with.
 #[derive(Debug)]
 pub(super) enum Held<'a> {
-    Own(ReadOnly),
+    Own(Box<ReadOnly>),
     Lent(&'a ReadOnly),
 }
 
@@ -223,7 +223,7 @@ impl Archive<'static> {
     /// # Errors
     /// Those of the file.
     pub fn over(file: ReadOnly) -> Result<Self, LedgerError> {
-        Self::held(Held::Own(file))
+        Self::held(Held::Own(Box::new(file)))
     }
 }
 
