@@ -10,8 +10,6 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use neuron::dendrite::Target;
 use neuron::ledger::Ledger;
-use neuron::market::PriceSource;
-use neuron::subnets::events::ledger::{EventsLedger, Options, PriceRow, Reasoning, Submission, Tick};
 use neuron::subnets::prompting::asking::Heard;
 use neuron::subnets::prompting::conversation::Conversation;
 use neuron::subnets::prompting::ledger::{Averaging, PromptingLedger, SCHEMA};
@@ -21,7 +19,7 @@ use neuron::subnets::work::Peer;
 use neuron::units::{Uid, UnixMs};
 use serde_json::{Value, json};
 
-use crate::dashboard::{HOSTILE, event, filled, miner, served, tick};
+use crate::dashboard::{HOSTILE, PLACES, event, filled, full, miner, one_of_many, served, tick};
 use crate::needs;
 use crate::support::{Process, neuron};
 
@@ -324,46 +322,31 @@ async fn prompts_are_shown_to_everybody() {
     assert_eq!(browser.complaints, Vec::<String>::new());
 }
 
-/// As many miners as a subnet has places, and an event of a month that all of them speak of: the largest pages there are.
+/// The largest pages there are, also while the ledger is written.
 async fn pages_of_a_full_subnet_open_at_once() {
     let mut browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
-    let events: Vec<_> = (0..60).map(|n| event(n, &format!("Question {n} of a full subnet?"))).collect();
-    let ledger = EventsLedger::open(&path, Options::default()).unwrap();
-    ledger.upsert_events(events.clone()).await.unwrap();
-    let speak = |minute: i64| {
-        let at = UnixMs(1_767_225_600_000 + minute * 60_000);
-        let mut tick = Tick { at, ..Tick::default() };
-        for event in &events {
-            let key: std::sync::Arc<str> = event.key.as_str().into();
-            tick.prices.push(PriceRow { event: key.clone(), price: 0.5, at, source: PriceSource::File });
-            let say = |n: u8| Submission { identity: miner(n), event: key.clone(), p: f64::from(n) / 255.0, at };
-            tick.submissions.extend((0..=255).map(say));
-            let text = "They point this way. ".repeat(30);
-            let word = |n: u8| Reasoning { identity: miner(n), event: key.clone(), text: text.as_str().into() };
-            tick.reasonings.extend((0..=255).map(word));
-        }
-        tick
-    };
-    ledger.record_tick(speak(1)).await.unwrap();
+    let ledger = full(&path).await;
     let page = served(&path).await;
     let url = format!("http://{}", page.local_addr());
-    for address in pages(&mut browser, &url) {
+    browser.open(&format!("{url}/events"));
+    let long = browser.ask("document.querySelector('td.thing a').href").as_str().unwrap().to_owned();
+    let one = format!("{url}/miners/{}", one_of_many(3).hotkey);
+    for address in [url.clone() + "/", one, long, format!("{url}/miners")] {
         browser.open(&address);
-        // The page's own stream of changes must not keep it from being loaded.
+        // The page's own stream of changes does not keep it from being loaded.
         browser.until("document.getElementById('live').textContent === 'live'");
         let parts = browser.ask("document.querySelectorAll('*').length").as_u64().unwrap();
         assert!(parts < 12_000, "{address} has {parts} elements");
         browser.shot("full");
     }
-    // While the ledger is written, an open page goes on to be what it is.
-    browser.open(&format!("{url}/miners"));
-    browser.until("document.getElementById('live').textContent === 'live'");
-    for minute in 2..5 {
-        ledger.record_tick(speak(minute)).await.unwrap();
+    for number in 1..4 {
+        let news = event(number, "what nobody has seen yet");
+        ledger.upsert_events(vec![news.clone()]).await.unwrap();
+        tick(&ledger, &[news], 40).await;
         browser.shot("full");
-        assert_eq!(browser.ask("document.querySelectorAll('tbody tr').length"), 256);
+        assert_eq!(browser.ask("document.querySelectorAll('tbody tr').length"), u64::from(PLACES));
     }
     assert_eq!(browser.complaints, Vec::<String>::new());
 }

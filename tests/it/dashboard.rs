@@ -244,19 +244,19 @@ async fn the_pages_of_a_list_are_one_list() {
     assert_eq!(scored, keys(Some(EventState::Scored), 0, 100)[1..3]);
 }
 
-/// A subnet that is full, and an event of a month about which everybody speaks in every interval, also in words.
-#[tokio::test]
-async fn the_pages_of_a_full_subnet_are_small() {
-    const MINERS: u16 = 256;
-    install_tls();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.sqlite");
-    let ledger = EventsLedger::open(&path, Options::default()).unwrap();
-    let one = |n: u16| {
-        let mut key = [0xA7; 32];
-        key[..2].copy_from_slice(&n.to_le_bytes());
-        Identity { hotkey: Account(key), registered_at: 7 }
-    };
+/// Places in a full subnet.
+pub const PLACES: u16 = 256;
+
+/// Who is in a full subnet.
+pub fn one_of_many(n: u16) -> Identity {
+    let mut key = [0xA7; 32];
+    key[..2].copy_from_slice(&n.to_le_bytes());
+    Identity { hotkey: Account(key), registered_at: 7 }
+}
+
+/// A subnet that is full, and an event of a month about which everybody spoke in every interval, also in words.
+pub async fn full(path: &Path) -> EventsLedger {
+    let ledger = EventsLedger::open(path, Options::default()).unwrap();
     let long = NewEvent { cutoff: START.plus_ms(31 * 86_400_000), ..event(0, &"Will it? ".repeat(400)) };
     let key: std::sync::Arc<str> = long.key.as_str().into();
     ledger.upsert_events(vec![long]).await.unwrap();
@@ -265,12 +265,12 @@ async fn the_pages_of_a_full_subnet_are_small() {
         let price = 0.5 + 0.001 * round as f64;
         let mut tick = Tick { at, ..Tick::default() };
         tick.prices.push(PriceRow { event: key.clone(), price, at, source: neuron::market::PriceSource::File });
-        for n in 0..MINERS {
+        for n in 0..PLACES {
             let p = (f64::from(n) + 0.123_456_789) / 300.0;
-            tick.submissions.push(Submission { identity: one(n), event: key.clone(), p, at });
+            tick.submissions.push(Submission { identity: one_of_many(n), event: key.clone(), p, at });
             if round == 149 {
                 let text = "ю".repeat(2_000).into();
-                tick.reasonings.push(Reasoning { identity: one(n), event: key.clone(), text });
+                tick.reasonings.push(Reasoning { identity: one_of_many(n), event: key.clone(), text });
             }
         }
         ledger.record_tick(tick).await.unwrap();
@@ -278,16 +278,25 @@ async fn the_pages_of_a_full_subnet_are_small() {
     let (outcome, at) = (Outcome::Payout(1.0), Some(START.plus_ms(30 * 86_400_000)));
     let resolution = Resolution { event: key.to_string(), outcome, at, seen: START.plus_ms(30 * 86_400_000) };
     ledger.resolve(resolution).await.unwrap();
+    ledger
+}
+
+#[tokio::test]
+async fn the_pages_of_a_full_subnet_are_small() {
+    install_tls();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    drop(full(&path).await);
     let page = served(&path).await;
     let (_, events) = get(&page, "/events").await;
     let link = links(&events).into_iter().find(|link| link.starts_with("/events/")).unwrap();
-    for path in ["/".to_owned(), "/miners".to_owned(), format!("/miners/{}", one(3).hotkey), link] {
+    for path in ["/".to_owned(), "/miners".to_owned(), format!("/miners/{}", one_of_many(3).hotkey), link] {
         let (status, text) = get(&page, &path).await;
         assert_eq!(status, 200, "{path}");
         assert!(text.len() < 200_000, "{path} has {} bytes", text.len());
     }
     let (_, miners) = get(&page, "/miners").await;
-    assert_eq!(miners.matches("<tr>").count(), usize::from(MINERS) + 1, "everybody is in the table");
+    assert_eq!(miners.matches("<tr>").count(), usize::from(PLACES) + 1, "everybody is in the table");
 }
 
 #[tokio::test]
