@@ -17,7 +17,11 @@ target=${CARGO_TARGET_DIR:-target}
 out=$target/release-$version
 # Paths of this machine are not part of a program; the time of the build is the time of the commit.
 export SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-export RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo ${RUSTFLAGS:-}"
+remapped() { # folder of the source, folder of the build
+    echo "--remap-path-prefix=$1=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo --remap-path-prefix=$2=target"
+}
+others=${RUSTFLAGS:-}
+export RUSTFLAGS="$(remapped "$PWD" "$(realpath -m "$target")") $others"
 mkdir -p "$out" && rm -f "$out"/*.minisig
 left_out() { echo "release.sh: LEFT OUT: $1" >&2; }
 
@@ -30,7 +34,7 @@ sign() { # file, comment that is signed with it
 }
 
 build() { # triple, name in the description
-    cargo build --profile dist --bin neuron --locked --target "$1" ${FEATURES:-}
+    cargo build --profile dist --features small-tables --bin neuron --locked --target "$1" ${FEATURES:-}
     local made=$target/$1/dist/neuron file=neuron-$version-$2
     objcopy --only-keep-debug "$made" "$out/$file.debug"
     objcopy --strip-all "$made" "$out/$file"
@@ -97,8 +101,8 @@ fi
 if [ "${1:-}" = --reproduce ]; then
     again=$(mktemp -d)
     git worktree add --quiet --detach "$again/source"
-    (cd "$again/source" && RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo" \
-        CARGO_TARGET_DIR="$again/target" cargo build --profile dist --bin neuron --locked --target "$host" ${FEATURES:-})
+    (cd "$again/source" && RUSTFLAGS="$(remapped "$again/source" "$again/target") $others" CARGO_TARGET_DIR="$again/target" \
+        cargo build --profile dist --features small-tables --bin neuron --locked --target "$host" ${FEATURES:-})
     objcopy --strip-all "$again/target/$host/dist/neuron" "$again/neuron"
     if cmp -s "$again/neuron" "$program"; then echo "reproduced: the same bytes from another folder"
     else echo "NOT reproduced: $(cmp "$again/neuron" "$program" | head -1)"; fi
