@@ -142,7 +142,7 @@ fn span(times: &[f64]) -> [f64; 3] {
 }
 
 /// A line of the table: how long it took in each store, and how much longer than in the first.
-fn line(what: &str, times: &Times) {
+fn line(what: &str, times: &[Vec<f64>]) {
     let first = span(&times[0])[1];
     let cells = times.iter().enumerate().map(|(number, times)| {
         let [best, middle, worst] = span(times);
@@ -168,7 +168,7 @@ fn report(sizes: Sizes) {
     line("the ledger's part of it", &records);
     line(&format!("an event of {axons} miners is settled"), &settlements);
     let answers = runtime.block_on(answers(&peers[0], events));
-    line(&format!("a miner's answer about {events} events, over HTTP"), &vec![answers]);
+    line(&format!("a miner's answer about {events} events, over HTTP"), &[answers]);
     drop((swarm, stores));
     let miners: Vec<Identity> = (0..axons).map(identity).collect();
     let mut times = Vec::new();

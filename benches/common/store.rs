@@ -18,6 +18,7 @@ const BYTES: &str = "SELECT CAST(COALESCE(SUM(pg_total_relation_size(c.oid)), 0)
 pub(crate) struct Store {
     pub(crate) place: Place,
     /// For what lies beside it.
+    #[allow(dead_code, reason = "not every benchmark has something beside it")]
     pub(crate) folder: TempDir,
     /// What a table calls it.
     pub(crate) name: String,

@@ -14,12 +14,12 @@ use neuron::subnets::events::ledger::{EventsLedger, Options, Outcome, PriceRow, 
 use neuron::units::UnixMs;
 
 use crate::store::Store;
-use crate::year::{DAY, DAYS, HOUR, START, event, identity};
+use crate::year::{DAY, DAYS, HOUR, ROUNDS, START, event, identity};
 
 /// Events that are copied: two for each pair of miners.
 const PATTERNS: i64 = 256;
-/// Events of one statement.
-const AT_ONCE: i64 = 10_000;
+/// Statistics of a miner in an interval that one statement copies.
+const AT_ONCE: i64 = 20_000;
 /// When the patterns were, whole days before the first copy.
 const BEFORE: i64 = 30;
 
@@ -42,9 +42,22 @@ const COPIES: [&str; 6] = [
      FROM n JOIN aggregates ON event = 1 + i % 256",
 ];
 
+/// What is said of each event.
+#[derive(Debug, Clone, Copy)]
+pub enum Said {
+    /// Two of 256 miners say something, once.
+    Little,
+    /// So many say something in each interval of a day.
+    Much(u16),
+}
+
 /// Fills an empty store with so many events, spread over a year of [`DAYS`].
-pub async fn fill(store: &Store, events: u64) {
-    patterns(&store.place).await;
+pub async fn fill(store: &Store, events: u64, said: Said) {
+    patterns(&store.place, said).await;
+    let at_once = match said {
+        Said::Little => AT_ONCE / 2,
+        Said::Much(miners) => (AT_ONCE / (i64::from(miners) * ROUNDS)).max(1),
+    };
     let connection = match &store.place {
         Place::File(path) => {
             let file = rusqlite::Connection::open(path).unwrap();
@@ -63,7 +76,7 @@ pub async fn fill(store: &Store, events: u64) {
     for day in 0..DAYS {
         let (mut first, last) = (1 + events * day / DAYS, 1 + events * (day + 1) / DAYS);
         while first < last {
-            let until = last.min(first + AT_ONCE);
+            let until = last.min(first + at_once);
             copy(&connection, (first, until), BEFORE + day);
             first = until;
         }
@@ -107,25 +120,32 @@ fn copy(connection: &Connection, (first, until): (i64, i64), days: i64) {
     }
 }
 
-/// Two miners say something about each, once; half of them end with yes.
-async fn patterns(place: &Place) {
+/// Half of them end with yes.
+async fn patterns(place: &Place, said: Said) {
     let ledger = EventsLedger::open(place, Options::default()).unwrap();
     let opened = UnixMs(START - BEFORE * DAY);
     let keys: Vec<Arc<str>> = (0..PATTERNS).map(|n| format!("pattern-{n:03}").into()).collect();
     ledger.upsert_events(keys.iter().map(|key| event(key, opened)).collect()).await.unwrap();
-    let at = opened.plus_ms(60_000);
-    let mut tick = Tick { at, ..Tick::default() };
-    for (n, key) in (0_u16..).zip(&keys) {
-        let price = 0.1 + f64::from(n % 9) * 0.1;
-        tick.prices.push(PriceRow { event: Arc::clone(key), price, at, source: PriceSource::File });
-        tick.submissions.extend((0..2_u16).map(|m| Submission {
-            identity: identity(n % 128 * 2 + m),
-            event: Arc::clone(key),
-            p: (price + f64::from(m) * 0.07 - 0.03).clamp(0.0, 1.0),
-            at: at.plus_ms(1_000),
-        }));
+    let (miners, rounds) = match said {
+        Said::Little => (2, 1),
+        Said::Much(miners) => (miners, ROUNDS),
+    };
+    for round in 0..rounds {
+        let at = opened.plus_ms(round * 4 * HOUR + 60_000);
+        let mut tick = Tick { at, ..Tick::default() };
+        for (n, key) in (0_u16..).zip(&keys) {
+            let price = 0.1 + f64::from(n % 9) * 0.1;
+            tick.prices.push(PriceRow { event: Arc::clone(key), price, at, source: PriceSource::File });
+            let first = if miners == 2 { n % 128 * 2 } else { 0 };
+            tick.submissions.extend((0..miners).map(|m| Submission {
+                identity: identity(first + m),
+                event: Arc::clone(key),
+                p: (price + f64::from(m % 7) * 0.03 - 0.05 + round as f64 * 0.01).clamp(0.0, 1.0),
+                at: at.plus_ms(1_000 + i64::from(m)),
+            }));
+        }
+        assert!(ledger.record_tick(tick).await.unwrap().recorded);
     }
-    assert!(ledger.record_tick(tick).await.unwrap().recorded);
     for (n, key) in (0..).zip(&keys) {
         let (outcome, seen) = (Outcome::Payout(f64::from(n / 128)), opened.plus_ms(DAY + HOUR));
         let resolution = Resolution { event: key.to_string(), outcome, at: Some(opened.plus_ms(DAY)), seen };

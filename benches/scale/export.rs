@@ -5,8 +5,9 @@ use std::process::{Command, Stdio};
 
 use neuron::clock;
 
+use crate::bulk::{self, Said};
 use crate::store::{Store, place_of};
-use crate::year::{Year, fill, published};
+use crate::year::{Year, published};
 
 /// Makes the year in each store there is, and has it exported.
 pub fn measure(year: Year, skip: usize) {
@@ -15,8 +16,9 @@ pub fn measure(year: Year, skip: usize) {
     println!("|---|---|---|---|---|");
     for store in Store::all(&year.events.to_string()).into_iter().skip(skip) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let (taking, settling) = runtime.block_on(fill(year, &store.place));
-        eprintln!("{}: filled in {taking:.0?}, settled in {settling:.0?}", store.name);
+        let begun = clock::monotonic();
+        runtime.block_on(bulk::fill(&store, year.events, Said::Much(year.miners)));
+        eprintln!("{}: filled in {:.0?}, {} MB", store.name, begun.elapsed(), store.bytes() / 1_000_000);
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["export-only", &store.word()])
             .arg(store.folder.path().join("lake"))

@@ -14,7 +14,7 @@ use neuron::subnets::registry;
 use neuron::subnets::shown::Ask;
 use neuron::units::{Identity, UnixMs};
 
-use crate::bulk;
+use crate::bulk::{self, Said};
 use crate::store::Store;
 use crate::year::{DAY, DAYS, HOUR, START, Taken, a_day, identity};
 
@@ -40,7 +40,7 @@ pub fn measure(sizes: &[u64], miners: u16, skip: usize) {
             let store = Store::all(&format!("top{events}")).swap_remove(number);
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
             let begun = clock::monotonic();
-            runtime.block_on(bulk::fill(&store, *events));
+            runtime.block_on(bulk::fill(&store, *events, Said::Little));
             eprintln!("{}: {events} events in {:.0?}", store.name, begun.elapsed());
             let lines = on_top(&runtime, &store, miners);
             eprintln!("{lines:?}");
