@@ -6,10 +6,16 @@ use std::process::Command;
 use serde_json::{Map, Value};
 
 use crate::lake::corrected;
+use crate::lake_kinds::{prompts, series};
 use crate::needs::{python, spark};
 use crate::score::{miner, score};
 
-tests! { asynchronous: duckdb_answers_ten_questions, spark_on_two_workers_answers_as_duckdb_does }
+tests! { asynchronous: duckdb_answers_ten_questions, duckdb_answers_about_other_kinds, spark_on_two_workers_answers_as_duckdb_does }
+
+/// Sections of the page, and how many questions each has.
+const EVENTS: (&str, usize) = ("Asking", 10);
+const SERIES: (&str, usize) = ("Asking about time series", 5);
+const PROMPTS: (&str, usize) = ("Asking about prompts", 5);
 
 /// A lake of thirty events, in a folder.
 async fn lake(folder: &Path) -> String {
@@ -18,16 +24,25 @@ async fn lake(folder: &Path) -> String {
     lake.to_str().unwrap().to_owned()
 }
 
-/// What an engine answers, by the number of the question.
+/// What an engine answers about events, by the number of the question.
 pub fn answers(python: &Path, engine: &str, lake: &str) -> Map<String, Value> {
+    answers_in(EVENTS, python, engine, lake)
+}
+
+/// What an engine answers to the questions of a section.
+fn answers_in((section, questions): (&str, usize), python: &Path, engine: &str, lake: &str) -> Map<String, Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(python);
-    command.arg(root.join("tests/python/lake_queries.py")).args([engine, lake]).arg(root.join("docs/lake.md"));
+    command
+        .arg(root.join("tests/python/lake_queries.py"))
+        .args([engine, lake])
+        .arg(root.join("docs/lake.md"))
+        .arg(section);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{engine}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     let Ok(Value::Object(answers)) = serde_json::from_str(text.lines().last().unwrap()) else { panic!("{text}") };
-    assert_eq!(answers.len(), 10, "ten questions");
+    assert_eq!(answers.len(), questions, "{section}");
     answers
 }
 
@@ -78,6 +93,29 @@ fn same(one: &Value, other: &Value) -> bool {
         }
         _ => one == other,
     }
+}
+
+async fn duckdb_answers_about_other_kinds() {
+    let folder = tempfile::tempdir().unwrap();
+    let python = python("NEURON_PYTHON_DATA");
+    let found = answers_in(SERIES, &python, "duckdb", &series(folder.path()).await);
+    let best = miner(1).hotkey.ss58();
+    assert_eq!(rows(&found, "1")[0][0], best.as_str(), "{found:?}");
+    let requests = rows(&found, "1").iter().map(|row| row[2].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(requests, 12 * 4, "every miner in every request");
+    let shares: f64 = rows(&found, "1").iter().map(|row| row[5].as_f64().unwrap()).sum();
+    assert!((shares - 12.0).abs() < 0.05, "each request has one to share: {shares}");
+    assert_eq!(rows(&found, "2").len(), 6, "a row a step");
+    // The third miner repeats what the second says.
+    assert_eq!((&rows(&found, "5")[0][3], rows(&found, "5").len()), (&0.0.into(), 6));
+
+    let found = answers_in(PROMPTS, &python, "duckdb", &prompts(folder.path()).await);
+    let all = |question: &str, column: usize| -> u64 {
+        rows(&found, question).iter().map(|row| row[column].as_u64().unwrap()).sum()
+    };
+    assert_eq!((all("1", 2), all("3", 2), all("4", 2)), (24 * 3, 24 * 3, 24));
+    assert_eq!(rows(&found, "5")[0][3], 24, "two miners say the same in every round");
+    assert!(rows(&found, "3").iter().any(|row| row[0] == "late" && row[1] == "too late"));
 }
 
 async fn spark_on_two_workers_answers_as_duckdb_does() {

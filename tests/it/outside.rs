@@ -37,6 +37,7 @@ mod data_python;
 mod demo_recorded;
 mod dendrite_vectors;
 mod ipv6;
+mod lake_kinds;
 #[cfg(all(feature = "localnet", feature = "postgres", target_os = "linux"))]
 mod lake_postgres;
 mod lake_python;

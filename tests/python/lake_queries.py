@@ -1,4 +1,4 @@
-"""The questions of docs/lake.md, asked of a lake by one engine: `lake_queries.py ENGINE LAKE PAGE`.
+"""The questions of a section of docs/lake.md, asked of a lake by one engine: `lake_queries.py ENGINE LAKE PAGE SECTION`.
 
 Prints a JSON object: for each question its columns, and its rows as texts and numbers.
 """
@@ -10,14 +10,19 @@ import os
 import re
 import sys
 
-ENGINE, LAKE, PAGE = sys.argv[1:4]
-TABLES = ("events", "scores", "intervals", "prices", "answers")
+ENGINE, LAKE, PAGE, SECTION = sys.argv[1:5]
+TABLES = {
+    "Asking": ("events", "scores", "intervals", "prices", "answers"),
+    "Asking about time series": ("requests", "happened", "scores", "answers"),
+    "Asking about prompts": ("rounds", "answers"),
+}[SECTION]
 
 
 def questions(page):
     """The statements that make views, and the questions by their number."""
     views, asked = [], {}
-    for part in re.split(r"^### ", page, flags=re.M):
+    section = re.search(rf"^## {SECTION}\n(.*?)(?=^## |\Z)", page, flags=re.M | re.S).group(1)
+    for part in re.split(r"^### ", section, flags=re.M):
         number = re.match(r"(\d+)\.", part)
         for block in re.findall(r"^```sql\n(.*?)^```", part, flags=re.M | re.S):
             if number:
