@@ -317,7 +317,7 @@ async fn prompts_are_shown_to_everybody() {
     let shown: Vec<f64> = serde_json::from_value(shown).unwrap();
     assert!(shown.contains(&standing.score) && shown.contains(&standing.mean), "{standing:?}, {shown:?}");
     browser.shot("prompts-miner");
-    browser.open(&url);
+    browser.open(&format!("{url}/"));
     browser.shot("prompts-overview");
     assert_eq!(browser.complaints, Vec::<String>::new());
 }
