@@ -266,8 +266,8 @@ fn round(number: u8) -> Round {
             _ => format!("Miner {n} says: water that stays."),
         };
         let chunks = (1..=20).map(|chunk| (Duration::from_millis(chunk * 20 * u64::from(n)), 3)).collect();
-        let ended = if n % 3 == 0 { "late" } else { "complete" };
-        let reason = (n % 3 == 0).then(|| HOSTILE[1].into());
+        let ended = if n.is_multiple_of(3) { "late" } else { "complete" };
+        let reason = n.is_multiple_of(3).then(|| HOSTILE[1].into());
         let timing_s = f64::from(n) * 0.4;
         let heard = Heard { completion: completion.into(), chunks, status: 200, timing_s, ended, reason };
         let total = 1.0 / f64::from(n) - f64::from(number) / 1000.0;

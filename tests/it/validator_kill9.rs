@@ -178,7 +178,7 @@ async fn child() {
         }
     };
     Stage::play(Path::new(&folder), from..until + 2, tell).await;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Starts the child at an hour, and kills it after it finished `until` and some share of the time that this took.
