@@ -215,9 +215,9 @@ async fn ticks(stores: &[Store], peers: &[Peer], events: usize) -> (Times, Times
             counted = summary.fates.get("scored").copied().unwrap_or_default();
             assert_eq!(counted, (peers.len() * events) as u64, "{:?} {:?}", summary.fates, summary.silent);
             if tick == 0 {
-                first.push(vec![took])
+                first.push(vec![took]);
             } else {
-                times.push(took)
+                times.push(took);
             }
             clock.advance(Duration::from_secs(60));
         }
