@@ -20,8 +20,8 @@ use crate::support::{Process, free_port};
 
 /// Under this name the tests come in, without a password.
 pub const USER: &str = "neuron";
-/// A server that is not there after so long will not come.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// What is not there after so long will not come, also on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// PostgreSQL refuses to run as root.
 const OTHER_THAN_ROOT: &str = "nobody";
 
