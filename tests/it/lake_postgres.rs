@@ -14,9 +14,10 @@ use neuron::subnets::events::ledger::{
 use neuron::units::UnixMs;
 
 use crate::lake::{corrected, files, listed, rows};
-use crate::postgres::{Postgres, USER, wait_until};
+use crate::postgres::{Postgres, USER};
 use crate::processes::{World, hotkey};
 use crate::score::{miner, score};
+use crate::support::wait_until;
 
 tests! { blocking: a_lake_of_a_database_is_that_of_the_same_file, a_validator_that_is_killed_publishes_each_partition_once }
 

@@ -10,7 +10,8 @@ use neuron::ledger::sql::{Connection, params};
 use neuron::ledger::{Fault, Ledger, LedgerError, Ownership, Place, Schema, notes};
 
 use crate::cutter::Cutter;
-use crate::postgres::{Postgres, USER, wait_until};
+use crate::postgres::{Postgres, USER};
+use crate::support::wait_until;
 
 tests! { blocking: of_many_takers_one_has_it, an_expired_lease_is_taken_and_the_late_write_is_refused,
 a_take_over_waits_for_a_write_that_has_looked, a_holder_paused_in_mid_transaction_does_not_block_the_next,

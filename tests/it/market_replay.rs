@@ -17,8 +17,8 @@ use neuron::subnets::events::settings::EventsSettings;
 use neuron::subnets::registry;
 use neuron::units::UnixMs;
 
-use crate::processes::{self, wait_until};
-use crate::support::{Process, free_port, neuron};
+use crate::processes;
+use crate::support::{Process, free_port, neuron, wait_until};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const START: UnixMs = UnixMs(1_767_225_600_000);

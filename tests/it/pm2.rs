@@ -8,8 +8,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::needs;
-use crate::processes::{World, wait_until};
-use crate::support::free_port;
+use crate::processes::World;
+use crate::support::{free_port, wait_until};
 
 tests! { blocking: both_roles_live_below_pm2 }
 

@@ -16,12 +16,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::needs::{lacks, postgres};
-use crate::support::{Process, free_port};
+use crate::support::{PATIENCE, Process, free_port, wait_until};
 
 /// Under this name the tests come in, without a password.
 pub const USER: &str = "neuron";
-/// What is not there after so long will not come, also on a machine that has other things to do.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// PostgreSQL refuses to run as root.
 const OTHER_THAN_ROOT: &str = "nobody";
 
@@ -336,13 +334,4 @@ fn succeeded(command: &mut Command) -> Output {
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
-}
-
-/// Waits for what must come soon.
-pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "still not so after {PATIENCE:?}: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }

@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::cutter::Cutter;
-use crate::postgres::{Postgres, wait_until};
+use crate::postgres::Postgres;
+use crate::support::wait_until;
 
 tests! { blocking: committed_rows_outlive_kill9_and_open_ones_do_not, a_full_disk_refuses_and_forgets_nothing,
 a_promoted_replica_has_every_row, a_paused_server_and_a_cut_line_are_noticed, the_script_starts_and_stops_a_server }

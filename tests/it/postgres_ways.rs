@@ -21,7 +21,8 @@ use tempfile::TempDir;
 
 use crate::cutter::Cutter;
 use crate::needs::openssl;
-use crate::postgres::{Postgres, USER, wait_until};
+use crate::postgres::{Postgres, USER};
+use crate::support::wait_until;
 
 tests! { blocking: an_event_is_settled_in_few_ways_to_the_server, a_commit_in_doubt_is_looked_up, an_encrypted_way_is_checked_and_says_what_to_do,
 a_process_has_no_more_connections_than_it_may, a_server_without_room_stops_readers_and_nothing_else }

@@ -13,18 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::foreign_text::{HOSTILE, assert_harmless_text};
-use crate::support::{Process, free_port, neuron};
-
-/// Long enough for a machine that has other things to do.
-pub const PATIENCE: Duration = Duration::from_secs(120);
-
-pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "still not so after {PATIENCE:?}: {what}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
-}
+use crate::support::{PATIENCE, Process, free_port, neuron, wait_until};
 
 /// The folders and ports of one small world.
 pub struct World {

@@ -210,8 +210,8 @@ mod drill {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::processes::{World, wait_until};
-    use crate::support::Process;
+    use crate::processes::World;
+    use crate::support::{Process, wait_until};
 
     /// Time between two questions of the validator.
     const TICK: Duration = Duration::from_secs(5);

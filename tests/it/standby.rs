@@ -12,9 +12,9 @@ use subxt::rpcs::RpcClient;
 use crate::cutter::Cutter;
 use crate::localnet::client::ask;
 use crate::needs::faketime;
-use crate::postgres::{Postgres, USER, wait_until};
-use crate::processes::{PATIENCE, World, get, get_whole, hotkey};
-use crate::support::{Process, free_port};
+use crate::postgres::{Postgres, USER};
+use crate::processes::{World, get, get_whole, hotkey};
+use crate::support::{Process, free_port, wait_or_tell, wait_until};
 
 tests! { blocking: a_killed_validator_is_replaced_in_time_and_only_once, a_paused_validator_is_refused_and_stands_by,
 a_validator_that_is_cut_off_is_replaced_and_stands_by_when_it_is_back, what_the_database_suffers_loses_nothing,
@@ -165,18 +165,10 @@ impl Stage {
 
     /// Waits for weights, which come once in a tempo; shows every step they took when they do not.
     fn weights_are(&self, server: &Postgres, what: &str, is_so: impl Fn() -> bool) {
-        let begin = Instant::now();
-        while !is_so() {
-            let steps =
-                "SELECT job, mode, step, at, block, cause FROM weight_steps JOIN weight_jobs ON id = job ORDER BY at";
-            assert!(
-                begin.elapsed() < PATIENCE,
-                "weights are not {what}\n{:?}\n{}",
-                self.ask(server, steps),
-                self.world.logs()
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let steps =
+            "SELECT job, mode, step, at, block, cause FROM weight_steps JOIN weight_jobs ON id = job ORDER BY at";
+        let seen = || format!("{:?}\n{}", self.ask(server, steps), self.world.logs());
+        wait_or_tell(&format!("weights are {what}"), is_so, seen);
     }
 
     /// Every transaction of the hotkey on the chain is in the journal, once.

@@ -5,12 +5,32 @@ use std::io::{BufRead as _, BufReader};
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use neuron::ledger::LedgerError;
 use neuron::subnets::events::ledger::{EventsLedger, Options};
 
 use crate::places::place;
+
+/// Long enough for a machine that has other things to do.
+#[allow(dead_code, reason = "the tests of the operator's build wait for less")]
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits for what must come soon.
+#[allow(dead_code, reason = "the tests of the operator's build wait for less")]
+pub fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
+    wait_or_tell(what, is_so, String::new);
+}
+
+/// The same; when it does not come, `seen` says what there is instead.
+#[allow(dead_code, reason = "the tests of the operator's build wait for less")]
+pub fn wait_or_tell(what: &str, mut is_so: impl FnMut() -> bool, seen: impl FnOnce() -> String) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "still not so after {PATIENCE:?}: {what}\n{}", seen());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
 
 /// The text of a fixture of our own.
 pub fn fixture(name: &str) -> String {

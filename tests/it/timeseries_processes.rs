@@ -10,8 +10,8 @@ use neuron::ledger::rusqlite::{Connection, OpenFlags};
 use neuron::market::klines::series::Series;
 use neuron::units::UnixMs;
 
-use crate::processes::{PATIENCE, World, hotkey, wait_until};
-use crate::support::{Process, free_port};
+use crate::processes::{World, hotkey};
+use crate::support::{PATIENCE, Process, free_port, wait_until};
 
 /// A subnet of time series: a chain, candles, a validator with a stake, two miners.
 struct Subnet {
