@@ -59,15 +59,16 @@ impl Archive<'_> {
         let counted = settled.iter().enumerate().filter(|(_, (_, event))| event.state == EventState::Scored);
         let (places, counted): (Vec<usize>, Vec<&(i64, EventRow)>) = counted.unzip();
         let means = self.book.on_all_cores(&counted, |connection, (id, event)| means(connection, *id, event))?;
-        let mut found = Vec::new();
-        for (event, means) in places.into_iter().zip(means) {
-            let report = |(miner, (count, p, r)): (MinerId, (u64, f64, f64))| {
-                let n = count as f64;
-                Some(MeanReport { event, identity: self.book.identity(miner)?, p: p / n, r: r / n, count })
-            };
-            found.extend(means.into_iter().filter_map(report));
-        }
-        Ok(found)
+        let reports = places.into_iter().zip(means).flat_map(|(event, means)| self.of_event(event, means));
+        Ok(reports.collect())
+    }
+
+    /// The mean reports on one event.
+    fn of_event(&self, event: usize, means: Means) -> impl Iterator<Item = MeanReport> {
+        means.into_iter().filter_map(move |(miner, (count, p, r))| {
+            let n = count as f64;
+            Some(MeanReport { event, identity: self.book.identity(miner)?, p: p / n, r: r / n, count })
+        })
     }
 
     /// The same of the last `events` counted ones, by event, as the search for sybils wants it.
@@ -78,13 +79,9 @@ impl Archive<'_> {
         let mut counted = self.named(read::events(self.file.connection(), Which::Counted(events)))?;
         counted.reverse();
         let means = self.book.on_all_cores(&counted, |connection, (id, event)| means(connection, *id, event))?;
-        let reports = |means: Means| {
-            let report = |(miner, (count, p, r)): (MinerId, (u64, f64, f64))| {
-                Some((self.book.identity(miner)?, p / count as f64, r / count as f64))
-            };
-            EventReports { miners: means.into_iter().filter_map(report).collect() }
-        };
-        Ok(means.into_iter().filter(|means| !means.is_empty()).map(reports).collect())
+        let means = means.into_iter().filter(|means| !means.is_empty()).enumerate();
+        let miners = |(event, means)| self.of_event(event, means).map(|report| (report.identity, report.p, report.r));
+        Ok(means.map(|event| EventReports { miners: miners(event).collect() }).collect())
     }
 
     /// Hands over every interval's statistics of every settled event, in the order of [`Archive::settled`], then by
