@@ -2,6 +2,9 @@
 
 use super::fixed::Fixed;
 
+/// So many values are shared among cores: a thread costs as much as some thousand of them.
+const MANY: usize = 16_384;
+
 /// One validator's values.
 pub(super) type Row = Vec<(u16, Fixed)>;
 /// By validator; as many rows as there are neurons.
@@ -59,11 +62,27 @@ fn fold_columns(rows: &[Row], fold: impl Fn(Fixed, Fixed) -> Fixed) -> Vec<Fixed
 }
 
 fn divide_columns(mut rows: Rows, divisors: &[Fixed]) -> Rows {
-    for (uid, value) in rows.iter_mut().flatten() {
-        match divisors.get(usize::from(*uid)) {
-            Some(divisor) if *divisor != Fixed::ZERO => *value = *value / *divisor,
-            _ => {}
+    each(&mut rows, |row| {
+        for (uid, value) in row {
+            match divisors.get(usize::from(*uid)) {
+                Some(divisor) if *divisor != Fixed::ZERO => *value = *value / *divisor,
+                _ => {}
+            }
         }
-    }
+    });
     rows
+}
+
+/// Does the same to every row. No row sees another, so the outcome is that of one core on any number of them.
+fn each(rows: &mut [Row], what: impl Fn(&mut Row) + Sync) {
+    let values: usize = rows.iter().map(Vec::len).sum();
+    let cores = if values < MANY { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+    let mut shares = rows.chunks_mut(rows.len().div_ceil(cores).max(1));
+    let (own, what) = (shares.next(), &what);
+    std::thread::scope(|scope| {
+        for share in shares {
+            scope.spawn(move || share.iter_mut().for_each(what));
+        }
+        own.into_iter().flatten().for_each(what);
+    });
 }

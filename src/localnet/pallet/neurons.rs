@@ -1,5 +1,7 @@
 //! Who holds which uid: appending, replacing, and choosing whom to replace.
 
+use frame_support::storage::unhashed;
+
 use super::*;
 use crate::localnet::runtime::{AccountId, NetUid, NetUidStorageIndex};
 
@@ -28,7 +30,10 @@ impl<T: Config> Pallet<T> {
 
     /// Remembers that `coldkey` stakes to `hotkey`.
     pub(crate) fn note_staking_hotkey(coldkey: &AccountId, hotkey: &AccountId) {
-        if !StakingHotkeys::<T>::get(coldkey).contains(hotkey) {
+        // Looked through as they lie: a coldkey may stake to thousands. What does not divide is their count, in front.
+        let bytes = unhashed::get_raw(&StakingHotkeys::<T>::hashed_key_for(coldkey)).unwrap_or_default();
+        let hotkey_bytes: &[u8] = hotkey.as_ref();
+        if !bytes.rchunks_exact(hotkey_bytes.len()).any(|noted| noted == hotkey_bytes) {
             StakingHotkeys::<T>::append(coldkey, hotkey);
         }
     }

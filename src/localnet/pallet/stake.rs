@@ -92,10 +92,17 @@ impl<T: Config> Pallet<T> {
             (TotalHotkeyAlpha::<T>::get(hotkey, netuid), TotalHotkeySharesV2::<T>::get(hotkey, netuid));
         let shares =
             if total == 0 || whole.is_zero() { SafeFloat::from_whole(alpha) } else { whole.times_ratio(alpha, total) };
-        AlphaV2::<T>::mutate((hotkey, coldkey, netuid), |mine| *mine = mine.plus(shares));
+        let is_new = AlphaV2::<T>::mutate((hotkey, coldkey, netuid), |mine| {
+            let is_new = mine.is_zero();
+            *mine = mine.plus(shares);
+            is_new
+        });
         TotalHotkeySharesV2::<T>::insert(hotkey, netuid, whole.plus(shares));
         TotalHotkeyAlpha::<T>::insert(hotkey, netuid, total.saturating_add(alpha));
-        Self::note_staking_hotkey(coldkey, hotkey);
+        // Who has shares was noted when the first came.
+        if is_new {
+            Self::note_staking_hotkey(coldkey, hotkey);
+        }
         if netuid == NetUid::ROOT {
             Self::claim_starts_now(hotkey, coldkey, alpha);
         }
