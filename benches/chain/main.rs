@@ -39,7 +39,9 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     match words[..] {
-        ["node", block_ms] => runtime.block_on(node::serve(Duration::from_millis(block_ms.parse().unwrap()))),
+        ["node", block_ms, subnets] => {
+            runtime.block_on(node::serve(Duration::from_millis(block_ms.parse().unwrap()), subnets.parse().unwrap()));
+        }
         ["follow", url] => runtime.block_on(follow(url)),
         [] => {
             println!("| what | |\n|---|---|");
@@ -69,7 +71,7 @@ pub(crate) fn milliseconds(since: Instant) -> f64 {
 }
 
 async fn metagraph() {
-    let node = Node::start(BLOCK);
+    let node = Node::start(BLOCK, 1);
     let relay = Relay::to(node.port).await;
     let began = clock::monotonic();
     let chain = Subtensor::connect(SubtensorConfig::new([relay.url.as_str()])).await.unwrap();
@@ -151,7 +153,7 @@ async fn follow(url: &str) {
 
 fn idle() {
     let seconds: u64 = std::env::var("NEURON_BENCH_SECONDS").map_or(60, |text| text.parse().unwrap());
-    let node = Node::start(BLOCK);
+    let node = Node::start(BLOCK, 1);
     let client = node::Child::start(&["follow", &format!("ws://127.0.0.1:{}", node.port)]);
     let (before, began) = (client.cpu_seconds(), clock::monotonic());
     std::thread::sleep(Duration::from_secs(seconds));

@@ -9,18 +9,28 @@ use neuron::localnet::{self, LocalnetConfig};
 use neuron::units::{NetUid, Rao};
 use neuron::wallet::{Keypair, Scheme};
 
+/// The first subnet.
 pub const EVENTS: NetUid = NetUid(155);
 pub const NEURONS: usize = 256;
 
-/// The hotkey at a slot; slot 0 is the owner's.
-pub fn hotkey(uid: usize) -> Keypair {
-    Keypair::from_uri(&format!("//Bench//{uid}"), Scheme::Sr25519).unwrap()
+/// The hotkey at a slot of a subnet; slot 0 is the owner's.
+pub fn hotkey(netuid: NetUid, uid: usize) -> Keypair {
+    Keypair::from_uri(&format!("//Bench//{netuid}//{uid}"), Scheme::Sr25519).unwrap()
 }
 
-fn genesis() -> GenesisConfig {
+/// Subnets from [`EVENTS`] on.
+pub fn subnets(count: u16) -> impl Iterator<Item = NetUid> {
+    (EVENTS.0..).take(count.into()).map(NetUid)
+}
+
+fn genesis(count: u16) -> GenesisConfig {
+    GenesisConfig { subnets: subnets(count).map(subnet).collect(), ..GenesisConfig::default() }
+}
+
+fn subnet(netuid: NetUid) -> SubnetGenesis {
     let coldkey = Keypair::from_uri("//Bob", Scheme::Sr25519).unwrap().account();
     let neuron = |uid: usize| NeuronGenesis {
-        hotkey: hotkey(uid).account(),
+        hotkey: hotkey(netuid, uid).account(),
         coldkey,
         stake: Rao::from_tao(100),
         root_stake: Rao(0),
@@ -29,7 +39,8 @@ fn genesis() -> GenesisConfig {
         weights: Vec::new(),
         last_epoch: LastEpoch::default(),
     };
-    let subnet = SubnetGenesis {
+    SubnetGenesis {
+        netuid: netuid.0,
         max_uids: NEURONS as u16,
         max_validators: NEURONS as u16,
         weights_rate_limit: 0,
@@ -37,13 +48,13 @@ fn genesis() -> GenesisConfig {
         tempo: 10_000,
         neurons: (1..NEURONS).map(neuron).collect(),
         ..SubnetGenesis::events()
-    };
-    GenesisConfig { subnets: vec![subnet], ..GenesisConfig::default() }
+    }
 }
 
-/// Serves until the parent ends; prints the port, and makes a block for each line that it reads.
-pub async fn serve(block_time: Duration) {
-    let config = LocalnetConfig { port: 0, block_time, genesis: genesis(), ..LocalnetConfig::default() };
+/// Serves until the parent ends; prints the port, and makes a block for each line that it reads: the answer is how many
+/// extrinsics still wait then.
+pub async fn serve(block_time: Duration, subnets: u16) {
+    let config = LocalnetConfig { port: 0, block_time, genesis: genesis(subnets), ..LocalnetConfig::default() };
     let node = localnet::spawn(config).await.unwrap();
     println!("{}", node.port());
     let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
@@ -53,9 +64,8 @@ pub async fn serve(block_time: Duration) {
         }
     });
     while lines.recv().await.is_some() {
-        let waiting = node.waiting();
         node.mine(1).await.unwrap();
-        println!("{waiting}");
+        println!("{}", node.waiting());
     }
 }
 
@@ -107,8 +117,8 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn start(block_time: Duration) -> Self {
-        let child = Child::start(&["node", &block_time.as_millis().to_string()]);
+    pub fn start(block_time: Duration, subnets: u16) -> Self {
+        let child = Child::start(&["node", &block_time.as_millis().to_string(), &subnets.to_string()]);
         Self { port: child.greeting.trim().parse().unwrap(), child }
     }
 
@@ -121,7 +131,7 @@ impl Node {
         self.child.cpu_seconds()
     }
 
-    /// Makes a block of all that waits; how much that was.
+    /// Makes a block of what waits; how much waits after it.
     pub fn mine(&mut self) -> usize {
         self.child.ask("mine").trim().parse().unwrap()
     }

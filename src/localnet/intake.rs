@@ -5,7 +5,7 @@
 //! what comes after it for some time: whoever forges does not make others pay twice for long.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use frame_support::dispatch::{DispatchClass, GetDispatchInfo as _};
 use parking_lot::Mutex;
@@ -27,6 +27,9 @@ const TOGETHER: usize = 32;
 const ALONE: usize = 1_024;
 /// How often a submission is validated again because a block came in between.
 const VALIDATIONS: usize = 4;
+
+/// Threads that validate at most. The system looks into files to tell it.
+static THREADS: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
 
 /// The extrinsic's hash, and its statuses from now on.
 pub(crate) type Taken = Result<(H256, mpsc::Receiver<Status>), SubmitError>;
@@ -60,7 +63,7 @@ impl Intake {
     fn push(&self, waiting: Waiting) -> bool {
         let mut queue = self.0.lock();
         queue.waiting.push_back(waiting);
-        let has_room = queue.working < std::thread::available_parallelism().map_or(1, usize::from);
+        let has_room = queue.working < *THREADS;
         queue.working += usize::from(has_room);
         has_room
     }

@@ -12,6 +12,7 @@ mod chain_head;
 mod dev;
 mod errors;
 mod gate;
+mod listen;
 mod origins;
 mod queries;
 mod state;
@@ -22,9 +23,13 @@ mod transaction;
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use futures_util::TryFutureExt as _;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::middleware::RpcServiceBuilder;
-use jsonrpsee::server::{BatchRequestConfig, PingConfig, RandomStringIdProvider, Server, ServerConfig, ServerHandle};
+use jsonrpsee::server::{
+    BatchRequestConfig, PingConfig, RandomStringIdProvider, Server, ServerConfig, ServerHandle,
+    serve_with_graceful_shutdown, stop_channel,
+};
 use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::{ConnectionId, Extensions, ResponsePayload, RpcModule, types::Params};
 use serde_json::{Value, json};
@@ -63,16 +68,31 @@ pub(crate) fn serve(node: Arc<Node>, listener: TcpListener, origins: Vec<String>
         .set_message_buffer_capacity(BUFFERED_MESSAGES)
         .set_batch_request_config(BatchRequestConfig::Limit(BATCH))
         .set_id_provider(RandomStringIdProvider::new(16))
-        .set_tcp_no_delay(true)
         .enable_ws_ping(PingConfig::new())
         .build();
     listener.set_nonblocking(true)?;
     let middleware = tower::ServiceBuilder::new().layer(origins::OnlyFrom::new(origins));
     let gated = Arc::clone(&node);
     let gate = RpcServiceBuilder::new().layer_fn(move |service| gate::Gate::new(service, Arc::clone(&gated)));
-    let server = Server::builder().set_config(config).set_http_middleware(middleware).set_rpc_middleware(gate);
-    let server = server.build_from_tcp(listener)?;
-    Ok(server.start(module(node)?))
+    let services = Server::builder().set_config(config).set_http_middleware(middleware).set_rpc_middleware(gate);
+    let (services, methods) = (services.to_service_builder(), module(node)?);
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let (stop, handle) = stop_channel();
+    tokio::spawn(async move {
+        let connection = |stream| {
+            let Ok(stream) = listen::gathering(stream) else { return };
+            let service = services.clone().build(methods.clone(), stop.clone());
+            let served = serve_with_graceful_shutdown(stream, service, stop.clone().shutdown());
+            tokio::spawn(served.inspect_err(|error| {
+                tracing::debug!(target: "neuron::localnet::rpc", %error, "a connection failed");
+            }));
+        };
+        tokio::select! {
+            never = listen::connections(listener, connection) => match never {},
+            () = stop.clone().shutdown() => {}
+        }
+    });
+    Ok(handle)
 }
 
 /// Why nothing is served.
