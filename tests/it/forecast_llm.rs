@@ -367,11 +367,11 @@ impl Provider for OneEvent {
     }
 }
 
-#[tokio::test]
-async fn a_miner_asks_again_when_it_is_worth_it_and_follows_the_price_in_between() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = articles(folder.path());
-    let script = folder.path().join("script.jsonl");
+/// A miner's forecaster on the articles of `folder`, whose models say 0.6 to whatever they are asked, its market at 0.4, and the
+/// question of that market.
+fn miner(folder: &Path) -> (LlmSettings, Llm, Arc<OneEvent>, Question) {
+    let path = articles(folder);
+    let script = folder.join("script.jsonl");
     let lines = [
         format!(r#"{{"when":["{RELEVANCE}"],"say":"Rating: 5"}}"#),
         format!(r#"{{"when":["{REASONING}"],"say":"Probability [{{mark}}]: *0.6*"}}"#),
@@ -379,10 +379,10 @@ async fn a_miner_asks_again_when_it_is_worth_it_and_follows_the_price_in_between
     ];
     std::fs::write(&script, format!("# a script\n\n{}\n", lines.join("\n"))).unwrap();
     let script = script.display().to_string();
-    let settings = settings(folder.path(), &[("llm.articles", &path), ("llm.script", &script), ("llm.weight", "0.5")]);
+    let settings = settings(folder, &[("llm.articles", &path), ("llm.script", &script), ("llm.weight", "0.5")]);
     let market = OneEvent::at("polymarket", 0.4);
     let llm = Llm::new(&settings, vec![Arc::clone(&market) as _]).unwrap();
-    let Asking { text, closes, at: now, .. } = question();
+    let Asking { text, closes, .. } = question();
     let asked = Question {
         key: EventKey::new("polymarket", "q"),
         provider: "polymarket".into(),
@@ -390,6 +390,42 @@ async fn a_miner_asks_again_when_it_is_worth_it_and_follows_the_price_in_between
         description: text,
         cutoff: closes,
     };
+    (settings, llm, market, asked)
+}
+
+#[tokio::test]
+async fn new_articles_alone_are_worth_asking_again() {
+    let calls_after_hours = async |new: usize| {
+        let folder = tempfile::tempdir().unwrap();
+        for n in 0..new {
+            let text = format!(
+                r#"{{"title":"Bank rates, news {n}","text":"Number {n} of those who will cut.","published":"2024-05-01T05:{n:02}:00Z"}}"#
+            );
+            std::fs::create_dir_all(folder.path().join("articles")).unwrap();
+            std::fs::write(folder.path().join("articles").join(format!("new{n}.json")), text).unwrap();
+        }
+        let (settings, llm, _market, asked) = miner(folder.path());
+        let calls = || settings.ledger().unwrap().spent(Clock::wall().now()).unwrap().calls;
+        let mut after = Vec::new();
+        for hours in [0, 4, 6, 7] {
+            llm.forecast(std::slice::from_ref(&asked), question().at.plus_ms(hours * 3_600_000)).await;
+            after.push(calls());
+        }
+        after
+    };
+    let without = calls_after_hours(0).await;
+    assert!(without[0] > 0 && without.iter().all(|calls| *calls == without[0]), "{without:?}");
+    let with = calls_after_hours(5).await;
+    assert_eq!(with[..2], without[..2], "they are not there yet");
+    assert!(with[2] > with[1], "they came: {with:?}");
+    assert_eq!(with[3], with[2], "and have been read");
+}
+
+#[tokio::test]
+async fn a_miner_asks_again_when_it_is_worth_it_and_follows_the_price_in_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let (settings, llm, market, asked) = miner(folder.path());
+    let now = question().at;
     let calls = || settings.ledger().unwrap().spent(Clock::wall().now()).unwrap().calls;
     let say = async |hours: i64| {
         let now = now.plus_ms(hours * 3_600_000);
