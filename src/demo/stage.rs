@@ -298,7 +298,7 @@ async fn seat(
                     hotkey: Arc::clone(&role.hotkey),
                     subnet: subnet.clone(),
                     axon: AxonConfig::at((AXON_IP, 0).into()),
-                    policy: AdmissionPolicy { min_stake: STAKE, ..AdmissionPolicy::default() },
+                    policy: admission(),
                     external: (None, None),
                     work,
                 };
@@ -308,6 +308,12 @@ async fn seat(
         }
     }
     Ok(miners)
+}
+
+/// Whom the cast's axons let in: the validator, however often it asks. Here a month passes in half a minute, and rates count in
+/// the seconds of the machine.
+fn admission() -> AdmissionPolicy {
+    AdmissionPolicy { min_stake: STAKE, hotkey_rate: None, ip_rate: None, ..AdmissionPolicy::default() }
 }
 
 fn chain_config(seed: u64, weights: Mode) -> LocalnetConfig {
@@ -362,5 +368,17 @@ where
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A month of rounds is 4,320 questions of one validator, on a fast machine a few hundred in a second.
+    #[test]
+    fn the_cast_counts_no_requests_by_a_clock_that_is_not_its_own() {
+        let AdmissionPolicy { hotkey_rate, ip_rate, min_stake, .. } = admission();
+        assert_eq!((hotkey_rate, ip_rate, min_stake), (None, None, STAKE));
     }
 }
