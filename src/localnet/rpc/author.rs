@@ -46,7 +46,7 @@ async fn submit(params: Params<'static>, node: Arc<Node>) -> Answer {
 }
 
 /// The bytes of the extrinsic that is to be submitted. What is large is read off the async threads.
-async fn extrinsic(params: Params<'static>) -> Result<Vec<u8>, ErrorObjectOwned> {
+pub(super) async fn extrinsic(params: Params<'static>) -> Result<Vec<u8>, ErrorObjectOwned> {
     if params.as_str().is_none_or(|text| text.len() < LARGE) {
         return Args::parse(&params)?.bytes(0);
     }

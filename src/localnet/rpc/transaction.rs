@@ -13,7 +13,7 @@ use sp_runtime::transaction_validity::TransactionValidityError;
 use tokio_util::sync::CancellationToken;
 
 use super::subscribe::message;
-use super::{Args, errors, hex, payload};
+use super::{author, errors, hex, payload};
 use crate::localnet::node::{Node, SubmitError};
 use crate::localnet::pool::{PoolError, Status};
 
@@ -113,7 +113,7 @@ async fn attempt(node: Arc<Node>, bytes: Vec<u8>) {
 
 /// `transactionWatch_v1_submitAndWatch [extrinsic]`: what is no valid extrinsic is told by an event, too.
 async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, node: Arc<Node>) {
-    let bytes = match Args::parse(&params).and_then(|args| args.bytes(0)) {
+    let bytes = match author::extrinsic(params).await {
         Ok(bytes) => bytes,
         Err(refusal) => return pending.reject(refusal).await,
     };
