@@ -11,6 +11,8 @@ use super::SpendError;
 
 /// How long another process may hold the file.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// After so many writings a transaction ends, even when more have come meanwhile.
+const TOGETHER: usize = 64;
 
 /// How surely a transaction is kept once it has returned. Either way it is there for every other process, also when this one
 /// is killed.
@@ -120,11 +122,16 @@ impl File {
         lock(&self.waiting).push(Box::new(Writing { kept, job, done: None, slot: Arc::clone(&slot) }));
         let mut writer = lock(&self.writer);
         // None, when another thread has done this one with its own.
-        let jobs = std::mem::take(&mut *lock(&self.waiting));
-        writer.work(jobs);
+        let jobs = self.arrived(Kept::OnDisk);
+        writer.work(jobs, &|kept| self.arrived(kept));
         drop(writer);
         let outcome = lock(&slot).take();
         outcome.ok_or_else(|| SpendError::Abandoned { path: self.path.clone() })?.map_err(|source| self.named(source))
+    }
+
+    /// What waits, but for what has to be kept more surely than that.
+    fn arrived(&self, kept: Kept) -> Vec<Box<dyn Job>> {
+        lock(&self.waiting).extract_if(.., |job| job.kept() <= kept).collect()
     }
 
     /// Reads in one transaction, and waits for no writer.
@@ -147,12 +154,13 @@ enum Undone {
 }
 
 impl Writer {
-    /// Does all jobs, together if that can be, and tells each how it ended.
-    fn work(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let ended = match self.together(&mut jobs) {
+    /// Does all jobs, and those that have come `late` by the time they are done, together if that can be, and tells each how it
+    /// ended.
+    fn work(&mut self, mut jobs: Vec<Box<dyn Job>>, late: &dyn Fn(Kept) -> Vec<Box<dyn Job>>) {
+        let ended = match self.together(&mut jobs, late) {
             Ok(()) => Ok(()),
             Err(Undone::Job(_)) if jobs.len() > 1 => {
-                jobs.into_iter().for_each(|job| self.work(vec![job]));
+                jobs.into_iter().for_each(|job| self.work(vec![job], &|_| Vec::new()));
                 return;
             }
             // Where the disk has kept it all the same, the money counts as spent: nobody was given it.
@@ -161,13 +169,25 @@ impl Writer {
         jobs.into_iter().for_each(|job| job.tell(ended.clone()));
     }
 
-    fn together(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Undone> {
+    fn together(
+        &mut self,
+        jobs: &mut Vec<Box<dyn Job>>,
+        late: &dyn Fn(Kept) -> Vec<Box<dyn Job>>,
+    ) -> Result<(), Undone> {
         let Some(kept) = jobs.iter().map(|job| job.kept()).max() else { return Ok(()) };
         self.keeps(kept).map_err(Undone::File)?;
         let immediate = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(immediate).map_err(Undone::File)?;
-        for job in jobs {
-            job.run(&transaction).map_err(Undone::Job)?;
+        let mut done = 0;
+        while done < jobs.len() {
+            for job in jobs.iter_mut().skip(done) {
+                job.run(&transaction).map_err(Undone::Job)?;
+            }
+            done = jobs.len();
+            // The calls of one question are made at once: the second is not far when the first is written.
+            if done < TOGETHER {
+                jobs.extend(late(kept));
+            }
         }
         transaction.commit().map_err(Undone::File)
     }
@@ -248,6 +268,30 @@ mod tests {
         assert_eq!(together(&file, &[1, 2, 3, 4]), [Some(0); 4], "nobody sees one before the others");
         assert_eq!(count(&file), 4);
         assert_eq!(insert(&file, 5).unwrap(), 4);
+    }
+
+    #[test]
+    fn what_comes_before_the_end_is_in_the_same_transaction_and_what_must_be_safer_is_not() {
+        for (late, seen) in [(Kept::Written, 0), (Kept::OnDisk, 1)] {
+            let (_folder, file) = file();
+            let (begun, second) = (Arc::clone(&file), Arc::new(Mutex::new(None)));
+            let started = Arc::clone(&second);
+            let first = file.write(Kept::Written, move |transaction| {
+                transaction.execute("INSERT INTO t VALUES (1)", [])?;
+                let file = Arc::clone(&begun);
+                *lock(&started) = Some(std::thread::spawn(move || {
+                    let reads = Arc::clone(&file);
+                    file.write(late, move |_| Ok(count(&reads))).unwrap()
+                }));
+                while lock(&begun.waiting).is_empty() {
+                    std::thread::yield_now();
+                }
+                Ok(())
+            });
+            first.unwrap();
+            let thread = lock(&second).take().unwrap();
+            assert_eq!(thread.join().unwrap(), seen, "{late:?}");
+        }
     }
 
     #[test]
