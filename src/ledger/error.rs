@@ -70,7 +70,7 @@ pub enum LedgerError {
         known: u32,
     },
     /// The file system is full. Nothing was written; the same call may be repeated.
-    #[error("{place}: the disk is full; nothing was recorded; free some space, or lower `db.retention_days`")]
+    #[error("{place}: the disk is full; nothing was recorded; free some space")]
     Full {
         /// The ledger.
         place: Place,

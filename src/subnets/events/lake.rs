@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::ledger::{Archive, CellLine, EventRow, Life, state_name};
+use super::ledger::{Archive, CellLine, EventRow, Life, Numbered, state_name};
 use crate::lake::table::{Cell, Column, Type};
 use crate::lake::{Grain, Kept, LakeError, Read, Rows, Source, Stretch};
 use crate::ledger::{LedgerError, ReadOnly};
@@ -101,6 +101,8 @@ static TABLES: [Kept; 5] = [EVENTS, SCORES, INTERVALS, PRICES, ANSWERS];
 
 /// What an event's rows may lie beside its life: prices are read before it is offered, clocks differ.
 const MARGIN_MS: i64 = 24 * 3_600_000;
+/// Events that the ledger is asked for at once. An hour of their answers, of 256 miners every minute, is 35 MB.
+const TOGETHER: usize = 32;
 
 /// See the module.
 struct History {
@@ -147,15 +149,15 @@ impl Source for History {
 
     fn read(&self, table: &Kept, stretch: Stretch, row: &mut Rows<'_>) -> Result<Read, LakeError> {
         let time = stretch.from..stretch.to();
-        for life in self.alive(table, &time)? {
-            let Some(event) = self.archive.event_numbered(life.id)? else { continue };
-            let page = Page { history: self, id: life.id, key: Bytes::from(event.key.clone()), event, time: &time };
+        for lives in self.alive(table, &time)?.chunks(TOGETHER) {
+            let ids: Vec<i64> = lives.iter().map(|life| life.id).collect();
+            let part = Part { history: self, events: self.archive.events_numbered(&ids)?, time: &time };
             match table.name {
-                "events" => page.changes(row)?,
-                "scores" => page.scores(row)?,
-                "intervals" => page.intervals(row)?,
-                "prices" => page.prices(row)?,
-                _ => page.answers(row)?,
+                "events" => part.changes(row)?,
+                "scores" => part.scores(row)?,
+                "intervals" => part.intervals(row)?,
+                "prices" => part.prices(row)?,
+                _ => part.answers(row)?,
             }
         }
         if table.name != ANSWERS.name {
@@ -177,72 +179,91 @@ fn may_have(table: &Kept, life: &Life, time: &Range<UnixMs>) -> bool {
     }
 }
 
-/// An event in a stretch.
-struct Page<'a> {
+/// Some events in a stretch.
+struct Part<'a> {
     history: &'a History,
-    id: i64,
-    key: Bytes,
-    event: EventRow,
+    events: Vec<Numbered>,
     time: &'a Range<UnixMs>,
 }
 
-impl Page<'_> {
-    fn event(&self) -> Cell {
-        Cell::Shared(self.key.clone())
-    }
+/// The cell with an event's key, which its rows share.
+fn key(event: &EventRow) -> Cell {
+    Cell::Shared(Bytes::from(event.key.clone()))
+}
 
+impl Part<'_> {
     fn who(&self, identity: &Identity) -> [Cell; 2] {
         let name = self.history.names.get(identity).cloned().unwrap_or_default();
         [Cell::Shared(name), Cell::Long(i64::try_from(identity.registered_at).unwrap_or(i64::MAX))]
     }
 
+    /// The events, each with what was found of it.
+    fn with<T>(&self, found: Vec<Vec<T>>) -> impl Iterator<Item = (&EventRow, Vec<T>)> {
+        self.events.iter().map(|(_, event)| event).zip(found)
+    }
+
     fn changes(&self, row: &mut Rows<'_>) -> Result<(), LakeError> {
-        for change in self.history.archive.changes_within(self.id, self.time)? {
-            row(&[
-                self.event(),
-                Cell::Time(change.at.0),
-                Cell::Text(state_name(change.state).to_owned()),
-                Cell::Time(change.cutoff.0),
-                change.outcome.map_or(Cell::Empty, Cell::Double),
-                Cell::Text(self.event.provider.clone()),
-                Cell::Text(self.event.description.as_raw().to_owned()),
-                Cell::Time(self.event.opened_at.0),
-                Cell::Int(i32::try_from(self.event.interval_minutes).unwrap_or(i32::MAX)),
-            ])?;
+        for (event, changes) in self.with(self.history.archive.changes_within(&self.events, self.time)?) {
+            for change in changes {
+                row(&[
+                    key(event),
+                    Cell::Time(change.at.0),
+                    Cell::Text(state_name(change.state).to_owned()),
+                    Cell::Time(change.cutoff.0),
+                    change.outcome.map_or(Cell::Empty, Cell::Double),
+                    Cell::Text(event.provider.clone()),
+                    Cell::Text(event.description.as_raw().to_owned()),
+                    Cell::Time(event.opened_at.0),
+                    Cell::Int(i32::try_from(event.interval_minutes).unwrap_or(i32::MAX)),
+                ])?;
+            }
         }
         Ok(())
     }
 
     fn scores(&self, row: &mut Rows<'_>) -> Result<(), LakeError> {
         // Settled anew since the lives were read: then the scores are those of another stretch.
-        let Some(settled) = self.event.settled_at.filter(|at| self.time.contains(at)) else { return Ok(()) };
-        for (identity, score) in self.history.archive.scores_stored(self.id)? {
-            let [hotkey, registered] = self.who(&identity);
-            row(&[self.event(), Cell::Time(settled.0), hotkey, registered, Cell::Double(score)])?;
+        let settled = |(id, event): &Numbered| {
+            let at = event.settled_at.filter(|at| self.time.contains(at))?;
+            Some((*id, (key(event), Cell::Time(at.0))))
+        };
+        let (ids, events): (Vec<i64>, Vec<(Cell, Cell)>) = self.events.iter().filter_map(settled).unzip();
+        for ((event, at), scores) in events.into_iter().zip(self.history.archive.scores_stored(&ids)?) {
+            for (identity, score) in scores {
+                let [hotkey, registered] = self.who(&identity);
+                row(&[event.clone(), at.clone(), hotkey, registered, Cell::Double(score)])?;
+            }
         }
         Ok(())
     }
 
     fn intervals(&self, row: &mut Rows<'_>) -> Result<(), LakeError> {
-        for line in self.history.archive.cells_ended(self.id, &self.event, self.time)? {
-            row(&interval_row(self.event(), self.who(&line.identity), &line))?;
-        }
-        Ok(())
+        let keys: Vec<Cell> = self.events.iter().map(|(_, event)| key(event)).collect();
+        self.history.archive.each_cell_ended(&self.events, self.time, |place, line| {
+            let Some(event) = keys.get(place) else { return Ok(()) };
+            row(&interval_row(event.clone(), self.who(&line.identity), line))
+        })
     }
 
     fn prices(&self, row: &mut Rows<'_>) -> Result<(), LakeError> {
-        for price in self.history.archive.prices_within(self.id, self.time)? {
-            let source = Cell::Shared(Bytes::from_static(price.source.as_str().as_bytes()));
-            row(&[self.event(), Cell::Time(price.at.0), Cell::Double(price.price), source])?;
+        for (event, prices) in self.with(self.history.archive.prices_within(&self.events, self.time)?) {
+            let event = key(event);
+            for price in prices {
+                let source = Cell::Shared(Bytes::from_static(price.source.as_str().as_bytes()));
+                row(&[event.clone(), Cell::Time(price.at.0), Cell::Double(price.price), source])?;
+            }
         }
         Ok(())
     }
 
     fn answers(&self, row: &mut Rows<'_>) -> Result<(), LakeError> {
-        for answer in self.history.archive.answers_within(self.id, self.time)? {
-            let [hotkey, registered] = self.who(&answer.identity);
-            let (tick, at) = (Cell::Time(answer.tick.0), Cell::Time(answer.at.0));
-            row(&[self.event(), tick, at, hotkey, registered, Cell::Double(answer.p)])?;
+        for (event, answers) in self.with(self.history.archive.answers_within(&self.events, self.time)?) {
+            let event = key(event);
+            for answer in answers {
+                let [hotkey, registered] = self.who(&answer.identity);
+                let (tick, at) = (Cell::Time(answer.tick.0), Cell::Time(answer.at.0));
+                row(&[event.clone(), tick, at, hotkey, registered, Cell::Double(answer.p)])?;
+            }
         }
         Ok(())
     }

@@ -42,17 +42,10 @@ pub(super) fn of(connection: &Connection, key: &str) -> Result<Vec<EventChange>,
     Ok(found)
 }
 
-/// The same of the event of a number.
-pub(super) fn numbered(connection: &Connection, id: i64) -> Result<Vec<EventChange>, Fault> {
-    let sql = "SELECT at, state, cutoff, outcome FROM changes WHERE event = ?1 ORDER BY rowid";
-    let mut query = connection.prepare_cached(sql)?;
-    let mut rows = query.query([id])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(change(&row, 0)?);
-    }
-    Ok(found)
-}
+/// Those of the event of a number that were seen from one time until before another; [`change`] reads them.
+pub(super) const WITHIN: &str =
+    "SELECT at, state, cutoff, outcome FROM changes WHERE event = ?1 AND at >= ?2 AND at < ?3
+     ORDER BY rowid";
 
 /// Changes of all events with a number above `number`, in their order, `count` at most.
 pub(super) fn after(connection: &Connection, number: i64, count: i64) -> Result<Vec<NumberedChange>, Fault> {
@@ -69,7 +62,7 @@ pub(super) fn after(connection: &Connection, number: i64, count: i64) -> Result<
 }
 
 /// The change in a row, whose columns begin at `first`.
-fn change(row: &Row<'_>, first: usize) -> Result<EventChange, Fault> {
+pub(super) fn change(row: &Row<'_>, first: usize) -> Result<EventChange, Fault> {
     Ok(EventChange {
         at: UnixMs(row.get(first)?),
         state: state_of(row.get_ref(first + 1)?.as_str().unwrap_or_default())?,

@@ -1,18 +1,24 @@
 //! What a ledger knows of a stretch of time, event by event: for a history that is kept elsewhere.
+//!
+//! Events are asked for some at a time: each question to a database is a way there and back, and a year has tens of thousands of
+//! events.
 
 use std::ops::Range;
 
 use super::archive::Archive;
 use super::block::{Logged, unpack_reports};
-use super::prices::PriceSeen;
-use super::record::RAW_SINCE;
+use super::prices::{self, PriceSeen};
+use super::record::{IN_FORCE, RAW_SINCE};
 use super::reports::CellLine;
 use super::types::{EventChange, EventRow};
-use super::{changes, prices, read};
-use crate::ledger::sql::{self, params};
+use super::{changes, read};
+use crate::ledger::sql::{self, Params, Row};
 use crate::ledger::{Fault, LedgerError, notes};
 use crate::scoring::grid::Grid;
 use crate::units::{Identity, UnixMs};
+
+/// Blocks of statistics that are in memory at once: of 256 miners, 5 MB.
+const BLOCKS: usize = 256;
 
 /// When an event could be predicted, in as little memory as possible: a year has tens of thousands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +30,9 @@ pub struct Life {
     /// When it was last settled; `None` while it is open.
     pub settled: Option<UnixMs>,
 }
+
+/// An event with the ledger's number of it.
+pub type Numbered = (i64, EventRow);
 
 /// One answer, as it was admitted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,72 +80,87 @@ impl Archive<'_> {
         self.named(read())
     }
 
-    /// The event of a number; `None` when it is forgotten.
+    /// The events of these numbers, in that order, without those that are forgotten.
     ///
     /// # Errors
     /// Those of the file.
-    pub fn event_numbered(&self, id: i64) -> Result<Option<EventRow>, LedgerError> {
-        self.named(read::numbered(self.file.connection(), id))
+    pub fn events_numbered(&self, ids: &[i64]) -> Result<Vec<Numbered>, LedgerError> {
+        let each: Vec<[i64; 1]> = ids.iter().map(|id| [*id]).collect();
+        Ok(self.of_each(&read::numbered(), &each, read::event_row)?.into_iter().flatten().collect())
     }
 
-    /// The changes of an event that were seen within some time, in their order.
+    /// The changes of each of these events that were seen within some time, in their order.
     ///
     /// # Errors
     /// Those of the file.
-    pub fn changes_within(&self, id: i64, time: &Range<UnixMs>) -> Result<Vec<EventChange>, LedgerError> {
-        let mut found = self.named(changes::numbered(self.file.connection(), id))?;
-        found.retain(|change| time.contains(&change.at));
-        Ok(found)
+    pub fn changes_within(
+        &self,
+        events: &[Numbered],
+        time: &Range<UnixMs>,
+    ) -> Result<Vec<Vec<EventChange>>, LedgerError> {
+        self.of_each(changes::WITHIN, &each_within(events, time), |row| changes::change(row, 0))
     }
 
-    /// The prices of an event read within some time, in their order.
+    /// The prices of each of these events that were read within some time, in their order.
     ///
     /// # Errors
     /// Those of the file.
-    pub fn prices_within(&self, id: i64, time: &Range<UnixMs>) -> Result<Vec<PriceSeen>, LedgerError> {
-        self.named(prices::within(self.file.connection(), id, time))
+    pub fn prices_within(&self, events: &[Numbered], time: &Range<UnixMs>) -> Result<Vec<Vec<PriceSeen>>, LedgerError> {
+        self.of_each(prices::WITHIN, &each_within(events, time), |row| Ok(prices::seen(row)?))
     }
 
-    /// The statistics of an event's intervals whose last millisecond lies within some time, by interval and miner.
+    /// Hands over the statistics of these events' intervals whose last millisecond lies within some time, by event, interval and
+    /// miner, each with the event's place.
     ///
     /// # Errors
-    /// Those of the file.
-    pub fn cells_ended(&self, id: i64, event: &EventRow, time: &Range<UnixMs>) -> Result<Vec<CellLine>, LedgerError> {
-        let grid = Grid::of_minutes(event.interval_minutes);
-        self.cells_within(id, event, grid.index(time.start)..=grid.index(time.end) - 1)
-    }
-
-    /// The scores of an event as they are stored.
-    ///
-    /// # Errors
-    /// Those of the file.
-    pub fn scores_stored(&self, id: i64) -> Result<Vec<(Identity, f64)>, LedgerError> {
-        let stored = self.named(read::scores(self.file.connection(), id).map_err(Fault::from))?;
-        Ok(stored.into_iter().filter_map(|(miner, score)| Some((self.book.identity(miner)?, score))).collect())
-    }
-
-    /// The answers of the rounds within some time, by round and arrival. A ledger keeps them for some hours only; see
-    /// [`Archive::answers_since`].
-    ///
-    /// # Errors
-    /// Those of the file.
-    pub fn answers_within(&self, id: i64, time: &Range<UnixMs>) -> Result<Vec<Answer>, LedgerError> {
-        let read = || -> Result<Vec<Answer>, Fault> {
-            let mut query = self.file.connection().prepare_cached(
-                "SELECT tick, block FROM raw WHERE event = ?1 AND tick >= ?2 AND tick < ?3 ORDER BY tick, rowid",
-            )?;
-            let mut rows = query.query(params![id, time.start.0, time.end.0])?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                let tick = UnixMs(row.get(0)?);
-                let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()))?;
-                let answer =
-                    |Logged { miner, t, p }| Some(Answer { identity: self.book.identity(miner)?, tick, at: t, p });
-                found.extend(unpack_reports(tick, block).filter_map(answer));
+    /// Those of the file, and those of `job`, which end it.
+    pub fn each_cell_ended<E: From<LedgerError>>(
+        &self,
+        events: &[Numbered],
+        time: &Range<UnixMs>,
+        mut job: impl FnMut(usize, &CellLine) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let asked: Vec<([i64; 4], Grid)> = events.iter().map(|(id, event)| ended(*id, event, time)).collect();
+        let most = asked.iter().map(|([_, _, first, last], _)| 1 + last.abs_diff(*first)).max().unwrap_or(1);
+        let together = (BLOCKS / usize::try_from(most).unwrap_or(usize::MAX)).max(1);
+        for (number, part) in asked.chunks(together).enumerate() {
+            let each: Vec<[i64; 4]> = part.iter().map(|(values, _)| *values).collect();
+            let found = self.of_each(BLOCKS_BETWEEN, &each, |row| Ok((row.get(0)?, row.get::<Vec<u8>>(1)?)))?;
+            for (place, (blocks, (_, grid))) in (number * together..).zip(found.iter().zip(part)) {
+                for (interval, block) in blocks {
+                    let lines = self.lines(*grid, *interval, block);
+                    self.named(lines)?.try_for_each(|line| job(place, &line))?;
+                }
             }
-            Ok(found)
-        };
-        self.named(read())
+        }
+        Ok(())
+    }
+
+    /// The scores of each of these events as they are stored.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn scores_stored(&self, ids: &[i64]) -> Result<Vec<Vec<(Identity, f64)>>, LedgerError> {
+        let each: Vec<[i64; 1]> = ids.iter().map(|id| [*id]).collect();
+        let stored = self.of_each(read::SCORES, &each, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let known = |(miner, score)| Some((self.book.identity(miner)?, score));
+        Ok(stored.into_iter().map(|scores| scores.into_iter().filter_map(known).collect()).collect())
+    }
+
+    /// The answers to each of these events in the rounds within some time, by round and arrival. A ledger keeps them for some hours
+    /// only; see [`Archive::answers_since`].
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn answers_within(&self, events: &[Numbered], time: &Range<UnixMs>) -> Result<Vec<Vec<Answer>>, LedgerError> {
+        let sql = "SELECT tick, block FROM raw WHERE event = ?1 AND tick >= ?2 AND tick < ?3 ORDER BY tick, rowid";
+        let found = self.of_each(sql, &each_within(events, time), |row| {
+            let tick = UnixMs(row.get(0)?);
+            let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()))?;
+            let answer = |Logged { miner, t, p }| Some(Answer { identity: self.book.identity(miner)?, tick, at: t, p });
+            Ok(unpack_reports(tick, block).filter_map(answer).collect::<Vec<_>>())
+        })?;
+        Ok(found.into_iter().map(|rounds| rounds.into_iter().flatten().collect()).collect())
     }
 
     /// From which round on the ledger has every answer, and the first round that it has any of; `None`: it has none.
@@ -153,4 +177,32 @@ impl Archive<'_> {
         };
         self.named(read())
     }
+
+    /// What `map` makes of the rows of a query for each set of values.
+    fn of_each<P: Params, T>(
+        &self,
+        sql: &str,
+        each: &[P],
+        mut map: impl FnMut(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Vec<Vec<T>>, LedgerError> {
+        let mut read = || -> Result<Vec<Vec<T>>, Fault> {
+            let found = self.file.connection().prepare_cached(sql)?.query_each(each, |row| Ok(map(row)))?;
+            found.into_iter().map(|rows| rows.into_iter().collect()).collect()
+        };
+        self.named(read())
+    }
+}
+
+/// The statistics in force of an event between two intervals.
+const BLOCKS_BETWEEN: &str = "SELECT interval, block FROM stats WHERE event = ?1 AND interval BETWEEN ?3 AND ?4 AND bracket = ?2 ORDER BY interval";
+
+/// The values for [`BLOCKS_BETWEEN`], and what the intervals are counted on.
+fn ended(id: i64, event: &EventRow, time: &Range<UnixMs>) -> ([i64; 4], Grid) {
+    let grid = Grid::of_minutes(event.interval_minutes);
+    ([id, IN_FORCE.into(), grid.index(time.start), grid.index(time.end) - 1], grid)
+}
+
+/// Events and a time as three values.
+fn each_within(events: &[Numbered], time: &Range<UnixMs>) -> Vec<[i64; 3]> {
+    events.iter().map(|(id, _)| [*id, time.start.0, time.end.0]).collect()
 }

@@ -45,7 +45,7 @@ use std::collections::BTreeMap;
 pub use archive::{Archive, Difference, Rescored, Verification};
 pub use error::EventsLedgerError;
 pub use front::{EventScores, HistoryPlace, NumberedChange};
-pub use lives::{Answer, Life};
+pub use lives::{Answer, Life, Numbered};
 pub use look::{Listed, Whole};
 pub use prices::{PriceCheck, PriceDispute, PriceSeen};
 pub use read::{STATES, state_name, state_named};

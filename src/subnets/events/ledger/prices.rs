@@ -1,12 +1,10 @@
 //! The prices that are kept, with what they are made of, and where a second source contradicted them.
 
-use std::ops::Range;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::types::PriceRow;
-use crate::ledger::sql::{self, Connection, Transaction, params};
+use crate::ledger::sql::{self, Connection, Row, Transaction, params};
 use crate::ledger::{Fault, counters};
 use crate::market::PriceSource;
 use crate::units::UnixMs;
@@ -70,22 +68,17 @@ pub(super) fn of(connection: &Connection, key: &str) -> Result<Vec<PriceSeen>, F
     let mut query = connection.prepare_cached(
         "SELECT p.at, p.price, p.source FROM prices p JOIN events e ON e.id = p.event WHERE e.key = ?1 ORDER BY p.at",
     )?;
-    let rows = query.query_map([key], |row| {
-        let source = PriceSource::of_code(row.get(2)?);
-        Ok(PriceSeen { at: UnixMs(row.get(0)?), price: row.get(1)?, source })
-    })?;
+    let rows = query.query_map([key], seen)?;
     Ok(rows.collect::<sql::Result<_>>()?)
 }
 
-/// The prices kept of an event's number within some time, in their order.
-pub(super) fn within(connection: &Connection, id: i64, time: &Range<UnixMs>) -> Result<Vec<PriceSeen>, Fault> {
-    let mut query = connection
-        .prepare_cached("SELECT at, price, source FROM prices WHERE event = ?1 AND at >= ?2 AND at < ?3 ORDER BY at")?;
-    let rows = query.query_map(params![id, time.start.0, time.end.0], |row| {
-        let source = PriceSource::of_code(row.get(2)?);
-        Ok(PriceSeen { at: UnixMs(row.get(0)?), price: row.get(1)?, source })
-    })?;
-    Ok(rows.collect::<sql::Result<_>>()?)
+/// The prices kept of an event's number from one time until before another; [`seen`] reads them.
+pub(super) const WITHIN: &str =
+    "SELECT at, price, source FROM prices WHERE event = ?1 AND at >= ?2 AND at < ?3 ORDER BY at";
+
+/// A price in a row.
+pub(super) fn seen(row: &Row<'_>) -> sql::Result<PriceSeen> {
+    Ok(PriceSeen { at: UnixMs(row.get(0)?), price: row.get(1)?, source: PriceSource::of_code(row.get(2)?) })
 }
 
 /// The disputes about an event's prices, by time.

@@ -46,7 +46,7 @@ pub(super) fn state_of(name: &str) -> Result<EventState, Fault> {
 const EVENT_COLUMNS: &str = "key, provider, provider_id, description, opened_at, cutoff, ends_at, interval_minutes,
                              outcome, resolved_at, settled_at, state, id, kind, metadata, review, reviewed_at";
 
-fn event_row(row: &Row<'_>) -> Result<(i64, EventRow), Fault> {
+pub(super) fn event_row(row: &Row<'_>) -> Result<(i64, EventRow), Fault> {
     let time = |i: usize| row.get::<Option<i64>>(i).map(|t| t.map(UnixMs));
     let event = EventRow {
         key: row.get(0)?,
@@ -257,16 +257,17 @@ pub(super) fn event(connection: &Connection, key: &str) -> Result<Option<(i64, E
     rows.next()?.map(|row| event_row(&row)).transpose()
 }
 
-/// The event of a number.
-pub(super) fn numbered(connection: &Connection, id: i64) -> Result<Option<EventRow>, Fault> {
-    let mut query = connection.prepare_cached(&format!("SELECT {EVENT_COLUMNS} FROM events WHERE id = ?1"))?;
-    let mut rows = query.query([id])?;
-    Ok(rows.next()?.map(|row| event_row(&row)).transpose()?.map(|(_, event)| event))
+/// Asks for the event of a number; [`event_row`] reads it.
+pub(super) fn numbered() -> String {
+    format!("SELECT {EVENT_COLUMNS} FROM events WHERE id = ?1")
 }
+
+/// Asks for the scores of an event's number.
+pub(super) const SCORES: &str = "SELECT miner, score FROM scores WHERE event = ?1 ORDER BY miner";
 
 /// The stored scores of an event, by miner number.
 pub(super) fn scores(connection: &Connection, event: i64) -> sql::Result<Vec<(MinerId, f64)>> {
-    let mut query = connection.prepare_cached("SELECT miner, score FROM scores WHERE event = ?1 ORDER BY miner")?;
+    let mut query = connection.prepare_cached(SCORES)?;
     let rows = query.query_map([event], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }

@@ -127,14 +127,23 @@ impl Archive<'_> {
         let mut rows = query.query(params![id, IN_FORCE, intervals.start(), intervals.end()])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            let interval = row.get(0)?;
             let block = row.get_ref(1)?.as_blob().map_err(|e| Fault::Damaged(e.to_string()))?;
-            found.extend(Columns::of(block)?.cells().filter_map(|(miner, stats)| {
-                let identity = self.book.identity(miner)?;
-                Some(CellLine { identity, interval, start: grid.start(interval), stats })
-            }));
+            found.extend(self.lines(grid, row.get(0)?, block)?);
         }
         Ok(found)
+    }
+
+    /// The lines of a block of statistics, by miner.
+    pub(super) fn lines(
+        &self,
+        grid: Grid,
+        interval: i64,
+        block: &[u8],
+    ) -> Result<impl Iterator<Item = CellLine>, Fault> {
+        let start = grid.start(interval);
+        Ok(Columns::of(block)?.cells().filter_map(move |(miner, stats)| {
+            Some(CellLine { identity: self.book.identity(miner)?, interval, start, stats })
+        }))
     }
 }
 

@@ -12,6 +12,9 @@ use crate::scoring::ranks::{Batch, ENDED_MS, Judged, LEARN_MS, batch_of};
 use crate::scoring::window::{ScoredEvent, averages};
 use crate::units::{Identity, UnixMs};
 
+/// Events whose scores are asked for at once.
+const TOGETHER: usize = 64;
+
 /// An event with its number and when it was scored.
 type Scored = (UnixMs, i64, EventRow);
 
@@ -65,9 +68,12 @@ impl Archive<'_> {
         let window = |place: usize| (place + 1).saturating_sub(rules.window_events);
         let first = places.first().map_or(scored.len(), |place| window(*place));
         let mut known: Vec<ScoredEvent<Identity>> = Vec::new();
-        for (at, id, event) in scored.get(first..).unwrap_or_default() {
-            let (outcome, resolved) = (event.outcome.unwrap_or(0.5), event.resolved_at.unwrap_or(*at));
-            known.push(ScoredEvent { outcome, resolved, scores: self.scores_stored(*id)? });
+        for part in scored.get(first..).unwrap_or_default().chunks(TOGETHER) {
+            let ids: Vec<i64> = part.iter().map(|(_, id, _)| *id).collect();
+            for ((at, _, event), scores) in part.iter().zip(self.scores_stored(&ids)?) {
+                let (outcome, resolved) = (event.outcome.unwrap_or(0.5), event.resolved_at.unwrap_or(*at));
+                known.push(ScoredEvent { outcome, resolved, scores });
+            }
         }
         let standing = |place: usize| {
             let events = known.get(window(place) - first..=place - first)?;
