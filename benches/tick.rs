@@ -5,7 +5,7 @@
 //! memory. The ledger is a file, and a schema of each database that `NEURON_BENCH_DB` names: a column each, in turns.
 //!
 //! Sizes are arguments: `AXONS EVENTS KEPT`, by default those of the tables in docs/operating.md. `hour MINUTES AXONS EVENTS` works at
-//! one tick a minute instead (`scripts/events-hour.sh`).
+//! one tick a minute instead (`scripts/events-hour.sh`); `day AXONS EVENTS` fills a ledger with a day of them (`scripts/events-day.sh`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,6 +17,8 @@
     reason = "a benchmark talks to a person and may panic"
 )]
 
+#[path = "common/day.rs"]
+mod day;
 #[path = "common/fill.rs"]
 mod fill;
 #[path = "common/grown.rs"]
@@ -67,9 +69,10 @@ fn main() {
     match (arguments.first().map(String::as_str), numbers.as_slice()) {
         (Some("serve"), [axons]) => swarm::serve(*axons),
         (Some("hour"), [minutes, axons, events]) => hour::report(u32::try_from(*minutes).unwrap(), *axons, *events),
+        (Some("day"), [axons, events]) => day::report(*axons, *events),
         (None, _) => report(Sizes { axons: 256, events: 1_000, kept: 20_000 }),
         (Some(_), [axons, events, kept]) => report(Sizes { axons: *axons, events: *events, kept: *kept }),
-        _ => panic!("expected nothing, AXONS EVENTS KEPT, or hour MINUTES AXONS EVENTS"),
+        _ => panic!("expected nothing, AXONS EVENTS KEPT, hour MINUTES AXONS EVENTS, or day AXONS EVENTS"),
     }
 }
 

@@ -86,7 +86,7 @@ fn tell_growth(path: &Path, minutes: f64, intervals: f64) {
 }
 
 /// Bytes of each table and index.
-fn tables(path: &Path) -> Vec<(String, f64)> {
+pub(crate) fn tables(path: &Path) -> Vec<(String, f64)> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let mut query = connection.prepare("SELECT name, SUM(pgsize) FROM dbstat GROUP BY name").unwrap();
     let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as f64))).unwrap();
@@ -94,7 +94,7 @@ fn tables(path: &Path) -> Vec<(String, f64)> {
 }
 
 /// MB of the ledger's files.
-fn size(folder: &Path) -> f64 {
+pub(crate) fn size(folder: &Path) -> f64 {
     let files = std::fs::read_dir(folder).unwrap();
     files.map(|file| file.unwrap().metadata().unwrap().len() as f64).sum::<f64>() / 1e6
 }

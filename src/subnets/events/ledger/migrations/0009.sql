@@ -1,0 +1,1 @@
+-- From here on statistics are packed closer (block.rs). Blocks of before are read as they are; programs of before would not read these.
