@@ -68,6 +68,8 @@ mod processes;
 mod prompting;
 #[cfg(feature = "localnet")]
 mod prompting_walk;
+#[cfg(feature = "localnet")]
+mod recorded_scores;
 mod relay;
 #[cfg(feature = "localnet")]
 mod role_offline;

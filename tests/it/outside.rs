@@ -72,6 +72,8 @@ mod python_prompting;
 mod python_wallet;
 mod python_wire;
 #[cfg(feature = "localnet")]
+mod recorded_scores;
+#[cfg(feature = "localnet")]
 mod runtimes_real;
 #[cfg(feature = "s3")]
 mod s3_fault_proxy;
