@@ -22,6 +22,7 @@ mod settings;
 pub mod simulator;
 mod skipped;
 mod source;
+mod stream;
 pub mod tape;
 mod truth;
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
-use super::azuro::{Margin, Source};
+use super::azuro::{self, Margin, Source};
 use super::choice::{MarketName, names};
 use super::polymarket::Prices;
 use super::polymarket::gamma::{Discovery, GammaFilter, OfOneEvent};
@@ -124,4 +124,19 @@ pub struct AzuroChoice {
     pub sports: Vec<String>,
     #[serde(default)]
     pub dictionary: Option<PathBuf>,
+    pub prices: azuro::Prices,
+    pub stream_url: String,
+    #[serde(deserialize_with = "environments")]
+    pub environments: Vec<(String, String)>,
+}
+
+/// Pairs of a chain and what the stream calls it, `polygon=PolygonUSDT`.
+fn environments<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+    let pair = |word: String| match word.split_once('=') {
+        Some((chain, name)) if !chain.trim().is_empty() && !name.trim().is_empty() => {
+            Ok((chain.trim().to_owned(), name.trim().to_owned()))
+        }
+        _ => Err(de::Error::custom(format!("`{word}` is not a chain and its name, such as polygon=PolygonUSDT"))),
+    };
+    words(deserializer)?.into_iter().map(pair).collect()
 }

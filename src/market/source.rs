@@ -26,11 +26,13 @@ pub enum PriceSource {
     File,
     /// The probability of an automated market maker.
     Pool,
+    /// Odds of all outcomes with the margin taken out, as a stream told them last.
+    StreamedOdds,
 }
 
 impl PriceSource {
     /// All there are, each at its number in a ledger, which never changes.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Unknown,
         Self::Listed,
         Self::Gamma,
@@ -40,6 +42,7 @@ impl PriceSource {
         Self::PlainOdds,
         Self::File,
         Self::Pool,
+        Self::StreamedOdds,
     ];
 
     /// Its name, as in settings, ledgers' reports and recordings.
@@ -55,6 +58,7 @@ impl PriceSource {
             Self::PlainOdds => "plain_odds",
             Self::File => "file",
             Self::Pool => "pool",
+            Self::StreamedOdds => "streamed_odds",
         }
     }
 

@@ -46,6 +46,7 @@ mod ledger_kill9;
 #[cfg(feature = "localnet")]
 mod localnet;
 mod market_azuro;
+mod market_azuro_stream;
 mod market_ifgames;
 mod market_others;
 mod market_polymarket;

@@ -2,8 +2,10 @@
 //!
 //! A game has conditions, a condition has outcomes of which one happens, and each outcome has odds. An event of ours is one
 //! outcome: the first of a game's first condition that can be asked about. Two questions are used: `games`, page by page, and
-//! `outcome(id)`.
+//! `outcome(id)`. A websocket may tell of changes in between.
 
+mod board;
+mod feed;
 mod odds;
 mod past;
 mod poll;
@@ -19,16 +21,19 @@ use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use self::board::Board;
+pub use self::board::FeedFacts;
 pub use self::odds::Margin;
 pub(crate) use self::past::past;
 use self::poll::Poll;
 pub use self::poll::Skipped;
-pub use self::settings::{AzuroSettings, Source};
+pub use self::settings::{AzuroSettings, Prices, Source};
 pub use self::titles::{Titles, TitlesError};
 use self::wire::{Answer, Found, Games, GraphError};
 use super::http::HttpClient;
 use super::skipped::LastSkipped;
-use super::{Listing, MarketError, Provider};
+pub use super::stream::StreamSettings;
+use super::{Listing, MarketError, Provider, Quote};
 use crate::clock::Clock;
 
 /// The provider's name.
@@ -40,6 +45,11 @@ pub const URL: &str = "https://thegraph.chainfeedon.com/subgraphs/name/azuro-pro
 /// The subgraphs of games and odds alone.
 pub const FEED_URL: &str = "https://thegraph-1.chainfeedon.com/subgraphs/name/azuro-protocol/azuro-data-feed-{chain}";
 
+/// The stream of conditions and games.
+pub const STREAM_URL: &str = "wss://streams.chainfeedon.com/v1/streams/feed";
+
+/// Events that the stream calls over, and that are asked for in one look.
+const CONFIRMED: usize = 20;
 /// A Graph node skips no more than this.
 const MOST_SKIPPED: usize = 5_000;
 /// A Graph node gives no longer pages.
@@ -49,6 +59,7 @@ const LONGEST_PAGE: usize = 1_000;
 #[derive(Debug)]
 pub struct Azuro {
     sites: Vec<Site>,
+    board: Option<Board>,
     settings: AzuroSettings,
     clock: Clock,
     skipped: LastSkipped<Skipped>,
@@ -58,6 +69,8 @@ pub struct Azuro {
 #[derive(Debug)]
 struct Site {
     chain: String,
+    /// What the stream calls the chain, where there is a stream and it has a name for it.
+    environment: Option<String>,
     http: HttpClient,
     /// Whether it has the fields that only newer subgraphs have; true until it says otherwise.
     has_extras: AtomicBool,
@@ -67,14 +80,31 @@ impl Azuro {
     /// A client whose quotes carry the times of `clock`.
     ///
     /// # Errors
-    /// [`MarketError::Misconfigured`] when the URL or a chain's name cannot be used.
+    /// [`MarketError::Misconfigured`] when the URL or a chain's name cannot be used, [`MarketError::Stream`] when the stream's
+    /// cannot.
     pub fn new(settings: AzuroSettings, clock: Clock) -> Result<Self, MarketError> {
+        let streams = settings.prices == Prices::Stream;
         let site = |(chain, url): (&String, String)| {
             let http = HttpClient::new(NAME, super::HttpSettings { base_url: url, ..settings.http.clone() })?;
-            Ok(Site { chain: chain.clone(), http, has_extras: AtomicBool::new(true) })
+            let environment = settings.environment(chain).filter(|_| streams);
+            if streams && environment.is_none() {
+                tracing::warn!(
+                    provider = NAME,
+                    chain,
+                    "`--market.azuro.environments` has no name for this chain: its games are polled"
+                );
+            }
+            Ok(Site { chain: chain.clone(), environment, http, has_extras: AtomicBool::new(true) })
         };
         let sites = settings.chains.iter().zip(settings.addresses()?).map(site).collect::<Result<_, MarketError>>()?;
-        Ok(Self { sites, settings, clock, skipped: LastSkipped::default() })
+        let board = streams.then(|| Board::new(&settings, &clock)).transpose()?;
+        Ok(Self { sites, board, settings, clock, skipped: LastSkipped::default() })
+    }
+
+    /// What happened on the stream; `None` where it is not wanted.
+    #[must_use]
+    pub fn stream(&self) -> Option<FeedFacts> {
+        self.board.as_ref().map(Board::facts)
     }
 
     /// What the last [`Provider::list`] left out, and why.
@@ -89,6 +119,7 @@ impl Azuro {
         let mut failure = None;
         let mut answered = false;
         for site in &self.sites {
+            poll.environment.clone_from(&site.environment);
             match self.walk(site, &mut poll).await {
                 Ok(()) => answered = true,
                 Err(error) => {
@@ -100,8 +131,25 @@ impl Azuro {
         match failure {
             Some(error) if !answered => Err(error),
             _ => {
+                if let Some(board) = &self.board {
+                    let over = board.price(&mut poll.listings, std::mem::take(&mut poll.followed));
+                    self.confirm(&over, &mut poll.listings).await;
+                }
                 self.skipped.tell(NAME, "games", poll.listings.len(), poll.skipped);
                 Ok(poll.listings)
+            }
+        }
+    }
+
+    /// Asks the subgraph about events that the stream calls over: it alone is believed.
+    async fn confirm(&self, over: &[usize], listings: &mut [Listing]) {
+        for place in over.iter().take(CONFIRMED) {
+            let Some(listing) = listings.get_mut(*place) else { continue };
+            match self.fetch_one(&listing.event.id).await {
+                Ok(found) => listing.resolution = found.resolution,
+                Err(error) => {
+                    tracing::debug!(provider = NAME, %error, "an event that the stream calls over was not looked up");
+                }
             }
         }
     }
@@ -256,5 +304,9 @@ impl Provider for Azuro {
 
     fn fetch<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Listing, MarketError>> {
         self.fetch_one(id).boxed()
+    }
+
+    fn between_looks(&self) -> Vec<(String, Quote)> {
+        self.board.as_ref().map(Board::between_looks).unwrap_or_default()
     }
 }

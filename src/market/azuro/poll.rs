@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::NAME;
+use super::feed::Followed;
 use super::settings::AzuroSettings;
 use super::wire::{Condition, Game, Outcome, Status};
 use crate::market::skipped::write_counts;
@@ -56,6 +57,10 @@ pub(super) struct Poll {
     games: HashSet<String>,
     ids: HashSet<String>,
     pub(super) skipped: Skipped,
+    /// What the stream calls the chain whose games are read, where there is a stream.
+    pub(super) environment: Option<String>,
+    /// What is to be followed there.
+    pub(super) followed: Vec<Followed>,
 }
 
 impl Poll {
@@ -69,7 +74,7 @@ impl Poll {
             self.skipped.malformed += 1;
             return true;
         };
-        if !self.games.insert(name) {
+        if !self.games.insert(name.clone()) {
             self.skipped.repeated += 1;
             return false;
         }
@@ -84,14 +89,14 @@ impl Poll {
         } else if !game.is_of(&settings.sports) {
             skipped.other_sports += 1;
         } else {
-            self.questions(&mut game, start, now, settings);
+            self.questions((&mut game, name), start, now, settings);
         }
         true
     }
 
     /// The first outcome of each of its first conditions that can be asked about. One that is held for now keeps its place, so
     /// that everybody asks the same, and the price comes later.
-    fn questions(&mut self, game: &mut Game, start: UnixMs, now: UnixMs, settings: &AzuroSettings) {
+    fn questions(&mut self, (game, name): (&mut Game, String), start: UnixMs, now: UnixMs, settings: &AzuroSettings) {
         let (conditions, unreadable) = game.conditions();
         self.skipped.malformed += unreadable;
         let mut taken = 0;
@@ -110,9 +115,13 @@ impl Poll {
             let (text, is_known) = condition.text(outcome, game, &settings.titles);
             if is_known && self.ids.insert(id.to_owned()) {
                 taken += 1;
-                let event = event(id, text, start);
+                let id = id.to_owned();
+                let event = event(&id, text, start);
                 let quote = condition.quote(outcome, settings.margin, now);
                 self.listings.push(Listing { event, quote, resolution: Resolution::Open });
+                if let Some(environment) = self.environment.clone() {
+                    self.followed.push(Followed { id, environment, game: name.clone(), condition });
+                }
             }
         }
         self.skipped.no_question += usize::from(taken == 0);

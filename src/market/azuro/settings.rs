@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::URL;
 use super::odds::Margin;
 use super::titles::Titles;
+use super::{STREAM_URL, URL};
+use crate::market::stream::StreamSettings;
 use crate::market::{AzuroChoice, HttpSettings, MarketError, MarketSettings};
 
 /// Which of the two subgraphs is asked.
@@ -18,6 +19,17 @@ pub enum Source {
     Api,
     /// `azuro-data-feed-{chain}`: games and odds alone.
     Feed,
+}
+
+/// What a price is taken from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prices {
+    /// The list in which the game was found.
+    #[default]
+    Listed,
+    /// What the stream told last, where it told anything; the list is the start and the check.
+    Stream,
 }
 
 /// See the module.
@@ -43,6 +55,12 @@ pub struct AzuroSettings {
     pub page: usize,
     /// Pages read in one poll of one chain at most.
     pub max_pages: usize,
+    /// What prices are taken from.
+    pub prices: Prices,
+    /// The stream of conditions and games.
+    pub stream: StreamSettings,
+    /// What the stream calls each chain.
+    pub environments: Vec<(String, String)>,
 }
 
 impl Default for AzuroSettings {
@@ -59,6 +77,9 @@ impl Default for AzuroSettings {
             // A game has a hundred conditions and more: such a page has megabytes.
             page: 100,
             max_pages: 50,
+            prices: Prices::Listed,
+            stream: StreamSettings::at(STREAM_URL),
+            environments: vec![("polygon".to_owned(), "PolygonUSDT".to_owned())],
         }
     }
 }
@@ -69,7 +90,8 @@ impl AzuroSettings {
     /// # Errors
     /// [`MarketError::Dictionary`] when that cannot be read.
     pub fn from_config(settings: &MarketSettings) -> Result<Self, MarketError> {
-        let AzuroChoice { url, feed_url, source, chains, margin, per_game, sports, dictionary } = &settings.azuro;
+        let AzuroChoice { url, feed_url, source, chains, margin, per_game, sports, dictionary, .. } = &settings.azuro;
+        let AzuroChoice { prices, stream_url, environments, .. } = &settings.azuro;
         let titles = match dictionary {
             Some(path) => Titles::read(path).map_err(|e| MarketError::Dictionary(e.to_string()))?,
             None => Titles::default(),
@@ -83,8 +105,16 @@ impl AzuroSettings {
             sports: sports.clone(),
             titles,
             max_ahead: settings.horizon,
+            prices: *prices,
+            stream: StreamSettings::at(stream_url),
+            environments: environments.clone(),
             ..Self::default()
         })
+    }
+
+    /// What the stream calls a chain.
+    pub(super) fn environment(&self, chain: &str) -> Option<String> {
+        self.environments.iter().find(|(name, _)| name == chain).map(|(_, environment)| environment.clone())
     }
 
     /// The address of each chain's subgraph.

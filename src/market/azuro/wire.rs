@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::feed::Update;
 use super::odds::{Margin, are_odds};
 use super::titles::Titles;
 use crate::market::fields::{self, number};
@@ -116,7 +117,7 @@ pub(super) enum Status {
 }
 
 impl Status {
-    fn of(word: Option<&str>) -> Self {
+    pub(super) fn of(word: Option<&str>) -> Self {
         match word {
             Some("Created" | "Active" | "Prematch") => Self::Open,
             Some("Resolved" | "Finished") => Self::Resolved,
@@ -136,7 +137,7 @@ fn seconds(value: &Value) -> Option<UnixMs> {
 }
 
 /// A number or text as its digits: ids have more of them than a number holds.
-fn digits(value: &Value) -> Option<String> {
+pub(super) fn digits(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         Value::Number(number) => Some(number.to_string()),
@@ -208,6 +209,23 @@ fn place(value: &Value) -> f64 {
 }
 
 impl Condition {
+    /// What names it: in both subgraphs, and on the stream.
+    pub(super) fn number(&self) -> Option<String> {
+        digits(&self.condition_id)
+    }
+
+    /// Takes over what the stream told of it.
+    pub(super) fn tell(&mut self, update: &Update) {
+        if update.state.is_some() {
+            self.status.clone_from(&update.state);
+        }
+        for outcome in &mut self.outcomes {
+            if let Some(odds) = digits(&outcome.outcome_id).and_then(|number| update.odds.get(&number)) {
+                outcome.current_odds.clone_from(odds);
+            }
+        }
+    }
+
     pub(super) fn status(&self) -> Status {
         Status::of(self.status.as_deref().or(self.state.as_deref()))
     }

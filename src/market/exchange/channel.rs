@@ -5,28 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use soketto::handshake::http::Server;
-use soketto::{Data, Incoming};
-use tokio::sync::mpsc;
-use tokio_util::compat::TokioAsyncReadCompatExt as _;
 
-use super::{App, Stage, refusal};
+use super::socket::{self, Teller};
+use super::{App, Stage};
 
-/// How often prices are looked at, wall time.
-const LOOK: Duration = Duration::from_millis(50);
 /// Half of the distance between best bid and best ask, where there is room.
 const HALF_SPREAD: f64 = 0.005;
-/// Messages of a client that wait for an answer.
-const WAITING: usize = 64;
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -59,69 +49,25 @@ struct Said {
     operation: Option<String>,
 }
 
-pub(super) async fn channel(State(app): State<Arc<App>>, mut request: Request) -> Response {
-    let upgrade = hyper::upgrade::on(&mut request);
-    let mut server = Server::new();
-    let Ok(response) = server.receive_request(&request) else {
-        return refusal(StatusCode::BAD_REQUEST, "this is a websocket");
-    };
-    let stop = app.stop.clone();
-    tokio::spawn(async move {
-        let Ok(upgraded) = upgrade.await else { return };
-        let (sender, receiver) = server.into_builder(TokioIo::new(upgraded).compat()).finish();
-        let (said, hears) = mpsc::channel(WAITING);
-        tokio::select! {
-            () = listen(receiver, said) => {}
-            () = tell(&app, sender, hears) => {}
-            () = stop.cancelled() => {}
-        }
-    });
-    response.map(|()| axum::body::Body::empty())
+/// The price of each token that was told last.
+#[derive(Default)]
+struct Told(BTreeMap<String, Option<f64>>);
+
+pub(super) async fn channel(State(app): State<Arc<App>>, request: Request) -> Response {
+    socket::serve(app, request, Told::default())
 }
 
-type Plug = tokio_util::compat::Compat<TokioIo<hyper::upgrade::Upgraded>>;
-
-async fn listen(mut receiver: soketto::Receiver<Plug>, said: mpsc::Sender<String>) {
-    let mut frame = Vec::new();
-    loop {
-        frame.clear();
-        match receiver.receive(&mut frame).await {
-            Ok(Incoming::Data(Data::Text(_))) => {
-                let text = String::from_utf8_lossy(&frame).into_owned();
-                if said.send(text).await.is_err() {
-                    return;
-                }
-            }
-            Ok(Incoming::Closed(_)) | Err(_) => return,
-            Ok(_) => {}
+impl Teller for Told {
+    fn hear(&mut self, _: &App, said: &str) -> Vec<String> {
+        if said == "PING" {
+            return vec!["PONG".to_owned()];
         }
+        subscribe(said, &mut self.0);
+        Vec::new()
     }
-}
 
-async fn tell(app: &App, mut sender: soketto::Sender<Plug>, mut hears: mpsc::Receiver<String>) {
-    // The price of each token that was told last.
-    let mut told: BTreeMap<String, Option<f64>> = BTreeMap::new();
-    let mut look = tokio::time::interval(LOOK);
-    loop {
-        let messages = tokio::select! {
-            said = hears.recv() => match said {
-                None => return,
-                Some(said) if said == "PING" => vec!["PONG".to_owned()],
-                Some(said) => {
-                    subscribe(&said, &mut told);
-                    continue;
-                }
-            },
-            _ = look.tick() => news(app, &mut told),
-        };
-        for message in messages {
-            if sender.send_text(message).await.is_err() {
-                return;
-            }
-        }
-        if sender.flush().await.is_err() {
-            return;
-        }
+    fn news(&mut self, app: &App) -> Vec<String> {
+        news(app, &mut self.0)
     }
 }
 

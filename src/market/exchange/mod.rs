@@ -5,7 +5,7 @@
 //! | `GET /sampling-markets`, `/markets`, `/markets/{id}`, `/time`, `/ok` | Polymarket's order-book API, see [`clob`] |
 //! | `POST /midpoints`, websocket `/ws/market` | its midpoints and its market channel, see [`channel`] |
 //! | `GET /markets/keyset`, `/events/keyset`, `/markets?condition_ids=` | Polymarket's Gamma API, see [`gamma`] |
-//! | `POST /`, `/subgraphs/name/azuro-protocol/{name}` | Azuro's subgraphs, see [`azuro`] |
+//! | `POST /`, `/subgraphs/name/azuro-protocol/{name}`, websocket `/v1/streams/feed` | Azuro's subgraphs and its stream, see [`azuro`] |
 //! | `GET /api/v2/events…`, `POST /api/v1/validators/…` | the event service of 2025, see [`ifgames`] |
 //! | `GET /simulator/reported` | ours: what that service was told, `{"predictions", "results", "refused"}` |
 //! | `GET /simulator/truth/{id}` | ours: `{"condition_id", "at_ms", "probability"}`, what the world knows; by the id of either API |
@@ -15,6 +15,7 @@ mod channel;
 mod clob;
 mod gamma;
 mod ifgames;
+mod socket;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -118,6 +119,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/events/keyset", get(gamma::events))
         .route("/", post(azuro::api))
         .route("/subgraphs/name/azuro-protocol/{name}", post(azuro::named))
+        .route("/v1/streams/feed", get(azuro::feed))
         .route("/api/v2/events", get(ifgames::events))
         .route("/api/v2/events/resolved", get(ifgames::resolved))
         .route("/api/v2/events/deleted", get(ifgames::deleted))

@@ -6,24 +6,20 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::stream::{Stream, StreamSettings};
+use super::stream::Channel;
 use super::{NAME, StreamFacts};
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::market::http::HttpClient;
+use crate::market::stream::{Compared, Doubt, StreamSettings};
 use crate::market::{Listing, MarketError, PriceSource, Quote, fields};
 use crate::units::Probability;
 
 /// Tokens asked for in one request.
 const AT_ONCE: usize = 500;
-/// How far the channel's midpoint may be from the one that was asked for: they are some hundred milliseconds apart.
-const NEAR: f64 = 0.02;
-/// The share of its prices that must not be near, one in so many, and never one alone where there are more.
-const SHARE: usize = 10;
 
 /// What a price is taken from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -41,23 +37,21 @@ pub enum Prices {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Desk {
-    stream: Option<Stream>,
+    stream: Option<Channel>,
     asks: bool,
     /// The first token of each market, by condition id.
     tokens: Mutex<HashMap<String, String>>,
-    /// Since when the channel disagrees, and for how long it may.
-    disagrees_since: Mutex<Option<Instant>>,
-    patience: Duration,
+    doubt: Doubt,
 }
 
 impl Desk {
     /// Refuses an address of the channel that cannot be used, where it is wanted.
     pub(super) fn new(prices: Prices, settings: &StreamSettings, clock: &Clock) -> Result<Self, MarketError> {
         let refuse = |reason: String| MarketError::Stream { provider: NAME, url: settings.url.clone(), reason };
-        let wanted = (prices == Prices::Stream).then(|| Stream::new(settings.clone(), clock.clone()));
+        let wanted = (prices == Prices::Stream).then(|| Channel::new(settings.clone(), clock.clone()));
         let stream = wanted.transpose().map_err(refuse)?;
-        let (asks, patience) = (prices != Prices::Listed, settings.silence);
-        Ok(Self { stream, asks, tokens: Mutex::default(), disagrees_since: Mutex::default(), patience })
+        let (asks, doubt) = (prices != Prices::Listed, Doubt::of(settings.silence));
+        Ok(Self { stream, asks, tokens: Mutex::default(), doubt })
     }
 
     fn tokens(&self) -> MutexGuard<'_, HashMap<String, String>> {
@@ -89,40 +83,20 @@ impl Desk {
                 HashMap::new()
             }
         };
-        let (mut near, mut far) = (0, 0);
+        let mut compared = Compared::default();
         for listing in listings {
             let Some(token) = tokens.get(&listing.event.id) else { continue };
             let told = self.stream.as_ref().and_then(|stream| stream.quote(token));
             let quote = match (told, asked.get(token).copied()) {
-                (Some(told), Some(asked)) if differ(told, asked) => {
-                    far += 1;
-                    Some(asked)
-                }
-                (Some(told), asked) => {
-                    near += usize::from(asked.is_some());
-                    Some(told)
-                }
-                (None, asked) => asked,
+                (Some(told), Some(asked)) => Some(if compared.are_near(told, asked) { told } else { asked }),
+                (told, asked) => told.or(asked),
             };
             listing.quote = quote.or(listing.quote);
         }
-        self.judge(near, far);
-    }
-
-    fn judge(&self, near: usize, far: usize) {
-        let disagrees = far > 0 && far * SHARE >= near + far && (far > 1 || near + far < SHARE);
-        let mut since = self.disagrees_since.lock().unwrap_or_else(PoisonError::into_inner);
-        if !disagrees {
-            *since = None;
-            return;
-        }
-        let lasts = since.get_or_insert_with(clock::monotonic).elapsed();
-        tracing::warn!(provider = NAME, near, far, "the market channel and the midpoints differ");
-        if lasts >= self.patience {
-            *since = None;
-            if let Some(stream) = &self.stream {
-                stream.replace();
-            }
+        if self.doubt.is_enough(NAME, compared)
+            && let Some(stream) = &self.stream
+        {
+            stream.replace();
         }
     }
 
@@ -151,12 +125,8 @@ impl Desk {
     }
 
     pub(super) fn facts(&self) -> Option<StreamFacts> {
-        self.stream.as_ref().map(Stream::facts)
+        self.stream.as_ref().map(Channel::facts)
     }
-}
-
-fn differ(one: Quote, other: Quote) -> bool {
-    (one.price.get() - other.price.get()).abs() > NEAR
 }
 
 /// The midpoints of `tokens`, asked for some hundred at a time; of those that have one.
@@ -178,30 +148,4 @@ async fn midpoints(
         }));
     }
     Ok(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_channel_is_replaced_when_much_of_it_stays_wrong() {
-        let desk = |silence| {
-            let settings = StreamSettings { silence, ..StreamSettings::at("ws://127.0.0.1:1/") };
-            Desk::new(Prices::Stream, &settings, &Clock::wall()).unwrap()
-        };
-        let replaced = |desk: &Desk| desk.facts().unwrap().outdated;
-        let patient = desk(Duration::from_secs(3600));
-        patient.judge(5, 5);
-        patient.judge(5, 5);
-        assert_eq!(replaced(&patient), 0, "not yet");
-        patient.judge(10, 0);
-        assert_eq!(*patient.disagrees_since.lock().unwrap(), None, "it agrees again");
-        let short = desk(Duration::ZERO);
-        short.judge(99, 1);
-        assert_eq!(replaced(&short), 0, "one market moves fast");
-        short.judge(5, 5);
-        short.judge(0, 1);
-        assert_eq!(replaced(&short), 2);
-    }
 }

@@ -5,6 +5,7 @@
 
 mod graphql;
 mod ids;
+mod stream;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use self::graphql::Field;
+pub(super) use self::stream::feed;
 use super::super::truth::Truth;
 use super::{App, Exchange, Shown, Stage};
 use crate::units::{Probability, UnixMs};

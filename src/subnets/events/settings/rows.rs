@@ -134,6 +134,27 @@ pub const SETTINGS: &[Setting] = &[
         "Which of Azuro's two subgraphs is used: api has games, bets and history; feed has games and odds.",
     ),
     setting(
+        "market.azuro.prices",
+        Kind::Choice(&["listed", "stream"]),
+        Some("listed"),
+        MARKET,
+        "Where Azuro's prices come from: the odds in the list of games, or those that the stream told last.",
+    ),
+    setting(
+        "market.azuro.stream_url",
+        Kind::Text,
+        Some("wss://streams.chainfeedon.com/v1/streams/feed"),
+        MARKET,
+        "The stream of conditions and games, a websocket; ws://HOST:PORT/v1/streams/feed of a `neuron market-sim`.",
+    ),
+    setting(
+        "market.azuro.environments",
+        Kind::List,
+        Some("polygon=PolygonUSDT,gnosis=GnosisXDAI,base=BaseWETH,chiliz=ChilizWCHZ,bsc=BscUSDT"),
+        MARKET,
+        "What the stream calls each chain; games of a chain without a name are polled.",
+    ),
+    setting(
         "market.azuro.chains",
         Kind::List,
         Some("polygon"),

@@ -21,20 +21,20 @@ use crate::market::http::install_tls;
 const LONGEST: usize = 8 << 20;
 
 /// What bytes go over: plain or encrypted.
-pub(super) trait Line: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(in crate::market) trait Line: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Line for T {}
 
-pub(super) type Plug = Compat<Box<dyn Line>>;
+pub(in crate::market) type Plug = Compat<Box<dyn Line>>;
 
 /// Both directions of an open websocket.
-pub(super) struct Socket {
-    pub(super) sender: Sender<Plug>,
-    pub(super) receiver: Receiver<Plug>,
+pub(in crate::market) struct Socket {
+    pub(in crate::market) sender: Sender<Plug>,
+    pub(in crate::market) receiver: Receiver<Plug>,
 }
 
 /// Opens one. The error is for a log.
-pub(super) async fn open(url: &Url) -> Result<Socket, String> {
+pub(in crate::market) async fn open(url: &Url) -> Result<Socket, String> {
     let host = url.host_str().ok_or("the address has no host")?;
     let port = url.port_or_known_default().ok_or("the address has no port")?;
     let plain_host = host.trim_matches(['[', ']']);
