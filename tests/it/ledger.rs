@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use neuron::ledger::{LedgerError, WeightJob, WeightStep, weight_jobs};
+use neuron::ledger::{Fault, LedgerError, WeightJob, WeightStep, weight_jobs};
 use neuron::scoring::Rules;
 use neuron::scoring::admission::EventState;
 use neuron::scoring::conditional::{Conditional, MAX_PER_MINER, Side};
@@ -88,6 +88,42 @@ async fn a_round_is_recorded_once_and_scored_against_its_price() {
     near(settled.scores[0].1, (0.21 + 0.15) / 2.0);
     assert_eq!(settled.scores[1], (miner(2), 0.0));
     assert_eq!(settled.scores.len(), 2);
+}
+
+#[tokio::test]
+async fn a_round_that_finds_the_disk_full_is_refused_whole_and_recorded_when_there_is_room() {
+    if !are_files() {
+        return; // The disk of a database is somebody else's.
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path(), Rules::default());
+    let events = |from: usize| (from..from + 200).map(|n| event(&n.to_string(), 8)).collect::<Vec<_>>();
+    ledger.upsert_events(events(0)).await.unwrap();
+    ledger.record_tick(tick(0, "test-0", 0.5, &[(1, 0.8)])).await.unwrap();
+    // No more pages than there are.
+    let pages = async |most: u32| {
+        let limit = format!("PRAGMA max_page_count = {most}");
+        ledger.core().write(move |transaction| Ok::<_, Fault>(transaction.execute_batch(&limit)?)).await.unwrap();
+    };
+    pages(1).await;
+    let mut round = tick(1, "test-0", 0.5, &[]);
+    for n in 0..200 {
+        let said = (1..=200).map(|m| (m, f64::from(m) / 201.0)).collect::<Vec<_>>();
+        let part = tick(1, &format!("test-{n}"), 0.5, &said);
+        round.prices.extend(part.prices);
+        round.submissions.extend(part.submissions);
+    }
+    for _ in 0..2 {
+        let full = ledger.record_tick(round.clone()).await.unwrap_err();
+        assert!(matches!(full, LedgerError::Full { .. }), "{full}");
+        assert!(ledger.prices("test-7".into()).await.unwrap().is_empty(), "nothing of it is there");
+    }
+    assert!(matches!(ledger.upsert_events(events(200)).await.unwrap_err(), LedgerError::Full { .. }));
+    assert_eq!(ledger.all_events().await.unwrap().len(), 200);
+    pages(u32::MAX - 1).await;
+    let report = ledger.record_tick(round).await.unwrap();
+    assert_eq!((report.recorded, report.counted()), (true, 40_000));
+    assert_eq!(ledger.intervals(miner(1), "test-0".into()).await.unwrap()[0].stats.count, 2);
 }
 
 #[tokio::test]
