@@ -23,7 +23,10 @@ impl Whole {
     }
 
     pub(super) fn pack(values: impl Iterator<Item = i64>, (least, width): (i64, usize), out: &mut Vec<u8>) {
-        out.extend(values.flat_map(|value| value.wrapping_sub(least).to_le_bytes().into_iter().take(width)));
+        for value in values {
+            let eight = value.wrapping_sub(least).to_le_bytes();
+            out.extend_from_slice(eight.get(..width).unwrap_or(&eight));
+        }
     }
 
     /// The first `n` numbers. Eight bytes are read for each, of which there are enough: other columns follow.
