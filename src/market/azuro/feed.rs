@@ -173,7 +173,8 @@ impl Feed {
             return None;
         }
         update.state = state.cloned().or_else(|| update.state.take());
-        update.odds.extend(odds);
+        // Others than its own are of no use, and would be kept for as long as it is followed.
+        update.odds.extend(odds.into_iter().filter(|(outcome, _)| followed.condition.has(outcome)));
         followed.condition.tell(update);
         self.updates += 1;
         if let Some(Told::Priced(quote)) = self.told(&number, now) {
@@ -289,6 +290,17 @@ mod tests {
         let Some(Told::Priced(quote)) = told else { panic!("{told:?}") };
         assert_eq!(quote.source, PriceSource::StreamedOdds);
         quote.price.get()
+    }
+
+    #[test]
+    fn odds_of_outcomes_that_a_condition_does_not_have_are_not_kept() {
+        let mut feed = feed();
+        for outcome in 31..1_000 {
+            let data = json!({"id": "17", "outcomes": [{"outcomeId": outcome, "currentOdds": "1.8"}]});
+            feed.take(&json!({"event": "ConditionUpdated", "data": data}).to_string(), UnixMs(5));
+        }
+        assert_eq!(feed.followed["17"].1, Update::default());
+        assert_eq!(feed.told("17", UnixMs(6)), None);
     }
 
     #[test]

@@ -214,6 +214,11 @@ impl Condition {
         digits(&self.condition_id)
     }
 
+    /// Whether it has an outcome of this number.
+    pub(super) fn has(&self, outcome: &str) -> bool {
+        self.outcomes.iter().any(|own| digits(&own.outcome_id).as_deref() == Some(outcome))
+    }
+
     /// Takes over what the stream told of it.
     pub(super) fn tell(&mut self, update: &Update) {
         if update.state.is_some() {
