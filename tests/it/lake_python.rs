@@ -10,7 +10,8 @@ use crate::lake_kinds::{prompts, series};
 use crate::needs::{python, spark};
 use crate::score::{miner, score};
 
-tests! { asynchronous: duckdb_answers_ten_questions, duckdb_answers_about_other_kinds, spark_on_two_workers_answers_as_duckdb_does }
+tests! { asynchronous: duckdb_answers_ten_questions, duckdb_answers_about_other_kinds, spark_on_two_workers_answers_as_duckdb_does,
+spark_answers_about_other_kinds_as_duckdb_does }
 
 /// Sections of the page, and how many questions each has.
 const EVENTS: (&str, usize) = ("Asking", 10);
@@ -118,14 +119,27 @@ async fn duckdb_answers_about_other_kinds() {
     assert!(rows(&found, "3").iter().any(|row| row[0] == "late" && row[1] == "too late"));
 }
 
+/// Asks both engines the questions of a section, and compares what they answer.
+fn both_answer(section: (&str, usize), [duckdb, spark]: [&Path; 2], lake: &str) {
+    let (by_duckdb, by_spark) =
+        (answers_in(section, duckdb, "duckdb", lake), answers_in(section, spark, "spark", lake));
+    for (question, found) in &by_duckdb {
+        let (name, other) = (section.0, &by_spark[question]);
+        assert!(!found["rows"].as_array().unwrap().is_empty(), "{name}: question {question} has no answer");
+        assert_eq!(found["columns"], other["columns"], "{name}: question {question}");
+        assert!(same(&found["rows"], &other["rows"]), "{name}: {question}: {found} {other}");
+    }
+}
+
 async fn spark_on_two_workers_answers_as_duckdb_does() {
     let (spark, python) = (spark(), python("NEURON_PYTHON_DATA"));
     let folder = tempfile::tempdir().unwrap();
-    let lake = lake(folder.path()).await;
-    let (by_duckdb, by_spark) = (answers(&python, "duckdb", &lake), answers(&spark, "spark", &lake));
-    for (question, found) in &by_duckdb {
-        assert!(!found["rows"].as_array().unwrap().is_empty(), "question {question} has no answer");
-        assert_eq!(found["columns"], by_spark[question]["columns"], "question {question}");
-        assert!(same(&found["rows"], &by_spark[question]["rows"]), "{question}: {found} {}", by_spark[question]);
-    }
+    both_answer(EVENTS, [&python, &spark], &lake(folder.path()).await);
+}
+
+async fn spark_answers_about_other_kinds_as_duckdb_does() {
+    let (spark, python) = (spark(), python("NEURON_PYTHON_DATA"));
+    let folder = tempfile::tempdir().unwrap();
+    both_answer(SERIES, [&python, &spark], &series(folder.path()).await);
+    both_answer(PROMPTS, [&python, &spark], &prompts(folder.path()).await);
 }
