@@ -66,6 +66,9 @@ async fn recorded(url: &str, root: &Path, rounds: u32) -> (Vec<PriceSource>, Str
     (sources.collect(), said)
 }
 
+/// How a line about it begins.
+const ENDED: &str = "the stream of Polymarket's prices ended";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn prices_come_encrypted_from_a_server_that_is_trusted() {
     let folder = tempfile::tempdir().unwrap();
@@ -74,7 +77,7 @@ async fn prices_come_encrypted_from_a_server_that_is_trusted() {
     let (sources, said) = recorded(&url, &root, 30).await;
     let streamed = sources.iter().filter(|source| **source == PriceSource::Stream).count();
     assert_eq!(streamed, 20, "each of them: {sources:?} {said}");
-    assert!(!said.contains("the price stream ended"), "{said}");
+    assert!(!said.contains(ENDED), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,8 +91,7 @@ async fn a_certificate_that_is_not_trusted_is_refused_in_a_sentence_and_prices_a
     for (config, root) in [(strangers, &other), (for_another_name, &elsewhere)] {
         let (sources, said) = recorded(&channel(config).await, root, 5).await;
         assert!(sources.iter().all(|source| *source == PriceSource::Midpoint), "{sources:?}");
-        let sentence =
-            said.lines().find(|line| line.contains("the price stream ended")).unwrap_or_else(|| panic!("{said}"));
+        let sentence = said.lines().find(|line| line.contains(ENDED)).unwrap_or_else(|| panic!("{said}"));
         assert!(sentence.contains("the certificate of localhost is not trusted"), "{sentence}");
         assert!(sentence.contains("SSL_CERT_FILE") && sentence.contains("prices are read by requests"), "{sentence}");
     }
