@@ -121,7 +121,7 @@ mod tests {
         let inputs = Inputs { rows: vec![0.1, 0.2, 0.3, 0.4, 0.5, 0.6], features: 2, prices: Scaler::of([]) };
         assert_eq!(network.outputs(&inputs), Some(vec![0.5, 1.0]));
         let error = Onnx::of_bytes(&file, &Shape { outputs: 5, ..shape.clone() }).unwrap_err();
-        assert!(error.contains("says 2 numbers"), "{error}");
+        assert!(error.contains("it gives 2 numbers"), "{error}");
         let wider = Shape { window: 4, ..shape.clone() };
         assert!(Onnx::of_bytes(&file, &wider).is_err(), "another window");
         for length in 0..file.len() {
