@@ -397,11 +397,11 @@ fn miner(folder: &Path) -> (LlmSettings, Llm, Arc<OneEvent>, Question) {
 async fn new_articles_alone_are_worth_asking_again() {
     let calls_after_hours = async |new: usize| {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("articles")).unwrap();
         for n in 0..new {
             let text = format!(
                 r#"{{"title":"Bank rates, news {n}","text":"Number {n} of those who will cut.","published":"2024-05-01T05:{n:02}:00Z"}}"#
             );
-            std::fs::create_dir_all(folder.path().join("articles")).unwrap();
             std::fs::write(folder.path().join("articles").join(format!("new{n}.json")), text).unwrap();
         }
         let (settings, llm, _market, asked) = miner(folder.path());

@@ -4,14 +4,14 @@
 //! was polled. Odds that it tells take the place of those of the same outcomes, so that the margin is removed from all of them.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::odds::{Margin, are_odds};
 use super::wire::{Condition, Status, digits};
-use crate::market::stream::{Ping, Topic};
+use crate::market::stream::{Changes, Ping, Topic};
 use crate::market::{PriceSource, Quote, fields};
 use crate::units::UnixMs;
 
@@ -19,8 +19,6 @@ use crate::units::UnixMs;
 const AT_ONCE: usize = 100;
 /// Conditions, and games, that one connection is subscribed to; what is beyond is polled.
 const MOST: usize = 2_000;
-/// Changes kept for who asks what happened between two looks.
-const KEPT: usize = 50_000;
 
 /// What can be subscribed to: a condition or a game of one environment, which is a chain and its currency.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,7 +71,7 @@ pub(super) struct Feed {
     followed: HashMap<String, (Followed, Update)>,
     /// What games are said to be, by number.
     games: HashMap<String, Status>,
-    changes: VecDeque<(String, Quote)>,
+    changes: Changes,
     pub(super) updates: u64,
     pub(super) malformed: u64,
 }
@@ -104,7 +102,7 @@ impl Feed {
             margin,
             followed: HashMap::new(),
             games: HashMap::new(),
-            changes: VecDeque::new(),
+            changes: Changes::default(),
             updates: 0,
             malformed: 0,
         }
@@ -155,7 +153,7 @@ impl Feed {
 
     /// The prices that changed since the last call, by event id, oldest first.
     pub(super) fn changes(&mut self) -> Vec<(String, Quote)> {
-        self.changes.drain(..).collect()
+        self.changes.take()
     }
 
     pub(super) fn followed(&self) -> usize {
@@ -177,14 +175,9 @@ impl Feed {
         update.odds.extend(odds.into_iter().filter(|(outcome, _)| followed.condition.has(outcome)));
         followed.condition.tell(update);
         self.updates += 1;
-        if let Some(Told::Priced(quote)) = self.told(&number, now) {
-            let id = self.followed.get(&number).map(|(followed, _)| followed.id.clone())?;
-            if self.changes.iter().next_back().is_none_or(|(last, before)| *last != id || before.price != quote.price) {
-                if self.changes.len() == KEPT {
-                    self.changes.pop_front();
-                }
-                self.changes.push_back((id, quote));
-            }
+        if let (Some(Told::Priced(quote)), Some((followed, _))) = (self.told(&number, now), self.followed.get(&number))
+        {
+            self.changes.note(&followed.id, quote);
         }
         Some(())
     }

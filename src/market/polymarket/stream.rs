@@ -1,19 +1,17 @@
 //! Prices by the market channel: the books that it told of the tokens that are wanted.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 
 use super::books::Books;
 use crate::clock::Clock;
-use crate::market::stream::{Ping, Stream, StreamSettings, Topic};
+use crate::market::stream::{Changes, Ping, Stream, StreamSettings, Topic};
 use crate::market::{PriceSource, Quote};
 use crate::units::UnixMs;
 
 /// Tokens named in one message of a subscription.
 const TOKENS_AT_ONCE: usize = 500;
-/// Changes kept for who asks what happened between two looks.
-const KEPT: usize = 50_000;
 
 /// What happened on the channel since the start.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +40,7 @@ pub(super) struct Channel(Stream<Told>);
 struct Told {
     books: Books,
     /// Changes of midpoints since they were last asked for.
-    changes: VecDeque<(String, Quote)>,
+    changes: Changes,
     levels: u64,
     stale: u64,
     malformed: u64,
@@ -75,7 +73,7 @@ impl Channel {
 
     /// The midpoints that changed since the last call, by token, oldest first.
     pub(super) fn changes(&self) -> Vec<(String, Quote)> {
-        self.0.look(|told, _| told.changes.drain(..).collect())
+        self.0.look(|told, _| told.changes.take())
     }
 
     pub(super) fn facts(&self) -> StreamFacts {
@@ -116,16 +114,15 @@ impl Topic for Told {
     }
 
     fn take(&mut self, frame: &str, now: UnixMs) {
+        // What a sign of life is answered with.
+        if frame == "PONG" {
+            return;
+        }
         let Self { books, changes, .. } = self;
         let applied = books.take(frame, |token, price| {
-            let Some(price) = price else { return };
-            if changes.iter().next_back().is_some_and(|(last, quote)| last == token && quote.price == price) {
-                return;
+            if let Some(price) = price {
+                changes.note(token, Quote { price, at: now, source: PriceSource::Stream });
             }
-            if changes.len() == KEPT {
-                changes.pop_front();
-            }
-            changes.push_back((token.to_owned(), Quote { price, at: now, source: PriceSource::Stream }));
         });
         self.levels += applied.levels as u64;
         self.stale += applied.stale as u64;

@@ -4,6 +4,7 @@
 //! [`StreamSettings::silence`] though it is asked for a sign of life in between, and when somebody has seen that what it told is
 //! not so any more ([`Stream::replace`]). Meanwhile nothing is told: what was said before a break may not be so any more.
 
+mod changes;
 mod doubt;
 mod socket;
 
@@ -16,6 +17,7 @@ use soketto::{Incoming, Receiver, Sender};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+pub(super) use self::changes::Changes;
 pub(super) use self::doubt::{Compared, Doubt};
 use self::socket::{Plug, Socket};
 use crate::clock::{self, Clock};
@@ -234,10 +236,7 @@ async fn listen<T: Topic>(shared: &Shared<T>, mut receiver: Receiver<Plug>) -> E
         match receiver.receive(&mut frame).await {
             Ok(Incoming::Data(_)) => {
                 shared.heard();
-                match std::str::from_utf8(&frame).unwrap_or_default() {
-                    "PONG" => {}
-                    text => shared.take(text),
-                }
+                shared.take(std::str::from_utf8(&frame).unwrap_or_default());
             }
             Ok(Incoming::Pong(_)) => shared.heard(),
             Ok(Incoming::Closed(reason)) => return Ended::Broken(format!("closed with {}", reason.code)),

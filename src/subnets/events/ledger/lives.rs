@@ -9,7 +9,7 @@ use super::archive::Archive;
 use super::block::{Logged, unpack_reports};
 use super::prices::{self, PriceSeen};
 use super::record::{IN_FORCE, RAW_SINCE};
-use super::reports::CellLine;
+use super::reports::{BLOCKS_BETWEEN, CellLine};
 use super::types::{EventChange, EventRow};
 use super::{changes, read};
 use crate::ledger::sql::{self, Params, Row};
@@ -192,9 +192,6 @@ impl Archive<'_> {
         self.named(read())
     }
 }
-
-/// The statistics in force of an event between two intervals.
-const BLOCKS_BETWEEN: &str = "SELECT interval, block FROM stats WHERE event = ?1 AND interval BETWEEN ?3 AND ?4 AND bracket = ?2 ORDER BY interval";
 
 /// The values for [`BLOCKS_BETWEEN`], and what the intervals are counted on.
 fn ended(id: i64, event: &EventRow, time: &Range<UnixMs>) -> ([i64; 4], Grid) {

@@ -48,6 +48,10 @@ pub struct CellLine {
 /// Answers, and the sums of reports and prices, of each miner.
 type Means = BTreeMap<MinerId, (u64, f64, f64)>;
 
+/// An event's blocks of one bracket between two intervals, by interval.
+pub(super) const BLOCKS_BETWEEN: &str = "SELECT interval, block FROM stats
+    WHERE event = ?1 AND interval BETWEEN ?3 AND ?4 AND bracket = ?2 ORDER BY interval";
+
 impl Archive<'_> {
     /// Every miner's mean report on every counted event. Reports at or after an early close are in where an interval was not
     /// cut: this is for looking, not for scoring.
@@ -120,10 +124,7 @@ impl Archive<'_> {
 
     fn cells(&self, id: i64, event: &EventRow, intervals: &RangeInclusive<i64>) -> Result<Vec<CellLine>, Fault> {
         let grid = Grid::of_minutes(event.interval_minutes);
-        let mut query = self.file.connection().prepare_cached(
-            "SELECT interval, block FROM stats WHERE event = ?1 AND interval BETWEEN ?3 AND ?4 AND bracket = ?2
-             ORDER BY interval",
-        )?;
+        let mut query = self.file.connection().prepare_cached(BLOCKS_BETWEEN)?;
         let mut rows = query.query(params![id, IN_FORCE, intervals.start(), intervals.end()])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
