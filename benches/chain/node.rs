@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use neuron::localnet::genesis::{GenesisConfig, LastEpoch, NeuronGenesis, SubnetGenesis};
 use neuron::localnet::{self, LocalnetConfig};
+use neuron::telemetry::{LogLevel, start_logs};
 use neuron::units::{NetUid, Rao};
 use neuron::wallet::{Keypair, Scheme};
 
@@ -54,6 +55,8 @@ fn subnet(netuid: NetUid) -> SubnetGenesis {
 /// Serves until the parent ends; prints the port, and makes a block for each line that it reads: the answer is how many
 /// extrinsics still wait then.
 pub async fn serve(block_time: Duration, subnets: u16) {
+    // As the command does: without a log, each span of the host asks for one.
+    start_logs(LogLevel::Warnings, false, None).unwrap();
     let config = LocalnetConfig { port: 0, block_time, genesis: genesis(subnets), ..LocalnetConfig::default() };
     let node = localnet::spawn(config).await.unwrap();
     println!("{}", node.port());

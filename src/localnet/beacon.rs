@@ -1,6 +1,7 @@
 //! The chain as its own random beacon: it signs rounds as they pass by the chain's time, and takes real pulses of drand's
 //! `quicknet` from who has them. Pulses reach the state as on the real chain, in an extrinsic of the block.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,8 @@ const WAITING: usize = 100_000;
 /// Signs, or does not.
 pub(crate) struct Beacon {
     key: SecretKey,
-    public: PublicKey,
+    /// Found when it first signs: that takes a millisecond, and many chains never have commit-reveal on.
+    public: OnceCell<PublicKey>,
     running: bool,
     /// Nobody could have sealed anything for the rounds that passed meanwhile.
     slept: bool,
@@ -93,7 +95,7 @@ impl Standing {
 impl Beacon {
     /// A beacon that runs.
     pub(crate) fn new(key: SecretKey, given: BTreeMap<u64, Pulse>) -> Self {
-        Self { public: key.public(), key, running: true, slept: false, given }
+        Self { public: OnceCell::new(), key, running: true, slept: false, given }
     }
 
     /// Stops signing, or goes on; what was missed is signed then.
@@ -158,7 +160,7 @@ impl Beacon {
             return None;
         }
         let pulse = Pulse::of(round, &self.key.sign(round));
-        drand::remember(&self.public, &pulse);
+        drand::remember(self.public.get_or_init(|| self.key.public()), &pulse);
         // Root may have named another beacon; then ours is silent.
         drand::checked(&standing.config, &pulse).is_some_and(|signer| signer == drand::Signer::Chain).then_some(pulse)
     }

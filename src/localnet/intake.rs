@@ -43,6 +43,8 @@ struct Queue {
     waiting: VecDeque<Waiting>,
     /// Threads that validate.
     working: usize,
+    /// A block is being made.
+    making: bool,
     /// Extrinsics that are still to be looked at alone.
     alone: usize,
 }
@@ -58,20 +60,40 @@ struct Submitted {
     bytes: Vec<u8>,
 }
 
+impl Queue {
+    /// How many may validate now.
+    fn threads(&self) -> usize {
+        THREADS.saturating_sub(usize::from(self.making)).max(1)
+    }
+}
+
 impl Intake {
     /// Takes note of an extrinsic; whether a thread more should validate.
     fn push(&self, waiting: Waiting) -> bool {
         let mut queue = self.0.lock();
         queue.waiting.push_back(waiting);
-        let has_room = queue.working < *THREADS;
+        let has_room = queue.working < queue.threads();
         queue.working += usize::from(has_room);
         has_room
     }
 
-    /// What a thread validates next, and whether together; `None`: nothing waits, and the thread is one less.
+    /// Runs what makes a block. Nobody helps it, so it gets a core to itself; validation has the others.
+    pub(super) fn beside<R>(&self, making: impl FnOnce() -> R) -> R {
+        struct Ends<'a>(&'a Intake);
+        impl Drop for Ends<'_> {
+            fn drop(&mut self) {
+                self.0.0.lock().making = false;
+            }
+        }
+        self.0.lock().making = true;
+        let _ends = Ends(self);
+        making()
+    }
+
+    /// What a thread validates next, and whether together; `None`: nothing waits or others are enough, and the thread is one less.
     fn next(&self) -> Option<(Vec<Waiting>, bool)> {
         let mut queue = self.0.lock();
-        if queue.waiting.is_empty() {
+        if queue.waiting.is_empty() || queue.working > queue.threads() {
             queue.working -= 1;
             return None;
         }
@@ -205,4 +227,20 @@ fn validity(extrinsic: UncheckedExtrinsic, length: usize) -> TransactionValidity
         return Err(InvalidTransaction::MandatoryValidation.into());
     }
     checked.validate::<Runtime>(TransactionSource::External, &info, length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_in_the_making_has_a_core_to_itself_and_gives_it_back_also_when_it_panics() {
+        let intake = Intake::default();
+        let threads = || intake.0.lock().threads();
+        assert_eq!(threads(), *THREADS);
+        assert_eq!(intake.beside(threads), THREADS.saturating_sub(1).max(1));
+        let panics = || intake.beside(|| panic!("as told"));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+        assert_eq!(threads(), *THREADS);
+    }
 }

@@ -238,7 +238,7 @@ impl Node {
         let regular = self.genesis_time + u64::from(number) * SLOT_DURATION_MS;
         let now = before.saturating_add(SLOT_DURATION_MS).max(regular).saturating_add(later);
         let inherents = Inherents { now, pulses: self.beacon.lock().due(&standing, now), edits };
-        let built = blocks::build(&parent, &state, &inherents, &candidates)?;
+        let built = self.intake.beside(|| blocks::build(&parent, &state, &inherents, &candidates))?;
         let hash = built.block.hash();
         if let Some(journal) = &mut journal {
             journal.append(&built.block, &built.state.changes)?;

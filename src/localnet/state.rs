@@ -204,12 +204,15 @@ pub(crate) fn settle(state: &State, overlay: &mut Overlay) -> Result<(H256, Next
         }
         trie
     });
-    let different = |key: &[u8]| match (state.trie.get(key), trie.get(key)) {
-        (Some(old), Some(new)) => !Value::is_same(old, new),
-        (old, new) => old.is_some() || new.is_some(),
-    };
-    let keys = changed.main_storage_changes.into_iter().map(|(key, _)| key).filter(|key| different(key));
-    let changes = keys.map(|key| (trie.get(&key).cloned(), key)).map(|(value, key)| (key, value)).collect();
+    let changes = changed.main_storage_changes.into_iter().filter_map(|(key, _)| {
+        let (old, new) = (state.trie.get(&key), trie.get(&key));
+        let same = match (old, new) {
+            (Some(old), Some(new)) => Value::is_same(old, new),
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        (!same).then(|| (key, new.cloned()))
+    });
+    let changes = changes.collect();
     Ok((root, Next { trie, changes }))
 }
 
