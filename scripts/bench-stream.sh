@@ -5,9 +5,11 @@
 # ../shared/peers is there.
 #
 #   scripts/bench-stream.sh [streams|gateway]     both, or the one that is named
+#   scripts/bench-stream.sh long                  the axon alone, its memory and delays by tenths of the time
 #
 # NEURON_BENCH_SECONDS (10) is the length of a stream, NEURON_BENCH_ROUNDS (3) how many rounds are counted: an hour of streams
-# is NEURON_BENCH_SECONDS=20 NEURON_BENCH_ROUNDS=180. NEURON_BENCH_PROFILE=dev builds it as tests are built.
+# is NEURON_BENCH_SECONDS=20 NEURON_BENCH_ROUNDS=180 scripts/bench-stream.sh long. NEURON_BENCH_PROFILE=dev builds it as tests
+# are built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -16,6 +16,7 @@
 
 mod client;
 mod gateway;
+mod long;
 mod server;
 
 use std::process::Command;
@@ -45,6 +46,7 @@ fn main() {
         }
         ["streams"] => streams(seconds, rounds),
         ["gateway"] => gateway::first_chunk(),
+        ["long"] => long::tenths(seconds, rounds),
         _ => panic!("run by scripts/bench-stream.sh"),
     }
 }

@@ -122,8 +122,17 @@ impl Server {
 
     /// What it has in memory, MiB.
     pub fn rss_mib(&self) -> f64 {
+        self.memory_mib("VmRSS")
+    }
+
+    /// The most that it had in memory so far, MiB.
+    pub fn most_mib(&self) -> f64 {
+        self.memory_mib("VmHWM")
+    }
+
+    fn memory_mib(&self, field: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
     }
 
