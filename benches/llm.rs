@@ -1,4 +1,5 @@
-//! What the pipeline of language models costs beside the models: `cargo bench --bench llm`.
+//! What the pipeline of language models costs beside the models: `cargo bench --bench llm`, and `-- questions` for all but the
+//! index, which takes a minute to make.
 //!
 //! A search in an index of 100,000 articles, all that a question needs beside the time of its models (a script answers at once,
 //! on this machine, and its own work counts too), and what a thousand remembered questions hold.
@@ -164,6 +165,8 @@ async fn questions(folder: &Path) {
 
 fn main() {
     let folder = tempfile::tempdir().unwrap();
-    searches(folder.path());
+    if !std::env::args().any(|argument| argument == "questions") {
+        searches(folder.path());
+    }
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(questions(folder.path()));
 }
