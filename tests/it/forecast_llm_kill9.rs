@@ -14,8 +14,9 @@ const BUDGET: Budget = Budget { per_day: MicroUsd(60_000), per_question: MicroUs
 const NOW: UnixMs = UnixMs(1_767_268_800_000);
 const KILLS: u64 = 25;
 
-/// Calls at once, which share transactions.
+/// Questions at once, which share transactions, and calls of one step of theirs, which do so always.
 const AT_ONCE: u64 = 4;
+const TOGETHER: u64 = 3;
 
 /// The child: reserves, is charged (says so), settles, until the money is gone.
 #[test]
@@ -25,15 +26,21 @@ fn child() {
     let ledger = SpendLedger::open(&Path::new(&folder).join("spend.sqlite")).unwrap();
     let calls = |thread: u64| {
         let question = format!("q{thread}");
-        for call in 0u64.. {
-            let most = MicroUsd(40 + call % 50);
+        for step in 0u64.. {
+            let most = |call: u64| MicroUsd(40 + (step + call) % 50);
             let purpose = Purpose { question: &question, model: "m", prompt: "p@1" };
-            let Ok(reservation) = ledger.reserve(NOW, purpose, most, BUDGET) else { break };
-            let charged = most.0 - call % 30;
-            // From here on the money may be gone, whatever becomes of this process.
-            eprintln!("charged {charged}");
-            reservation.settle(MicroUsd(charged)).unwrap();
-            eprintln!("settled");
+            let wishes: Vec<_> = (0..1 + step % TOGETHER).map(|call| (purpose, most(call))).collect();
+            let held: Vec<_> = ledger.reserve_all(NOW, &wishes, BUDGET).unwrap().into_iter().flatten().collect();
+            if held.is_empty() {
+                break;
+            }
+            for reservation in held {
+                let charged = reservation.most.0 - step % 30;
+                // From here on the money may be gone, whatever becomes of this process.
+                eprintln!("charged {charged}");
+                reservation.settle(MicroUsd(charged)).unwrap();
+                eprintln!("settled");
+            }
         }
     };
     std::thread::scope(|scope| (0..AT_ONCE).for_each(|thread| drop(scope.spawn(move || calls(thread)))));

@@ -1,13 +1,11 @@
 //! Forecasts that depend on another question: where two are linked, what one is if the other ends one way or the other.
 
-use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Said, said};
 use super::combine::median;
-use super::desk::{Account, DeskError};
-use super::endpoint::Endpoint;
+use super::desk::{Account, Call, DeskError};
 use super::pipeline::{Asking, Pipeline, day};
 use super::prompts::{self, fenced};
 use super::retrieval::terms;
@@ -36,6 +34,18 @@ pub struct Link {
 }
 
 impl Link {
+    /// What a model said, when both numbers stand behind the mark `word`.
+    fn read(text: &str, word: &str) -> Option<Self> {
+        let behind = |label: &str| {
+            let (_, rest) = text.rsplit_once(&format!("[{word}] {label}"))?;
+            match said(rest.lines().next()?) {
+                Said::Probability(p) => Some(p.get()),
+                Said::Refusal | Said::Nothing => None,
+            }
+        };
+        Some(Self { if_yes: behind("if yes")?, if_no: behind("if no")? })
+    }
+
     /// The probability when the other's is `other`: the law of total probability.
     #[must_use]
     pub fn at(&self, other: f64) -> f64 {
@@ -77,14 +87,19 @@ impl Pipeline {
         other: &Foreign,
         account: &Account,
     ) -> Result<Option<Link>, DeskError> {
-        let mut asked = Vec::new();
-        for model in &self.models {
-            asked.push(self.conditional_of(model, asking, other, account));
-        }
+        let parts = ["conditional", asking.text.as_raw(), other.as_raw()];
+        let (word, fence) = (self.mark(&parts), self.mark(&[parts.as_slice(), &["fence"]].concat()));
+        let told = |text: &Foreign| fenced("question", &fence, &text.as_raw().replace(&word, ""), QUESTION_BYTES);
+        let (one, two, date) = (told(&asking.text), told(other), day(asking.at));
+        let places = [("date", date.as_str()), ("question", &one), ("other", &two), ("mark", &word)];
+        let prompt = prompts::conditional();
+        let call =
+            |endpoint| Call { endpoint, prompt, draw: 0, prompted: prompt.filled(&places, 0.0, self.plan.max_tokens) };
+        let calls: Vec<Call<'_>> = self.models.iter().map(|model| call(&**model)).collect();
         let (mut links, mut failure) = (Vec::new(), None);
-        for answer in join_all(asked).await {
-            match answer {
-                Ok(link) => links.extend(link),
+        for said in self.desk.ask_all(&asking.key, &calls, account).await {
+            match said {
+                Ok(text) => links.extend(Link::read(&text, &word)),
                 Err(error) => failure = Some(error),
             }
         }
@@ -94,31 +109,6 @@ impl Pipeline {
             (_, _, Some(error)) => Err(error),
             _ => Ok(None),
         }
-    }
-
-    async fn conditional_of(
-        &self,
-        model: &Endpoint,
-        asking: &Asking,
-        other: &Foreign,
-        account: &Account,
-    ) -> Result<Option<Link>, DeskError> {
-        let parts = ["conditional", asking.text.as_raw(), other.as_raw()];
-        let (word, fence) = (self.mark(&parts), self.mark(&[parts.as_slice(), &["fence"]].concat()));
-        let told = |text: &Foreign| fenced("question", &fence, &text.as_raw().replace(&word, ""), QUESTION_BYTES);
-        let (one, two, date) = (told(&asking.text), told(other), day(asking.at));
-        let places = [("date", date.as_str()), ("question", &one), ("other", &two), ("mark", &word)];
-        let prompt = prompts::conditional();
-        let prompted = prompt.filled(&places, 0.0, self.plan.max_tokens);
-        let text = self.ask(model, asking, prompt, 0, &prompted, account).await?;
-        let behind = |label: &str| {
-            let (_, rest) = text.rsplit_once(&format!("[{word}] {label}"))?;
-            match said(rest.lines().next()?) {
-                Said::Probability(p) => Some(p.get()),
-                Said::Refusal | Said::Nothing => None,
-            }
-        };
-        Ok(behind("if yes").zip(behind("if no")).map(|(if_yes, if_no)| Link { if_yes, if_no }))
     }
 }
 

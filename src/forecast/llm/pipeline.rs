@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -225,9 +224,10 @@ impl Pipeline {
         let question = fenced("question", &word, asking.text.as_raw(), QUESTION_BYTES);
         let count = QUERIES.to_string();
         let places = [("date", date.as_str()), ("question", &question), ("count", &count)];
-        for prompt in [prompts::queries(), prompts::subquestions()] {
-            let prompted = prompt.filled(&places, 0.0, 500);
-            match self.ask(&self.small, asking, prompt, 0, &prompted, account).await {
+        let calls = [prompts::queries(), prompts::subquestions()]
+            .map(|prompt| self.of_small(prompt, prompt.filled(&places, 0.0, 500)));
+        for said in self.desk.ask_all(&asking.key, &calls, account).await {
+            match said {
                 Ok(text) => all.extend(search_queries(&text).into_iter().take(QUERIES)),
                 Err(error) => failures.push(error.into()),
             }
@@ -239,14 +239,11 @@ impl Pipeline {
     /// The relevant articles of `found`, newest first, summed up.
     async fn read(&self, asking: &Asking, found: &Found, account: &Account, failures: &mut Vec<Failed>) -> Vec<Source> {
         let articles: Vec<&Article> = found.articles.iter().take(MOST_RATED).collect();
-        let mut asked = Vec::new();
-        for article in &articles {
-            asked.push(self.rate(asking, article, account));
-        }
-        let rated = join_all(asked).await.into_iter().zip(articles);
         let mut relevant = Vec::new();
-        for (rated, article) in rated {
-            match rated {
+        let rated = self.about(prompts::relevance(), asking, &articles, account).await;
+        for (said, article) in rated.into_iter().zip(articles) {
+            // A model that does not keep to the form has rated nothing.
+            match said.map(|said| rating(&said).unwrap_or(1.0)) {
                 Ok(rating) if rating >= RELEVANT => relevant.push((rating, article)),
                 Ok(_) => {}
                 Err(error) => failures.push(error.into()),
@@ -256,49 +253,42 @@ impl Pipeline {
         relevant.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.published.cmp(&a.1.published)));
         relevant.truncate(self.plan.articles);
         relevant.sort_by_key(|(_, article)| std::cmp::Reverse(article.published));
-        let mut asked = Vec::new();
-        for (rating, article) in relevant {
-            asked.push(self.sum_up(asking, article, rating, account));
-        }
-        let summed = join_all(asked).await;
-        summed.into_iter().filter_map(|source| source.map_err(|error| failures.push(error.into())).ok()).collect()
+        let articles: Vec<&Article> = relevant.iter().map(|(_, article)| *article).collect();
+        let summed = self.about(prompts::summary(), asking, &articles, account).await;
+        let source = |(said, (rating, article)): (Result<String, DeskError>, (f64, &Article))| match said {
+            Ok(summary) => Some(Source::of(article, rating, summary)),
+            Err(error) => {
+                failures.push(error.into());
+                None
+            }
+        };
+        summed.into_iter().zip(relevant).filter_map(source).collect()
     }
 
-    async fn rate(&self, asking: &Asking, article: &Article, account: &Account) -> Result<f64, DeskError> {
-        let text = format!("{}\n\n{}", article.title, article.text);
-        let prompted = self.about(prompts::relevance(), asking, &text, RATED_BYTES, 0.0, 200);
-        let said = self.ask(&self.small, asking, prompts::relevance(), 0, &prompted, account).await?;
-        // A model that does not keep to the form has rated nothing.
-        Ok(rating(&said).unwrap_or(1.0))
-    }
-
-    async fn sum_up(
+    /// What the small model says to a prompt about each of `articles`. Each stands alone, so that it can tell nothing of
+    /// another.
+    async fn about(
         &self,
+        prompt: Prompt,
         asking: &Asking,
-        article: &Article,
-        rating: f64,
+        articles: &[&Article],
         account: &Account,
-    ) -> Result<Source, DeskError> {
-        let text = format!("{}\n\n{}", article.title, article.text);
-        let prompted = self.about(prompts::summary(), asking, &text, SUMMED_BYTES, 0.2, 400);
-        let summary = self.ask(&self.small, asking, prompts::summary(), 0, &prompted, account).await?;
-        Ok(Source {
-            title: article.title.as_str().into(),
-            url: article.url.as_str().into(),
-            source: article.source.as_str().into(),
-            published: article.published,
-            copies: article.copies,
-            rating,
-            summary: summary.into(),
-        })
+    ) -> Vec<Result<String, DeskError>> {
+        let (bound, heat, tokens) =
+            if prompt == prompts::summary() { (SUMMED_BYTES, 0.2, 400) } else { (RATED_BYTES, 0.0, 200) };
+        let call = |article: &&Article| {
+            let text = format!("{}\n\n{}", article.title, article.text);
+            let word = self.mark(&[prompt.name, asking.text.as_raw(), &text]);
+            let question = fenced("question", &word, asking.text.as_raw(), QUESTION_BYTES);
+            let article = fenced("article", &word, &text, bound);
+            self.of_small(prompt, prompt.filled(&[("question", &question), ("article", &article)], heat, tokens))
+        };
+        let calls: Vec<Call<'_>> = articles.iter().map(call).collect();
+        self.desk.ask_all(&asking.key, &calls, account).await
     }
 
-    /// A prompt about one article: it stands alone, so that it can tell nothing of another.
-    fn about(&self, prompt: Prompt, asking: &Asking, text: &str, bound: usize, heat: f64, tokens: u32) -> Prompted {
-        let word = self.mark(&[prompt.name, asking.text.as_raw(), text]);
-        let question = fenced("question", &word, asking.text.as_raw(), QUESTION_BYTES);
-        let article = fenced("article", &word, text, bound);
-        prompt.filled(&[("question", &question), ("article", &article)], heat, tokens)
+    fn of_small(&self, prompt: Prompt, prompted: Prompted) -> Call<'_> {
+        Call { endpoint: &self.small, prompt, draw: 0, prompted }
     }
 
     /// What every model makes of every prompt.
@@ -309,34 +299,38 @@ impl Pipeline {
         account: &Account,
         failures: &mut Vec<Failed>,
     ) -> Vec<Thought> {
-        let mut asked = Vec::new();
-        for model in &self.models {
-            for prompt in &self.plan.reasoning {
+        let prompted: Vec<(Prompt, String, Prompted)> = self
+            .plan
+            .reasoning
+            .iter()
+            .map(|prompt| {
+                let (word, prompted) = self.reasons(*prompt, asking, sources);
+                (*prompt, word, prompted)
+            })
+            .collect();
+        let mut calls = Vec::new();
+        let mut words = Vec::new();
+        for endpoint in &self.models {
+            for (prompt, word, prompted) in &prompted {
                 for draw in 0..self.plan.draws {
-                    asked.push(self.think_once(asking, sources, model, *prompt, draw, account));
+                    calls.push(Call { endpoint, prompt: *prompt, draw, prompted: prompted.clone() });
+                    words.push(word);
                 }
             }
         }
-        let done = join_all(asked).await;
+        let said = self.desk.ask_all(&asking.key, &calls, account).await;
         let mut thoughts = Vec::new();
-        for thought in done {
-            match thought {
-                Ok(thought) => thoughts.push(thought),
+        for ((said, call), word) in said.into_iter().zip(&calls).zip(words) {
+            match said {
+                Ok(text) => thoughts.push(Thought::of(call, word, text)),
                 Err(error) => failures.push(error.into()),
             }
         }
         thoughts
     }
 
-    async fn think_once(
-        &self,
-        asking: &Asking,
-        sources: &[Source],
-        model: &Endpoint,
-        prompt: Prompt,
-        draw: u32,
-        account: &Account,
-    ) -> Result<Thought, DeskError> {
+    /// The mark behind which a number must stand, and what a model is told to find it.
+    fn reasons(&self, prompt: Prompt, asking: &Asking, sources: &[Source]) -> (String, Prompted) {
         let told: Vec<String> = sources.iter().map(told).collect();
         let parts: Vec<&str> =
             [prompt.name, asking.text.as_raw()].into_iter().chain(told.iter().map(String::as_str)).collect();
@@ -358,33 +352,41 @@ impl Pipeline {
             ("mark", &word),
         ];
         let prompted = prompt.filled(&places, 1.0, self.plan.max_tokens);
-        let text = self.ask(model, asking, prompt, draw, &prompted, account).await?;
-        let (probability, failure) = match behind_mark(&text, &word).map(said) {
-            Some(Said::Probability(p)) => (Some(p.get()), None),
-            Some(Said::Refusal | Said::Nothing) => (None, Some("no number behind its mark")),
-            None if said(&text) == Said::Refusal => (None, Some("it declines")),
-            None => (None, Some("it does not keep to the form of an answer")),
-        };
-        let (model, prompt) = (model.model.clone(), prompt.label());
-        Ok(Thought { model, prompt, probability, failure: failure.map(str::to_owned), text: text.into() })
-    }
-
-    pub(super) async fn ask(
-        &self,
-        model: &Endpoint,
-        asking: &Asking,
-        prompt: Prompt,
-        draw: u32,
-        prompted: &Prompted,
-        account: &Account,
-    ) -> Result<String, DeskError> {
-        self.desk.ask(model, Call { question: &asking.key, prompt, draw }, prompted, account).await
+        (word, prompted)
     }
 
     /// A word that nobody outside can know, for this text.
     #[must_use]
     pub fn mark(&self, parts: &[&str]) -> String {
         mark(&self.desk.salt(), parts)
+    }
+}
+
+impl Source {
+    fn of(article: &Article, rating: f64, summary: String) -> Self {
+        Self {
+            title: article.title.as_str().into(),
+            url: article.url.as_str().into(),
+            source: article.source.as_str().into(),
+            published: article.published,
+            copies: article.copies,
+            rating,
+            summary: summary.into(),
+        }
+    }
+}
+
+impl Thought {
+    /// What `text`, said to `call`, comes to: the number behind the mark `word`.
+    fn of(call: &Call<'_>, word: &str, text: String) -> Self {
+        let (probability, failure) = match behind_mark(&text, word).map(said) {
+            Some(Said::Probability(p)) => (Some(p.get()), None),
+            Some(Said::Refusal | Said::Nothing) => (None, Some("no number behind its mark")),
+            None if said(&text) == Said::Refusal => (None, Some("it declines")),
+            None => (None, Some("it does not keep to the form of an answer")),
+        };
+        let (model, prompt) = (call.endpoint.model.clone(), call.prompt.label());
+        Self { model, prompt, probability, failure: failure.map(str::to_owned), text: text.into() }
     }
 }
 

@@ -11,6 +11,9 @@ use super::SpendError;
 
 /// How long another process may hold the file.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Pages of 4 KiB that the log beside the file may have before they are put into it, which waits for the disk twice: those of some
+/// dozens of questions, so that few of them wait for that.
+const LOG_PAGES: i64 = 4_000;
 /// After so many writings a transaction ends, even when more have come meanwhile.
 const TOGETHER: usize = 64;
 
@@ -95,6 +98,7 @@ impl File {
             connection.busy_timeout(PATIENCE)?;
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "synchronous", "full")?;
+            connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
             let prepared = in_transaction(&mut connection, TransactionBehavior::Immediate, prepare)?;
             let reader = Connection::open(path)?;
             reader.busy_timeout(PATIENCE)?;
@@ -127,6 +131,10 @@ impl File {
         drop(writer);
         let outcome = lock(&slot).take();
         outcome.ok_or_else(|| SpendError::Abandoned { path: self.path.clone() })?.map_err(|source| self.named(source))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What waits, but for what has to be kept more surely than that.

@@ -3,14 +3,16 @@
 //! A call reserves the most that it can cost before a byte is sent, and settles what it did cost afterwards. What is never
 //! settled, because the process died or the line broke, stays reserved: it may have been charged. The sum of the day and of
 //! the question are looked at in the transaction that reserves, so neither threads nor processes can overtake each other.
-//! Reservations that come together share a transaction: each sees those before it (`file.rs`). The sums are kept by triggers in
-//! the file, so a version of the program that does not know them keeps them too.
+//! Reservations that come together share a transaction: each sees those before it (`file.rs`). So do those of one step of a
+//! question, which wait for the disk once. The sums are kept by triggers in the file, so a version of the program that does not
+//! know them keeps them too.
 //!
 //! Only a server that charges more than it was allowed to say can cost more than was reserved. That is then counted in full,
 //! and no further call is made.
 
 mod file;
 mod replies;
+mod reservation;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use rusqlite::{Transaction, params};
 
 use self::file::{File, Kept};
 pub use self::replies::Reply;
+pub use self::reservation::Reservation;
+use self::reservation::Wish;
 use super::money::MicroUsd;
 use crate::units::UnixMs;
 
@@ -89,7 +93,7 @@ pub struct Purpose<'a> {
 }
 
 /// Why no money is given.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum SpendError {
     /// The budget of the day.
     #[error(
@@ -135,7 +139,7 @@ pub enum SpendError {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
 }
 
@@ -159,16 +163,6 @@ struct Inner {
     remembered: AtomicU32,
 }
 
-/// Money set aside for a call. Dropped, it stays so: whoever knows better settles.
-#[derive(Debug)]
-#[must_use]
-pub struct Reservation {
-    ledger: SpendLedger,
-    id: i64,
-    /// The most that the call can cost.
-    pub most: MicroUsd,
-}
-
 /// What was spent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Spent {
@@ -189,7 +183,7 @@ impl SpendLedger {
     /// [`SpendError::File`], [`SpendError::Folder`].
     pub fn open(path: &Path) -> Result<Self, SpendError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            let failed = |source| SpendError::Folder { path: path.to_owned(), source };
+            let failed = |source| SpendError::Folder { path: path.to_owned(), source: Arc::new(source) };
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         let prepare = |transaction: &Transaction<'_>| {
@@ -219,27 +213,31 @@ impl SpendLedger {
         most: MicroUsd,
         budget: Budget,
     ) -> Result<Reservation, SpendError> {
-        let day = now.0.div_euclid(DAY_MS);
-        let (question, model, prompt) =
-            (purpose.question.to_owned(), purpose.model.to_owned(), purpose.prompt.to_owned());
+        let path = || self.0.file.path().to_owned();
+        let one = self.reserve_all(now, &[(purpose, most)], budget)?.pop();
+        one.unwrap_or_else(|| Err(SpendError::Abandoned { path: path() }))
+    }
+
+    /// Sets aside what each of several calls at `now` may cost, those that both budgets hold beside the ones before them. It
+    /// waits for the disk once for all of them.
+    ///
+    /// # Errors
+    /// [`SpendError::File`]: nothing is reserved. For each call as [`Self::reserve`].
+    pub fn reserve_all(
+        &self,
+        now: UnixMs,
+        calls: &[(Purpose<'_>, MicroUsd)],
+        budget: Budget,
+    ) -> Result<Vec<Result<Reservation, SpendError>>, SpendError> {
+        let wishes: Vec<Wish> = calls.iter().map(|(purpose, most)| Wish::of(now, *purpose, *most)).collect();
         // Only this waits for the disk: also a power cut forgets no spending, for what is lost after it was reserved in full.
-        let id = self.0.file.write(Kept::OnDisk, move |transaction| {
-            let spent = sum(transaction, "SELECT amount FROM spend_days WHERE day = ?1", params![day])?;
-            if spent.plus(most) > budget.per_day {
-                return Ok(Err(SpendError::Day { spent, budget: budget.per_day, most }));
-            }
-            let one = "SELECT amount FROM spend_questions WHERE question = ?1 AND day = ?2";
-            let spent = sum(transaction, one, params![question, day])?;
-            if spent.plus(most) > budget.per_question {
-                return Ok(Err(SpendError::Question { spent, budget: budget.per_question, most }));
-            }
-            let insert =
-                "INSERT INTO spend (at_ms, day, question, model, purpose, reserved) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-            let row = params![now.0, day, question, model, prompt, stored(most)];
-            transaction.prepare_cached(insert)?.execute(row)?;
-            Ok(Ok(transaction.last_insert_rowid()))
-        })??;
-        Ok(Reservation { ledger: self.clone(), id, most })
+        let held = self.0.file.write(Kept::OnDisk, move |transaction| {
+            wishes.iter().map(|wish| wish.hold(transaction, budget)).collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        let reservation = |(held, (_, most)): (Result<i64, SpendError>, &(_, MicroUsd))| {
+            held.map(|id| Reservation::new(self.clone(), id, now, *most))
+        };
+        Ok(held.into_iter().zip(calls).map(reservation).collect())
     }
 
     /// What was spent up to `now`.
@@ -247,7 +245,7 @@ impl SpendLedger {
     /// # Errors
     /// [`SpendError::File`].
     pub fn spent(&self, now: UnixMs) -> Result<Spent, SpendError> {
-        let day = now.0.div_euclid(DAY_MS);
+        let day = day_of(now);
         self.read(|transaction| {
             let all = sum(transaction, "SELECT coalesce(spent, reserved) FROM spend", [])?;
             let of_day = sum(transaction, "SELECT coalesce(spent, reserved) FROM spend WHERE day = ?1", params![day])?;
@@ -279,35 +277,8 @@ impl SpendLedger {
     }
 }
 
-impl Reservation {
-    /// Says what the call did cost, in place of what it could have.
-    ///
-    /// # Errors
-    /// [`SpendError::File`]: it stays reserved in full.
-    pub fn settle(self, spent: MicroUsd) -> Result<(), SpendError> {
-        self.end(spent, None)
-    }
-
-    /// The same, and remembers what was said for it.
-    ///
-    /// # Errors
-    /// [`SpendError::File`]: it stays reserved in full, and nothing is remembered.
-    pub fn settle_for(self, spent: MicroUsd, reply: Reply) -> Result<(), SpendError> {
-        let ledger = self.ledger.clone();
-        self.end(spent, Some(reply))?;
-        ledger.forget_old_replies()
-    }
-
-    fn end(self, spent: MicroUsd, reply: Option<Reply>) -> Result<(), SpendError> {
-        // What is below the reservation may be lost in a power cut: then the call counts in full. What is above it may not.
-        let kept = if spent > self.most { Kept::OnDisk } else { Kept::Written };
-        let id = self.id;
-        self.ledger.0.file.write(kept, move |transaction| {
-            let settle = "UPDATE spend SET spent = ?1 WHERE id = ?2";
-            transaction.prepare_cached(settle)?.execute(params![stored(spent), id])?;
-            reply.as_ref().map_or(Ok(()), |reply| reply.write(transaction))
-        })
-    }
+const fn day_of(at: UnixMs) -> i64 {
+    at.0.div_euclid(DAY_MS)
 }
 
 /// SQLite's integers have a sign; what is beyond them is beyond any budget too.
@@ -361,6 +332,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_reserved_together_is_held_in_its_order_as_far_as_the_budgets_go() {
+        let (_folder, ledger) = ledger();
+        let budget = Budget { per_day: MicroUsd(100), per_question: MicroUsd(60) };
+        let calls = [("a", 40), ("a", 30), ("a", 20), ("b", 41), ("b", 40), ("c", 1)];
+        let calls = calls.map(|(question, most)| (for_question(question), MicroUsd(most)));
+        let held = ledger.reserve_all(NOON, &calls, budget).unwrap();
+        assert!(
+            matches!(held[1], Err(SpendError::Question { spent: MicroUsd(40), most: MicroUsd(30), .. })),
+            "{held:?}"
+        );
+        assert!(matches!(held[3], Err(SpendError::Day { spent: MicroUsd(60), .. })), "{held:?}");
+        assert!(matches!(held[5], Err(SpendError::Day { spent: MicroUsd(100), .. })), "{held:?}");
+        let mosts: Vec<u64> = held.into_iter().flatten().map(|held| held.most.0).collect();
+        assert_eq!(mosts, [40, 20, 40]);
+        assert_eq!(ledger.spent(NOON).unwrap().unsettled, MicroUsd(100));
+        assert!(ledger.reserve_all(NOON, &[], budget).unwrap().is_empty());
+    }
+
+    #[test]
     fn a_server_that_overcharges_is_counted_in_full_and_then_left_alone() {
         let (_folder, ledger) = ledger();
         let budget = Budget { per_day: MicroUsd(100), per_question: MicroUsd(100) };
@@ -390,13 +380,13 @@ mod tests {
     #[test]
     fn replies_are_remembered() {
         let (_folder, ledger) = ledger();
-        assert_eq!(ledger.reply(&[1; 32]).unwrap(), None);
+        assert_eq!(ledger.replies(&[[1; 32]]).unwrap(), [None]);
         let budget = Budget { per_day: MicroUsd(9), per_question: MicroUsd(9) };
         let reservation = ledger.reserve(NOON, for_question("a"), MicroUsd(2), budget).unwrap();
         let reply = Reply { key: [1; 32], at: NOON, text: "*0.3*".to_owned() };
         reservation.settle_for(MicroUsd(1), reply).unwrap();
         assert_eq!(ledger.spent(NOON).unwrap().day, MicroUsd(1));
-        assert_eq!(ledger.reply(&[1; 32]).unwrap().as_deref(), Some("*0.3*"));
+        assert_eq!(ledger.replies(&[[2; 32], [1; 32]]).unwrap(), [None, Some("*0.3*".to_owned())]);
     }
 
     #[test]
@@ -431,7 +421,9 @@ mod tests {
         /// Whatever is reserved, settled or cut off in whatever order, with a process that dies in between.
         #[test]
         fn no_budget_is_ever_exceeded(
-            steps in proptest::collection::vec((0u64..400, 0u8..4, 0u8..3, 0u64..100, proptest::bool::ANY), 1..40),
+            steps in proptest::collection::vec(
+                (proptest::collection::vec(0u64..400, 1..4), 0u8..4, 0u8..3, 0u64..100, proptest::bool::ANY), 1..40
+            ),
             per_day in 0u64..2000, per_question in 0u64..1000,
         ) {
             let folder = tempfile::tempdir().unwrap();
@@ -440,10 +432,11 @@ mod tests {
             let mut ledger = SpendLedger::open(&path).unwrap();
             let mut held = Vec::new();
             let mut by_question = std::collections::HashMap::<u8, u64>::new();
-            for (most, question, fate, percent, dies) in steps {
+            for (together, question, fate, percent, dies) in steps {
                 let name = format!("q{question}");
-                if let Ok(reservation) = ledger.reserve(NOON, for_question(&name), MicroUsd(most), budget) {
-                    *by_question.entry(question).or_default() += most;
+                let calls: Vec<_> = together.iter().map(|most| (for_question(&name), MicroUsd(*most))).collect();
+                for reservation in ledger.reserve_all(NOON, &calls, budget).unwrap().into_iter().flatten() {
+                    *by_question.entry(question).or_default() += reservation.most.0;
                     held.push((reservation, question));
                 }
                 if fate == 0 && let Some((reservation, question)) = held.pop() {

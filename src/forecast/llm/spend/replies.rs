@@ -39,14 +39,14 @@ impl Reply {
 }
 
 impl SpendLedger {
-    /// The reply that is remembered under `key`.
+    /// The replies that are remembered under `keys`.
     ///
     /// # Errors
     /// [`SpendError::File`].
-    pub fn reply(&self, key: &[u8; 32]) -> Result<Option<String>, SpendError> {
+    pub fn replies(&self, keys: &[[u8; 32]]) -> Result<Vec<Option<String>>, SpendError> {
         self.0.file.read(|transaction| {
             let mut query = transaction.prepare_cached("SELECT text FROM replies WHERE key = ?1")?;
-            query.query_row(params![key.as_slice()], |row| row.get(0)).optional()
+            keys.iter().map(|key| query.query_row(params![key.as_slice()], |row| row.get(0)).optional()).collect()
         })
     }
 
