@@ -33,6 +33,8 @@ mod axon_vectors;
 mod browser;
 mod community_python;
 mod data_python;
+#[cfg(all(feature = "localnet", feature = "postgres", target_os = "linux"))]
+mod demo_postgres;
 #[cfg(feature = "localnet")]
 mod demo_recorded;
 mod dendrite_vectors;
@@ -171,6 +173,8 @@ fn main() -> ExitCode {
         wallet_upgrade::trials(),
         wallet_vectors::trials(),
         wire_vectors::trials(),
+        #[cfg(all(feature = "localnet", feature = "postgres", target_os = "linux"))]
+        demo_postgres::trials(),
         #[cfg(feature = "localnet")]
         demo_recorded::trials(),
         #[cfg(feature = "localnet")]
