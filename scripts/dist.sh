@@ -3,7 +3,8 @@
 # where gdb, perf and addr2line look for them. Arguments go to cargo, as in `scripts/dist.sh --no-default-features`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo build --profile dist --features small-tables --bin neuron "$@"
+. scripts/shipped.sh
+build_shipped "$@"
 cd "${CARGO_TARGET_DIR:-target}/dist"
 objcopy --only-keep-debug neuron neuron.debug
 objcopy --strip-all --add-gnu-debuglink=neuron.debug neuron

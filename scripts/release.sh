@@ -10,6 +10,7 @@
 # cargo-deb, cargo-cyclonedx.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/shipped.sh
 channel=${CHANNEL:-stable}
 key=${MINISIGN_KEY:-$HOME/.minisign/minisign.key}
 version=$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json,sys; print(json.load(sys.stdin)["packages"][0]["version"])')
@@ -34,7 +35,7 @@ sign() { # file, comment that is signed with it
 }
 
 build() { # triple, name in the description
-    cargo build --profile dist --features small-tables --bin neuron --locked --target "$1" ${FEATURES:-}
+    build_shipped --locked --target "$1" ${FEATURES:-}
     local made=$target/$1/dist/neuron file=neuron-$version-$2
     objcopy --only-keep-debug "$made" "$out/$file.debug"
     objcopy --strip-all "$made" "$out/$file"
@@ -73,7 +74,9 @@ else
 fi
 if cargo cyclonedx --version > /dev/null 2>&1; then
     cargo cyclonedx --format json --override-filename "neuron-$version.cdx" > /dev/null
-    mv "neuron-$version.cdx.json" "$out/"
+    # The folder of the build is not part of what is in the program.
+    sed "s|path+file://$PWD#|path+file:///neuron#|g" "neuron-$version.cdx.json" > "$out/neuron-$version.cdx.json"
+    rm "neuron-$version.cdx.json"
 else
     left_out "the SBOM: cargo install cargo-cyclonedx"
 fi
@@ -102,7 +105,7 @@ if [ "${1:-}" = --reproduce ]; then
     again=$(mktemp -d)
     git worktree add --quiet --detach "$again/source"
     (cd "$again/source" && RUSTFLAGS="$(remapped "$again/source" "$again/target") $others" CARGO_TARGET_DIR="$again/target" \
-        cargo build --profile dist --features small-tables --bin neuron --locked --target "$host" ${FEATURES:-})
+        build_shipped --locked --target "$host" ${FEATURES:-})
     objcopy --strip-all "$again/target/$host/dist/neuron" "$again/neuron"
     if cmp -s "$again/neuron" "$program"; then echo "reproduced: the same bytes from another folder"
     else echo "NOT reproduced: $(cmp "$again/neuron" "$program" | head -1)"; fi
