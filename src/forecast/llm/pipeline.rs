@@ -240,7 +240,7 @@ impl Pipeline {
     async fn read(&self, asking: &Asking, found: &Found, account: &Account, failures: &mut Vec<Failed>) -> Vec<Source> {
         let articles: Vec<&Article> = found.articles.iter().take(MOST_RATED).collect();
         let mut relevant = Vec::new();
-        let rated = self.about(prompts::relevance(), asking, &articles, account).await;
+        let rated = self.about(prompts::relevance(), (RATED_BYTES, 0.0, 200), asking, &articles, account).await;
         for (said, article) in rated.into_iter().zip(articles) {
             // A model that does not keep to the form has rated nothing.
             match said.map(|said| rating(&said).unwrap_or(1.0)) {
@@ -254,7 +254,7 @@ impl Pipeline {
         relevant.truncate(self.plan.articles);
         relevant.sort_by_key(|(_, article)| std::cmp::Reverse(article.published));
         let articles: Vec<&Article> = relevant.iter().map(|(_, article)| *article).collect();
-        let summed = self.about(prompts::summary(), asking, &articles, account).await;
+        let summed = self.about(prompts::summary(), (SUMMED_BYTES, 0.2, 400), asking, &articles, account).await;
         let source = |(said, (rating, article)): (Result<String, DeskError>, (f64, &Article))| match said {
             Ok(summary) => Some(Source::of(article, rating, summary)),
             Err(error) => {
@@ -265,17 +265,16 @@ impl Pipeline {
         summed.into_iter().zip(relevant).filter_map(source).collect()
     }
 
-    /// What the small model says to a prompt about each of `articles`. Each stands alone, so that it can tell nothing of
-    /// another.
+    /// What the small model says to a prompt about each of `articles`, of which it is told so many bytes, at this temperature, in
+    /// at most so many tokens. Each stands alone, so that it can tell nothing of another.
     async fn about(
         &self,
         prompt: Prompt,
+        (bound, heat, tokens): (usize, f64, u32),
         asking: &Asking,
         articles: &[&Article],
         account: &Account,
     ) -> Vec<Result<String, DeskError>> {
-        let (bound, heat, tokens) =
-            if prompt == prompts::summary() { (SUMMED_BYTES, 0.2, 400) } else { (RATED_BYTES, 0.0, 200) };
         let call = |article: &&Article| {
             let text = format!("{}\n\n{}", article.title, article.text);
             let word = self.mark(&[prompt.name, asking.text.as_raw(), &text]);

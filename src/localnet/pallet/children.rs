@@ -57,7 +57,7 @@ impl<T: Config> Pallet<T> {
             ensure!(!circular, Error::ChildParentInconsistency);
         }
         let owner = SubnetOwnerHotkey::<T>::get(netuid) == *hotkey;
-        let enough = Self::stake_weight(hotkey, netuid) >= StakeThreshold::<T>::get();
+        let enough = Self::weighs_enough(hotkey, netuid);
         ensure!(owner || enough || children.is_empty(), Error::NotEnoughStakeToSetChildkeys);
         Ok(())
     }

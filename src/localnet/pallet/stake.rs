@@ -86,6 +86,13 @@ impl<T: Config> Pallet<T> {
         yuma::stake_weight(alpha, root, TaoWeight::<T>::get())
     }
 
+    /// Whether that is what `StakeThreshold` asks for.
+    pub(crate) fn weighs_enough(hotkey: &AccountId, netuid: NetUid) -> bool {
+        let threshold = StakeThreshold::<T>::get();
+        // Where any stake is enough it is not weighed, which takes longer than all else that is checked of weights.
+        threshold == 0 || Self::stake_weight(hotkey, netuid) >= threshold
+    }
+
     /// Gives `alpha` to one staker of a hotkey: new shares at the present value of the old ones.
     pub(crate) fn credit_staker(hotkey: &AccountId, coldkey: &AccountId, netuid: NetUid, alpha: u64) {
         let (total, whole) =

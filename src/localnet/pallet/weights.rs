@@ -176,9 +176,7 @@ impl<T: Config> Pallet<T> {
 
     /// Stake that weights need; the owner's hotkey is exempt.
     pub(crate) fn check_weights_stake(hotkey: &AccountId, netuid: NetUid) -> Result<(), Error<T>> {
-        let threshold = StakeThreshold::<T>::get();
-        // Where any stake is enough it is not weighed, which takes longer than all else that is checked of weights.
-        let enough = threshold == 0 || Self::stake_weight(hotkey, netuid) >= threshold;
+        let enough = Self::weighs_enough(hotkey, netuid);
         ensure!(enough || SubnetOwnerHotkey::<T>::get(netuid) == *hotkey, Error::NotEnoughStakeToSetWeights);
         Ok(())
     }

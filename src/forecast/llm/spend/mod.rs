@@ -213,9 +213,8 @@ impl SpendLedger {
         most: MicroUsd,
         budget: Budget,
     ) -> Result<Reservation, SpendError> {
-        let path = || self.0.file.path().to_owned();
         let one = self.reserve_all(now, &[(purpose, most)], budget)?.pop();
-        one.unwrap_or_else(|| Err(SpendError::Abandoned { path: path() }))
+        one.unwrap_or_else(|| Err(SpendError::Abandoned { path: self.0.file.path().to_owned() }))
     }
 
     /// Sets aside what each of several calls at `now` may cost, those that both budgets hold beside the ones before them. It
