@@ -70,6 +70,8 @@
 extern crate alloc;
 
 pub mod axon;
+// Compiled with the program; here for its pages and its tests.
+#[cfg(any(doc, test))]
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -1,6 +1,9 @@
 //! The command line: definitions and thin handlers, one file per command.
 //!
 //! A command is a [`Verb`] in `VERBS`: how clap knows it, and the function that runs it.
+//!
+//! The room is a part of the program, `src/main.rs`, and of the library only when its documentation or its unit tests are made:
+//! who edits a command compiles the commands and not the house, and nobody else can depend on them.
 
 pub mod args;
 mod axon;
@@ -16,6 +19,8 @@ mod doctor;
 mod exit;
 mod forecast;
 mod gateway;
+#[cfg(all(test, feature = "localnet"))]
+mod generated;
 mod hints;
 mod identity;
 mod init;
@@ -31,6 +36,9 @@ mod miner;
 mod model;
 mod offline;
 pub mod output;
+#[cfg(all(test, feature = "localnet"))]
+#[path = "../../tests/it/page.rs"]
+mod page;
 pub mod prints;
 mod proxy;
 mod query;

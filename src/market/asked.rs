@@ -4,7 +4,8 @@
 const OUTCOME_ASKED: &str = "The probability asked is that of the outcome \"";
 
 /// The lines that are not blank, then the sentence that names the outcome.
-pub(crate) fn text(lines: &[&str], label: &str) -> String {
+#[must_use]
+pub fn text(lines: &[&str], label: &str) -> String {
     let asked = format!("{OUTCOME_ASKED}{}\".", label.trim());
     let lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
     lines.chain([asked.as_str()]).collect::<Vec<_>>().join("\n")

@@ -31,7 +31,8 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::asked::{split_outcome, text as asked_text};
+pub(crate) use self::asked::split_outcome;
+pub use self::asked::text as asked_text;
 pub use self::beside::Beside;
 pub use self::choice::{MarketName, providers, providers_as};
 pub(crate) use self::http::{BrokenBody, beginning_of, body_of, client_of, is_loopback, retry_after};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::generated::same;
 use crate::layers::{house, level, room_of, used_rooms};
+use crate::page::same;
 
 /// A room as the code has it.
 struct Room {

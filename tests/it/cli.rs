@@ -23,6 +23,24 @@ fn help_is_a_page_on_stdout() {
     }
 }
 
+/// The stop of the tour in this room, since an example in the library's pages cannot call it.
+#[test]
+fn the_command_of_the_tour_prints_what_the_tour_says() {
+    let (_, stop) = include_str!("../../src/tour.md").split_once("```console\n$ neuron ").unwrap();
+    let mut lines = stop.split("```").next().unwrap().lines();
+    let arguments: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
+    let output = run(&arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let printed: Vec<_> = text(&output.stdout).lines().map(words).collect();
+    let mut said = 0;
+    for line in lines {
+        assert!(printed.contains(&words(line)), "`{line}` is not in\n{}", text(&output.stdout));
+        said += 1;
+    }
+    assert!(said > 0, "the tour says nothing");
+}
+
 #[test]
 fn a_typo_in_a_flag_suggests_the_right_one() {
     let output = run(&["config", "show", "--axon-prot", "1"]);

@@ -1,6 +1,6 @@
-//! Pages of the book that are made from the code: commands, settings, metrics, schemas, tools that were
-//! tried. A page that differs is a failure; with
-//! `NEURON_WRITE_DOCS=1` in the environment it is written anew instead.
+//! Pages of the book that are made from the code: settings, metrics, tools that were tried; commands and schemas are in
+//! `src/cli/generated.rs`. A page that differs is a failure; with `NEURON_WRITE_DOCS=1` in the environment it is written anew
+//! instead.
 //!
 //! And what names metrics elsewhere, alerts and the Grafana dashboard, names only those that there are.
 
@@ -9,34 +9,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-#[cfg(feature = "localnet")]
-use clap::{Arg, Command};
 use neuron::config::table::Kind;
 use neuron::subnets::registry;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Compares a page with what the code says, or writes it.
-pub fn same(file: &str, text: &str) {
-    let path = root().join(file);
-    if std::env::var_os("NEURON_WRITE_DOCS").is_some() {
-        fs::write(&path, text).unwrap();
-        return;
-    }
-    let there = fs::read_to_string(&path).unwrap_or_default();
-    let differs = there.lines().zip(text.lines()).position(|(a, b)| a != b).unwrap_or(there.lines().count()) + 1;
-    assert!(
-        there == text,
-        "{file} differs from the code in line {differs}: NEURON_WRITE_DOCS=1 cargo test --test it generated::"
-    );
-}
-
-/// In a cell of a table.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ").replace('<', "&lt;")
-}
+use crate::page::{cell, root, same};
 
 #[test]
 fn the_page_of_settings_is_that_of_the_table() {
@@ -72,66 +48,6 @@ fn the_page_of_settings_is_that_of_the_table() {
             writeln!(page, "| `{}` | {} | {default} | {names} | {} |", setting.key, cell(&looks), cell(setting.help));
     }
     same("docs/settings.md", &page);
-}
-
-/// What every command has.
-#[cfg(feature = "localnet")]
-const GLOBAL: [&str; 7] = ["output", "json", "quiet", "yes", "help", "version", "config"];
-
-#[cfg(feature = "localnet")]
-fn describe(command: &Command, name: &str, level: usize, page: &mut String) {
-    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    let _ = write!(page, "\n{} `{name}`\n\n{}.\n", "#".repeat(level.min(4)), cell(about.trim_end_matches('.')));
-    let settings: BTreeMap<&str, &str> =
-        registry::settings().into_iter().map(|setting| (setting.key, setting.group.heading())).collect();
-    let is_setting = |arg: &Arg| settings.contains_key(arg.get_id().as_str());
-    let own: Vec<&Arg> = command
-        .get_arguments()
-        .filter(|arg| !arg.is_hide_set() && !GLOBAL.contains(&arg.get_id().as_str()))
-        .filter(|arg| !is_setting(arg) || arg.get_help_heading().is_none())
-        .collect();
-    if !own.is_empty() {
-        page.push_str("\n| argument | |\n|---|---|\n");
-    }
-    for arg in own {
-        let value = arg.get_value_names().and_then(<[_]>::first).map(|name| format!(" {name}")).unwrap_or_default();
-        let value = if arg.get_action().takes_values() { value } else { String::new() };
-        let shown = arg.get_long().map_or_else(|| value.trim().to_owned(), |long| format!("--{long}{value}"));
-        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        let _ = writeln!(page, "| `{}` | {} |", shown, cell(&help));
-    }
-    let groups: BTreeSet<&str> = command
-        .get_arguments()
-        .filter(|arg| is_setting(arg) && arg.get_help_heading().is_some())
-        .filter_map(|arg| settings.get(arg.get_id().as_str()).copied())
-        .collect();
-    if !groups.is_empty() {
-        let names: Vec<&str> = groups.into_iter().collect();
-        let _ = write!(page, "\n[Settings](settings.md) of: {}.\n", names.join(", "));
-    }
-    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help" && !sub.is_hide_set()) {
-        describe(sub, &format!("{name} {}", sub.get_name()), level + 1, page);
-    }
-}
-
-#[cfg(feature = "localnet")]
-#[test]
-fn the_page_of_commands_is_that_of_the_command_line() {
-    let mut page = "# Commands\n\nMade from the code. Every command also takes `--output text|json`, `--quiet`, `--yes` and `--help`; \
-                    the result goes to stdout, everything else to stderr.\n"
-        .to_owned();
-    for command in neuron::cli::command().get_subcommands().filter(|sub| sub.get_name() != "help") {
-        describe(command, &format!("neuron {}", command.get_name()), 2, &mut page);
-    }
-    same("docs/commands.md", &page);
-}
-
-/// The schemas of `--output json`, as `neuron schema` prints them one by one.
-#[cfg(feature = "localnet")]
-#[test]
-fn the_published_schemas_are_those_of_the_types() {
-    let whole = neuron::cli::prints::Published::of_all().whole();
-    same("docs/schema/commands.json", &format!("{}\n", serde_json::to_string_pretty(&whole).unwrap()));
 }
 
 /// The tools that walk on the development chain, and what each tries.

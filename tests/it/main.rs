@@ -62,6 +62,7 @@ mod metrics;
 mod miner_record;
 mod model_cli;
 mod operator_walk;
+mod page;
 mod places;
 mod planted_skill;
 #[cfg(feature = "localnet")]
