@@ -13,6 +13,9 @@ use crate::subtensor::weights::{MechId, MechanismGround, WeightsGround};
 use crate::telemetry::Sheet;
 use crate::units::BlockNumber;
 
+/// What is next where nothing can be set.
+const NO_SCORES: &str = "no miner has earned anything yet";
+
 /// What is known of each mechanism's weights, as of the last pass.
 #[derive(Debug, Default)]
 pub struct WeightsView(Mutex<State>);
@@ -74,6 +77,11 @@ impl WeightsView {
                 view.trouble = Some(trouble);
             }
         }
+    }
+
+    /// Weights are due, and there are none: nobody has earned anything.
+    pub(super) fn without_scores(&self, mechanism: MechId) {
+        self.state().mechanisms.entry(mechanism).or_default().next = NO_SCORES.to_owned();
     }
 
     /// The chain shows what was written.

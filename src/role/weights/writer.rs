@@ -123,6 +123,9 @@ impl<C: WeightsChain> WeightsWriter<C> {
                 }
                 step => {
                     let outcome = self.take(&pass, mechanism.mechanism, jobs, step).await?;
+                    if outcome == WeightsOutcome::NoScores {
+                        self.view.without_scores(mechanism.mechanism);
+                    }
                     self.view.tell(&pass.ground);
                     return Ok(outcome);
                 }

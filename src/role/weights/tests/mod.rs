@@ -6,6 +6,8 @@ mod world;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 
 use self::world::{Change, Seen, World};
@@ -16,12 +18,13 @@ use super::machine::{Move, Ruling, Wait, next};
 use super::view::WeightsView;
 use super::{CommitBy, WeightsOutcome, WeightsPolicy, WeightsWriter, build, mode, obstacle};
 use crate::clock::Clock;
-use crate::ledger::{Fault, Ledger, weight_jobs};
+use crate::ledger::{Fault, Ledger, LedgerError, weight_jobs};
 use crate::role::RoleError;
+use crate::subnets::work::{Allotment, Shares};
 use crate::subtensor::SubtensorError;
 use crate::subtensor::weights::{Row, WeightsGround};
 use crate::telemetry::{Gauges, Registry, Sheet};
-use crate::units::{Rao, Uid};
+use crate::units::{Identity, Rao, Uid};
 
 const ANY: WeightsPolicy = WeightsPolicy { interval_blocks: None, commit: CommitBy::WhatWorks };
 
@@ -194,6 +197,29 @@ fn metrics_health_and_a_line_per_epoch_say_what_the_journal_says() {
     assert!(told.iter().any(|line| line.contains("waits for its reveal")), "{told:#?}");
     let troubled = told.iter().filter(|line| line.contains("; the commit is no longer on the chain")).count();
     assert!((1..=6).contains(&troubled), "from the missed reveal until weights are shown again: {told:#?}");
+}
+
+/// A subnet on whose miners nothing is known yet.
+struct NoShares;
+
+impl Shares for NoShares {
+    fn shares<'a>(&'a self, _: &'a [Identity]) -> BoxFuture<'a, Result<Allotment, LedgerError>> {
+        async { Ok(None) }.boxed()
+    }
+}
+
+#[test]
+fn weights_that_are_due_while_nobody_has_earned_anything_are_not_said_to_be_at_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let (seen, ledger) = (Seen(Arc::new(Mutex::new(world(0, 20, 5)))), ledger(folder.path()));
+    with_runtime(async {
+        let writer = WeightsWriter::over(seen.clone(), ledger.clone(), Arc::new(NoShares), Clock::wall(), ANY);
+        assert_eq!(writer.set_when_due().await.unwrap(), WeightsOutcome::NoScores);
+        let view = writer.view();
+        assert_eq!(view.fact(seen.world().block)["mechanisms"]["0"]["next"], "no miner has earned anything yet");
+        let view = live(&seen, &ledger, ANY, 200).await;
+        assert_ne!(view.fact(200)["mechanisms"]["0"]["next"], "no miner has earned anything yet");
+    });
 }
 
 #[test]
