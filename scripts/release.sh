@@ -36,9 +36,10 @@ sign() { # file, comment that is signed with it
 
 build() { # triple, name in the description
     build_shipped --locked --target "$1" ${FEATURES:-}
-    local made=$target/$1/dist/neuron file=neuron-$version-$2
+    local made file=neuron-$version-$2
+    made=$(realpath "$target/$1/dist/neuron")
     objcopy --only-keep-debug "$made" "$out/$file.debug"
-    objcopy --strip-all "$made" "$out/$file"
+    (cd "$out" && objcopy --strip-all --add-gnu-debuglink="$file.debug" "$made" "$file")
     chmod 755 "$out/$file"
     files+=("$2=$file")
 }
@@ -106,9 +107,11 @@ if [ "${1:-}" = --reproduce ]; then
     git worktree add --quiet --detach "$again/source"
     (cd "$again/source" && RUSTFLAGS="$(remapped "$again/source" "$again/target") $others" CARGO_TARGET_DIR="$again/target" \
         build_shipped --locked --target "$host" ${FEATURES:-})
-    objcopy --strip-all "$again/target/$host/dist/neuron" "$again/neuron"
-    if cmp -s "$again/neuron" "$program"; then echo "reproduced: the same bytes from another folder"
-    else echo "NOT reproduced: $(cmp "$again/neuron" "$program" | head -1)"; fi
+    # Without the link to the symbols, whose checksum is of the whole file of them.
+    objcopy --strip-all "$target/$host/dist/neuron" "$again/first"
+    objcopy --strip-all "$again/target/$host/dist/neuron" "$again/second"
+    if cmp -s "$again/first" "$again/second"; then echo "reproduced: the same bytes from another folder"
+    else echo "NOT reproduced: $(cmp "$again/first" "$again/second" | head -1)"; fi
     git worktree remove --force "$again/source"
     rm -rf "$again"
 fi
