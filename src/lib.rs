@@ -70,8 +70,8 @@
 extern crate alloc;
 
 pub mod axon;
-// Compiled with the program; here for its pages and its tests.
-#[cfg(any(doc, test))]
+// Compiled with the program (`src/main.rs`); here for its pages, its tests, and what is shipped.
+#[cfg(any(doc, test, feature = "cli-in-library"))]
 pub mod cli;
 pub mod clock;
 pub mod config;
