@@ -1,12 +1,11 @@
 //! When epochs run, and what is read and written by one.
 
-use super::*;
+use super::{raw_list::RawList, *};
 use crate::{
     localnet::runtime::{AccountId, AlphaBalance, NetUid, NetUidStorageIndex},
     yuma::{self, BondRule, Neuron, Outcome, Subnet},
 };
-use codec::Decode as _;
-use frame_support::{ensure, storage::unhashed};
+use frame_support::ensure;
 
 /// Blocks after which an epoch runs whatever the schedule says.
 const LONGEST_TEMPO: u64 = 50_400;
@@ -185,14 +184,9 @@ impl<T: Config> Pallet<T> {
     }
 }
 
-/// A row of weights or bonds from its bytes: pairs of two bytes each, behind their count. To decode 256 rows of 256 value by value
-/// takes longer than what an epoch makes of them.
+/// A row of weights or bonds: pairs of two bytes each. To decode 256 rows of 256 value by value takes longer than what an epoch
+/// makes of them.
 fn row_at(key: &[u8]) -> Vec<(u16, u16)> {
-    let bytes = unhashed::get_raw(key).unwrap_or_default();
-    let mut pairs = bytes.as_slice();
-    if codec::Compact::<u32>::decode(&mut pairs).is_err() {
-        return Vec::new();
-    }
     let pair = |[a, b, c, d]: &[u8; 4]| (u16::from_le_bytes([*a, *b]), u16::from_le_bytes([*c, *d]));
-    pairs.as_chunks().0.iter().map(pair).collect()
+    RawList::at(key).items().iter().map(pair).collect()
 }

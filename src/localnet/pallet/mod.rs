@@ -22,6 +22,7 @@ mod moves;
 mod neurons;
 mod owners;
 mod pool;
+mod raw_list;
 mod registration;
 mod root;
 mod serving;

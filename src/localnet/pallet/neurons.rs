@@ -1,8 +1,6 @@
 //! Who holds which uid: appending, replacing, and choosing whom to replace.
 
-use frame_support::storage::unhashed;
-
-use super::*;
+use super::{raw_list::RawList, *};
 use crate::localnet::runtime::{AccountId, NetUid, NetUidStorageIndex};
 
 impl<T: Config> Pallet<T> {
@@ -30,10 +28,9 @@ impl<T: Config> Pallet<T> {
 
     /// Remembers that `coldkey` stakes to `hotkey`.
     pub(crate) fn note_staking_hotkey(coldkey: &AccountId, hotkey: &AccountId) {
-        // Looked through as they lie: a coldkey may stake to thousands. What does not divide is their count, in front.
-        let bytes = unhashed::get_raw(&StakingHotkeys::<T>::hashed_key_for(coldkey)).unwrap_or_default();
-        let hotkey_bytes: &[u8] = hotkey.as_ref();
-        if !bytes.rchunks_exact(hotkey_bytes.len()).any(|noted| noted == hotkey_bytes) {
+        // A coldkey may stake to thousands.
+        let noted = RawList::at(&StakingHotkeys::<T>::hashed_key_for(coldkey));
+        if !noted.items().contains(hotkey.as_ref()) {
             StakingHotkeys::<T>::append(coldkey, hotkey);
         }
     }

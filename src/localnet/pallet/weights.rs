@@ -1,12 +1,12 @@
 //! Setting weights: what is checked, and what is stored.
 
-use super::*;
+use super::{raw_list::RawList, *};
 use crate::{
     localnet::runtime::{AccountId, MechId, NetUid},
     yuma,
 };
-use codec::{Compact, Decode};
-use frame_support::{dispatch::DispatchResult, ensure, storage::unhashed};
+use codec::Compact;
+use frame_support::{dispatch::DispatchResult, ensure};
 
 /// Weights as a validator gives them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,15 +29,6 @@ fn are_distinct(uids: &[u16]) -> bool {
         *word |= bit;
         is_new
     })
-}
-
-/// An item of the list that is stored at `key`; the others, of a neuron each, are not decoded.
-fn item_at<V: Decode>(key: &[u8], index: u16) -> Option<V> {
-    let bytes = unhashed::get_raw(key)?;
-    let mut items = bytes.as_slice();
-    Compact::<u32>::decode(&mut items).ok()?;
-    let before = usize::from(index).checked_mul(V::encoded_fixed_size()?)?;
-    V::decode(&mut items.get(before..)?).ok()
 }
 
 impl<T: Config> Pallet<T> {
@@ -187,12 +178,13 @@ impl<T: Config> Pallet<T> {
         if limit == 0 {
             return true;
         }
-        let last: u64 = item_at(&LastUpdate::<T>::hashed_key_for(netuid.mechanism(mechanism)), uid).unwrap_or(0);
+        let last: u64 =
+            RawList::at(&LastUpdate::<T>::hashed_key_for(netuid.mechanism(mechanism))).item(uid).unwrap_or(0);
         last == 0 || Self::block().saturating_sub(last) >= limit
     }
 
     fn check_permit(hotkey: &AccountId, netuid: NetUid, uid: u16) -> Result<(), Error<T>> {
-        let permit = item_at(&ValidatorPermit::<T>::hashed_key_for(netuid), uid).unwrap_or(false);
+        let permit = RawList::at(&ValidatorPermit::<T>::hashed_key_for(netuid)).item(uid).unwrap_or(false);
         ensure!(permit || SubnetOwnerHotkey::<T>::get(netuid) == *hotkey, Error::NeuronNoValidatorPermit);
         Ok(())
     }
