@@ -61,6 +61,8 @@ for shell in bash zsh fish; do "$program" completions "$shell" > "$out/completio
 "$program" man --to "$out/man" > /dev/null
 cp LICENSE README.md CHANGELOG.md "$out/"
 cp -r config "$out/"
+if [ -r /etc/ssl/certs/ca-certificates.crt ]; then cp /etc/ssl/certs/ca-certificates.crt "$out/"
+else left_out "certificates of the web for Containerfile: install ca-certificates"; fi
 
 if cargo deb --version > /dev/null 2>&1; then
     # What the package takes is where its description in Cargo.toml looks for it, wherever cargo builds.

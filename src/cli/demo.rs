@@ -281,14 +281,18 @@ fn text(report: &Report) -> String {
             format!("weights {mode}: {committed} committed, {revealed} revealed\n")
         }
     };
+    // Zero where the system does not say.
+    let memory = match report.max_rss_mb {
+        mb if mb > 0.0 => format!(", at most {mb:.0} MB"),
+        _ => String::new(),
+    };
     format!(
-        "{}\n{weights}{} {} scored in {:.1} s, {} blocks, at most {:.0} MB: {verdict} (seed {})\n",
+        "{}\n{weights}{} {} scored in {:.1} s, {} blocks{memory}: {verdict} (seed {})\n",
         table.render(),
         report.scored,
         report.things,
         report.seconds,
         report.blocks,
-        report.max_rss_mb,
         report.seed,
     )
 }

@@ -136,12 +136,14 @@ impl Dendrite {
     /// # Errors
     /// [`DendriteError::Client`], [`DendriteError::Thread`].
     pub fn new(config: DendriteConfig, key: Arc<Keypair>) -> Result<Self, DendriteError> {
-        // Axons speak plain HTTP; the client wants a TLS implementation nevertheless. An error says there is one.
+        // Axons speak plain HTTP; the client wants a TLS implementation nevertheless, but no certificates, which a bare machine
+        // does not have. An error says there is an implementation.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = |idle: usize| {
             Client::builder()
                 .user_agent(concat!("neuron/", env!("CARGO_PKG_VERSION")))
                 .http1_only()
+                .tls_certs_only([])
                 .no_proxy()
                 .tcp_nodelay(true)
                 .redirect(redirect::Policy::none())

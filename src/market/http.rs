@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, Response, StatusCode, Url, redirect};
+use rustls_platform_verifier::ConfigVerifierExt as _;
 use serde::de::DeserializeOwned;
 
 use super::MarketError;
@@ -74,6 +75,14 @@ pub(crate) fn client_of(base: &Url) -> ClientBuilder {
     if is_loopback(base) { builder.no_proxy() } else { builder }
 }
 
+/// Why no client for `https` can be made, where this machine has nothing to trust a server by.
+fn without_roots() -> Option<String> {
+    rustls::ClientConfig::with_platform_verifier().is_err().then(|| {
+        "this machine has no certificates of the web: install the package ca-certificates, or let SSL_CERT_FILE name a file with some"
+            .to_owned()
+    })
+}
+
 /// After so long with another server the first one is tried again.
 const BACK_AFTER: Duration = Duration::from_secs(600);
 
@@ -120,7 +129,7 @@ impl HttpClient {
                 return Err(refuse("expected http:// or https:// and a host".to_owned()));
             }
             let client = client_of(&base).timeout(settings.timeout).default_headers(settings.headers.clone());
-            let client = client.build().map_err(|e| refuse(with_causes(&e)))?;
+            let client = client.build().map_err(|e| refuse(without_roots().unwrap_or_else(|| with_causes(&e))))?;
             Ok(Server { client, base, free_from: Mutex::new(clock::monotonic()) })
         };
         let servers = settings.base_url.split(',').map(|url| server(url.trim())).collect::<Result<_, _>>()?;

@@ -48,6 +48,22 @@ fn sixty_events_show_the_planted_ranking_within_the_promised_memory() {
     assert_eq!(miner("garbage")["weight"], 0);
 }
 
+/// As in a container that has the program and nothing else.
+#[test]
+fn a_machine_without_certificates_of_the_web_plays_it_too_and_hears_what_a_real_market_needs() {
+    let bare = |arguments: &[&str]| {
+        let nowhere = [("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "/nowhere")];
+        neuron().args(arguments).envs(nowhere).output().unwrap()
+    };
+    let output = bare(&["demo", "--events", "3"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !said.contains("WARN"), "{said}");
+    let folder = tempfile::tempdir().unwrap();
+    let output = bare(&["market-record", "--to", folder.path().to_str().unwrap(), "--rounds", "1"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("install the package ca-certificates"), "{said}");
+}
+
 #[test]
 fn the_same_seed_gives_the_same_result_and_another_seed_another() {
     let arguments = ["--events", "60", "--seed", "7"];

@@ -1,7 +1,7 @@
 //! What a test needs and this machine may lack, looked for when the test runs: the test goes on with what was found, or
 //! it is ignored, with the reason.
 //!
-//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `node`, `proxies`, `ipv6`, `browser`, `pm2`, `book`, `spark`, `postgres`, `openssl`, `faketime`; `.ci/run` sets it): a test that lacks one of
+//! `NEURON_REQUIRE` lists what must be there (`shared`, `python`, `node`, `proxies`, `ipv6`, `browser`, `pm2`, `book`, `spark`, `postgres`, `openssl`, `faketime`, `buildah`; `.ci/run` sets it): a test that lacks one of
 //! these fails.
 
 use std::any::Any;
@@ -80,6 +80,19 @@ pub fn postgres() -> PathBuf {
 #[cfg(all(feature = "localnet", feature = "postgres", target_os = "linux"))]
 pub fn faketime() -> PathBuf {
     named("NEURON_FAKETIME", "faketime", "scripts/faketime.sh")
+}
+
+/// The builder of images, where this user may run what it has built.
+pub fn buildah() -> std::process::Command {
+    // Without namespaces of users, what it runs is in a changed root, which only root may have.
+    if !rustix::process::geteuid().is_root() {
+        lacks("buildah", "this user is not root");
+    }
+    let known = std::process::Command::new("buildah").arg("version").stdout(std::process::Stdio::null()).status();
+    if !known.is_ok_and(|status| status.success()) {
+        lacks("buildah", "there is no buildah in the PATH");
+    }
+    std::process::Command::new("buildah")
 }
 
 /// OpenSSL's program, which makes certificates.

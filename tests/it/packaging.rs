@@ -1,5 +1,5 @@
 //! What is shipped beside the program, read by the tools it is made for: the Grafana dashboard by the compiler that knows
-//! Grafana's own types, the container file by hadolint, the book by mdbook.
+//! Grafana's own types, the container file by hadolint, and by buildah where that is, the book by mdbook.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -7,7 +7,8 @@ use std::process::{Command, Output};
 use crate::needs;
 
 tests! {
-    blocking: grafana_knows_the_dashboard, the_container_file_has_no_fault, the_book_is_whole
+    blocking: grafana_knows_the_dashboard, the_container_file_has_no_fault,
+        a_program_in_the_container_has_a_home_and_certificates, the_book_is_whole
 }
 
 fn root() -> &'static Path {
@@ -45,6 +46,56 @@ fn the_container_file_has_no_fault() {
     let linter: PathBuf = needs::python("NEURON_PYTHON_HADOLINT").with_file_name("hadolint");
     let output = Command::new(&linter).arg(root().join("Containerfile")).output().unwrap();
     assert!(output.status.success(), "{}", told(&output));
+}
+
+/// What the program finds in its container, told by a smaller one in its place.
+const PROBE: &str = r#"
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/probe", getenv("TMPDIR"));
+    FILE *scratch = fopen(path, "w");
+    FILE *roots = fopen("/etc/ssl/certs/ca-certificates.crt", "r");
+    printf("%s: user %d at home in %s, temporary files %s, certificates %s\n", argc > 1 ? argv[1] : "nothing", (int)getuid(),
+           getenv("HOME"), scratch ? "yes" : "no", roots ? "yes" : "no");
+    return 0;
+}
+"#;
+
+fn a_program_in_the_container_has_a_home_and_certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    let release = folder.path().join("release");
+    std::fs::create_dir(&release).unwrap();
+    let source = folder.path().join("probe.c");
+    std::fs::write(&source, PROBE).unwrap();
+    let storage = |part: &str| folder.path().join(part).into_os_string();
+    let buildah = |command: &str| {
+        let mut buildah = needs::buildah();
+        buildah.args(["--storage-driver", "vfs", "--root"]).arg(storage("images")).arg("--runroot").arg(storage("run"));
+        buildah.arg(command);
+        buildah
+    };
+    // Asked for before the C compiler: without a builder there is nothing to compile for.
+    let mut build = buildah("build");
+    let compiled = Command::new("cc").arg("-static").arg("-o").arg(release.join("probe")).arg(&source).status();
+    if !compiled.is_ok_and(|status| status.success()) {
+        needs::lacks("buildah", "no C compiler here makes a static program");
+    }
+    std::fs::copy(root().join("LICENSE"), release.join("LICENSE")).unwrap();
+    std::fs::write(release.join("ca-certificates.crt"), "those of a release").unwrap();
+
+    build.args(["--isolation", "chroot", "--build-arg", "PROGRAM=probe", "--tag", "probe", "--file"]);
+    let built = build.arg(root().join("Containerfile")).arg(&release).output().unwrap();
+    assert!(built.status.success(), "{}", told(&built));
+    let made = buildah("from").arg("probe").output().unwrap();
+    let container = String::from_utf8(made.stdout).unwrap();
+    let mut run = buildah("run");
+    let said = run.args(["--isolation", "chroot", container.trim(), "--", "/neuron", "demo"]).output().unwrap();
+    assert!(said.status.success(), "{}", told(&said));
+    let expected = "demo: user 10001 at home in /state, temporary files yes, certificates yes\n";
+    assert_eq!(String::from_utf8_lossy(&said.stdout), expected);
 }
 
 fn the_book_is_whole() {

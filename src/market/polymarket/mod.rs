@@ -159,7 +159,8 @@ impl fmt::Display for Skipped {
 #[derive(Debug)]
 pub struct Polymarket {
     http: HttpClient,
-    gamma: HttpClient,
+    /// Where it is to be asked at all.
+    gamma: Option<HttpClient>,
     desk: Desk,
     settings: PolymarketSettings,
     clock: Clock,
@@ -173,7 +174,7 @@ impl Polymarket {
     /// [`MarketError::Misconfigured`] when the base URL cannot be used.
     pub fn new(settings: PolymarketSettings, clock: Clock) -> Result<Self, MarketError> {
         let http = HttpClient::new(NAME, settings.http.clone())?;
-        let gamma = HttpClient::new(NAME, settings.gamma_http.clone())?;
+        let gamma = settings.knows_gamma().then(|| HttpClient::new(NAME, settings.gamma_http.clone())).transpose()?;
         let desk = Desk::new(settings.prices, &settings.stream, &clock)?;
         Ok(Self { http, gamma, desk, settings, clock, skipped: LastSkipped::default() })
     }
@@ -191,11 +192,11 @@ impl Polymarket {
     }
 
     async fn list_all(&self) -> Result<Vec<Listing>, MarketError> {
-        let mut poll = match self.settings.discovery {
-            Discovery::Clob => self.sample().await?,
-            Discovery::Gamma | Discovery::GammaEvents => {
-                gamma::discover(&self.gamma, &self.settings, self.clock.now()).await?
+        let mut poll = match &self.gamma {
+            Some(gamma) if self.settings.discovery != Discovery::Clob => {
+                gamma::discover(gamma, &self.settings, self.clock.now()).await?
             }
+            _ => self.sample().await?,
         };
         self.desk.price(&self.http, &self.clock, &mut poll.listings, poll.tokens).await;
         self.skipped.tell(NAME, "markets", poll.listings.len(), poll.skipped);
@@ -286,10 +287,10 @@ impl Provider for Polymarket {
     }
 
     fn reviews<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<Vec<(String, Review)>, MarketError>> {
-        if self.settings.knows_gamma() {
-            return reviews::reviews(&self.gamma, ids).boxed();
+        match &self.gamma {
+            Some(gamma) => reviews::reviews(gamma, ids).boxed(),
+            None => std::future::ready(Ok(Vec::new())).boxed(),
         }
-        std::future::ready(Ok(Vec::new())).boxed()
     }
 
     fn between_looks(&self) -> Vec<(String, Quote)> {

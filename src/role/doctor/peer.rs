@@ -32,7 +32,7 @@ pub(super) async fn look(patient: &Patient<'_>, peer: SocketAddr) -> Vec<Finding
 
 async fn ask(peer: SocketAddr, question: CallMe) -> anyhow::Result<CalledBack> {
     install_tls();
-    let client = reqwest::Client::builder().timeout(call_back::LONGEST * 2).no_proxy().build()?;
+    let client = reqwest::Client::builder().timeout(call_back::LONGEST * 2).tls_certs_only([]).no_proxy().build()?;
     let answer = client.post(format!("http://{peer}{}", call_back::PATH)).json(&question).send().await?;
     let status = answer.status();
     let body = body_of(answer, MAX_ANSWER).await.map_err(|broken| match broken {

@@ -19,7 +19,7 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
     );
     crate::market::install_tls();
     let asked = async {
-        let client = reqwest::Client::builder().timeout(PATIENCE / 4).build()?;
+        let client = reqwest::Client::builder().timeout(PATIENCE / 4).tls_certs_only([]).build()?;
         client.get(&url).send().await?.json::<Value>().await
     };
     match asked.await {
