@@ -20,7 +20,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::axon_kit::key;
 use crate::score::miner;
-use crate::support::neuron;
+use crate::support::{neuron, open_ledger};
 use crate::wire_fakes::{Fake, dendrite, target};
 
 /// 2024-06-01T00:00Z, the start of an interval.
@@ -296,7 +296,7 @@ async fn a_question_without_end_is_cut_once_and_sent_the_same_in_every_tick() {
     };
     // Restarted after the second tick; then the question grows; then its cutoff moves, which takes its text over.
     for restart in 0..2 {
-        let ledger = EventsLedger::open(&path, Options::default()).unwrap();
+        let ledger = open_ledger(&path, &Options::default());
         let providers = vec![Arc::clone(&market) as Arc<dyn Provider>];
         let patience = Duration::from_secs(60);
         let dendrite = Arc::new(dendrite());
