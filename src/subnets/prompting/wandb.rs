@@ -79,7 +79,10 @@ impl WandbRun {
         let last: Map<String, Value> = line.into_iter().filter(|(_, value)| value.is_number()).collect();
         let update = last.iter().fold(Message::default(), |message, item| message.message(1, &Message::item(item)));
         log.record(3, &update)?;
-        fs::write(self.folder.join("files/wandb-summary.json"), Value::Object(last).to_string())
+        // Whoever reads it meanwhile sees the numbers before or those after; `files` holds nothing else.
+        let beside = self.folder.join("summary.new");
+        fs::write(&beside, Value::Object(last).to_string())?;
+        fs::rename(beside, self.folder.join("files/wandb-summary.json"))
     }
 }
 
@@ -267,5 +270,20 @@ mod tests {
             serde_json::from_str(&fs::read_to_string(inside.join("files/wandb-summary.json")).unwrap()).unwrap();
         let wanted = json!({ "step_time": 0.75, "_step": 1, "_timestamp": 1_767_225_602.5, "_runtime": 2.0 });
         assert_eq!(summary, wanted);
+    }
+
+    #[test]
+    fn a_summary_is_whole_whenever_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = WandbRun::begin(folder.path(), &Map::new(), UnixMs(0)).unwrap();
+        let (summary, begin) = (run.folder.join("files/wandb-summary.json"), json!({ "step_time": 0.5 }));
+        run.step(UnixMs(1000), &begin);
+        std::thread::scope(|scope| {
+            let steps = scope.spawn(|| (0..2000).for_each(|n| run.step(UnixMs(1000 + n), &begin)));
+            while !steps.is_finished() {
+                let text = fs::read_to_string(&summary).unwrap();
+                assert!(serde_json::from_str::<Value>(&text).is_ok(), "`{text}`");
+            }
+        });
     }
 }
