@@ -75,11 +75,14 @@ pub(crate) fn client_of(base: &Url) -> ClientBuilder {
     if is_loopback(base) { builder.no_proxy() } else { builder }
 }
 
-/// Why no client for `https` can be made, where this machine has nothing to trust a server by.
-fn without_roots() -> Option<String> {
-    rustls::ClientConfig::with_platform_verifier().is_err().then(|| {
-        "this machine has no certificates of the web: install the package ca-certificates, or let SSL_CERT_FILE name a file with some"
-            .to_owned()
+/// TLS that trusts whom this machine trusts; why not, where it has nothing to trust a server by.
+pub(super) fn trusting_tls() -> Result<rustls::ClientConfig, String> {
+    install_tls();
+    rustls::ClientConfig::with_platform_verifier().map_err(|error| {
+        format!(
+            "this machine has no certificates of the web ({error}): install the package ca-certificates, or let SSL_CERT_FILE name \
+             a file with some"
+        )
     })
 }
 
@@ -129,7 +132,7 @@ impl HttpClient {
                 return Err(refuse("expected http:// or https:// and a host".to_owned()));
             }
             let client = client_of(&base).timeout(settings.timeout).default_headers(settings.headers.clone());
-            let client = client.build().map_err(|e| refuse(without_roots().unwrap_or_else(|| with_causes(&e))))?;
+            let client = client.build().map_err(|e| refuse(trusting_tls().err().unwrap_or_else(|| with_causes(&e))))?;
             Ok(Server { client, base, free_from: Mutex::new(clock::monotonic()) })
         };
         let servers = settings.base_url.split(',').map(|url| server(url.trim())).collect::<Result<_, _>>()?;

@@ -88,21 +88,22 @@ pub fn buildah() -> std::process::Command {
     if !rustix::process::geteuid().is_root() {
         lacks("buildah", "this user is not root");
     }
-    let known = std::process::Command::new("buildah").arg("version").stdout(std::process::Stdio::null()).status();
-    if !known.is_ok_and(|status| status.success()) {
-        lacks("buildah", "there is no buildah in the PATH");
-    }
-    std::process::Command::new("buildah")
+    program("buildah")
 }
 
 /// OpenSSL's program, which makes certificates.
 #[cfg(all(feature = "postgres", target_os = "linux"))]
 pub fn openssl() -> std::process::Command {
-    let known = std::process::Command::new("openssl").arg("version").stdout(std::process::Stdio::null()).status();
+    program("openssl")
+}
+
+/// A program of the PATH that knows the word `version`.
+fn program(name: &str) -> std::process::Command {
+    let known = std::process::Command::new(name).arg("version").stdout(std::process::Stdio::null()).status();
     if !known.is_ok_and(|status| status.success()) {
-        lacks("openssl", "there is no openssl in the PATH");
+        lacks(name, &format!("there is no {name} in the PATH"));
     }
-    std::process::Command::new("openssl")
+    std::process::Command::new(name)
 }
 
 /// Ends the test as ignored for want of a `kind` of thing; as failed where that kind must be there.

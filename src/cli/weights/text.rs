@@ -2,7 +2,8 @@
 
 use crate::cli::output::TextTable;
 use crate::role::weights::{
-    MechanismStatus, Mode, Moves, PastJob, WeightsExplanation, WeightsForecast, WeightsOutcome, WeightsStatus,
+    MechanismStatus, Mode, Moves, NO_SCORES, PastJob, WeightsExplanation, WeightsForecast, WeightsOutcome,
+    WeightsStatus,
 };
 
 pub(super) fn status(status: &WeightsStatus) -> String {
@@ -149,7 +150,7 @@ pub(super) fn outcomes(done: &[WeightsOutcome]) -> String {
         WeightsOutcome::Set { block, mode, mechanism, weights } => {
             format!("block {block}: {} weights of mechanism {mechanism} set {}\n", weights.len(), told(*mode))
         }
-        WeightsOutcome::NoScores => "no miner has earned anything yet\n".to_owned(),
+        WeightsOutcome::NoScores => format!("{NO_SCORES}\n"),
         WeightsOutcome::NotDue { from_block, .. } => format!("to be checked again at block {from_block}\n"),
         WeightsOutcome::Advanced { job, stage } => format!("job {job}: {}\n", stage.name()),
     };

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use reqwest::Url;
 use rustls::pki_types::ServerName;
-use rustls_platform_verifier::ConfigVerifierExt as _;
 use soketto::handshake::{Client, ServerResponse};
 use soketto::{Receiver, Sender};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -15,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _};
 
-use crate::market::http::install_tls;
+use crate::market::http::trusting_tls;
 
 /// Longest message taken, in bytes: a book has some 100 kB.
 const LONGEST: usize = 8 << 20;
@@ -62,9 +61,7 @@ pub(in crate::market) async fn open(url: &Url) -> Result<Socket, String> {
 }
 
 async fn encrypted(host: &str, tcp: TcpStream) -> Result<TlsStream<TcpStream>, String> {
-    install_tls();
-    let roots = |error| format!("no roots to trust certificates by: {error}; SSL_CERT_FILE may name a file with some");
-    let config = rustls::ClientConfig::with_platform_verifier().map_err(roots)?;
+    let config = trusting_tls()?;
     let name = ServerName::try_from(host.to_owned()).map_err(|e| e.to_string())?;
     TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|error| untrusted(host, &error))
 }

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
+use reqwest::Url;
+
 use super::Patient;
 use crate::axon::call_back::{self, CallMe, CalledBack};
 use crate::axon::probe::Verdict;
-use crate::market::{BrokenBody, body_of, install_tls};
+use crate::market::{BrokenBody, body_of, client_of};
 use crate::subnets::finding::Finding;
 use crate::units::Foreign;
 
@@ -31,9 +33,9 @@ pub(super) async fn look(patient: &Patient<'_>, peer: SocketAddr) -> Vec<Finding
 }
 
 async fn ask(peer: SocketAddr, question: CallMe) -> anyhow::Result<CalledBack> {
-    install_tls();
-    let client = reqwest::Client::builder().timeout(call_back::LONGEST * 2).tls_certs_only([]).no_proxy().build()?;
-    let answer = client.post(format!("http://{peer}{}", call_back::PATH)).json(&question).send().await?;
+    let url = Url::parse(&format!("http://{peer}{}", call_back::PATH))?;
+    let client = client_of(&url).timeout(call_back::LONGEST * 2).no_proxy().build()?;
+    let answer = client.post(url).json(&question).send().await?;
     let status = answer.status();
     let body = body_of(answer, MAX_ANSWER).await.map_err(|broken| match broken {
         BrokenBody::Line(error) => error.into(),

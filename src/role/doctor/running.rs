@@ -1,8 +1,10 @@
 //! A role that runs on this machine, asked by its own health page: what failed last.
 
+use reqwest::Url;
 use serde_json::Value;
 
 use super::{PATIENCE, Patient};
+use crate::market::client_of;
 use crate::subnets::finding::Finding;
 
 const AREA: &str = "running";
@@ -17,10 +19,10 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
         "http://{}/health",
         std::net::SocketAddr::new(metrics.ip.parse().unwrap_or(std::net::Ipv4Addr::LOCALHOST.into()), port,)
     );
-    crate::market::install_tls();
     let asked = async {
-        let client = reqwest::Client::builder().timeout(PATIENCE / 4).tls_certs_only([]).build()?;
-        client.get(&url).send().await?.json::<Value>().await
+        let page = Url::parse(&url)?;
+        let client = client_of(&page).timeout(PATIENCE / 4).build()?;
+        anyhow::Ok(client.get(page).send().await?.json::<Value>().await?)
     };
     match asked.await {
         Ok(health) => told(&health),

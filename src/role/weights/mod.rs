@@ -25,5 +25,5 @@ pub use on_chain::{OnChain, WeightsChain};
 pub use report::{
     MechanismStatus, OpenJob, PastJob, Waiting, WeightLine, WeightsExplanation, WeightsStatus, history, open_jobs,
 };
-pub use view::WeightsView;
+pub use view::{NO_SCORES, WeightsView};
 pub use writer::{WeightsOutcome, WeightsWriter};

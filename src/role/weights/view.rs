@@ -13,8 +13,8 @@ use crate::subtensor::weights::{MechId, MechanismGround, WeightsGround};
 use crate::telemetry::Sheet;
 use crate::units::BlockNumber;
 
-/// What is next where nothing can be set.
-const NO_SCORES: &str = "no miner has earned anything yet";
+/// What is said where weights are due, and there are none.
+pub const NO_SCORES: &str = "no miner has earned anything yet";
 
 /// What is known of each mechanism's weights, as of the last pass.
 #[derive(Debug, Default)]

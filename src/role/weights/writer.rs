@@ -123,9 +123,6 @@ impl<C: WeightsChain> WeightsWriter<C> {
                 }
                 step => {
                     let outcome = self.take(&pass, mechanism.mechanism, jobs, step).await?;
-                    if outcome == WeightsOutcome::NoScores {
-                        self.view.without_scores(mechanism.mechanism);
-                    }
                     self.view.tell(&pass.ground);
                     return Ok(outcome);
                 }
@@ -213,7 +210,10 @@ impl<C: WeightsChain> WeightsWriter<C> {
         mode: Mode,
     ) -> Result<WeightsOutcome, RoleError> {
         let ground = &pass.ground;
-        let Some(row) = self.numbers(ground).await? else { return Ok(WeightsOutcome::NoScores) };
+        let Some(row) = self.numbers(ground).await? else {
+            self.view.without_scores(mechanism);
+            return Ok(WeightsOutcome::NoScores);
+        };
         let (job, call) = self.built(ground, build::job(ground, mechanism, after, mode, row)).await?;
         let mut job = self.journal.open(job, ground.block).await?;
         let signed = match self.chain.sign(mechanism, &call, ground.rules.has_mechanisms).await {
